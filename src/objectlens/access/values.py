@@ -1,0 +1,59 @@
+"""Who is calling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Kind = Literal["Root", "IAMUser", "AssumedRole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Where temporary credentials came from (CloudTrail's `sessionContext`)."""
+
+    role_name: str
+    role_id: str
+    role_arn: str
+    session_name: str
+    created_at: datetime
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """How the request was signed: condition keys `s3:authType`, `s3:signatureAge`, `s3:signatureversion`.
+
+    `kind` is `REST-HEADER` or `REST-QUERY-STRING`; `age_ms` the milliseconds since signing; `service` and `region` are
+    those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says.
+    """
+
+    kind: Literal["REST-HEADER", "REST-QUERY-STRING"]
+    version: str
+    age_ms: int
+    service: str
+    region: str
+    payload_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An authenticated principal.
+
+    `called_via` names the services between the principal and us, the first one first (`aws:CalledVia`); it is set when
+    the request was signed with forward-access credentials, as `inputS3Url` is. `attributes` are further values for
+    condition keys that come with the credentials.
+    """
+
+    kind: Kind
+    account: str
+    arn: str
+    principal_id: str
+    access_key_id: str
+    user_name: str | None = None
+    session: Session | None = None
+    called_via: tuple[str, ...] = ()
+    signature: Signature | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The management APIs: S3 Control, Lambda, IAM and STS."""

@@ -1,0 +1,1 @@
+"""SQL: the engine and its migrations."""

@@ -1,0 +1,526 @@
+"""One class for each AWS error code that we send.
+
+A room raises the error; the gateway alone renders it, in the format of the API that was called. The class name is the
+code, unless `code` says otherwise; `status` and `text` are AWS's (S3 API reference, "Error responses"; reference
+sections 8.2 and 12.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """An error that goes to the client as an AWS error document.
+
+    `message` replaces the class's text and should name the cause and the remedy. `headers` are added to the answer.
+    `detail` are extra elements of the document (`Key="a.jpg"`, `BucketName="pics"`).
+    """
+
+    code: ClassVar[str] = "InternalError"
+    status: ClassVar[int] = 500
+    text: ClassVar[str] = "We encountered an internal error. Please try again."
+
+    def __init_subclass__(cls) -> None:
+        if "code" not in cls.__dict__:
+            cls.code = cls.__name__
+
+    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None, **detail: str) -> None:
+        super().__init__(message or self.text)
+        self.message = message or self.text
+        self.headers = dict(headers or {})
+        self.detail = detail
+
+
+class InternalError(ServiceError):
+    """A fault of ours; the log has the traceback, the client does not."""
+
+
+# --- access ---------------------------------------------------------------------------------------------------------
+
+
+class AccessDenied(ServiceError):
+    """The caller may not do this."""
+
+    status = 403
+    text = "Access Denied"
+
+
+class SignatureDoesNotMatch(ServiceError):
+    """The signature is not the one that the named key makes of this request."""
+
+    status = 403
+    text = (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing "
+        "method."
+    )
+
+
+class InvalidAccessKeyId(ServiceError):
+    """No such access key."""
+
+    status = 403
+    text = "The AWS Access Key Id you provided does not exist in our records."
+
+
+class InvalidToken(ServiceError):
+    """A session token that is not one of ours."""
+
+    status = 400
+    text = "The provided token is malformed or otherwise invalid."
+
+
+class ExpiredToken(ServiceError):
+    """A session token past its time."""
+
+    status = 400
+    text = "The provided token has expired."
+
+
+class RequestTimeTooSkewed(ServiceError):
+    """The client's clock is more than 15 minutes off."""
+
+    status = 403
+    text = "The difference between the request time and the current time is too large."
+
+
+class AuthorizationHeaderMalformed(ServiceError):
+    """An Authorization header that does not parse."""
+
+    status = 400
+    text = "The authorization header you provided is invalid."
+
+
+class AuthorizationQueryParametersError(ServiceError):
+    """Presigning parameters that do not parse."""
+
+    status = 400
+    text = "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed."
+
+
+# --- S3: resources ----------------------------------------------------------------------------------------------------
+
+
+class NoSuchBucket(ServiceError):
+    """No bucket of that name."""
+
+    status = 404
+    text = "The specified bucket does not exist"
+
+
+class NoSuchKey(ServiceError):
+    """No object of that key."""
+
+    status = 404
+    text = "The specified key does not exist."
+
+
+class NoSuchVersion(ServiceError):
+    """No such version of that object."""
+
+    status = 404
+    text = "The specified version does not exist."
+
+
+class NoSuchUpload(ServiceError):
+    """No such multipart upload."""
+
+    status = 404
+    text = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+        "completed."
+    )
+
+
+class BucketAlreadyExists(ServiceError):
+    """The name is taken by another account."""
+
+    status = 409
+    text = "The requested bucket name is not available. Please select a different name and try again."
+
+
+class BucketAlreadyOwnedByYou(ServiceError):
+    """The bucket is there already, and it is the caller's."""
+
+    status = 409
+    text = "Your previous request to create the named bucket succeeded and you already own it."
+
+
+class BucketNotEmpty(ServiceError):
+    """A bucket with objects in it cannot be deleted."""
+
+    status = 409
+    text = "The bucket you tried to delete is not empty"
+
+
+class InvalidAccessPoint(ServiceError):
+    """An access-point host that names nothing (data plane)."""
+
+    status = 400
+    text = "The specified access point name or account is not valid."
+
+
+class InvalidAccessPointAliasError(ServiceError):
+    """An alias that names nothing."""
+
+    status = 400
+    text = "The specified access point alias name is not valid."
+
+
+# --- S3: requests -----------------------------------------------------------------------------------------------------
+
+
+class MethodNotAllowed(ServiceError):
+    """A known operation that this kind of resource refuses."""
+
+    status = 405
+    text = "The specified method is not allowed against this resource."
+
+
+class NotImplemented(ServiceError):  # noqa: A001  (AWS's name for it)
+    """A request that needs something we do not do."""
+
+    status = 501
+    text = "A header you provided implies functionality that is not implemented"
+
+
+class InvalidArgument(ServiceError):
+    """An argument out of its range."""
+
+    status = 400
+    text = "Invalid Argument"
+
+
+class InvalidRequest(ServiceError):
+    """A request that contradicts itself."""
+
+    status = 400
+    text = "Invalid Request"
+
+
+class InvalidURI(ServiceError):
+    """A path that does not decode."""
+
+    status = 400
+    text = "Couldn't parse the specified URI."
+
+
+class InvalidBucketName(ServiceError):
+    """A bucket name against the naming rules."""
+
+    status = 400
+    text = "The specified bucket is not valid."
+
+
+class KeyTooLongError(ServiceError):
+    """A key of more than 1,024 bytes of UTF-8."""
+
+    status = 400
+    text = "Your key is too long"
+
+
+class MetadataTooLarge(ServiceError):
+    """More than 2 KB of user metadata."""
+
+    status = 400
+    text = "Your metadata headers exceed the maximum allowed metadata size"
+
+
+class MalformedXML(ServiceError):
+    """A body that is not the XML it should be."""
+
+    status = 400
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+class MissingContentLength(ServiceError):
+    """An upload of unknown length."""
+
+    status = 411
+    text = "You must provide the Content-Length HTTP header."
+
+
+class IncompleteBody(ServiceError):
+    """Fewer bytes than announced."""
+
+    status = 400
+    text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
+class EntityTooLarge(ServiceError):
+    """An upload over the limit."""
+
+    status = 400
+    text = "Your proposed upload exceeds the maximum allowed size"
+
+
+class EntityTooSmall(ServiceError):
+    """A part, not the last, of less than 5 MiB."""
+
+    status = 400
+    text = "Your proposed upload is smaller than the minimum allowed size"
+
+
+class InvalidPart(ServiceError):
+    """A part that was not uploaded, or has another ETag."""
+
+    status = 400
+    text = (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+        "entity tag may not match the part's entity tag."
+    )
+
+
+class InvalidPartOrder(ServiceError):
+    """Parts out of order."""
+
+    status = 400
+    text = "The list of parts was not in ascending order. Parts must be ordered by part number."
+
+
+class BadDigest(ServiceError):
+    """A body that does not have the digest announced."""
+
+    status = 400
+    text = "The Content-MD5 or checksum value that you specified did not match what the server received."
+
+
+class InvalidDigest(ServiceError):
+    """A Content-MD5 that is not one."""
+
+    status = 400
+    text = "The Content-MD5 you specified was invalid."
+
+
+class XAmzContentSHA256Mismatch(ServiceError):
+    """A body that does not have the SHA-256 that was signed."""
+
+    status = 400
+    text = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+class PreconditionFailed(ServiceError):
+    """An If-Match or If-Unmodified-Since that does not hold."""
+
+    status = 412
+    text = "At least one of the pre-conditions you specified did not hold"
+
+
+class NotModified(ServiceError):
+    """304, which has headers and no body."""
+
+    status = 304
+    text = "Not Modified"
+
+
+class InvalidRange(ServiceError):
+    """A range outside the object."""
+
+    status = 416
+    text = "The requested range is not satisfiable"
+
+
+class InvalidPartNumber(ServiceError):
+    """A part number outside the object."""
+
+    status = 416
+    text = "The requested partnumber is not satisfiable"
+
+
+class RequestTimeout(ServiceError):
+    """The client was too slow in sending."""
+
+    status = 400
+    text = "Your socket connection to the server was not read from or written to within the timeout period."
+
+
+class RequestHeaderSectionTooLarge(ServiceError):
+    """Headers over the limit."""
+
+    status = 400
+    text = "Your request header section exceeds the maximum allowed size."
+
+
+class SlowDown(ServiceError):
+    """Too much at once; try again."""
+
+    status = 503
+    text = "Please reduce your request rate."
+
+
+class ServiceUnavailable(ServiceError):
+    """Not now: the server is starting or draining."""
+
+    status = 503
+    text = "Service is unable to handle request."
+
+
+class InternalStoreError(ServiceError):
+    """The store behind a bucket failed."""
+
+    code = "InternalError"
+    status = 500
+
+
+# --- S3 Object Lambda (reference section 8.2) ------------------------------------------------------------------------
+
+
+class LambdaInvalidResponse(ServiceError):
+    """The function's response was invalid; its WriteGetObjectResponse got ValidationError."""
+
+    status = 400
+    text = "The response of the Lambda function is not valid."
+
+
+class LambdaInvocationFailed(ServiceError):
+    """Invoking the function failed."""
+
+    status = 400
+    text = "Lambda function invocation failed."
+
+
+class LambdaPermissionError(ServiceError):
+    """The caller may not invoke the function."""
+
+    status = 403
+    text = "The caller is not authorized to invoke the Lambda function."
+
+
+class LambdaNotFound(ServiceError):
+    """The function does not exist."""
+
+    status = 404
+    text = "The AWS Lambda function was not found."
+
+
+class LambdaResponseNotReceived(ServiceError):
+    """The function ended without a successful WriteGetObjectResponse."""
+
+    status = 500
+    text = "The Lambda exited without successfully calling WriteGetObjectResponse."
+
+
+class LambdaRuntimeError(ServiceError):
+    """The function raised or crashed."""
+
+    status = 500
+    text = "The Lambda function failed during execution."
+
+
+class LambdaTimeout(ServiceError):
+    """WriteGetObjectResponse was not completed in 60 seconds."""
+
+    status = 500
+    text = "The Lambda function did not respond within the allowed time."
+
+
+class ValidationError(ServiceError):
+    """Told to the function by WriteGetObjectResponse, and to callers of the IAM API."""
+
+    status = 400
+    text = "1 validation error detected."
+
+
+# --- S3 Control (reference section 12.5) -----------------------------------------------------------------------------
+
+
+class AccessPointAlreadyOwnedByYou(ServiceError):
+    """The access point is there already."""
+
+    status = 409
+    text = "Your previous request to create the named accesspoint succeeded and you already own it."
+
+
+class NoSuchAccessPoint(ServiceError):
+    """No access point of that name (control plane)."""
+
+    status = 404
+    text = "The specified accesspoint does not exist"
+
+
+class NoSuchAccessPointPolicy(ServiceError):
+    """The access point has no policy."""
+
+    status = 404
+    text = "The specified accesspoint policy does not exist"
+
+
+class NoSuchBucketPolicy(ServiceError):
+    """The bucket has no policy."""
+
+    status = 404
+    text = "The bucket policy does not exist"
+
+
+class MalformedPolicy(ServiceError):
+    """A policy document that is not valid (S3 and S3 Control)."""
+
+    status = 400
+    text = "Policies must be valid JSON and the first byte must be '{'"
+
+
+# --- Lambda (reference section 14.5) ---------------------------------------------------------------------------------
+
+
+class ResourceNotFoundException(ServiceError):
+    """No such function, version or alias."""
+
+    status = 404
+    text = "The resource you requested does not exist."
+
+
+class ResourceConflictException(ServiceError):
+    """The resource exists already, or another change is under way."""
+
+    status = 409
+    text = "The resource already exists, or another operation is in progress."
+
+
+class InvalidParameterValueException(ServiceError):
+    """A parameter of a Lambda call is not valid."""
+
+    status = 400
+    text = "One of the parameters in the request is not valid."
+
+
+class InvalidRequestContentException(ServiceError):
+    """A body that is not JSON."""
+
+    status = 400
+    text = "The request body could not be parsed as JSON."
+
+
+class RequestTooLargeException(ServiceError):
+    """A payload over Lambda's limit."""
+
+    status = 413
+    text = "The request payload exceeded the Invoke request body JSON input quota."
+
+
+class TooManyRequestsException(ServiceError):
+    """A concurrency limit is reached."""
+
+    status = 429
+    text = "Rate Exceeded."
+
+
+class ServiceException(ServiceError):
+    """A fault of ours, as Lambda names it."""
+
+    status = 500
+    text = "The Lambda service encountered an internal error."
+
+
+class InvalidZipFileException(ServiceError):
+    """A deployment package that does not unpack."""
+
+    status = 502
+    text = "Lambda could not unzip the deployment package."
+
+
+class InvalidRuntimeException(ServiceError):
+    """A runtime that this machine does not have."""
+
+    status = 502
+    text = "The runtime or runtime version specified is not supported."

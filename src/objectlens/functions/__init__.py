@@ -1,0 +1,15 @@
+"""Running user code.
+
+What flows through: an `Invocation` comes in, an `Outcome` goes out. In between are packages made ready, environments
+that each handle one invocation at a time, and the Lambda Runtime API that they speak. This room knows nothing of S3
+or of Object Lambda: it runs a function on a payload.
+
+What it is not: it does not decide who may invoke (the `access` room) nor what the answer means (the `objectlambda`
+room).
+"""
+
+from __future__ import annotations
+
+from objectlens.functions.values import Executor, Failure, Invocation, Outcome
+
+__all__ = ["Executor", "Failure", "Invocation", "Outcome"]

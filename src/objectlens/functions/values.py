@@ -1,0 +1,78 @@
+"""What goes into the runtime and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from objectlens.catalog.entities import Function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One call of a function.
+
+    `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
+    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`.
+    """
+
+    function: Function
+    payload: bytes
+    request_id: str
+    invoked_arn: str
+    client_context: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a function failed.
+
+    `kind` is what `X-Amz-Function-Error` says: `Unhandled` for anything that the runtime or the platform reports.
+    `type` is AWS's error type (`Runtime.ExitError`, `Sandbox.Timedout`, `Runtime.ImportModuleError`, `ValueError`,
+    ...).
+    """
+
+    kind: str
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an invocation came to.
+
+    `payload` is the function's return value as JSON, or AWS's error document when `failure` is set. Durations are in
+    milliseconds, `duration_ms` from the moment the environment took the event to its answer; `init_ms` is set on the
+    first invocation of an environment. `memory_mb` is the peak resident size. `log_tail` is the last 4 KB of log.
+    """
+
+    payload: bytes
+    failure: Failure | None = None
+    duration_ms: float = 0.0
+    init_ms: float | None = None
+    memory_mb: int = 0
+    log_tail: bytes = b""
+    executed_version: str = "$LATEST"
+
+
+class Executor(Protocol):
+    """Where functions run."""
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Run the function once.
+
+        A function that fails is an `Outcome` with a `failure`, never an exception. Raises `TooManyRequestsException`
+        when a concurrency limit leaves no room, `InvalidRuntimeException` when this machine lacks the runtime,
+        `ResourceConflictException` when the function is being changed. Cancelling the call leaves the function running
+        to its own timeout, as on AWS.
+        """
+        ...
+
+    async def retire(self, function: Function) -> None:
+        """Let the environments of this version end when they are idle: its code or configuration changed."""
+        ...
+
+    async def close(self) -> None:
+        """Stop every environment; returns when no process is left."""
+        ...

@@ -1,0 +1,1 @@
+"""The policy language: documents, matching, conditions, evaluation with the reason. Pure: no I/O."""

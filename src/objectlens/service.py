@@ -1,0 +1,1 @@
+"""Assembly: builds, starts, drains and stops the service."""

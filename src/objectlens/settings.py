@@ -1,0 +1,1 @@
+"""Configuration: TOML and environment variables, parsed once into frozen values."""

@@ -1,0 +1,43 @@
+"""Bytes at rest.
+
+What flows through: keys and streams of bytes in, `Stat` and open objects out. A store knows keys, bytes, and a small
+`Attributes` value per object; it knows nothing of buckets, requests or callers. Keys are any Unicode text of 1 to 1,024
+bytes in UTF-8, to the letter: `a//b`, `a/./b`, `../x`, `/lead` and `trail/` are all different keys.
+
+Stores implement the small protocols of `objectlens.stores.protocols`; every back end passes the same public suite in
+`objectlens.testing`.
+"""
+
+from __future__ import annotations
+
+from objectlens.stores.protocols import (
+    Attributes,
+    Delete,
+    Entry,
+    Get,
+    KeyNotFound,
+    List,
+    Listing,
+    Opened,
+    Put,
+    Stat,
+    Store,
+    StoreFull,
+    StoreUnavailable,
+)
+
+__all__ = [
+    "Attributes",
+    "Delete",
+    "Entry",
+    "Get",
+    "KeyNotFound",
+    "List",
+    "Listing",
+    "Opened",
+    "Put",
+    "Stat",
+    "Store",
+    "StoreFull",
+    "StoreUnavailable",
+]

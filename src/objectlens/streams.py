@@ -1,0 +1,97 @@
+"""Bytes on their way: bodies of requests and answers.
+
+A body is never assumed to fit into memory. Whoever produces one yields `bytes` chunks and is slowed down by whoever
+consumes them; whoever takes one over must exhaust it or close it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+CHUNK = 256 * 1024
+
+ByteStream = AsyncIterator[bytes]
+
+
+class RequestBody(Protocol):
+    """The body of a request while it arrives.
+
+    Iterating yields chunks and sends `100 Continue` first where the client waits for it. `length` is the number of
+    bytes announced, None when the body comes chunked. A cut connection raises `ConnectionError`.
+    """
+
+    @property
+    def length(self) -> int | None:
+        """Return the number of bytes announced, None when unknown."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the chunks once."""
+        ...
+
+
+class BytesBody:
+    """A request body that is already here, for tests and for requests without one."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._data = data
+
+    @property
+    def length(self) -> int | None:
+        """Return the number of bytes."""
+        return len(self._data)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._data:
+            yield self._data
+
+
+class TooLarge(ValueError):
+    """A body was longer than the room that reads it allows."""
+
+
+async def read_all(stream: AsyncIterator[bytes] | RequestBody, limit: int) -> bytes:
+    """Gather a body of at most `limit` bytes; raises `TooLarge` as soon as it proves longer."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"the body is longer than {limit} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+@dataclass(slots=True)
+class FileSlice:
+    """A run of bytes of an open file, the answer body that can be sent without passing through Python.
+
+    It owns `fd`; `close` may be called more than once.
+    """
+
+    fd: int
+    offset: int
+    length: int
+    _closed: bool = False
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self._closed:
+            self._closed = True
+            os.close(self.fd)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        position, end = self.offset, self.offset + self.length
+        try:
+            while position < end:
+                chunk = await asyncio.to_thread(os.pread, self.fd, min(CHUNK, end - position), position)
+                if not chunk:
+                    raise ConnectionError("the file became shorter while it was read")
+                position += len(chunk)
+                yield chunk
+        finally:
+            self.close()

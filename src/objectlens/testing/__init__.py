@@ -1,0 +1,1 @@
+"""Public test suites that every back end must pass."""
