@@ -335,6 +335,76 @@ class RequestTimeout(ServiceError):
     text = "Your socket connection to the server was not read from or written to within the timeout period."
 
 
+class InvalidTag(ServiceError):
+    """A tag against the rules: length, characters, twice the same key."""
+
+    status = 400
+    text = "The tag provided was not a valid tag."
+
+
+class BadRequest(ServiceError):
+    """More than ten tags on an object."""
+
+    status = 400
+    text = "Bad Request"
+
+
+class InvalidStorageClass(ServiceError):
+    """A storage class that is not one of S3's."""
+
+    status = 400
+    text = "The storage class you specified is not valid"
+
+
+class InvalidObjectState(ServiceError):
+    """A restore of an object that is not archived."""
+
+    status = 403
+    text = "Restore is not allowed for the object's current storage class"
+
+
+class InvalidBucketOwnerAWSAccountID(ServiceError):
+    """An expected bucket owner that is not an account id."""
+
+    status = 400
+    text = "The value of the expected bucket owner parameter must be an AWS Account ID of 12 digits."
+
+
+class AccessControlListNotSupported(ServiceError):
+    """An ACL other than the bucket owner's full control: all buckets have ACLs disabled."""
+
+    status = 400
+    text = "The bucket does not allow ACLs"
+
+
+class IllegalLocationConstraintException(ServiceError):
+    """A location constraint that does not fit the region."""
+
+    status = 400
+    text = "The location constraint is incompatible for the region specific endpoint this request was sent to."
+
+
+class AccessForbidden(ServiceError):
+    """A CORS preflight to a bucket without CORS."""
+
+    status = 403
+    text = "CORSResponse: CORS is not enabled for this bucket."
+
+
+class MalformedTrailerError(ServiceError):
+    """Trailers of an aws-chunked body that are not well formed, or not those announced."""
+
+    status = 400
+    text = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+
+
+class InvalidChunkSizeError(ServiceError):
+    """A chunk, not the last, of less than 8 KiB."""
+
+    status = 403
+    text = "Only the last chunk is allowed to have a size less than 8192 bytes"
+
+
 class RequestHeaderSectionTooLarge(ServiceError):
     """Headers over the limit."""
 
@@ -361,6 +431,65 @@ class InternalStoreError(ServiceError):
 
     code = "InternalError"
     status = 500
+
+
+# --- S3: configurations that a bucket does not have -------------------------------------------------------------------
+
+
+class NoSuchTagSet(ServiceError):
+    """A bucket without tags."""
+
+    status = 404
+    text = "The TagSet does not exist"
+
+
+class NoSuchPublicAccessBlockConfiguration(ServiceError):
+    """A bucket whose Block Public Access was deleted."""
+
+    status = 404
+    text = "The public access block configuration was not found"
+
+
+class NoSuchCORSConfiguration(ServiceError):
+    """A bucket without CORS."""
+
+    status = 404
+    text = "The CORS configuration does not exist"
+
+
+class NoSuchLifecycleConfiguration(ServiceError):
+    """A bucket without lifecycle rules."""
+
+    status = 404
+    text = "The lifecycle configuration does not exist"
+
+
+class NoSuchWebsiteConfiguration(ServiceError):
+    """A bucket that is no website."""
+
+    status = 404
+    text = "The specified bucket does not have a website configuration"
+
+
+class ReplicationConfigurationNotFoundError(ServiceError):
+    """A bucket without replication."""
+
+    status = 404
+    text = "The replication configuration was not found"
+
+
+class ServerSideEncryptionConfigurationNotFoundError(ServiceError):
+    """A bucket without default encryption."""
+
+    status = 404
+    text = "The server side encryption configuration was not found"
+
+
+class ObjectLockConfigurationNotFoundError(ServiceError):
+    """A bucket without Object Lock."""
+
+    status = 404
+    text = "Object Lock configuration does not exist for this bucket"
 
 
 # --- S3 Object Lambda (reference section 8.2) ------------------------------------------------------------------------
