@@ -1,0 +1,74 @@
+"""HTTP/1.1 heads: target and headers in, status line and headers out. Pure."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from objectlens.http import Headers, HttpResponse
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_NO_BODY = {204, 304}
+
+
+class BadRequest(ValueError):
+    """A request that cannot be answered within its protocol; the message is for the client."""
+
+
+def split_target(method: str, target: str, host: str | None) -> tuple[str, str, str, str]:
+    """Return (scheme, authority, path, query) of a request target.
+
+    Clients behind `HTTP_PROXY` send the absolute form, whose authority then counts instead of `Host` (RFC 9112
+    section 3.2.2). The path stays percent-encoded, for it is what was signed.
+    """
+    if method == "CONNECT":
+        raise BadRequest("CONNECT is not supported: this server answers for S3 itself and tunnels nothing")
+    scheme = "http"
+    authority = host or ""
+    if not target.startswith(("/", "*")):
+        scheme, found, rest = target.partition("://")
+        if not found or scheme.lower() not in {"http", "https"}:
+            raise BadRequest("the request target is neither a path nor an http URL")
+        slash = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
+        authority, target = rest[:slash], rest[slash:]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query = target.partition("?")
+    return scheme.lower(), authority, path, query.partition("#")[0]
+
+
+def one_host(headers: Headers) -> str | None:
+    """Return the Host header; raises when there is more than one, which is how requests are smuggled."""
+    hosts = [value for name, value in headers if name.lower() == "host"]
+    if len(hosts) > 1:
+        raise BadRequest("more than one Host header")
+    return hosts[0] if hosts else None
+
+
+def has_body(method: str, status: int) -> bool:
+    """Tell whether an answer of this status to this method carries its body."""
+    return method != "HEAD" and status not in _NO_BODY and status >= 200
+
+
+def render_head(response: HttpResponse, length: int | None, *, chunked: bool, close: bool, date: bytes) -> bytes:
+    """Render status line and headers; `length` None leaves Content-Length out."""
+    reason = response.reason or _REASONS.get(response.status, "Unknown")
+    lines = [f"HTTP/1.1 {response.status} {reason}".encode("latin-1")]
+    names = set()
+    for name, value in response.headers:
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise ValueError(f"line break in the value of {name}")
+        names.add(name.lower())
+        # Metadata may hold any Unicode; S3 sends it as UTF-8 bytes and botocore reads it so.
+        lines.append(name.encode("latin-1") + b": " + value.encode("utf-8", "surrogateescape"))
+    if length is not None and "content-length" not in names:
+        lines.append(b"Content-Length: %d" % length)
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+    if "date" not in names:
+        lines.append(b"Date: " + date)
+    if "server" not in names:
+        lines.append(b"Server: objectlens")
+    if close:
+        lines.append(b"Connection: close")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)

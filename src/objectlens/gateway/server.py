@@ -1,0 +1,79 @@
+"""The listening socket and its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from objectlens.gateway.connection import App, Connection, Limits, Sent
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """Accepts connections, watches their deadlines, and drains them when told to stop."""
+
+    def __init__(self, app: App, sent: Callable[[Sent], None], limits: Limits, max_connections: int) -> None:
+        self._app = app
+        self._sent = sent
+        self._limits = limits
+        self._max_connections = max_connections
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return len(self._connections)
+
+    async def start(self, sock: socket.socket) -> None:
+        """Begin to accept on a bound socket."""
+        loop = asyncio.get_running_loop()
+        factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
+        self._server = await loop.create_server(factory, sock=sock, backlog=2048)
+        self._sweeper = loop.create_task(self._sweep())
+
+    def _opened(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._empty.clear()
+        if len(self._connections) > self._max_connections:
+            _log.warning("more than %d connections: one more was closed", self._max_connections)
+            connection.abort()
+
+    def _closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    async def _sweep(self) -> None:
+        """Close connections whose head or next request did not come in time."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            now = loop.time()
+            for connection in [one for one in self._connections if one.deadline < now]:
+                connection.abort()
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more, let answers under way go out for at most `seconds`, then cut what is left."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close_when_idle()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            _log.warning("cut %d connections that were still open after %g seconds", len(self._connections), seconds)
+        for connection in list(self._connections):
+            connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await asyncio.sleep(0)
