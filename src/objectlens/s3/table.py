@@ -129,20 +129,17 @@ _NUMBERED: Final = tuple(
     )
 )
 
-# The permission to delete both kinds is that of the older one, and so on through the family.
+# Both generations of metadata configurations share the permissions of the older one.
 _TABLES: Final = tuple(
-    Row(method, "bucket", query, name, permission, _METADATA)
-    for query, name, verbs in (
-        ("metadataConfiguration", "BucketMetadataConfiguration", "POST=Create GET=Get DELETE=Delete"),
-        ("metadataTable", "BucketMetadataTableConfiguration", "POST=Create GET=Get DELETE=Delete"),
-        ("metadataAnnotationTable", "BucketMetadataAnnotationTableConfiguration", "PUT=Update"),
-        ("metadataInventoryTable", "BucketMetadataInventoryTableConfiguration", "PUT=Update"),
-        ("metadataJournalTable", "BucketMetadataJournalTableConfiguration", "PUT=Update"),
+    Row(method, "bucket", query, f"{verb}BucketMetadata{name}Configuration", f"{verb}BucketMetadata{old}", _METADATA)
+    for query, name, old, verbs in (
+        ("metadataConfiguration", "", "TableConfiguration", "POST=Create GET=Get DELETE=Delete"),
+        ("metadataTable", "Table", "TableConfiguration", "POST=Create GET=Get DELETE=Delete"),
+        ("metadataAnnotationTable", "AnnotationTable", "AnnotationTableConfiguration", "PUT=Update"),
+        ("metadataInventoryTable", "InventoryTable", "InventoryTableConfiguration", "PUT=Update"),
+        ("metadataJournalTable", "JournalTable", "JournalTableConfiguration", "PUT=Update"),
     )
     for method, verb in (pair.split("=") for pair in verbs.split())
-    for name, permission in (
-        (verb + name, verb + name.replace("BucketMetadataConfiguration", "BucketMetadataTableConfiguration")),
-    )
 )
 
 _OBJECT: Final = (

@@ -1,0 +1,123 @@
+"""`If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`: shall this be done at all?
+
+The order of RFC 9110 section 13.2.2 is S3's too: If-Match beats If-Unmodified-Since, If-None-Match beats
+If-Modified-Since (S3 API reference, GetObject, "Additional considerations about request headers").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from objectlens import errors
+from objectlens.errors import NoSuchKey, NotModified, PreconditionFailed
+from objectlens.http import Headers
+from objectlens.s3.dates import http_date, parse_http_date
+
+_COPY_SOURCE = "x-amz-copy-source-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadConditions:
+    """Conditions of GetObject, HeadObject and of a copy's source.
+
+    `if_match` and `if_none_match` are ETags without quotes, or `*`; None means no such condition. Dates that do not
+    parse and an empty `If-None-Match` count as absent.
+    """
+
+    if_match: tuple[str, ...] | None = None
+    if_none_match: tuple[str, ...] | None = None
+    if_modified_since: datetime | None = None
+    if_unmodified_since: datetime | None = None
+
+    @classmethod
+    def parse(cls, headers: Headers, prefix: Literal["", "x-amz-copy-source-"] = "") -> ReadConditions:
+        """Read the four headers; those of a copy's source carry a prefix."""
+        return cls(
+            if_match=_etags(headers.get(f"{prefix}if-match")),
+            if_none_match=_etags(headers.get(f"{prefix}if-none-match")),
+            if_modified_since=_date(headers.get(f"{prefix}if-modified-since")),
+            if_unmodified_since=_date(headers.get(f"{prefix}if-unmodified-since")),
+        )
+
+    def check(self, etag: str, modified: datetime) -> None:
+        """Raise `PreconditionFailed` or `NotModified` (with the headers of a 304) for an object in this state.
+
+        `etag` without quotes; `modified` counts in whole seconds, as HTTP dates do.
+        """
+        failed = self._failed(etag, modified.replace(microsecond=0))
+        if failed in {"If-None-Match", "If-Modified-Since"}:
+            raise NotModified(headers={"ETag": f'"{etag}"', "Last-Modified": http_date(modified)})
+        if failed is not None:
+            raise PreconditionFailed(Condition=failed)
+
+    def check_source(self, etag: str, modified: datetime) -> None:
+        """Raise `PreconditionFailed` when a copy's source in this state does not meet the conditions."""
+        failed = self._failed(etag, modified.replace(microsecond=0))
+        if failed is not None:
+            raise PreconditionFailed(Condition=_COPY_SOURCE + failed)
+
+    def _failed(self, etag: str, modified: datetime) -> str | None:
+        if self.if_match is not None:
+            if not _matches(self.if_match, etag):
+                return "If-Match"
+        elif self.if_unmodified_since is not None and modified > self.if_unmodified_since:
+            return "If-Unmodified-Since"
+        if self.if_none_match is not None:
+            if _matches(self.if_none_match, etag):
+                return "If-None-Match"
+        elif self.if_modified_since is not None and modified <= self.if_modified_since:
+            return "If-Modified-Since"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteConditions:
+    """Conditions of PutObject, CompleteMultipartUpload, CopyObject and DeleteObject.
+
+    S3 knows `If-None-Match: *` (only if there is nothing yet) and `If-Match: ETAG` (only over this state).
+    """
+
+    if_match: tuple[str, ...] | None = None
+    only_if_absent: bool = False
+
+    @classmethod
+    def parse(cls, headers: Headers) -> WriteConditions:
+        """Read the two headers; raises `NotImplemented` for an If-None-Match that is not `*`, and for both at once."""
+        if_match, if_none_match = _etags(headers.get("if-match")), _etags(headers.get("if-none-match"))
+        if if_none_match is not None and (if_none_match != ("*",) or if_match is not None):
+            raise errors.NotImplemented(
+                "Of a write, If-None-Match can only be *, and not together with If-Match.", Header="If-None-Match"
+            )
+        return cls(if_match=if_match, only_if_absent=if_none_match is not None)
+
+    def check(self, etag: str | None) -> None:
+        """Raise `PreconditionFailed` or `NoSuchKey` for what the key holds now: an ETag without quotes, or nothing."""
+        if self.only_if_absent and etag is not None:
+            raise PreconditionFailed(Condition="If-None-Match")
+        if self.if_match is not None:
+            if etag is None:
+                raise NoSuchKey
+            if not _matches(self.if_match, etag):
+                raise PreconditionFailed(Condition="If-Match")
+
+    def __bool__(self) -> bool:
+        return self.only_if_absent or self.if_match is not None
+
+
+def _etags(header: str | None) -> tuple[str, ...] | None:
+    tags = tuple(filter(None, (_bare(one) for one in (header or "").split(","))))
+    return tags or None
+
+
+def _bare(etag: str) -> str:
+    return etag.strip().removeprefix("W/").strip('"')
+
+
+def _matches(tags: tuple[str, ...], etag: str) -> bool:
+    return "*" in tags or etag in tags
+
+
+def _date(header: str | None) -> datetime | None:
+    return parse_http_date(header) if header else None
