@@ -1,4 +1,4 @@
-"""`If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`: shall this be done at all?
+"""`If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`: whether to do it at all.
 
 The order of RFC 9110 section 13.2.2 is S3's too: If-Match beats If-Unmodified-Since, If-None-Match beats
 If-Modified-Since (S3 API reference, GetObject, "Additional considerations about request headers").
