@@ -10,6 +10,21 @@ room).
 
 from __future__ import annotations
 
+from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.packages import Package, PackageStore
+from objectlens.functions.pool import Pool
 from objectlens.functions.values import Executor, Failure, Invocation, Outcome
 
-__all__ = ["Executor", "Failure", "Invocation", "Outcome"]
+__all__ = [
+    "CredentialSource",
+    "Credentials",
+    "Executor",
+    "Failure",
+    "Invocation",
+    "Limits",
+    "Outcome",
+    "Package",
+    "PackageStore",
+    "Pool",
+    "Surroundings",
+]

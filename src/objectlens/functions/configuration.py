@@ -1,0 +1,60 @@
+"""What the runtime is told when it is built: limits, surroundings, credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from objectlens.catalog.entities import Function
+
+
+class Credentials(NamedTuple):
+    """The temporary credentials of a function's role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+CredentialSource = Callable[[Function], Credentials | Awaitable[Credentials]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may run at once, and how long anything may take; times in seconds, sizes in bytes.
+
+    `environments` bounds the processes of all functions together, `per_function` those of one function version, and
+    `starting` how many may be starting at one time (more than there are cores only makes each of them slower).
+    `queue` and `queue_seconds` bound the waiting of one function version. `init_seconds` is what initialisation may
+    take before it counts against the function's own timeout. `age_seconds` retires an environment whose role
+    credentials grow old. `kill_seconds` is the time between SIGTERM and SIGKILL.
+    """
+
+    environments: int = 32
+    per_function: int = 16
+    starting: int = 4
+    queue: int = 1000
+    queue_seconds: float = 55.0
+    idle_seconds: float = 600.0
+    age_seconds: float = 6 * 3600.0
+    init_seconds: float = 10.0
+    settle_seconds: float = 2.0
+    kill_seconds: float = 0.5
+    log_bytes: int = 8 * 1024 * 1024
+    log_files: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where environments live.
+
+    `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
+    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers.
+    """
+
+    folder: Path
+    endpoint_url: str
+    region: str
+    python: str

@@ -1,0 +1,48 @@
+"""The first code that runs in an environment's process, started as a script: `launch.py PARENT [COMMAND ...]`.
+
+It ties the process to its parent, then becomes the command, or, without one, AWS's runtime interface client for Python
+with the function's own files first on the path. It imports nothing of objectlens, because it runs beside user code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def tie_to(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies (prctl(2)); end at once when it already has."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def run_python() -> None:
+    """Serve invocations of the handler named by `_HANDLER` until the process is ended.
+
+    The runtime is imported before the function's own files come to the front of the path, as on Lambda: a file named
+    `json.py` in the package is the handler's to import, and does not break the runtime.
+    """
+    from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415  (only here is it known to be needed)
+
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.argv = ["bootstrap", os.environ["_HANDLER"]]
+    client = lambda_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    bootstrap.run(os.environ["_HANDLER"], client)
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the module says."""
+    tie_to(int(arguments[0]))
+    if command := arguments[1:]:
+        os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
+    del sys.path[0]  # the folder of this script
+    run_python()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,194 @@
+"""The log of a function: a folder of files, written by the runtime, read by anyone.
+
+Each line is `TIME TAB STREAM TAB MESSAGE`: the time in UTC with milliseconds, the last eight characters of the
+environment's log stream, and what the function or the platform said. `current.log` grows up to a size, then becomes
+`1.log`, and so on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from objectlens.clock import Clock
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_LINE = 64 * 1024
+TAIL = 4 * 1024
+CURRENT = "current.log"
+
+
+class LineSplitter:
+    """Cuts output into lines of at most `MAX_LINE` bytes; a longer one goes on as the next line.
+
+    A lone carriage return ends a line too: AWS's runtime for Python parts the lines of a traceback with it.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take output; returns the lines that are complete, without their ends."""
+        *lines, rest = (self._rest + data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        while len(rest) > MAX_LINE:
+            lines.append(rest[:MAX_LINE])
+            rest = rest[MAX_LINE:]
+        self._rest = rest
+        return [piece for line in lines for piece in _pieces(line)]
+
+    def flush(self) -> list[bytes]:
+        """Return the line that has no end yet, if there is one."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+def _pieces(line: bytes) -> Iterator[bytes]:
+    yield line[:MAX_LINE]
+    for start in range(MAX_LINE, len(line), MAX_LINE):
+        yield line[start : start + MAX_LINE]
+
+
+class Tail:
+    """The last 4 KB of what was logged since it was taken last (`X-Amz-Log-Result`)."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Append lines."""
+        for line in lines:
+            self._data += line[-TAIL:] + b"\n"
+            if len(self._data) > 4 * TAIL:
+                del self._data[:-TAIL]
+
+    def take(self) -> bytes:
+        """Return the tail and begin a new one."""
+        tail = bytes(self._data[-TAIL:])
+        self._data.clear()
+        return tail
+
+
+class FunctionLog:
+    """Writes the log of one function, whole lines at a time; bounded by `max_bytes` in each of `files` files."""
+
+    def __init__(self, folder: Path, clock: Clock, *, max_bytes: int, files: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._files = files
+        self._fd = -1
+        self._size = 0
+
+    def write(self, stream: str, lines: Iterable[bytes]) -> None:
+        """Append lines of one log stream; what the disk does not take is lost, and the server's own log says so."""
+        try:
+            self._write(stream, lines)
+        except OSError:
+            _LOGGER.warning("the log in %s cannot be written", self._folder, exc_info=True)
+            self.close()
+
+    def _write(self, stream: str, lines: Iterable[bytes]) -> None:
+        head = f"{_stamp(self._clock.now())}\t{stream[-8:]}\t".encode()
+        data = b"".join(head + line + b"\n" for line in lines)
+        if not data:
+            return
+        if self._fd >= 0 and self._size + len(data) > self._max_bytes:
+            self._rotate()
+        if self._fd < 0:
+            self._fd = os.open(self._folder / CURRENT, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._size = os.fstat(self._fd).st_size
+        self._size += len(data)
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def _rotate(self) -> None:
+        self.close()
+        (self._folder / f"{self._files - 1}.log").unlink(missing_ok=True)
+        for number in range(self._files - 2, 0, -1):
+            older = self._folder / f"{number}.log"
+            if older.exists():
+                older.rename(self._folder / f"{number + 1}.log")
+        (self._folder / CURRENT).rename(self._folder / "1.log")
+
+    def close(self) -> None:
+        """Close the file; writing opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log; `time` as written, `stream` the end of the environment's log stream."""
+
+    time: str
+    stream: str
+    message: str
+
+
+def log_folder(functions: Path, name: str) -> Path:
+    """Return the folder of a function's log, `functions` being the runtime's folder."""
+    return functions / "logs" / name
+
+
+def read_log(folder: Path, *, follow: bool = False, wait: float = 0.2) -> Iterator[LogLine]:
+    """Read a function's log from its oldest line on; with `follow` without end, looking again every `wait` seconds.
+
+    It only reads files, so it works from another process than the one that writes. A missing folder is an empty log.
+    """
+    numbered = sorted(folder.glob("[0-9]*.log"), key=lambda path: int(path.stem), reverse=True)
+    for path in numbered:
+        with path.open("rb") as file:
+            yield from (_parse(line) for line in file)
+    yield from _follow(folder / CURRENT, wait) if follow else _once(folder / CURRENT)
+
+
+def _once(path: Path) -> Iterator[LogLine]:
+    if path.exists():
+        with path.open("rb") as file:
+            yield from (_parse(line) for line in file)
+
+
+def _follow(path: Path, wait: float) -> Iterator[LogLine]:
+    while True:
+        if not path.exists():
+            time.sleep(wait)
+            continue
+        with path.open("rb") as file:
+            yield from _until_rotated(path, file.fileno(), wait)
+
+
+def _until_rotated(path: Path, fd: int, wait: float) -> Iterator[LogLine]:
+    rest = b""
+    while True:
+        rotated = not _is_same(path, fd)
+        while data := os.read(fd, 64 * 1024):
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (_parse(line) for line in lines)
+        if rotated:
+            return
+        time.sleep(wait)
+
+
+def _is_same(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def _parse(line: bytes) -> LogLine:
+    stamp, _, rest = line.decode("utf-8", "replace").rstrip("\n").partition("\t")
+    stream, _, message = rest.partition("\t")
+    return LogLine(stamp, stream, message)

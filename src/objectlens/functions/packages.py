@@ -1,0 +1,100 @@
+"""Deployment packages: a zip comes in, a directory that is ready to run comes out.
+
+A package is named by the hexadecimal SHA-256 of its zip. Its files and folders are read-only; executables stay
+executable.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from objectlens.functions.unzip import unzip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package that is in the store. `code_sha256` is base64 as AWS prints it; `code_size` counts the zip's bytes."""
+
+    digest: str
+    code_sha256: str
+    code_size: int
+
+
+def describe(data: bytes) -> Package:
+    """Name the package that a zip makes."""
+    digest = hashlib.sha256(data)
+    return Package(
+        digest=digest.hexdigest(), code_sha256=base64.b64encode(digest.digest()).decode(), code_size=len(data)
+    )
+
+
+class PackageStore:
+    """Packages under one folder, each in a directory of its own. All methods do blocking work."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, digest: str) -> Path:
+        """Return where the package of that digest is; its directory need not exist."""
+        return self._folder / digest
+
+    def add(self, data: bytes) -> Package:
+        """Unpack a zip; the directory appears whole or not at all.
+
+        Raises `InvalidParameterValueException` that says what is wrong with the zip.
+        """
+        package = describe(data)
+        if self.path(package.digest).is_dir():
+            return package
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self._folder))
+        try:
+            unzip(data, unfinished)
+            _make_read_only(unfinished)
+            self._publish(unfinished, package.digest)
+        except BaseException:
+            remove_tree(unfinished)
+            raise
+        return package
+
+    def _publish(self, unfinished: Path, digest: str) -> None:
+        try:
+            unfinished.rename(self.path(digest))
+        except OSError:
+            if not self.path(digest).is_dir():
+                raise
+            remove_tree(unfinished)  # someone else unpacked the same zip meanwhile
+
+    def collect(self, keep: Collection[str]) -> list[str]:
+        """Remove what no digest in `keep` names, and what unpacking left unfinished; returns what went."""
+        if not self._folder.is_dir():
+            return []
+        gone = [entry.name for entry in self._folder.iterdir() if entry.name not in keep]
+        for name in gone:
+            remove_tree(self._folder / name)
+        return gone
+
+
+def _make_read_only(folder: Path) -> None:
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = Path(parent, name)
+            if not path.is_symlink():
+                executable = path.stat().st_mode & stat.S_IXUSR
+                path.chmod(0o555 if executable else 0o444)
+        Path(parent).chmod(0o555)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a directory whose contents may be read-only."""
+    for parent, _, _ in os.walk(folder):
+        Path(parent).chmod(0o755)
+    shutil.rmtree(folder)

@@ -1,0 +1,166 @@
+"""One operating-system process and all that it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+OPEN_FILES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: its exit status, or minus the signal; the most memory it held, in KiB."""
+
+    status: int
+    peak_kib: int = 0
+
+    def __str__(self) -> str:
+        if self.status == 0:
+            return "Runtime exited without providing a reason"
+        if self.status < 0:
+            return f"Runtime exited with error: signal: {_SIGNALS.get(-self.status, str(-self.status))}"
+        return f"Runtime exited with error: exit status {self.status}"
+
+
+# Go's words for signals, which Lambda's own messages use.
+_SIGNALS: dict[int, str] = {
+    signal.SIGKILL: "killed",
+    signal.SIGTERM: "terminated",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGINT: "interrupt",
+    signal.SIGXCPU: "CPU time limit exceeded",
+    signal.SIGXFSZ: "file size limit exceeded",
+}
+
+
+class Process:
+    """A process that leads its own session.
+
+    `ended` is done as soon as the process is gone, and reaped. `marker` is a piece of its environment, `NAME=value`,
+    that no other environment has: by it the processes are found that left the session.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], marker: str) -> None:
+        self.pid = popen.pid
+        self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._popen = popen
+        self._marker = marker.encode()
+        self._pidfd = os.pidfd_open(popen.pid)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
+
+    @classmethod
+    def start(
+        cls, command: Sequence[str], environment: Mapping[str, str], folder: Path, output: int, marker: str
+    ) -> Process:
+        """Start `command` in `folder`, both its outputs going to the file descriptor `output`; raises `OSError`.
+
+        It must be called on the thread that runs the event loop: the kernel ties the process to its parent *thread*.
+        """
+        popen = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
+            resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, _open_files())
+        except ProcessLookupError:
+            pass  # it has ended already, and says so itself
+        return cls(popen, marker)
+
+    def _reap(self) -> None:
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if pid == 0:
+            return
+        self._popen.returncode = os.waitstatus_to_exitcode(status)
+        self.forget()
+        if not self.ended.done():
+            self.ended.set_result(Exit(self._popen.returncode, usage.ru_maxrss))
+
+    def forget(self) -> None:
+        """Stop watching."""
+        if self._pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+    def peak_kib(self) -> int:
+        """Return the most memory that the process and those it started held, in KiB; 0 when it is gone."""
+        return sum(_peak_kib(pid) for pid in (self.pid, *_descendants(self.pid)))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the whole process group, if there is any of it left."""
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return  # the group is empty, or only zombies are in it
+
+    async def stop(self, patience: float) -> Exit:
+        """End the process and all it started: SIGTERM, after `patience` seconds SIGKILL; returns when all are gone."""
+        if not self.ended.done() and patience > 0:
+            self.signal(signal.SIGTERM)
+            await asyncio.wait([self.ended], timeout=patience)
+        self.signal(signal.SIGKILL)
+        self._sweep()
+        return await self.ended
+
+    def _sweep(self) -> None:
+        for pid in marked_processes(self._marker):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def marked_processes(marker: bytes) -> list[int]:
+    """Find the processes of ours whose initial environment has `marker` (`NAME=value`), zombies left out."""
+    found = []
+    for entry in os.scandir(PROC):
+        if entry.name.isdigit():
+            try:
+                environment = Path(entry.path, "environ").read_bytes()
+            except OSError:
+                continue  # gone meanwhile, or another user's
+            if marker in environment.split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def _open_files() -> tuple[int, int]:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    return limit, limit
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        text = (PROC / str(pid) / "task" / str(pid) / "children").read_text()
+    except OSError:
+        return []
+    children = [int(word) for word in text.split()]
+    return children + [grandchild for child in children for grandchild in _descendants(child)]
+
+
+def _peak_kib(pid: int) -> int:
+    try:
+        status = (PROC / str(pid) / "status").read_text()
+    except OSError:
+        return 0
+    _, found, rest = status.partition("VmHWM:")
+    return int(rest.split(None, 1)[0]) if found else 0

@@ -1,0 +1,53 @@
+"""The platform's own lines in a function's log (reference section 16), and its error documents."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from objectlens.functions.runtime_api import Answer
+from objectlens.functions.values import Failure, Invocation
+
+
+def start_line(invocation: Invocation) -> bytes:
+    """Return the START line."""
+    return f"START RequestId: {invocation.request_id} Version: {invocation.function.version}".encode()
+
+
+def end_lines(invocation: Invocation, *, duration_ms: float, memory_mb: int, init_ms: float | None) -> list[bytes]:
+    """Return the END and REPORT lines; the billed duration is rounded up to whole milliseconds."""
+    fields = [
+        f"REPORT RequestId: {invocation.request_id}",
+        f"Duration: {duration_ms:.2f} ms",
+        f"Billed Duration: {math.ceil(duration_ms)} ms",
+        f"Memory Size: {invocation.function.memory_size} MB",
+        f"Max Memory Used: {memory_mb} MB",
+    ]
+    if init_ms is not None:
+        fields.append(f"Init Duration: {init_ms:.2f} ms")
+    return [f"END RequestId: {invocation.request_id}".encode(), "\t".join(fields).encode()]
+
+
+def timeout_message(seconds: int) -> str:
+    """Return what Lambda says of a function that ran too long."""
+    return f"Task timed out after {seconds}.00 seconds"
+
+
+def failure_of(answer: Answer, request_id: str) -> tuple[bytes, Failure | None]:
+    """Return the payload for the caller and the failure, if the answer is one.
+
+    What we say ourselves of a process names the request in the message. AWS's runtime reports errors of initialisation
+    without the request that met them: that is filled in.
+    """
+    if answer.error_type is None:
+        return answer.body, None
+    content = json.loads(answer.body)
+    if answer.platform and answer.error_type in _NAMES_THE_REQUEST:
+        content["errorMessage"] = f"RequestId: {request_id} Error: {content['errorMessage']}"
+    if content.get("requestId") == "":
+        content["requestId"] = request_id
+    failure = Failure(kind="Unhandled", type=answer.error_type, message=str(content.get("errorMessage", "")))
+    return json.dumps(content, ensure_ascii=False).encode(), failure
+
+
+_NAMES_THE_REQUEST = {"Runtime.ExitError", "Runtime.InvalidEntrypoint", "Sandbox.Timedout"}

@@ -1,0 +1,155 @@
+"""The HTTP of the Runtime API: one request at a time on each connection, everything bounded, nothing more.
+
+A connection parses requests and hands them to a `Responder`, which answers now or later through the connection. It
+knows no paths.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import httptools
+
+# awslambdaric puts an X-Ray cause of up to 1 MiB into a header.
+MAX_HEAD = 2 * 1024 * 1024
+# What is read and thrown away of a body that was refused, so that the client gets to read the refusal.
+MAX_DISCARD = 256 * 1024 * 1024
+_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
+_REASONS |= {405: "Method Not Allowed", 413: "Payload Too Large", 500: "Internal Server Error", 501: "Not Implemented"}
+
+
+@dataclass(slots=True)
+class RuntimeRequest:
+    """One request of a runtime. Header names are in lower case; trailers stand among the headers.
+
+    `oversized` tells that the body was longer than the connection's limit; `body` is then empty.
+    """
+
+    method: str = ""
+    path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    oversized: bool = False
+
+
+class Responder(Protocol):
+    """Whoever answers the requests of an environment's connections."""
+
+    def handle(self, request: RuntimeRequest, connection: RuntimeConnection) -> None:
+        """Answer through `connection.reply`, now or later."""
+        ...
+
+    def lost(self, connection: RuntimeConnection) -> None:
+        """Take note that a connection is gone."""
+        ...
+
+
+class RuntimeConnection(asyncio.Protocol):
+    """One connection of a runtime."""
+
+    def __init__(self, responder: Responder, max_body: int) -> None:
+        self._responder = responder
+        self._max_body = max_body
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._request = RuntimeRequest()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._head = 0
+        self._in_head = True
+        self._waiting = False
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the responder."""
+        self._transport = None
+        self._responder.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; anything that is not HTTP, too long, or a second request before the answer ends the connection."""
+        if self._in_head:
+            self._head += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.close()
+            return
+        if self._in_head and self._head > MAX_HEAD:
+            self.close()
+
+    # --- httptools ---
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        if self._waiting:
+            raise ValueError("a second request before the answer to the first")
+        self._request = RuntimeRequest()
+        self._parts = []
+        self._size = 0
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._request.path += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header or trailer."""
+        self._request.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Send `100 Continue` where it is waited for."""
+        self._request.method = self._parser.get_method().decode("ascii")
+        self._in_head = False
+        self._head = 0
+        if self._request.headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._size += len(body)
+        if self._size <= self._max_body:
+            self._parts.append(body)
+        else:
+            self._parts.clear()
+            if self._size > MAX_DISCARD:
+                self.close()
+
+    def on_message_complete(self) -> None:
+        """Hand the request over."""
+        request = self._request
+        request.oversized = self._size > self._max_body
+        request.body = b"".join(self._parts)
+        self._parts = []
+        self._in_head = True
+        self._waiting = True
+        self._responder.handle(request, self)
+
+    # --- answering ---
+
+    @property
+    def open(self) -> bool:
+        """Whether the other side is still there."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer the request that was handed over last."""
+        if self._transport is None:
+            return
+        self._waiting = False
+        lines = [f"HTTP/1.1 {status} {_REASONS[status]}", "Content-Type: application/json"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        lines.append(f"Content-Length: {len(body)}")
+        self._transport.write("\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body)
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,114 @@
+"""The environment variables of a function's process (reference section 14.3).
+
+Nothing of the server's own environment is passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from objectlens.catalog.entities import Function
+from objectlens.functions.configuration import Credentials, Surroundings
+from objectlens.functions.runtimes import Runtime
+
+RESERVED = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    }
+)
+"""Names that a function's configuration may not set."""
+
+_SERVICES = ("S3", "S3_CONTROL", "LAMBDA", "STS", "IAM")
+
+# Large images map and unmap whole frames with glibc's defaults; page faults then take a quarter of the time.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024)}
+# Environments run side by side: threads inside each of them would only fight for the same cores.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def log_group(name: str) -> str:
+    """Return the name of a function's log group."""
+    return f"/aws/lambda/{name}"
+
+
+def make_variables(
+    function: Function,
+    *,
+    runtime: Runtime,
+    surroundings: Surroundings,
+    credentials: Credentials,
+    task_root: Path,
+    temporary: Path,
+    runtime_api: str,
+    log_stream: str,
+) -> dict[str, str]:
+    """Return all variables of one environment; the function's own come last and win over all but the reserved."""
+    variables = {
+        "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{task_root}:{task_root}/lib:/opt/lib",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(surroundings.folder / "sdk-config"),
+        **{f"AWS_ENDPOINT_URL_{service}": surroundings.endpoint_url for service in _SERVICES},
+        **_ALLOCATOR,
+        **_ONE_THREAD,
+        **without_reserved(function.environment),
+        "_HANDLER": function.handler,
+        "LAMBDA_TASK_ROOT": str(task_root),
+        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function.name),
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": surroundings.region,
+        "AWS_DEFAULT_REGION": surroundings.region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_ACCESS_KEY": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+    }
+    if runtime.managed:
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime.name}"
+    return variables
+
+
+def without_reserved(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a function may set itself."""
+    return {name: value for name, value in variables.items() if name not in RESERVED}
+
+
+SDK_CONFIG = """\
+# AWS_CONFIG_FILE of every function. Over plain HTTP the SDKs would read a body twice to sign it, which bodies that
+# stream through a function do not allow.
+[default]
+s3 =
+    payload_signing_enabled = false
+"""
