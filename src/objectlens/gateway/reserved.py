@@ -1,0 +1,25 @@
+"""What answers under `/-/`: no bucket's name can start so. Nothing here needs credentials or tells a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from objectlens.http import Headers, HttpRequest, HttpResponse
+
+PREFIX = "/-/"
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+
+def serve(http: HttpRequest, ready: Callable[[], bool]) -> HttpResponse:
+    """Answer a request for a reserved path."""
+    if http.method not in {"GET", "HEAD"}:
+        return HttpResponse(405, Headers([_TEXT, ("Allow", "GET, HEAD")]), b"only GET and HEAD\n")
+    if http.path == "/-/health/live":
+        return HttpResponse(200, Headers([_TEXT]), b"live\n")
+    if http.path == "/-/health/ready":
+        return HttpResponse(200, Headers([_TEXT]), b"ready\n") if ready() else _not_ready()
+    return HttpResponse(404, Headers([_TEXT]), b"no such page; there are /-/health/live and /-/health/ready\n")
+
+
+def _not_ready() -> HttpResponse:
+    return HttpResponse(503, Headers([_TEXT, ("Retry-After", "1")]), b"starting or draining\n")
