@@ -1,1 +1,0 @@
-"""Configuration: TOML and environment variables, parsed once into frozen values."""

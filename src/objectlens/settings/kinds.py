@@ -1,0 +1,96 @@
+"""Kinds of values: what is allowed, in words and in code.
+
+A kind's `parse` takes what TOML gives (numbers, text, lists) or what the environment and the command line give (text
+only), and raises `ValueError` when it is not allowed; the words come from `allowed`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What values a setting takes: `allowed` says it to people, `parse` checks and converts."""
+
+    allowed: str
+    parse: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. Port 0 takes any free port; the file `endpoint` in the data directory tells which."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def count(least: int, most: int) -> Kind:
+    """Whole numbers from `least` to `most`."""
+
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str) or not least <= int(value) <= most:
+            raise ValueError
+        return int(value)
+
+    return Kind(f"a whole number from {least} to {most}", parse)
+
+
+def seconds(least: float, most: float) -> Kind:
+    """Numbers of seconds from `least` to `most`."""
+
+    def parse(value: Any) -> float:
+        # A comparison with NaN is false, so NaN is refused here too.
+        if isinstance(value, bool) or not isinstance(value, int | float | str) or not least <= float(value) <= most:
+            raise ValueError
+        return float(value)
+
+    return Kind(f"seconds, from {least:g} to {most:g}", parse)
+
+
+def text(pattern: str, allowed: str) -> Kind:
+    """Text that matches a regular expression as a whole."""
+    compiled = re.compile(pattern)
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or compiled.fullmatch(value) is None:
+            raise ValueError
+        return value
+
+    return Kind(allowed, parse)
+
+
+def _listen(value: Any) -> Listen:
+    match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError
+    return Listen(match["host"].strip("[]"), int(match["port"]))
+
+
+def _domains(value: Any) -> tuple[str, ...]:
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(one, str) and _DOMAIN.fullmatch(one) for one in names):
+        raise ValueError
+    return tuple(names)
+
+
+LISTEN = Kind("HOST:PORT, such as 127.0.0.1:9000, [::1]:9000 or 0.0.0.0:80", _listen)
+DOMAINS = Kind("host names in lower case: a list in TOML, separated by commas elsewhere", _domains)
+ACCOUNT = text(r"[0-9]{12}", "an account number of 12 digits")
+REGION = text(r"[a-z0-9-]{1,63}", "a region such as us-east-1: lower-case letters, digits and hyphens")
+ACCESS_KEY_ID = text(r"[A-Za-z0-9_]{3,128}", "3 to 128 letters, digits and underscores")
+SECRET = text(r"[!-~]{8,128}", "8 to 128 printable ASCII characters without spaces")
+DATABASE_URL = text(
+    r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",
+    "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
+)

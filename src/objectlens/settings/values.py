@@ -1,0 +1,144 @@
+"""The settings themselves: one frozen value per room, with what each key means, takes, and is when unset.
+
+A key's name in the TOML file is `key` in `[table]`; in the environment it is `OBJECTLENS_TABLE_KEY`.
+"""
+
+# `_setting` declares a field and is called once for each, which is what RUF009 cannot know.
+# ruff: noqa: RUF009
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from objectlens.settings.kinds import (
+    ACCESS_KEY_ID,
+    ACCOUNT,
+    DATABASE_URL,
+    DOMAINS,
+    LISTEN,
+    REGION,
+    SECRET,
+    Kind,
+    Listen,
+    count,
+    seconds,
+)
+
+
+def _setting(kind: Kind, default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """Declare a setting; `default` is written as a user would, None for one that may stay unset."""
+    metadata = {"kind": kind, "default": default, "meaning": meaning, "secret": secret}
+    return field(default=None if default is None else kind.parse(default), metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The door: where it listens, how long it waits, how much it takes."""
+
+    listen: Listen = _setting(LISTEN, "127.0.0.1:9000", "Where to listen. Port 0 takes any free port.")
+    domains: tuple[str, ...] = _setting(
+        DOMAINS,
+        "",
+        "Host names under which clients reach the server, beside the address it listens on and `localhost`.",
+    )
+    drain_seconds: float = _setting(
+        seconds(0, 3600), 30, "How long requests in work may take to finish after SIGTERM; then they are cut."
+    )
+    head_seconds: float = _setting(seconds(1, 600), 30, "How long a client may take to send the head of a request.")
+    idle_seconds: float = _setting(
+        seconds(1, 3600), 75, "How long a connection may stay without a request or without progress in one."
+    )
+    max_connections: int = _setting(
+        count(16, 1_000_000), 4096, "Connections open at the same time; more wait in the system's queue."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """Whose account this is."""
+
+    account: str = _setting(ACCOUNT, "123456789012", "The account number that stands in every ARN.")
+    region: str = _setting(
+        REGION, "us-east-1", "The region of what is made without naming one. Requests may be signed for any region."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootSettings:
+    """The root's key, when the user brings one; set both or neither."""
+
+    access_key_id: str | None = _setting(
+        ACCESS_KEY_ID, None, "The root's access key. Unset, one is made on first start and kept in `DIR/credentials`."
+    )
+    secret_access_key: str | None = _setting(SECRET, None, "The secret that belongs to it.", secret=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """How much of the machine functions may take."""
+
+    max_environments: int = _setting(
+        count(1, 100_000), 16, "Environments (function processes) on this machine, of all functions together."
+    )
+    max_per_function: int = _setting(count(1, 100_000), 16, "Environments of one function version.")
+    idle_seconds: float = _setting(
+        seconds(1, 86_400), 300, "How long an environment without work is kept for the next invocation."
+    )
+    queue_seconds: float = _setting(
+        seconds(0, 900), 30, "How long an invocation waits for an environment before it is refused."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """Where the catalog is kept."""
+
+    url: str | None = _setting(
+        DATABASE_URL,
+        None,
+        "The catalog's database. Unset, it is SQLite in the data directory; several servers share one PostgreSQL.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSettings:
+    """How many requests are in work at the same time."""
+
+    max_requests: int = _setting(
+        count(1, 1_000_000), 256, "Requests of clients in work at the same time; more wait in line."
+    )
+    max_inner_requests: int = _setting(
+        count(1, 1_000_000),
+        1024,
+        "The same for requests that functions make for a GET in work. They have a line of their own, so that waiting "
+        "clients cannot block the very functions that they wait for.",
+    )
+    queue_seconds: float = _setting(
+        seconds(0, 600), 10, "How long a request waits in line before it is answered 503 `SlowDown`."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that may be set, checked. `data` is the absolute path of the data directory."""
+
+    data: Path
+    server: ServerSettings = field(default_factory=ServerSettings)
+    account: AccountSettings = field(default_factory=AccountSettings)
+    root: RootSettings = field(default_factory=RootSettings)
+    functions: FunctionSettings = field(default_factory=FunctionSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+
+
+TABLES: dict[str, type] = {
+    "server": ServerSettings,
+    "account": AccountSettings,
+    "root": RootSettings,
+    "functions": FunctionSettings,
+    "database": DatabaseSettings,
+    "admission": AdmissionSettings,
+}
