@@ -653,3 +653,124 @@ class InvalidRuntimeException(ServiceError):
 
     status = 502
     text = "The runtime or runtime version specified is not supported."
+
+
+# --- Refusals as Lambda, IAM and STS name them ("Common Errors" in their API references) -----------------------------
+
+
+class AccessDeniedException(AccessDenied):
+    """Lambda's AccessDenied."""
+
+    status = 403
+    text = "You do not have permission to perform this operation."
+
+
+class MissingAuthenticationToken(AccessDenied):
+    """A request to IAM or STS without a signature."""
+
+    status = 403
+    text = "Request is missing Authentication Token"
+
+
+class MissingAuthenticationTokenException(AccessDenied):
+    """A request to Lambda without a signature."""
+
+    status = 403
+    text = "Missing Authentication Token"
+
+
+class InvalidClientTokenId(ServiceError):
+    """IAM's and STS's InvalidAccessKeyId and InvalidToken."""
+
+    status = 403
+    text = "The security token included in the request is invalid."
+
+
+class UnrecognizedClientException(ServiceError):
+    """Lambda's InvalidAccessKeyId and InvalidToken."""
+
+    status = 403
+    text = "The security token included in the request is invalid."
+
+
+class ExpiredTokenException(ServiceError):
+    """Lambda's ExpiredToken."""
+
+    status = 403
+    text = "The security token included in the request is expired"
+
+
+class InvalidSignatureException(ServiceError):
+    """Lambda's SignatureDoesNotMatch."""
+
+    status = 403
+    text = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method."
+    )
+
+
+class IncompleteSignature(ServiceError):
+    """IAM and STS: the signature does not parse."""
+
+    status = 400
+    text = "The request signature does not conform to AWS standards."
+
+
+class IncompleteSignatureException(ServiceError):
+    """Lambda: the signature does not parse."""
+
+    status = 400
+    text = "The request signature does not conform to AWS standards."
+
+
+# --- IAM and STS ------------------------------------------------------------------------------------------------------
+
+
+class NoSuchEntity(ServiceError):
+    """No user, role, policy or key of that name."""
+
+    status = 404
+    text = "The request was rejected because it referenced a resource entity that does not exist."
+
+
+class EntityAlreadyExists(ServiceError):
+    """The name is taken."""
+
+    status = 409
+    text = "The request was rejected because it attempted to create a resource that already exists."
+
+
+class DeleteConflict(ServiceError):
+    """Something still hangs on what was to be deleted."""
+
+    status = 409
+    text = "The request was rejected because it attempted to delete a resource that has attached subordinate entities."
+
+
+class LimitExceeded(ServiceError):
+    """One more than an account may have."""
+
+    status = 409
+    text = "The request was rejected because it attempted to create resources beyond the current account quotas."
+
+
+class MalformedPolicyDocument(ServiceError):
+    """A policy document that is not valid (IAM and STS)."""
+
+    status = 400
+    text = "The request was rejected because the policy document was malformed."
+
+
+class InvalidInput(ServiceError):
+    """A parameter of IAM that is out of its range."""
+
+    status = 400
+    text = "The request was rejected because an invalid or out-of-range value was supplied for an input parameter."
+
+
+class PackedPolicyTooLarge(ServiceError):
+    """A session policy over the limit of STS."""
+
+    status = 400
+    text = "The request was rejected because the session policy is longer than allowed."

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from objectlens.sigv4 import ChunkSeed
+
 Kind = Literal["Root", "IAMUser", "AssumedRole"]
 
 
@@ -27,7 +29,8 @@ class Signature:
     """How the request was signed: condition keys `s3:authType`, `s3:signatureAge`, `s3:signatureversion`.
 
     `kind` is `REST-HEADER` or `REST-QUERY-STRING`; `age_ms` the milliseconds since signing; `service` and `region` are
-    those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says.
+    those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says. `seed` verifies the chunks of an
+    `aws-chunked` body (`seed.verifier()`).
     """
 
     kind: Literal["REST-HEADER", "REST-QUERY-STRING"]
@@ -36,6 +39,7 @@ class Signature:
     service: str
     region: str
     payload_hash: str
+    seed: ChunkSeed | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

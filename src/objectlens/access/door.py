@@ -1,0 +1,40 @@
+"""The one object that the gateway asks."""
+
+from __future__ import annotations
+
+from objectlens.access.authenticate import Authenticator, Digest
+from objectlens.access.dialects import in_dialect
+from objectlens.access.principals import Principals
+from objectlens.access.sessions import Sessions
+from objectlens.access.values import Caller
+from objectlens.clock import Clock
+from objectlens.errors import ServiceError
+from objectlens.http import HttpRequest
+from objectlens.operation import Api
+from objectlens.sigv4 import Credentials
+
+
+class Access:
+    """Authenticates requests and authorises callers.
+
+    `catalog` answers the look-ups of `Principals`. `root` is the account's root key. `secret_key` (at least 32 random
+    bytes, the same in every process and over restarts) is what temporary credentials grow from; `sessions` makes them.
+    """
+
+    def __init__(
+        self, catalog: Principals, root: Credentials, clock: Clock, *, secret_key: bytes, account: str = "123456789012"
+    ) -> None:
+        self.sessions = Sessions(secret_key, clock)
+        self._authenticator = Authenticator(catalog, root, clock, self.sessions, account)
+
+    async def authenticate(self, http: HttpRequest, *, api: Api = "s3", digest: Digest | None = None) -> Caller:
+        """Return who signed the request, in its header or its query; raises the errors of the API that was called.
+
+        The payload is not read. `caller.signature.payload_hash` says what its digest must be, and
+        `caller.signature.seed` verifies signed chunks. Lambda, IAM and STS sign the digest of the body without naming
+        it: `digest` is then awaited for the body's hexadecimal SHA-256; without it the body is taken to be empty.
+        """
+        try:
+            return await self._authenticator.authenticate(http, api, digest)
+        except ServiceError as error:
+            raise in_dialect(api, error) from error
