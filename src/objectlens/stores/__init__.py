@@ -10,6 +10,9 @@ Stores implement the small protocols of `objectlens.stores.protocols`; every bac
 
 from __future__ import annotations
 
+from objectlens.stores.folder import FolderStore
+from objectlens.stores.memory import MemoryStore
+from objectlens.stores.opener import StoreOpener, UnknownStore
 from objectlens.stores.protocols import (
     Attributes,
     Delete,
@@ -18,26 +21,42 @@ from objectlens.stores.protocols import (
     KeyNotFound,
     List,
     Listing,
+    Multipart,
     Opened,
+    Part,
+    PartNotFound,
     Put,
     Stat,
     Store,
     StoreFull,
     StoreUnavailable,
+    Upload,
+    UploadNotFound,
+    Uploads,
 )
 
 __all__ = [
     "Attributes",
     "Delete",
     "Entry",
+    "FolderStore",
     "Get",
     "KeyNotFound",
     "List",
     "Listing",
+    "MemoryStore",
+    "Multipart",
     "Opened",
+    "Part",
+    "PartNotFound",
     "Put",
     "Stat",
     "Store",
     "StoreFull",
+    "StoreOpener",
     "StoreUnavailable",
+    "UnknownStore",
+    "Upload",
+    "UploadNotFound",
+    "Uploads",
 ]

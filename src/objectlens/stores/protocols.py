@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,14 @@ from objectlens.streams import FileSlice
 
 class KeyNotFound(LookupError):
     """No object of that key."""
+
+
+class UploadNotFound(LookupError):
+    """No multipart upload of that id, or not any more."""
+
+
+class PartNotFound(LookupError):
+    """A part that was not uploaded, or was replaced meanwhile."""
 
 
 class StoreUnavailable(OSError):
@@ -85,6 +93,31 @@ class Listing:
     next_after: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A multipart upload under way.
+
+    `attributes` will be the object's; `note` is whatever the caller wants to find again with the upload.
+    """
+
+    id: str
+    key: str
+    initiated: datetime
+    attributes: Attributes
+    note: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a multipart upload. `etag` is the MD5 of its bytes, without quotes; `size` in bytes."""
+
+    number: int
+    size: int
+    etag: str
+    modified: datetime
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
 class Get(Protocol):
     """Reading."""
 
@@ -106,7 +139,7 @@ class Put(Protocol):
     async def put(
         self,
         key: str,
-        body: AsyncIterator[bytes],
+        body: AsyncIterable[bytes],
         attributes: Attributes | Callable[[], Attributes],
         *,
         etag: str | Callable[[], str] | None = None,
@@ -117,7 +150,8 @@ class Put(Protocol):
         `body` raising leaves nothing behind. The ETag is the body's MD5 unless `etag` is given. `attributes` and
         `etag` may be callables: they are called once, when the body has ended, for values that only then are known.
         `condition` is called with what the key holds just before the new object becomes visible; raising leaves the old
-        one.
+        one. All three may be called in another thread. A body that is a `FileSlice` may be copied without passing
+        through the process when the `etag` is given too; it is closed in any case.
         """
         ...
 
@@ -129,8 +163,11 @@ class Put(Protocol):
 class Delete(Protocol):
     """Removing."""
 
-    async def delete(self, key: str) -> bool:
-        """Remove an object; returns whether there was one."""
+    async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
+        """Remove an object; returns whether there was one.
+
+        `condition` is called with what is about to be removed; raising leaves it.
+        """
         ...
 
 
@@ -145,7 +182,57 @@ class List(Protocol):
         ...
 
 
-class Store(Get, Put, Delete, List, Protocol):
+class Multipart(Protocol):
+    """Objects put together from parts. Every method but `begin` raises `UploadNotFound`."""
+
+    async def begin(self, key: str, attributes: Attributes, *, note: Mapping[str, str] | None = None) -> Upload:
+        """Begin an upload; nothing of it is visible under `key` until it is complete."""
+        ...
+
+    async def put_part(
+        self,
+        upload: str,
+        number: int,
+        body: AsyncIterable[bytes],
+        checksums: Mapping[str, str] | Callable[[], Mapping[str, str]],
+    ) -> Part:
+        """Keep one part, replacing an earlier one of that number; `checksums` as `attributes` of `Put.put`."""
+        ...
+
+    async def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
+        """Describe an upload and its parts so far, by number."""
+        ...
+
+    async def complete(
+        self,
+        upload: str,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        *,
+        etag: str,
+        condition: Callable[[Stat | None], None] | None = None,
+    ) -> Stat:
+        """Make the object of these parts, in this order, all or nothing; the upload is then gone.
+
+        `parts` are values that `uploaded` returned; raises `PartNotFound` when one of them is no longer what it was.
+        `condition` as in `Put.put`; when it raises, the upload stays.
+        """
+        ...
+
+    async def abort(self, upload: str) -> None:
+        """Give an upload up with all its parts."""
+        ...
+
+
+class Uploads(Protocol):
+    """Listing what is under way."""
+
+    async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
+        """Return the uploads whose key begins with `prefix`, in UTF-8 byte order of key, then by time of beginning."""
+        ...
+
+
+class Store(Get, Put, Delete, List, Multipart, Uploads, Protocol):
     """All of them, which is what a bucket needs."""
 
     async def close(self) -> None:

@@ -1,0 +1,44 @@
+"""What the operating system refuses, in words that name the cause and the remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from objectlens.stores.protocols import StoreFull, StoreUnavailable
+
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR})
+"""What opening a name gives when no plain file can be there, links included (they are not followed)."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REMEDIES = {
+    errno.EACCES: "give the server's user access to the bucket's folder",
+    errno.EPERM: "give the server's user access to the bucket's folder",
+    errno.EROFS: "mount the bucket's file system read-write",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the machine's limit of open files (fs.file-max)",
+    errno.EXDEV: "another file system is mounted inside the bucket's folder: attach it as a bucket of its own",
+    errno.ENOENT: "the bucket's folder is gone: mount it or put it back",
+}
+
+
+@contextmanager
+def translated(doing: str, name: str) -> Iterator[None]:
+    """Turn an `OSError` into `StoreFull` or `StoreUnavailable` that says what was being done to which key."""
+    try:
+        yield
+    except (StoreFull, StoreUnavailable, ConnectionError):
+        raise
+    except OSError as error:
+        raise fault(doing, name, error) from error
+
+
+def fault(doing: str, name: str, error: OSError) -> StoreFull | StoreUnavailable:
+    """Return the store's error for one of the operating system's; it never shows a path of the machine."""
+    cause = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _FULL:
+        return StoreFull(f"cannot {doing} {name!r}: {cause}; free some space or raise the quota")
+    remedy = _REMEDIES.get(error.errno or 0, "see the server's log and the state of the disk")
+    return StoreUnavailable(f"cannot {doing} {name!r}: {cause}; {remedy}")

@@ -1,0 +1,241 @@
+"""The objects of one folder, seen by one thread: what the folder store does, without the event loop.
+
+On the disk, below the bucket's folder:
+
+    images/a.png                     an object under its key
+    .objectlens/keys/…               objects whose keys cannot be paths (see `objectlens.stores.keys`)
+    .objectlens/meta/1f/….json       what stands beside the bytes (see `objectlens.stores.sidecars`)
+    .objectlens/tmp/…                drafts (see `objectlens.stores.drafts`)
+    .objectlens/uploads/ID/…         multipart uploads (see `objectlens.stores.staging`)
+    .objectlens/locks/…              (see `objectlens.stores.locks`)
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from objectlens.stores import keys, places, sidecars, walks
+from objectlens.stores.drafts import Draft, remove_leftovers
+from objectlens.stores.faults import translated
+from objectlens.stores.locks import locked
+from objectlens.stores.places import Occupied, Place
+from objectlens.stores.protocols import Attributes, Entry, KeyNotFound, Listing, Opened, Stat
+from objectlens.stores.sidecars import Sidecar
+from objectlens.stores.spans import Found, Span, page
+from objectlens.streams import FileSlice
+
+Condition = Callable[[Stat | None], None]
+Late = Attributes | Callable[[], Attributes]
+
+_RETRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A folder's objects. `root` is the folder's path, `durable` tells whether to wait for the disk."""
+
+    root: bytes
+    durable: bool
+    inner: bytes = field(init=False)
+    drafts: bytes = field(init=False)
+    meta: bytes = field(init=False)
+    locks: bytes = field(init=False)
+    uploads: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        inner = os.path.join(self.root, keys.INNER)
+        object.__setattr__(self, "inner", inner)
+        for name, folder in (("drafts", b"tmp"), ("meta", b"meta"), ("locks", b"locks"), ("uploads", b"uploads")):
+            object.__setattr__(self, name, os.path.join(inner, folder))
+
+    def prepare(self) -> None:
+        """Make our own folders, which only a bucket that is written to needs."""
+        if os.path.islink(self.inner):
+            raise OSError(errno.ELOOP, ".objectlens in the bucket's folder is a link; it must be a folder of its own")
+        # The drafts' folder comes last: where it stands, all stand.
+        for folder in (self.inner, self.meta, self.locks, self.uploads, self.drafts):
+            try:
+                os.mkdir(folder)
+            except FileExistsError:
+                continue
+            if self.durable:
+                places.sync_folder(os.path.dirname(folder))
+
+    def sweep(self) -> int:
+        """Remove what uploads of dead processes left; returns how many files."""
+        return remove_leftovers(self.drafts)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def stat(self, key: str) -> Stat:
+        """Describe an object; raises `KeyNotFound`."""
+        with translated("read", key):
+            fd, stat = self._open(key)
+            os.close(fd)
+            return stat
+
+    def open(self, key: str, span: tuple[int, int] | None) -> Opened:
+        """Open an object or a run of its bytes; raises `KeyNotFound`."""
+        with translated("read", key):
+            fd, stat = self._open(key)
+            start, end = span or (0, stat.size)
+            start = min(start, stat.size)
+            return Opened(stat, FileSlice(fd, start, max(min(end, stat.size) - start, 0)))
+
+    def list(self, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
+        """Return one page of the keys."""
+        with translated("list", prefix):
+            return page(walks.found(self.root, Span.of(prefix, delimiter, after)), limit, self._entry)
+
+    def _open(self, key: str) -> tuple[int, Stat]:
+        for _ in range(_RETRIES):
+            place, fd, state = self._find(key)
+            try:
+                sidecar = sidecars.read(self.meta, state)
+                if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
+                    # Replaced between the two looks, and its sidecar removed: see what is there now.
+                    os.close(fd)
+                    continue
+                return fd, sidecars.describe(key, state, sidecar)
+            except OSError:
+                os.close(fd)
+                raise
+        raise OSError(errno.EAGAIN, "the object is replaced again and again while it is read")
+
+    def _find(self, key: str) -> tuple[Place, int, os.stat_result]:
+        for place in _places(key):
+            opened = places.open_file(self.root, place)
+            if opened is not None:
+                return place, *opened
+        if not os.path.isdir(self.root):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise KeyNotFound(key)
+
+    def _entry(self, found: Found) -> Entry | None:
+        path, key = found.where, found.name.decode()
+        assert isinstance(path, bytes)
+        try:
+            state = os.lstat(path)
+        except FileNotFoundError:
+            return None
+        beside = sidecars.read(self.meta, state) or sidecars.foreign(key, state)
+        return Entry(key=key, size=state.st_size, etag=beside.etag, modified=sidecars.modified(state))
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def draft(self, name: str) -> Draft:
+        """Begin a file that nobody sees yet, for the key or upload that errors shall name."""
+        with translated("write", name):
+            try:
+                return Draft(self.drafts)
+            except FileNotFoundError:
+                self.prepare()
+                return Draft(self.drafts)
+
+    def commit(
+        self,
+        draft: Draft,
+        key: str,
+        attributes: Late,
+        etag: str | Callable[[], str] | None,
+        condition: Condition | None,
+    ) -> Stat:
+        """Make a finished draft the object of that key."""
+        with translated("write", key):
+            beside = attributes() if callable(attributes) else attributes
+            tag = etag() if callable(etag) else etag
+            state = draft.settle(durable=self.durable)
+            sidecar = Sidecar(key, tag or draft.md5, beside)
+            sidecars.write(self.meta, state, sidecar, durable=self.durable)
+            try:
+                with locked(self.locks, keys.encoded(key)):
+                    self._install(draft.path, key, condition)
+                    draft.release()
+            except BaseException:
+                sidecars.remove(self.meta, state)
+                raise
+            return sidecars.describe(key, state, sidecar)
+
+    def _install(self, source: bytes, key: str, condition: Condition | None) -> None:
+        old = self._present(key)
+        if condition is not None:
+            condition(self._stat_or_none(key))
+        if old is None:
+            self._install_new(source, key)
+            return
+        place, state = old
+        places.move_in(source, self.root, place, durable=self.durable)
+        sidecars.remove(self.meta, state)
+
+    def _install_new(self, source: bytes, key: str) -> None:
+        *tries, last = _places(key)
+        for place in tries:
+            if places.look(self.root, place) is None:
+                try:
+                    return places.move_in(source, self.root, place, durable=self.durable)
+                except Occupied:
+                    continue
+        return places.move_in(source, self.root, last, durable=self.durable)
+
+    def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+        """Replace what stands beside an object; raises `KeyNotFound`."""
+        with translated("write", key):
+            self.prepare()
+            with locked(self.locks, keys.encoded(key)):
+                _, fd, state = self._find(key)
+                os.close(fd)
+                etag = (sidecars.read(self.meta, state) or sidecars.foreign(key, state)).etag
+                sidecar = Sidecar(key, etag, attributes)
+                sidecars.replace(self.meta, self.drafts, state, sidecar, durable=self.durable)
+                return sidecars.describe(key, state, sidecar)
+
+    def delete(self, key: str, condition: Callable[[Stat], None] | None) -> bool:
+        """Remove an object; returns whether there was one."""
+        with translated("delete", key):
+            if self._present(key) is None:
+                return False
+            self.prepare()
+            with locked(self.locks, keys.encoded(key)):
+                stat = self._stat_or_none(key) if condition is not None else None
+                if condition is not None and stat is not None:
+                    condition(stat)
+                return self._remove_all(key)
+
+    def _remove_all(self, key: str) -> bool:
+        # Somebody may have put a plain file where an odd one was before: both are the key's.
+        removed = False
+        for place in _places(key):
+            state = places.look(self.root, place)
+            if state is not None and modes.S_ISREG(state.st_mode):
+                places.remove(self.root, place, durable=self.durable, keep=_kept(place))
+                sidecars.remove(self.meta, state)
+                removed = True
+        return removed
+
+    def _present(self, key: str) -> tuple[Place, os.stat_result] | None:
+        for place in _places(key):
+            state = places.look(self.root, place)
+            if state is not None and modes.S_ISREG(state.st_mode):
+                return place, state
+        return None
+
+    def _stat_or_none(self, key: str) -> Stat | None:
+        try:
+            return self.stat(key)
+        except KeyNotFound:
+            return None
+
+
+def _places(key: str) -> tuple[Place, ...]:
+    """Return where a key's file may be, the first one it is found at being the object."""
+    raw = keys.encoded(key)
+    plain = keys.natural(raw)
+    return (keys.odd(raw),) if plain is None else (plain, keys.odd(raw))
+
+
+def _kept(place: Place) -> int:
+    return 2 if place[:2] == (keys.INNER, keys.ODD) else 0

@@ -1,0 +1,133 @@
+"""The embedded store: one folder, plain files, nothing in between.
+
+Every call is one hop into a thread; opening, describing and reading the metadata of an object are one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from objectlens.stores.drafts import Draft
+from objectlens.stores.files import Files
+from objectlens.stores.inflow import received
+from objectlens.stores.protocols import Attributes, Listing, Opened, Part, Stat, Upload
+from objectlens.stores.staging import Staging
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 16
+
+
+class FolderStore:
+    """Objects as plain files below `root`, which may be a folder that others use too.
+
+    `durable` waits for the disk before an object counts as written. `executor` runs the file operations; without one
+    the store has its own and closes it.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True, executor: Executor | None = None) -> None:
+        self._files = Files(os.fsencode(root), durable)
+        self._staging = Staging(self._files)
+        self._executor = executor or ThreadPoolExecutor(THREADS, "folder-store")
+        self._owns_executor = executor is None
+
+    async def stat(self, key: str) -> Stat:
+        """Describe an object; raises `KeyNotFound`."""
+        return await self._run(self._files.stat, key)
+
+    async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
+        """Open an object or a run of its bytes; raises `KeyNotFound`."""
+        return await self._run(self._files.open, key, span)
+
+    async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
+        """Return one page of the keys, in UTF-8 byte order."""
+        return await self._run(self._files.list, prefix, delimiter, after, limit)
+
+    async def put(
+        self,
+        key: str,
+        body: AsyncIterable[bytes],
+        attributes: Attributes | Callable[[], Attributes],
+        *,
+        etag: str | Callable[[], str] | None = None,
+        condition: Callable[[Stat | None], None] | None = None,
+    ) -> Stat:
+        """Write an object, all or nothing."""
+
+        def finish(draft: Draft) -> Stat:
+            return self._files.commit(draft, key, attributes, etag, condition)
+
+        return await received(self._executor, self._files, key, body, finish, copy=etag is not None)
+
+    async def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+        """Replace what stands beside an object; raises `KeyNotFound`."""
+        return await self._run(self._files.set_attributes, key, attributes)
+
+    async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
+        """Remove an object; returns whether there was one."""
+        return await self._run(self._files.delete, key, condition)
+
+    async def begin(self, key: str, attributes: Attributes, *, note: Mapping[str, str] | None = None) -> Upload:
+        """Begin a multipart upload."""
+        return await self._run(self._staging.begin, key, attributes, note or {})
+
+    async def put_part(
+        self,
+        upload: str,
+        number: int,
+        body: AsyncIterable[bytes],
+        checksums: Mapping[str, str] | Callable[[], Mapping[str, str]],
+    ) -> Part:
+        """Keep one part; raises `UploadNotFound`."""
+
+        def finish(draft: Draft) -> Part:
+            return self._staging.keep(draft, upload, number, checksums)
+
+        return await received(self._executor, self._files, f"part {number}", body, finish)
+
+    async def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
+        """Describe an upload and its parts so far; raises `UploadNotFound`."""
+        return await self._run(self._staging.uploaded, upload)
+
+    async def complete(
+        self,
+        upload: str,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        *,
+        etag: str,
+        condition: Callable[[Stat | None], None] | None = None,
+    ) -> Stat:
+        """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
+        return await self._run(self._staging.complete, upload, parts, attributes, etag, condition)
+
+    async def abort(self, upload: str) -> None:
+        """Give an upload up; raises `UploadNotFound`."""
+        await self._run(self._staging.abort, upload)
+
+    async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
+        """Return the uploads under way, by key and time."""
+        return await self._run(self._staging.uploads, prefix)
+
+    async def sweep(self) -> int:
+        """Remove what uploads of dead processes left; returns how many files."""
+        return await self._run(self._files.sweep)
+
+    def sweep_now(self) -> int:
+        """Do what `sweep` does, in this thread."""
+        return self._files.sweep()
+
+    async def close(self) -> None:
+        """End the store's own threads."""
+        if self._owns_executor:
+            await asyncio.to_thread(self._executor.shutdown)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))

@@ -1,0 +1,198 @@
+"""A store that forgets: for tests and for throw-away buckets."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from objectlens.clock import Clock, SystemClock
+from objectlens.stores import keys
+from objectlens.stores.protocols import (
+    Attributes,
+    Entry,
+    KeyNotFound,
+    Listing,
+    Opened,
+    Part,
+    PartNotFound,
+    Stat,
+    Upload,
+    UploadNotFound,
+)
+from objectlens.stores.spans import Found, Span, page
+from objectlens.streams import CHUNK
+
+
+@dataclass(slots=True)
+class _Staged:
+    upload: Upload
+    parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """Objects in a dictionary."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._objects: dict[bytes, tuple[Stat, bytes]] = {}
+        self._staged: dict[str, _Staged] = {}
+
+    async def stat(self, key: str) -> Stat:
+        """Describe an object; raises `KeyNotFound`."""
+        return self._found(key)[0]
+
+    async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
+        """Open an object or a run of its bytes; raises `KeyNotFound`."""
+        stat, content = self._found(key)
+        start, end = span or (0, stat.size)
+        return Opened(stat, _chunks(content[start:end]))
+
+    async def put(
+        self,
+        key: str,
+        body: AsyncIterable[bytes],
+        attributes: Attributes | Callable[[], Attributes],
+        *,
+        etag: str | Callable[[], str] | None = None,
+        condition: Callable[[Stat | None], None] | None = None,
+    ) -> Stat:
+        """Write an object, all or nothing."""
+        raw = keys.encoded(key)
+        content = b"".join([chunk async for chunk in body])
+        beside = attributes() if callable(attributes) else attributes
+        tag = etag() if callable(etag) else etag
+        return self._keep(raw, content, tag or _md5(content), beside, condition)
+
+    async def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+        """Replace what stands beside an object; raises `KeyNotFound`."""
+        stat, content = self._found(key)
+        changed = replace(stat, attributes=attributes)
+        self._objects[key.encode()] = (changed, content)
+        return changed
+
+    async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
+        """Remove an object; returns whether there was one."""
+        raw = keys.encoded(key)
+        if condition is not None and raw in self._objects:
+            condition(self._objects[raw][0])
+        return self._objects.pop(raw, None) is not None
+
+    async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
+        """Return one page of the keys, in UTF-8 byte order."""
+        span = Span.of(prefix, delimiter, after)
+        held = ((raw, span.rolled(raw)) for raw in sorted(self._objects) if span.holds(raw))
+        found = (Found(raw, raw) if rolled is None else Found(rolled) for raw, rolled in held)
+        return page(found, limit, lambda one: _entry(self._objects[one.name][0]))
+
+    async def begin(self, key: str, attributes: Attributes, *, note: Mapping[str, str] | None = None) -> Upload:
+        """Begin a multipart upload."""
+        keys.encoded(key)
+        upload = Upload(
+            id=secrets.token_hex(16),
+            key=key,
+            initiated=self._clock.now().replace(microsecond=0),
+            attributes=attributes,
+            note=dict(note or {}),
+        )
+        self._staged[upload.id] = _Staged(upload)
+        return upload
+
+    async def put_part(
+        self,
+        upload: str,
+        number: int,
+        body: AsyncIterable[bytes],
+        checksums: Mapping[str, str] | Callable[[], Mapping[str, str]],
+    ) -> Part:
+        """Keep one part; raises `UploadNotFound`."""
+        content = b"".join([chunk async for chunk in body])
+        part = Part(
+            number=number,
+            size=len(content),
+            etag=_md5(content),
+            modified=self._clock.now().replace(microsecond=0),
+            checksums=dict(checksums() if callable(checksums) else checksums),
+        )
+        self._upload(upload).parts[number] = (part, content)
+        return part
+
+    async def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
+        """Describe an upload and its parts so far; raises `UploadNotFound`."""
+        staged = self._upload(upload)
+        return staged.upload, tuple(part for _, (part, _) in sorted(staged.parts.items()))
+
+    async def complete(
+        self,
+        upload: str,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        *,
+        etag: str,
+        condition: Callable[[Stat | None], None] | None = None,
+    ) -> Stat:
+        """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
+        staged = self._upload(upload)
+        for part in parts:
+            if part.number not in staged.parts or staged.parts[part.number][0] != part:
+                raise PartNotFound(f"part {part.number}")
+        content = b"".join(staged.parts[part.number][1] for part in parts)
+        stat = self._keep(staged.upload.key.encode(), content, etag, attributes, condition)
+        del self._staged[upload]
+        return stat
+
+    async def abort(self, upload: str) -> None:
+        """Give an upload up; raises `UploadNotFound`."""
+        self._upload(upload)
+        del self._staged[upload]
+
+    async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
+        """Return the uploads under way, by key and time."""
+        under_way = [staged.upload for staged in self._staged.values() if staged.upload.key.startswith(prefix)]
+        return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.initiated, one.id)))
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._objects.clear()
+        self._staged.clear()
+
+    def _found(self, key: str) -> tuple[Stat, bytes]:
+        try:
+            return self._objects[keys.encoded(key)]
+        except KeyError:
+            raise KeyNotFound(key) from None
+
+    def _upload(self, upload: str) -> _Staged:
+        try:
+            return self._staged[upload]
+        except KeyError:
+            raise UploadNotFound(upload) from None
+
+    def _keep(
+        self,
+        raw: bytes,
+        content: bytes,
+        etag: str,
+        attributes: Attributes,
+        condition: Callable[[Stat | None], None] | None,
+    ) -> Stat:
+        if condition is not None:
+            condition(self._objects[raw][0] if raw in self._objects else None)
+        now = self._clock.now().replace(microsecond=0)
+        stat = Stat(key=raw.decode(), size=len(content), etag=etag, modified=now, attributes=attributes)
+        self._objects[raw] = (stat, content)
+        return stat
+
+
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), CHUNK):
+        yield content[start : start + CHUNK]
+
+
+def _entry(stat: Stat) -> Entry:
+    return Entry(key=stat.key, size=stat.size, etag=stat.etag, modified=stat.modified)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,108 @@
+"""Store URLs → stores.
+
+`managed:` is a folder of ours, `DIR/buckets/NAME`; `file:///photos` is somebody's folder that was attached. There is
+one store for each bucket, opened when it is first needed and closed with the opener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from objectlens.stores.folder import THREADS, FolderStore
+from objectlens.stores.protocols import Store, StoreUnavailable
+
+_log = logging.getLogger(__name__)
+
+MANAGED = "managed:"
+
+
+class UnknownStore(ValueError):
+    """A store URL that we cannot open; the message says which there are."""
+
+
+class StoreOpener:
+    """The stores of one data directory. Not for use from several threads."""
+
+    def __init__(self, data: Path, *, durable: bool = True, threads: int = THREADS) -> None:
+        self._buckets = data / "buckets"
+        self._durable = durable
+        self._executor = ThreadPoolExecutor(threads, "store")
+        self._stores: dict[tuple[str, str], Store] = {}
+
+    def open(self, bucket: str, url: str) -> Store:
+        """Return the store behind a bucket; raises `UnknownStore`. Whether it can be reached shows at first use."""
+        store = self._stores.get((bucket, url))
+        if store is None:
+            store = self._stores[bucket, url] = self._opened(self.folder(bucket, url))
+        return store
+
+    def folder(self, bucket: str, url: str) -> Path:
+        """Return the folder that a store URL names; raises `UnknownStore`."""
+        if url == MANAGED:
+            return self._buckets / bucket
+        parts = urlsplit(url)
+        path = Path(unquote(parts.path))
+        if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not path.is_absolute():
+            raise UnknownStore(f"{url!r} is not a store; use {MANAGED!r} or the URL of a folder, as file:///photos")
+        if path == path.parent:
+            raise UnknownStore(f"{url!r} is the root of the file system, which cannot be a bucket; name a folder in it")
+        return path
+
+    async def create(self, bucket: str, url: str) -> None:
+        """Make a managed bucket's folder, or see that an attached one is there; raises `StoreUnavailable`."""
+        await self._run(self._create, self.folder(bucket, url), url == MANAGED)
+
+    async def remove(self, bucket: str, url: str) -> None:
+        """Remove a managed bucket's folder with all that is left in it; an attached one is only let go of."""
+        store = self._stores.pop((bucket, url), None)
+        if store is not None:
+            await store.close()
+        if url == MANAGED:
+            await self._run(_remove_tree, self.folder(bucket, url))
+
+    async def close(self) -> None:
+        """Close every store and end the threads."""
+        for store in self._stores.values():
+            await store.close()
+        self._stores.clear()
+        await asyncio.to_thread(self._executor.shutdown)
+
+    def _opened(self, folder: Path) -> Store:
+        store = FolderStore(folder, durable=self._durable, executor=self._executor)
+        self._executor.submit(store.sweep_now).add_done_callback(_report)
+        return store
+
+    def _create(self, folder: Path, managed: bool) -> None:
+        try:
+            if managed:
+                folder.mkdir(parents=True, exist_ok=True)
+            elif not folder.is_dir():
+                raise StoreUnavailable(f"there is no folder {str(folder)!r}; make it or mount it before attaching it")
+        except PermissionError as error:
+            raise StoreUnavailable(f"cannot make or see {str(folder)!r}: give the server's user access") from error
+
+    async def _run(self, work: Callable[..., None], *args: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+
+
+def _remove_tree(folder: Path) -> None:
+    # Renamed first, so that a bucket made again at once under this name does not meet what is left of the old one.
+    grave = folder.with_name(f".removed-{os.urandom(8).hex()}")
+    try:
+        folder.rename(grave)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(grave)
+
+
+def _report(done: Future[int]) -> None:
+    error = done.exception()
+    if error is not None:
+        _log.warning("leftovers of unfinished uploads could not be removed: %s", error)

@@ -1,0 +1,135 @@
+"""Reaching a file below a folder without ever following a link.
+
+A place is a tuple of names from the bucket's folder down. Every folder on the way is opened relative to the one
+before with `O_NOFOLLOW`, so nothing that somebody puts into the folder can lead out of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from objectlens.stores.faults import ABSENT
+
+Place = tuple[bytes, ...]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a FIFO would wait for its other end.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_RETRIES = 100
+
+
+class Occupied(Exception):
+    """The place cannot hold a file: a file stands where a folder is needed, or the other way round."""
+
+
+def open_file(root: bytes, place: Place) -> tuple[int, os.stat_result] | None:
+    """Open the plain file at a place for reading; None when there is none."""
+    try:
+        with _parent(root, place) as folder:
+            fd = os.open(place[-1], _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in ABSENT or error.errno == errno.ENXIO:
+            return None
+        raise
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode):
+        return fd, found
+    os.close(fd)
+    return None
+
+
+def look(root: bytes, place: Place) -> os.stat_result | None:
+    """Return the state of whatever stands at a place, a link itself included; None when nothing does."""
+    try:
+        with _parent(root, place) as folder:
+            return os.stat(place[-1], dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in ABSENT:
+            return None
+        raise
+
+
+def move_in(source: bytes, root: bytes, place: Place, *, durable: bool) -> None:
+    """Rename a file to a place, making the folders it needs; raises `Occupied` when the place cannot hold it."""
+    for _ in range(_RETRIES):
+        try:
+            with _made_parent(root, place, durable=durable) as folder:
+                os.rename(source, place[-1], dst_dir_fd=folder)
+                if durable:
+                    os.fsync(folder)
+            return
+        except FileNotFoundError:
+            # A delete next door removed the folder, empty at that moment; or the draft itself is gone.
+            os.stat(source)
+        except OSError as error:
+            if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ELOOP}:
+                raise Occupied from error
+            raise
+    raise OSError(errno.EAGAIN, "the folder is removed again and again while an object is put into it")
+
+
+def remove(root: bytes, place: Place, *, durable: bool, keep: int) -> None:
+    """Remove a file, then the folders above it that are empty now, down to the first `keep` names of the place."""
+    with _parent(root, place) as folder:
+        os.unlink(place[-1], dir_fd=folder)
+        if durable:
+            os.fsync(folder)
+    for length in range(len(place) - 1, keep, -1):
+        try:
+            os.rmdir(b"/".join((root, *place[:length])))
+        except OSError:
+            # Not empty, or another delete was first: either way the folders above stay.
+            return
+
+
+def sync_folder(path: bytes) -> None:
+    """Make the names in a folder survive a power failure."""
+    fd = os.open(path, _FOLDER)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _parent(root: bytes, place: Place) -> Iterator[int]:
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in place[:-1]:
+            below = os.open(name, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _made_parent(root: bytes, place: Place, *, durable: bool) -> Iterator[int]:
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in place[:-1]:
+            below = _made_folder(fd, name, durable=durable)
+            os.close(fd)
+            fd = below
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _made_folder(parent: int, name: bytes, *, durable: bool) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=parent)
+    except FileNotFoundError:
+        try:
+            os.mkdir(name, dir_fd=parent)
+        except FileExistsError:
+            pass
+        else:
+            if durable:
+                os.fsync(parent)
+        return os.open(name, _FOLDER, dir_fd=parent)

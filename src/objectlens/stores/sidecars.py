@@ -1,0 +1,154 @@
+"""What stands beside an object's bytes: one small JSON file each, named after the identity of the file it describes.
+
+The identity is inode, modification time and size. So data and sidecar belong together without being written in one
+step: the sidecar is written for the new file before that is renamed into place, and the replaced file's sidecar is
+removed afterwards. At any moment in between, and after a crash, whatever file stands at the key finds its own sidecar.
+A file that somebody else put there, or changed, has none: it is described by what can be seen of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from objectlens.stores.drafts import write_file
+from objectlens.stores.mediatypes import guess
+from objectlens.stores.places import sync_folder
+from objectlens.stores.protocols import Attributes, Stat
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_log = logging.getLogger(__name__)
+_YEAR_9999 = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The content of one sidecar."""
+
+    key: str
+    etag: str
+    attributes: Attributes
+
+
+def path(folder: bytes, state: os.stat_result) -> bytes:
+    """Return where the sidecar of a file in this state is, in one of 256 folders."""
+    name = f"{state.st_ino & 0xFF:02x}/{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}.json"
+    return os.path.join(folder, name.encode())
+
+
+def read(folder: bytes, state: os.stat_result) -> Sidecar | None:
+    """Return the sidecar of a file in this state, None when it has none or a damaged one, which is logged.
+
+    Only a power failure without `durable` damages sidecars; the object's bytes must stay readable then.
+    """
+    try:
+        with open(path(folder, state), "rb", buffering=0) as file:
+            return parse(file.read())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        _log.warning("%s; the object is served as a file without metadata: put it again", error)
+        return None
+
+
+def write(folder: bytes, state: os.stat_result, sidecar: Sidecar, *, durable: bool) -> None:
+    """Write the sidecar of a file that is not in place yet, so that nobody can read it half written."""
+    target = path(folder, state)
+    try:
+        fd = os.open(target, _NEW, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if durable:
+            sync_folder(folder)
+        fd = os.open(target, _NEW, 0o666)
+    with open(fd, "wb", buffering=0) as file:
+        file.write(render(sidecar))
+        if durable:
+            os.fsync(fd)
+    if durable:
+        sync_folder(os.path.dirname(target))
+
+
+def replace(folder: bytes, drafts: bytes, state: os.stat_result, sidecar: Sidecar, *, durable: bool) -> None:
+    """Write the sidecar of a file that is in place: readers see the old one or the new one."""
+    target = path(folder, state)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    write_file(drafts, render(sidecar), target, durable=durable)
+    if durable:
+        sync_folder(os.path.dirname(target))
+
+
+def remove(folder: bytes, state: os.stat_result) -> None:
+    """Remove the sidecar of a file that is gone."""
+    with suppress(FileNotFoundError):
+        os.unlink(path(folder, state))
+
+
+def same(one: os.stat_result, other: os.stat_result | None) -> bool:
+    """Tell whether two states have one identity."""
+    return other is not None and (
+        one.st_ino == other.st_ino and one.st_mtime_ns == other.st_mtime_ns and one.st_size == other.st_size
+    )
+
+
+def describe(key: str, state: os.stat_result, sidecar: Sidecar | None) -> Stat:
+    """Return the object that a file and its sidecar are together."""
+    found = sidecar or foreign(key, state)
+    return Stat(key=key, size=state.st_size, etag=found.etag, modified=modified(state), attributes=found.attributes)
+
+
+def foreign(key: str, state: os.stat_result) -> Sidecar:
+    """Describe a file that did not come through us.
+
+    Its ETag changes with its identity and is shaped like that of a multipart upload, so that no client takes it for
+    the MD5 of the bytes. Its type is guessed from the extension.
+    """
+    identity = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
+    etag = hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest() + "-1"
+    return Sidecar(key, etag, Attributes(headers={"Content-Type": guess(key)}))
+
+
+def modified(state: os.stat_result) -> datetime:
+    """Return a file's modification time in whole seconds, kept within what a date can say."""
+    seconds = state.st_mtime_ns // 1_000_000_000
+    return datetime.fromtimestamp(min(max(seconds, 0), _YEAR_9999), UTC)
+
+
+def render(sidecar: Sidecar) -> bytes:
+    """Return a sidecar as JSON."""
+    kept = attributes_to_json(sidecar.attributes)
+    return json.dumps({"v": 1, "key": sidecar.key, "etag": sidecar.etag, **kept}, separators=(",", ":")).encode()
+
+
+def parse(content: bytes) -> Sidecar:
+    """Read a sidecar's JSON; raises `ValueError` when it is damaged."""
+    try:
+        kept = json.loads(content)
+        return Sidecar(kept["key"], kept["etag"], attributes_from_json(kept))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"a metadata file is damaged ({error})") from error
+
+
+def attributes_to_json(attributes: Attributes) -> dict[str, object]:
+    """Return attributes as JSON values, leaving out what is empty."""
+    values: dict[str, object] = {
+        "headers": dict(attributes.headers),
+        "metadata": dict(attributes.metadata),
+        "tags": dict(attributes.tags),
+        "checksums": dict(attributes.checksums),
+        "checksum_type": attributes.checksum_type,
+        "parts": list(attributes.parts),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def attributes_from_json(values: dict[str, object]) -> Attributes:
+    """Return the attributes that `attributes_to_json` rendered."""
+    known = {name: values[name] for name in Attributes.__dataclass_fields__ if name in values}
+    parts = known.pop("parts", ())
+    return Attributes(**known, parts=tuple(parts))  # type: ignore[arg-type]

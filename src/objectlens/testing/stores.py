@@ -1,0 +1,571 @@
+"""What every store must do.
+
+Subclass `StoreSuite`, give it a `factory` and let pytest collect it:
+
+    class TestMyStore(StoreSuite):
+        @pytest.fixture
+        def factory(self, tmp_path):
+            return lambda: MyStore(tmp_path)
+
+`factory` returns a new, empty store each time it is called; the suite closes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import UTC
+from itertools import pairwise
+
+import pytest
+
+from objectlens.stores import Attributes, KeyNotFound, Listing, PartNotFound, Stat, Store, UploadNotFound
+
+Factory = Callable[[], Store]
+
+PLAIN = Attributes(headers={"Content-Type": "text/plain"})
+
+HARD_KEYS = (
+    "a",
+    "a/b",
+    "a/b/c",
+    "a//b",
+    "a/",
+    "a/./b",
+    "a/../b",
+    "../x",
+    "..",
+    ".",
+    "/",
+    "//",
+    "/lead",
+    "trail/",
+    "a-b",
+    "a.b",
+    "a b",
+    "a+b=c~",
+    "%2F",
+    "a%",
+    "ä/ö/ü",
+    "日本/語.png",
+    "\U0001f600",
+    "control\x01\x7f",
+    "tab\there",
+    "line\nbreak",
+    "back\\slash",
+    "quote'\"",
+    "<&>",
+    "?query=1#x",
+    "*",
+    ".hidden",
+    ".objectlens",
+    ".objectlens/meta/x",
+    "x/.objectlens/y",
+    "s" * 63,
+    "s" * 64,
+    "s" * 65,
+    "s" * 64 + "/",
+    "s" * 64 + "/t",
+    "s" * 128,
+    "s" * 255,
+    "s" * 256,
+    "é" * 200 + "/x",
+    "k" * 1024,
+    "d/" * 511 + "e",
+    "/" * 1024,
+)
+
+
+async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    """Yield chunks as a body."""
+    for chunk in chunks:
+        yield chunk
+
+
+async def content(store: Store, key: str, span: tuple[int, int] | None = None) -> bytes:
+    """Read an object, or a run of it, to the end."""
+    opened = await store.open(key, span)
+    return b"".join([chunk async for chunk in opened.body])
+
+
+async def every(store: Store, prefix: str = "", delimiter: str = "", limit: int = 1000) -> tuple[list[str], list[str]]:
+    """Read a listing page by page; return keys and common prefixes."""
+    names: list[str] = []
+    prefixes: list[str] = []
+    after = ""
+    while True:
+        page = await store.list(prefix, delimiter=delimiter, after=after, limit=limit)
+        names += [entry.key for entry in page.entries]
+        prefixes += page.prefixes
+        if not page.truncated:
+            return names, prefixes
+        assert page.next_after is not None
+        assert len(page.entries) + len(page.prefixes) == limit
+        after = page.next_after
+
+
+def expected(keys: Iterable[str], prefix: str, delimiter: str) -> tuple[list[str], list[str]]:
+    """Return what a listing of these keys must say."""
+    plain, rolled = set(), set()
+    for key in keys:
+        if key.startswith(prefix):
+            at = key.find(delimiter, len(prefix)) if delimiter else -1
+            if at < 0:
+                plain.add(key)
+            else:
+                rolled.add(key[: at + len(delimiter)])
+    return sorted(plain, key=str.encode), sorted(rolled, key=str.encode)
+
+
+class Refused(Exception):
+    """What conditions of these tests raise."""
+
+
+class StoreSuite:
+    """The tests; each is given a factory of empty stores."""
+
+    @pytest.fixture
+    def factory(self) -> Factory:
+        """Return a function that makes an empty store."""
+        raise NotImplementedError("define a `factory` fixture in your subclass")
+
+    def run(self, factory: Factory, scenario: Callable[[Store], Awaitable[None]]) -> None:
+        """Run one scenario on a new store."""
+
+        async def whole() -> None:
+            store = factory()
+            try:
+                await scenario(store)
+            finally:
+                await store.close()
+
+        asyncio.run(whole())
+
+    def test_what_was_put_is_read_back(self, factory: Factory) -> None:
+        """Bytes, size, ETag and attributes."""
+        attributes = Attributes(
+            headers={"Content-Type": "image/png", "Cache-Control": "no-store"},
+            metadata={"camera": "Ærø 1"},
+            tags={"split": "train"},
+            checksums={"CRC32": "AAAAAA=="},
+            checksum_type="FULL_OBJECT",
+            parts=(3, 2),
+        )
+
+        async def scenario(store: Store) -> None:
+            put = await store.put("images/a.png", stream(b"abc", b"", b"de"), attributes)
+            assert put.etag == hashlib.md5(b"abcde").hexdigest()  # noqa: S324
+            assert (put.key, put.size, put.attributes) == ("images/a.png", 5, attributes)
+            assert put.modified.tzinfo is UTC
+            assert put.modified.microsecond == 0
+            assert await store.stat("images/a.png") == put
+            opened = await store.open("images/a.png")
+            assert opened.stat == put
+            assert b"".join([chunk async for chunk in opened.body]) == b"abcde"
+
+        self.run(factory, scenario)
+
+    def test_nothing_is_nothing(self, factory: Factory) -> None:
+        """A missing key is `KeyNotFound` for every way of looking."""
+
+        async def scenario(store: Store) -> None:
+            await store.put("there/x", stream(), PLAIN)
+            for key in ("a", "there", "there/", "there/x/", "there/x/y", "there//x", "/there/x", "y" * 300):
+                with pytest.raises(KeyNotFound):
+                    await store.stat(key)
+                with pytest.raises(KeyNotFound):
+                    await store.open(key)
+                with pytest.raises(KeyNotFound):
+                    await store.set_attributes(key, PLAIN)
+                assert await store.delete(key) is False
+
+        self.run(factory, scenario)
+
+    @pytest.mark.parametrize("key", ["", "x" * 1025, "é" * 513, "lone \ud800"])
+    def test_what_is_no_key(self, factory: Factory, key: str) -> None:
+        """Keys have 1 to 1,024 bytes of UTF-8."""
+
+        async def scenario(store: Store) -> None:
+            with pytest.raises(ValueError, match="a key must"):
+                await store.put(key, stream(b"x"), PLAIN)
+            assert await store.list() == Listing()
+
+        self.run(factory, scenario)
+
+    def test_a_span_is_cut_at_the_end(self, factory: Factory) -> None:
+        """Bytes from `span[0]` up to but without `span[1]`."""
+
+        async def scenario(store: Store) -> None:
+            await store.put("k", stream(bytes(range(100))), PLAIN)
+            for start, end in ((0, 100), (0, 1), (10, 20), (99, 1000), (100, 200), (500, 600), (0, 0)):
+                assert await content(store, "k", (start, end)) == bytes(range(100))[start:end]
+            await store.put("empty", stream(), PLAIN)
+            assert await content(store, "empty") == b""
+
+        self.run(factory, scenario)
+
+    def test_large_bodies(self, factory: Factory) -> None:
+        """More than any buffer, in chunks of uneven sizes."""
+        rng = random.Random(7)  # noqa: S311
+        chunks = [rng.randbytes(rng.choice([1, 1000, 65_537, 700_000])) for _ in range(40)]
+        whole = b"".join(chunks)
+
+        async def scenario(store: Store) -> None:
+            put = await store.put("large", stream(*chunks), PLAIN)
+            assert (put.size, put.etag) == (len(whole), hashlib.md5(whole).hexdigest())  # noqa: S324
+            assert await content(store, "large") == whole
+            assert await content(store, "large", (1_000_000, 1_500_000)) == whole[1_000_000:1_500_000]
+
+        self.run(factory, scenario)
+
+    def test_every_key_is_a_key_of_its_own(self, factory: Factory) -> None:
+        """Keys are kept to the letter, whatever a file system would make of them; removing one leaves the others."""
+
+        async def scenario(store: Store) -> None:
+            for key in HARD_KEYS:
+                await store.put(key, stream(key.encode()), PLAIN)
+            for key in reversed(HARD_KEYS):
+                assert await content(store, key) == key.encode()
+                assert (await store.stat(key)).key == key
+            ordered = sorted(HARD_KEYS, key=str.encode)
+            assert await every(store) == (ordered, [])
+            assert await every(store, limit=3) == (ordered, [])
+            for place, key in enumerate(ordered):
+                assert await store.delete(key) is True
+                assert (await every(store))[0] == ordered[place + 1 :]
+
+        self.run(factory, scenario)
+
+    def test_listing_with_prefix_and_delimiter(self, factory: Factory) -> None:
+        """Every prefix and delimiter, in pages of every small size, says what a naive model says."""
+
+        async def scenario(store: Store) -> None:
+            for key in HARD_KEYS:
+                await store.put(key, stream(), PLAIN)
+            for prefix in (
+                "",
+                "a",
+                "a/",
+                "a//",
+                "a/b/",
+                "/",
+                ".",
+                "../",
+                "s" * 64,
+                "s" * 64 + "/",
+                "d/d/",
+                "é",
+                "nope/",
+            ):
+                for delimiter in ("", "/", "b", "//", "s", "é"):
+                    for limit in (1, 2, 1000):
+                        found = await every(store, prefix, delimiter, limit)
+                        assert found == expected(HARD_KEYS, prefix, delimiter), (prefix, delimiter, limit)
+
+        self.run(factory, scenario)
+
+    def test_listing_after(self, factory: Factory) -> None:
+        """`after` need not be a key; a common prefix leaves out all that is under it."""
+        keys = ["a", "b/1", "b/2", "b/3/x", "b0", "c"]
+
+        async def scenario(store: Store) -> None:
+            for key in keys:
+                await store.put(key, stream(), PLAIN)
+            for after in ("", "a", "aa", "b", "b/", "b/1", "b/2", "b/2x", "b/3/", "b/3/x", "b/3/y", "b/9", "c", "d"):
+                listing = await store.list(after=after)
+                assert [entry.key for entry in listing.entries] == [key for key in keys if key > after]
+            listing = await store.list(delimiter="/", after="b/")
+            assert ([entry.key for entry in listing.entries], listing.prefixes) == (["b0", "c"], ())
+            listing = await store.list(delimiter="/", after="b/2")
+            assert ([entry.key for entry in listing.entries], listing.prefixes) == (["b0", "c"], ("b/",))
+            listing = await store.list(delimiter="/", after="b/3/x")
+            assert ([entry.key for entry in listing.entries], listing.prefixes) == (["b0", "c"], ())
+
+        self.run(factory, scenario)
+
+    def test_listing_pages(self, factory: Factory) -> None:
+        """A page that is full because nothing more follows is not truncated; a limit of 0 gives an empty one."""
+
+        async def scenario(store: Store) -> None:
+            assert await store.list() == Listing()
+            one = await store.put("a", stream(b"1"), PLAIN)
+            await store.put("b", stream(b"22"), PLAIN)
+            page = await store.list(limit=1)
+            assert (page.truncated, page.next_after) == (True, "a")
+            entry = page.entries[0]
+            assert (entry.key, entry.size, entry.etag, entry.modified) == ("a", 1, one.etag, one.modified)
+            assert (await store.list(limit=2)).truncated is False
+            assert await store.list(limit=0) == Listing()
+
+        self.run(factory, scenario)
+
+    def test_a_failing_body_leaves_what_was_there(self, factory: Factory) -> None:
+        """Nothing new becomes visible, neither for a new key nor for an old one, nor in a new folder."""
+
+        async def broken(size: int) -> AsyncIterator[bytes]:
+            for _ in range(size):
+                yield b"x" * 100_000
+            raise ConnectionResetError
+
+        async def scenario(store: Store) -> None:
+            old = await store.put("k", stream(b"old"), PLAIN)
+            for key in ("k", "new", "folder/new"):
+                for size in (0, 1, 30):
+                    with pytest.raises(ConnectionResetError):
+                        await store.put(key, broken(size), PLAIN)
+            assert await every(store) == (["k"], [])
+            assert await every(store, delimiter="/") == (["k"], [])
+            assert await store.stat("k") == old
+            assert await content(store, "k") == b"old"
+
+        self.run(factory, scenario)
+
+    def test_attributes_and_etag_may_come_late(self, factory: Factory) -> None:
+        """They are asked for once, when the body has ended; raising then leaves nothing."""
+        asked: list[str] = []
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"abc"
+            asked.append("end of body")
+
+        def late() -> Attributes:
+            asked.append("attributes")
+            return Attributes(checksums={"CRC32": "NSRBwg=="})
+
+        def refuse() -> Attributes:
+            raise Refused
+
+        async def scenario(store: Store) -> None:
+            put = await store.put("k", body(), late, etag=lambda: "given-2")
+            assert asked == ["end of body", "attributes"]
+            assert (put.etag, put.attributes.checksums) == ("given-2", {"CRC32": "NSRBwg=="})
+            assert await store.stat("k") == put
+            with pytest.raises(Refused):
+                await store.put("k2", stream(b"x"), refuse)
+            assert await every(store) == (["k"], [])
+
+        self.run(factory, scenario)
+
+    def test_conditions(self, factory: Factory) -> None:
+        """A condition sees what the key holds; raising keeps that."""
+        seen: list[Stat | None] = []
+
+        def refuse(stat: Stat | None) -> None:
+            seen.append(stat)
+            raise Refused
+
+        async def scenario(store: Store) -> None:
+            with pytest.raises(Refused):
+                await store.put("k", stream(b"1"), PLAIN, condition=refuse)
+            assert await store.list() == Listing()
+            first = await store.put("k", stream(b"1"), PLAIN, condition=seen.append)
+            with pytest.raises(Refused):
+                await store.put("k", stream(b"2"), PLAIN, condition=refuse)
+            with pytest.raises(Refused):
+                await store.delete("k", condition=refuse)
+            assert await content(store, "k") == b"1"
+            assert seen == [None, None, first, first]
+            assert await store.delete("k", condition=seen.append) is True
+            assert await store.delete("k", condition=refuse) is False
+
+        self.run(factory, scenario)
+
+    def test_only_one_of_many_may_be_first(self, factory: Factory) -> None:
+        """Conditions and becoming visible are one step."""
+
+        def must_be_new(stat: Stat | None) -> None:
+            if stat is not None:
+                raise Refused
+
+        async def scenario(store: Store) -> None:
+            puts = [store.put("k", stream(b"%d" % one), PLAIN, condition=must_be_new) for one in range(20)]
+            results = await asyncio.gather(*puts, return_exceptions=True)
+            won = [place for place, result in enumerate(results) if isinstance(result, Stat)]
+            assert len(won) == 1
+            assert all(isinstance(result, Stat | Refused) for result in results)
+            assert await content(store, "k") == b"%d" % won[0]
+
+        self.run(factory, scenario)
+
+    def test_set_attributes(self, factory: Factory) -> None:
+        """Bytes, ETag and time stay."""
+
+        async def scenario(store: Store) -> None:
+            first = await store.put("k", stream(b"abc"), PLAIN)
+            changed = Attributes(headers={"Content-Type": "text/html"}, tags={"a": "b"})
+            after = await store.set_attributes("k", changed)
+            assert after.attributes == changed
+            assert (after.etag, after.size, after.modified) == (first.etag, 3, first.modified)
+            assert await store.stat("k") == after
+            assert await content(store, "k") == b"abc"
+
+        self.run(factory, scenario)
+
+    def test_a_reader_sees_one_state(self, factory: Factory) -> None:
+        """What was opened stays readable and unchanged when it is replaced or removed."""
+
+        async def scenario(store: Store) -> None:
+            await store.put("k", stream(b"old" * 100_000), PLAIN)
+            first, second = await store.open("k"), await store.open("k", (3, 6))
+            await store.put("k", stream(b"new"), PLAIN)
+            assert b"".join([chunk async for chunk in first.body]) == b"old" * 100_000
+            await store.delete("k")
+            assert b"".join([chunk async for chunk in second.body]) == b"old"
+            with pytest.raises(KeyNotFound):
+                await store.open("k")
+
+        self.run(factory, scenario)
+
+    def test_readers_and_writers_at_once(self, factory: Factory) -> None:
+        """Whatever is read fits together: bytes, size, ETag and attributes of one put."""
+
+        async def write(store: Store, number: int) -> None:
+            for turn in range(10):
+                text = f"{number}-{turn}" * (number + 1)
+                await store.put("d/k", stream(text.encode()), Attributes(metadata={"text": text}))
+                if turn % 3 == number % 3:
+                    await store.delete("d/k")
+
+        async def read(store: Store) -> None:
+            for _ in range(60):
+                try:
+                    opened = await store.open("d/k")
+                except KeyNotFound:
+                    continue
+                body = b"".join([chunk async for chunk in opened.body])
+                assert opened.stat.attributes.metadata == {"text": body.decode()}
+                assert opened.stat.etag == hashlib.md5(body).hexdigest()  # noqa: S324
+                assert opened.stat.size == len(body)
+
+        async def scenario(store: Store) -> None:
+            await asyncio.gather(*(write(store, number) for number in range(6)), *(read(store) for _ in range(4)))
+
+        self.run(factory, scenario)
+
+    def test_folders_come_and_go(self, factory: Factory) -> None:
+        """Puts and deletes in one folder do not disturb each other."""
+
+        async def churn(store: Store, number: int) -> None:
+            for _ in range(15):
+                await store.put(f"f/g/{number}", stream(b"x"), PLAIN)
+                assert await store.delete(f"f/g/{number}") is True
+
+        async def scenario(store: Store) -> None:
+            await asyncio.gather(*(churn(store, number) for number in range(6)))
+            assert await every(store) == ([], [])
+            assert await every(store, delimiter="/") == ([], [])
+            await store.put("f", stream(b"file"), PLAIN)
+            assert await content(store, "f") == b"file"
+
+        self.run(factory, scenario)
+
+    def test_a_cancelled_put_leaves_nothing(self, factory: Factory) -> None:
+        """The client went away in the middle."""
+
+        async def endless() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 300_000
+                await asyncio.sleep(0)
+
+        async def scenario(store: Store) -> None:
+            task = asyncio.create_task(store.put("k", endless(), PLAIN))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await store.list() == Listing()
+
+        self.run(factory, scenario)
+
+    def test_multipart(self, factory: Factory) -> None:
+        """Parts become one object at once; until then nothing is visible."""
+
+        async def scenario(store: Store) -> None:
+            upload = await store.begin("big/file", PLAIN, note={"algorithm": "CRC32"})
+            await store.put_part(upload.id, 2, stream(b"22"), {})
+            first = await store.put_part(upload.id, 1, stream(b"wrong"), {})
+            again = await store.put_part(upload.id, 1, stream(b"1", b"1"), lambda: {"CRC32": "x"})
+            third = await store.put_part(upload.id, 10_000, stream(b"3"), {})
+            assert first.etag != again.etag == hashlib.md5(b"11").hexdigest()  # noqa: S324
+            assert (again.number, again.size, again.checksums) == (1, 2, {"CRC32": "x"})
+            assert await store.list() == Listing()
+            assert await store.list(delimiter="/") == Listing()
+            told, parts = await store.uploaded(upload.id)
+            assert (told.key, told.attributes, told.note) == ("big/file", PLAIN, {"algorithm": "CRC32"})
+            assert [(part.number, part.size) for part in parts] == [(1, 2), (2, 2), (10_000, 1)]
+            assert parts[0] == again
+            stat = await store.complete(upload.id, [again, third], PLAIN, etag="0123-2")
+            assert (stat.key, stat.size, stat.etag, stat.attributes) == ("big/file", 3, "0123-2", PLAIN)
+            assert await content(store, "big/file") == b"113"
+            assert await store.uploads() == ()
+            with pytest.raises(UploadNotFound):
+                await store.uploaded(upload.id)
+
+        self.run(factory, scenario)
+
+    def test_multipart_failures(self, factory: Factory) -> None:
+        """Unknown uploads, parts that changed, conditions that do not hold, broken bodies."""
+
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"x"
+            raise ConnectionResetError
+
+        def refuse(_: Stat | None) -> None:
+            raise Refused
+
+        async def scenario(store: Store) -> None:
+            for unknown in ("", "x", "../../etc", "0" * 32):
+                with pytest.raises(UploadNotFound):
+                    await store.put_part(unknown, 1, stream(b"x"), {})
+                with pytest.raises(UploadNotFound):
+                    await store.uploaded(unknown)
+                with pytest.raises(UploadNotFound):
+                    await store.complete(unknown, [], PLAIN, etag="x-1")
+                with pytest.raises(UploadNotFound):
+                    await store.abort(unknown)
+            upload = await store.begin("k", PLAIN)
+            old = await store.put_part(upload.id, 1, stream(b"old"), {})
+            with pytest.raises(ConnectionResetError):
+                await store.put_part(upload.id, 1, broken(), {})
+            assert (await store.uploaded(upload.id))[1] == (old,)
+            with pytest.raises(Refused):
+                await store.complete(upload.id, [old], PLAIN, etag="x-1", condition=refuse)
+            new = await store.put_part(upload.id, 1, stream(b"new"), {})
+            with pytest.raises(PartNotFound):
+                await store.complete(upload.id, [old], PLAIN, etag="x-1")
+            assert await store.list() == Listing()
+            await store.complete(upload.id, [new], PLAIN, etag="x-1")
+            assert await content(store, "k") == b"new"
+
+        self.run(factory, scenario)
+
+    def test_uploads_are_listed_and_given_up(self, factory: Factory) -> None:
+        """In order of key, then of beginning."""
+
+        async def scenario(store: Store) -> None:
+            begun = [await store.begin(key, PLAIN) for key in ("b/2", "a", "b/1", "c")]
+            assert [upload.key for upload in await store.uploads()] == ["a", "b/1", "b/2", "c"]
+            assert [upload.key for upload in await store.uploads("b/")] == ["b/1", "b/2"]
+            assert {upload.id for upload in await store.uploads()} == {upload.id for upload in begun}
+            for upload in begun:
+                await store.put_part(upload.id, 1, stream(b"x"), {})
+                await store.abort(upload.id)
+            assert await store.uploads() == ()
+            assert await store.list() == Listing()
+
+        self.run(factory, scenario)
+
+    def test_order_of_a_listing(self, factory: Factory) -> None:
+        """UTF-8 bytes decide, not folders and not UTF-16."""
+        keys = ["a", "a!", "a-", "a-b/x", "a/", "a/b", "a0", "aa", "z", "é", "￿", "\U00010000"]
+
+        async def scenario(store: Store) -> None:
+            for key in reversed(keys):
+                await store.put(key, stream(), PLAIN)
+            found, _ = await every(store)
+            assert found == keys
+            assert all(one.encode() < other.encode() for one, other in pairwise(found))
+
+        self.run(factory, scenario)
