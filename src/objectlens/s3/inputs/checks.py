@@ -1,0 +1,65 @@
+"""Headers that many operations share and that can only be checked."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from objectlens import errors
+from objectlens.errors import (
+    AccessControlListNotSupported,
+    AccessDenied,
+    InvalidBucketOwnerAWSAccountID,
+    InvalidRequest,
+)
+from objectlens.http import Headers
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_OWNER_ONLY: Final = frozenset({"private", "bucket-owner-full-control"})
+_ENCRYPTION: Final = "x-amz-server-side-encryption"
+
+
+def check_bucket_owner(headers: Headers, account: str, name: str = "x-amz-expected-bucket-owner") -> None:
+    """Raise `AccessDenied` when the caller expects another owner than `account`.
+
+    The owner of a copy's source is expected in `x-amz-source-expected-bucket-owner`.
+    """
+    expected = headers.get(name)
+    if expected is None:
+        return
+    if not _ACCOUNT.fullmatch(expected):
+        raise InvalidBucketOwnerAWSAccountID
+    if expected != account:
+        raise AccessDenied
+
+
+def check_customer_keys(headers: Headers) -> None:
+    """Refuse encryption with the customer's own keys; S3 answers 400 where an object was not stored with them."""
+    if any(f"{_ENCRYPTION}-customer-{name}" in headers for name in ("algorithm", "key", "key-MD5")):
+        raise InvalidRequest(
+            "The encryption parameters are not applicable to this object. Leave the customer-key headers out; encrypt "
+            "on the client or encrypt the disk instead."
+        )
+
+
+def check_upload(headers: Headers) -> None:
+    """Refuse what an upload may ask for and would not get: encryption, Object Lock, ACLs, redirects."""
+    check_customer_keys(headers)
+    if headers.get(_ENCRYPTION):
+        raise errors.NotImplemented(
+            "Encryption at rest is not offered; leave x-amz-server-side-encryption out and encrypt the disk that holds "
+            "the data.",
+            Header=_ENCRYPTION,
+        )
+    for name in headers.lower():
+        if name.startswith("x-amz-object-lock-"):
+            raise InvalidRequest("Bucket is missing Object Lock Configuration")
+        if name.startswith("x-amz-grant-"):
+            raise AccessControlListNotSupported
+    if (headers.get("x-amz-acl") or "private") not in _OWNER_ONLY:
+        raise AccessControlListNotSupported
+    if headers.get("x-amz-website-redirect-location"):
+        raise errors.NotImplemented(
+            "Static websites are not offered; leave x-amz-website-redirect-location out.",
+            Header="x-amz-website-redirect-location",
+        )

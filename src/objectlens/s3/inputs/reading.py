@@ -1,0 +1,84 @@
+"""GetObject, HeadObject, GetObjectAttributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from objectlens.errors import InvalidRequest
+from objectlens.http import HttpRequest
+from objectlens.s3.headers import response_overrides
+from objectlens.s3.inputs.arguments import bad_argument, integer, page_size, parameters, part_number
+from objectlens.s3.inputs.checks import check_customer_keys
+from objectlens.s3.preconditions import ReadConditions
+from objectlens.s3.ranges import ByteRange, parse_range
+
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadObject:
+    """GetObject and HeadObject.
+
+    At most one of `byte_range` and `part_number` is set. `overrides` are headers by canonical name that replace the
+    object's. `checksums` tells that checksum headers were asked for.
+    """
+
+    byte_range: ByteRange | None = None
+    part_number: int | None = None
+    version_id: str | None = None
+    conditions: ReadConditions = field(default_factory=ReadConditions)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    checksums: bool = False
+
+    @classmethod
+    def parse(cls, http: HttpRequest) -> ReadObject:
+        """Read the request; raises `InvalidArgument` or `InvalidRequest`."""
+        query = parameters(http)
+        check_customer_keys(http.headers)
+        part = part_number(query["partNumber"]) if "partNumber" in query else None
+        header = http.headers.get("range")
+        if part is not None and header:
+            raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+        return cls(
+            byte_range=parse_range(header),
+            part_number=part,
+            version_id=version_id(query),
+            conditions=ReadConditions.parse(http.headers),
+            overrides=response_overrides(query.items()) if query else {},
+            checksums=(http.headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAttributes:
+    """GetObjectAttributes. `wanted` holds `ETag`, `Checksum`, `ObjectParts`, `StorageClass`, `ObjectSize`."""
+
+    wanted: frozenset[str]
+    max_parts: int = 1000
+    part_number_marker: int = 0
+    version_id: str | None = None
+
+    @classmethod
+    def parse(cls, http: HttpRequest) -> ReadAttributes:
+        """Read the request; raises `InvalidArgument`."""
+        check_customer_keys(http.headers)
+        text = http.headers.get("x-amz-object-attributes") or ""
+        wanted = frozenset(filter(None, (one.strip() for one in text.split(","))))
+        if not wanted or not wanted <= _ATTRIBUTES:
+            raise bad_argument("Invalid attribute name specified.", "x-amz-object-attributes", text)
+        marker = integer("x-amz-part-number-marker", http.headers.get("x-amz-part-number-marker"), 0)
+        return cls(
+            wanted=wanted,
+            max_parts=page_size("x-amz-max-parts", http.headers.get("x-amz-max-parts")),
+            part_number_marker=marker,
+            version_id=version_id(parameters(http)),
+        )
+
+
+def version_id(query: Mapping[str, str]) -> str | None:
+    """Return the version asked for, None for the latest; raises `InvalidArgument` for an empty one."""
+    version = query.get("versionId")
+    if version == "":
+        raise bad_argument("Version id cannot be the empty string", "versionId", "")
+    return version
