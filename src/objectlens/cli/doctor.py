@@ -1,0 +1,135 @@
+"""`objectlens doctor`: what this machine has, and what it lacks, said as it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from objectlens.cli.options import config_option, data_option, json_option, print_json, read_settings, running_endpoint
+from objectlens.settings import Settings, SettingsError
+from objectlens.settings.credentials import read_credentials
+
+_EPILOG = """\b
+Examples:
+  objectlens doctor
+  objectlens doctor --data /srv/objectlens --json
+
+Exits with 1 when something that the server needs is missing.
+"""
+
+_HANDLER_PACKAGES = ("boto3", "requests", "numpy", "opencv-python-headless", "pillow")
+_MARKS = {"ok": "[green]ok[/]", "note": "[yellow]--[/]", "bad": "[red]!![/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `bad` keeps the server from working, `note` is for the user to know."""
+
+    state: Literal["ok", "note", "bad"]
+    what: str
+    detail: str
+
+
+@click.command("doctor", epilog=_EPILOG)
+@data_option
+@config_option
+@json_option
+def command(data: Path, config: Path | None, as_json: bool) -> None:
+    """Look at this machine and say what works, what does not, and why."""
+    findings = list(examine(read_settings(data, config)))
+    if as_json:
+        print_json([asdict(one) for one in findings])
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for one in findings:
+            table.add_row(_MARKS[one.state], one.what, one.detail)
+        Console().print(table)
+    sys.exit(any(one.state == "bad" for one in findings))
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, without changing anything."""
+    yield Finding("ok", "Python", f"{platform.python_version()} at {sys.executable}")
+    yield from _packages()
+    yield _data(settings.data)
+    yield _credentials(settings)
+    yield _port(settings)
+    yield from _runtimes()
+    yield from _isolation()
+
+
+def _packages() -> Iterator[Finding]:
+    for name in _HANDLER_PACKAGES:
+        try:
+            yield Finding("ok", name, f"{version(name)}, importable by Python functions")
+        except PackageNotFoundError:
+            yield Finding("note", name, "not installed: functions must bring it, or install objectlens[all]")
+
+
+def _data(data: Path) -> Finding:
+    place = next(one for one in (data, *data.parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free // 2**20
+    except OSError as error:
+        return Finding("bad", "data directory", f"cannot write to {place}: {error.strerror}")
+    made = "" if place == data else ", made on first start"
+    return Finding("ok", "data directory", f"{data}{made}, {free} MiB free")
+
+
+def _credentials(settings: Settings) -> Finding:
+    if settings.root.access_key_id:
+        return Finding("ok", "root's key", f"{settings.root.access_key_id}, from the settings")
+    try:
+        kept = read_credentials(settings.data)
+    except SettingsError as error:
+        return Finding("bad", "root's key", str(error))
+    return Finding(
+        "ok", "root's key", f"{kept.access_key_id}, kept in {settings.data}" if kept else "made on first start"
+    )
+
+
+def _port(settings: Settings) -> Finding:
+    if endpoint := running_endpoint(settings.data):
+        return Finding("ok", "address", f"{endpoint}: this data directory's server says that it runs there")
+    listen = settings.server.listen
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return Finding("bad", "address", f"cannot listen on {listen}: {error.strerror}; choose another with --listen")
+    return Finding("ok", "address", f"{listen} is free")
+
+
+def _runtimes() -> Iterator[Finding]:
+    yield Finding(
+        "ok", "runtime python3.x", f"all run on this Python {sys.version_info.major}.{sys.version_info.minor}"
+    )
+    yield Finding("ok", "runtime provided", "an executable named bootstrap in the package")
+
+
+def _isolation() -> Iterator[Finding]:
+    yield Finding("ok", "own process", "active: every environment is a process of its own, ended with its children")
+    yield Finding("ok", "time limit", "active: a function that runs over its timeout is killed")
+    user = f"user {os.getuid()}"
+    yield Finding(
+        "note", "own user", f"not active: functions run as {user}, like the server, and can read what it can read"
+    )
+    yield Finding("note", "memory limit", "not active: MemorySize is told to the function, not enforced")
+    yield Finding("note", "file system", "not active: functions see the file system of the server")
+    yield Finding("note", "network", "not active: functions reach what the server reaches")

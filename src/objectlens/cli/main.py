@@ -1,0 +1,45 @@
+"""The group of commands."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from objectlens import __version__
+
+_COMMANDS = {
+    "serve": "objectlens.cli.serve",
+    "exec": "objectlens.cli.execute",
+    "logs": "objectlens.cli.logs",
+    "credentials": "objectlens.cli.credentials",
+    "doctor": "objectlens.cli.doctor",
+    "version": "objectlens.cli.version",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is used: `exec` must not wait until the whole server is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command `command` of the module that the name stands for."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(_COMMANDS[cmd_name]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{_COMMANDS[cmd_name]}.command is not a command")
+        return command
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: objectlens serve --data ./objectlens-data",
+)
+@click.version_option(__version__, prog_name="objectlens", message="%(prog)s %(version)s")
+def main() -> None:
+    """Your buckets, seen through code: a server that speaks Amazon S3 Object Lambda."""

@@ -1,0 +1,37 @@
+"""`objectlens serve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import uvloop
+
+from objectlens import service
+from objectlens.cli.options import config_option, data_option, read_settings
+from objectlens.settings import SettingsError
+
+_EPILOG = """\b
+Examples:
+  objectlens serve
+  objectlens serve --data /srv/objectlens --listen 0.0.0.0:9000 --domain lens.example.org
+
+The root's key is made on first start and kept in DIR/credentials. SIGTERM and Ctrl-C let the requests in work finish.
+All settings: docs/settings.md.
+"""
+
+
+@click.command("serve", epilog=_EPILOG)
+@data_option
+@click.option("--listen", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1:9000]")
+@click.option("--domain", "domains", metavar="NAME", multiple=True, help="A host name of this server; may be repeated.")
+@config_option
+def command(data: Path, listen: str | None, domains: tuple[str, ...], config: Path | None) -> None:
+    """Run the server on a data directory until it is told to stop."""
+    options = {"server.listen": listen, "server.domains": ",".join(domains) or None}
+    settings = read_settings(data, config, options)
+    try:
+        sys.exit(uvloop.run(service.serve(settings)))
+    except (service.StartError, SettingsError) as error:
+        raise click.ClickException(str(error)) from error
