@@ -24,10 +24,13 @@ from objectlens.functions.runtimes import Runtime, command
 from objectlens.functions.states import State
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import make_variables
+from objectlens.functions.watchman import Watchman
 
 READ = 64 * 1024
-# Output read in one go before the event loop gets its turn again.
-BURST = 16 * READ
+# Output that is taken before a pause of so many seconds; a line costs more than its bytes. In all about 5 MB/s.
+OUTPUT_BUDGET = 256 * 1024
+OUTPUT_PAUSE = 0.05
+LINE_COST = 64
 
 
 class Environment:
@@ -42,6 +45,7 @@ class Environment:
         surroundings: Surroundings,
         limits: Limits,
         log: FunctionLog,
+        watchman: Watchman,
         clock: Clock,
     ) -> None:
         self.function = function
@@ -50,12 +54,15 @@ class Environment:
         self._surroundings = surroundings
         self._limits = limits
         self._log = log
+        self._watchman = watchman
         self._clock = clock
         self._api = RuntimeApi(self)
         self._lines = LineSplitter()
         self._tail = Tail()
         self._process: Process | None = None
         self._output = -1
+        self._spent = 0
+        self._peak_kib = 0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -103,12 +110,13 @@ class Environment:
         )
         self._output, output = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._output, False)
+        marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
-            marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
             self._process = Process.start(start, variables, self._task_root, output, marker)
         finally:
             os.close(output)
-        asyncio.get_running_loop().add_reader(self._output, self._read_output)
+        self._watchman.hold(self._process.pid, marker)
+        self._listen_to_output()
         self._process.ended.add_done_callback(self._process_ended)
 
     async def wait_ready(self) -> bool:
@@ -124,6 +132,7 @@ class Environment:
         except TimeoutError:
             self._fail(fault("Sandbox.Timedout", timeout_message(self.function.timeout)))
         self._init_ms = (self._clock.monotonic() - self.started_at) * 1000
+        self._memory_mb()
         return self._init_failure is None
 
     def fail(self, invocation: Invocation) -> Outcome:
@@ -170,7 +179,7 @@ class Environment:
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
         self._drain()
-        memory_mb = -(-self._peak_kib() // 1024)
+        memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
         self._emit(end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
         payload, failure = failure_of(answer, invocation.request_id)
@@ -184,12 +193,11 @@ class Environment:
             executed_version=invocation.function.version,
         )
 
-    def _peak_kib(self) -> int:
-        if self._process is None:
-            return 0
-        if self._process.ended.done():
-            return self._process.ended.result().peak_kib
-        return self._process.peak_kib()
+    def _memory_mb(self) -> int:
+        """Return the peak so far; of a process that is gone, what it was when last looked at."""
+        if self._process is not None:
+            self._peak_kib = max(self._peak_kib, self._process.peak_kib())
+        return -(-self._peak_kib // 1024)
 
     # --- what the runtime and the process say (runtime_api.Listener) ---
 
@@ -235,21 +243,36 @@ class Environment:
         self._tail.add(lines)
         self._log.write(self.stream, lines)
 
+    def _listen_to_output(self) -> None:
+        if self._output >= 0:
+            asyncio.get_running_loop().add_reader(self._output, self._read_output)
+
     def _read_output(self) -> None:
-        for _ in range(BURST // READ):
-            try:
-                data = os.read(self._output, READ)
-            except BlockingIOError:
-                return
-            if not data:
-                self._close_output()
-                return
-            self._emit(self._lines.feed(data))
+        """Take output as it comes, but no more than the budget: a flood waits in the pipe and slows its writer."""
+        self._spent += self._take_output()
+        if self._spent > OUTPUT_BUDGET and self._output >= 0:
+            self._spent = 0
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._output)
+            loop.call_later(OUTPUT_PAUSE, self._listen_to_output)
+
+    def _take_output(self) -> int:
+        """Log one read's worth; returns what it cost."""
+        try:
+            data = os.read(self._output, READ)
+        except BlockingIOError:
+            return 0
+        if not data:
+            self._close_output()
+            return 0
+        lines = self._lines.feed(data)
+        self._emit(lines)
+        return len(data) + LINE_COST * len(lines)
 
     def _drain(self) -> None:
         """Take what was written before the answer, so that it stands before the END line."""
         if self._output >= 0:
-            self._read_output()
+            self._take_output()
         self._emit(self._lines.flush())
 
     def _close_output(self) -> None:
@@ -266,6 +289,7 @@ class Environment:
         self._end()
         if self._process is not None:
             await self._process.stop(patience)
+            self._watchman.release(self._process.pid)
         self._drain()
         self._close_output()
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from objectlens.clock import Clock
 
@@ -147,43 +148,65 @@ def read_log(folder: Path, *, follow: bool = False, wait: float = 0.2) -> Iterat
 
     It only reads files, so it works from another process than the one that writes. A missing folder is an empty log.
     """
-    numbered = sorted(folder.glob("[0-9]*.log"), key=lambda path: int(path.stem), reverse=True)
-    for path in numbered:
-        with path.open("rb") as file:
-            yield from (_parse(line) for line in file)
-    yield from _follow(folder / CURRENT, wait) if follow else _once(folder / CURRENT)
-
-
-def _once(path: Path) -> Iterator[LogLine]:
-    if path.exists():
-        with path.open("rb") as file:
-            yield from (_parse(line) for line in file)
-
-
-def _follow(path: Path, wait: float) -> Iterator[LogLine]:
+    after: os.stat_result | None = None
     while True:
-        if not path.exists():
+        file = _open_next(folder, after)
+        if file is None and not follow:
+            return
+        if file is None:
             time.sleep(wait)
             continue
-        with path.open("rb") as file:
-            yield from _until_rotated(path, file.fileno(), wait)
+        with file:
+            after = os.fstat(file.fileno())
+            yield from _read_through(folder, file.fileno(), wait if follow else None)
+        if not follow and _is_same(folder / CURRENT, after):
+            return
 
 
-def _until_rotated(path: Path, fd: int, wait: float) -> Iterator[LogLine]:
+def _read_through(folder: Path, fd: int, wait: float | None) -> Iterator[LogLine]:
+    """Read one file to its end; the current one, when `wait` is given, until it has been rotated."""
     rest = b""
     while True:
-        rotated = not _is_same(path, fd)
+        current = _is_same(folder / CURRENT, os.fstat(fd))  # before reading: what is not current grows no more
         while data := os.read(fd, 64 * 1024):
             *lines, rest = (rest + data).split(b"\n")
             yield from (_parse(line) for line in lines)
-        if rotated:
+        if wait is None or not current:
             return
         time.sleep(wait)
 
 
-def _is_same(path: Path, fd: int) -> bool:
+def _open_next(folder: Path, after: os.stat_result | None) -> BinaryIO | None:
+    """Open the file that follows `after`, or the oldest one; again when a rotation came between."""
+    while True:
+        files = _oldest_first(folder)
+        places = [place for place, (_, seen) in enumerate(files) if after and os.path.samestat(seen, after)]
+        index = places[0] + 1 if places else 0
+        if index >= len(files):
+            return None
+        try:
+            file = files[index][0].open("rb")
+        except FileNotFoundError:
+            continue
+        if os.path.samestat(os.fstat(file.fileno()), files[index][1]):
+            return file
+        file.close()
+
+
+def _oldest_first(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    numbered = sorted(folder.glob("[0-9]*.log"), key=lambda path: int(path.stem), reverse=True)
+    found = []
+    for path in (*numbered, folder / CURRENT):
+        try:
+            found.append((path, path.stat()))
+        except FileNotFoundError:
+            continue  # rotated away meanwhile, or not begun
+    return found
+
+
+def _is_same(path: Path, known: os.stat_result) -> bool:
     try:
-        return os.path.samestat(path.stat(), os.fstat(fd))
+        return os.path.samestat(path.stat(), known)
     except FileNotFoundError:
         return False
 

@@ -22,6 +22,7 @@ from objectlens.functions.queueing import Group, Ticket, shape
 from objectlens.functions.runtimes import find_runtime
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import SDK_CONFIG
+from objectlens.functions.watchman import Watchman
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Pool:
         self._clock = clock
         self._limits = limits or Limits()
         self._groups: dict[Hashable, Group] = {}
+        self._watchman = Watchman(surroundings.python)
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._running: dict[str, int] = {}
@@ -91,6 +93,7 @@ class Pool:
             await asyncio.wait(self._tasks)
         for log in self._logs.values():
             log.close()
+        await asyncio.to_thread(self._watchman.close)
 
     # --- admission ---
 
@@ -229,6 +232,7 @@ class Pool:
             surroundings=self._surroundings,
             limits=self._limits,
             log=self._log(function.name),
+            watchman=self._watchman,
             clock=self._clock,
         )
         try:

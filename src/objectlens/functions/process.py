@@ -11,16 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from objectlens.functions.watch import end_all
+
 PROC = Path("/proc")
 OPEN_FILES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: its exit status, or minus the signal; the most memory it held, in KiB."""
+    """How a process ended: its exit status, or minus the signal."""
 
     status: int
-    peak_kib: int = 0
 
     def __str__(self) -> str:
         if self.status == 0:
@@ -85,13 +86,13 @@ class Process:
         return cls(popen, marker)
 
     def _reap(self) -> None:
-        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid == 0:
             return
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         self.forget()
         if not self.ended.done():
-            self.ended.set_result(Exit(self._popen.returncode, usage.ru_maxrss))
+            self.ended.set_result(Exit(self._popen.returncode))
 
     def forget(self) -> None:
         """Stop watching."""
@@ -117,29 +118,8 @@ class Process:
             self.signal(signal.SIGTERM)
             await asyncio.wait([self.ended], timeout=patience)
         self.signal(signal.SIGKILL)
-        self._sweep()
+        await asyncio.to_thread(end_all, {self.pid}, {self._marker})
         return await self.ended
-
-    def _sweep(self) -> None:
-        for pid in marked_processes(self._marker):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
-def marked_processes(marker: bytes) -> list[int]:
-    """Find the processes of ours whose initial environment has `marker` (`NAME=value`), zombies left out."""
-    found = []
-    for entry in os.scandir(PROC):
-        if entry.name.isdigit():
-            try:
-                environment = Path(entry.path, "environ").read_bytes()
-            except OSError:
-                continue  # gone meanwhile, or another user's
-            if marker in environment.split(b"\0"):
-                found.append(int(entry.name))
-    return found
 
 
 def _open_files() -> tuple[int, int]:

@@ -63,7 +63,7 @@ def make_variables(
     """Return all variables of one environment; the function's own come last and win over all but the reserved."""
     variables = {
         "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{task_root}:{task_root}/lib:/opt/lib",
+        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:/opt/lib",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "HOME": str(temporary),

@@ -1,0 +1,33 @@
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+
+import pytest
+
+from objectlens.clock import SystemClock
+from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
+from objectlens.testing.executors import CASES, Bench, run_case
+
+
+@asynccontextmanager
+async def bench_of(folder):
+    packages = PackageStore(folder / "packages")
+    pool = Pool(
+        packages=packages,
+        surroundings=Surroundings(
+            folder=folder, endpoint_url="http://127.0.0.1:9000", region="us-east-1", python=sys.executable
+        ),
+        credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
+        clock=SystemClock(),
+        limits=Limits(per_function=4),
+    )
+    try:
+        yield Bench(pool, packages.add)
+    finally:
+        await pool.close()
+    assert list((folder / "tmp").iterdir()) == [] if (folder / "tmp").exists() else True
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pool(name, tmp_path):
+    asyncio.run(run_case(name, lambda: bench_of(tmp_path)))
