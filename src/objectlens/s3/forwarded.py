@@ -41,7 +41,7 @@ _DEFAULT_CODES: Final = {
 
 _CHECKSUMS: Final = tuple(header_name(name) for name in ALGORITHMS)
 # In the order of table 7.2, which is the order in which the answer carries them.
-_ALLOWED: Final = (
+FORWARDABLE: Final = (
     "accept-ranges",
     "cache-control",
     "content-disposition",
@@ -153,7 +153,7 @@ def _error(given: Mapping[str, str], status: int) -> tuple[str | None, str | Non
 
 
 def _headers(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    found = [(name, given[_FORWARD + name]) for name in _ALLOWED if _FORWARD + name in given]
+    found = [(name, given[_FORWARD + name]) for name in FORWARDABLE if _FORWARD + name in given]
     checksums = [name for name, _ in found if name in _CHECKSUMS]
     if len(checksums) > 1:
         raise _invalid("{" + ", ".join(checksums) + "}", "checksum", "Only one checksum may be given")

@@ -63,7 +63,8 @@ class Item:
 class ListBucketResult:
     """One page of ListObjects (`version` 1) or ListObjectsV2 (2).
 
-    Members that the asked version does not have are left out. `encoding_type` `url` percent-encodes keys and prefixes.
+    Members that the asked version does not have are left out. `encoding_type` `url` percent-encodes keys and prefixes,
+    unless `encoded` tells that they come so.
     """
 
     version: int
@@ -72,6 +73,7 @@ class ListBucketResult:
     delimiter: str = ""
     max_keys: int = 1000
     encoding_type: str | None = None
+    encoded: bool = False
     truncated: bool = False
     items: tuple[Item, ...] = ()
     common_prefixes: tuple[str, ...] = ()
@@ -84,7 +86,7 @@ class ListBucketResult:
 
     def xml(self) -> bytes:
         """Return the document."""
-        write = writer(self.encoding_type)
+        write = writer(None if self.encoded else self.encoding_type)
         return document(
             "ListBucketResult",
             (
