@@ -156,6 +156,28 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionAlias:
+    """A name for one version of a function, and the shares of calls that go to other versions: `{"2": 0.1}`."""
+
+    name: str
+    account: str
+    function: str
+    version: str
+    revision_id: str
+    description: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What is set for an account as a whole; an account of which nothing was ever set has no such value."""
+
+    account: str
+    public_access_block: PublicAccessBlock | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """An IAM user. `policies` are inline policies by name; `attached` are ARNs of managed policies."""
 

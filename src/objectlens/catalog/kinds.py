@@ -1,0 +1,115 @@
+"""The kinds of entities, and the shelves that keep rules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from objectlens.catalog import tables
+from objectlens.catalog.entities import (
+    LATEST,
+    AccessKey,
+    AccessPoint,
+    Account,
+    Bucket,
+    Function,
+    FunctionAlias,
+    ManagedPolicy,
+    ObjectLambdaAccessPoint,
+    Role,
+    User,
+)
+from objectlens.catalog.refusals import AlreadyExists
+from objectlens.catalog.shelf import Kind, Shelf
+
+P = TypeVar("P", bound=AccessPoint | ObjectLambdaAccessPoint)
+
+
+def function_cursor(function: Function) -> str:
+    """Return the text that listings of functions continue after: by name, `$LATEST` first, then by number."""
+    number = 0 if function.version == LATEST else int(function.version)
+    return f"{function.name}/{number:012d}"
+
+
+def _sort_key(function: Function) -> Mapping[str, Any]:
+    return {"sort_key": function_cursor(function)}
+
+
+ACCOUNTS = Kind(Account, "account", tables.accounts, order="account", prefix="account")
+BUCKETS = Kind(Bucket, "bucket", tables.buckets)
+ACCESS_POINTS = Kind(AccessPoint, "access point", tables.access_points)
+OBJECT_LAMBDA_ACCESS_POINTS = Kind(
+    ObjectLambdaAccessPoint, "Object Lambda access point", tables.object_lambda_access_points
+)
+FUNCTIONS = Kind(Function, "function", tables.functions, order="sort_key", derived=_sort_key)
+FUNCTION_ALIASES = Kind(FunctionAlias, "function alias", tables.function_aliases)
+USERS = Kind(User, "user", tables.users, prefix="path")
+ROLES = Kind(Role, "role", tables.roles, prefix="path")
+MANAGED_POLICIES = Kind(ManagedPolicy, "managed policy", tables.managed_policies, prefix="path")
+ACCESS_KEYS = Kind(AccessKey, "access key", tables.access_keys, order="access_key_id", prefix="access_key_id")
+
+
+class AccessPointShelf(Shelf[P]):
+    """Access points, or Object Lambda access points: their names are disjoint within an account."""
+
+    def create(self, value: P) -> P:
+        """Add one; raises `AlreadyExists` when either kind has the name, `NotFound` when its bucket is missing."""
+        names = tables.access_point_names
+        key = {"account": value.account, "name": value.name}
+        holder = self._connection.scalar(select(names.c.kind).filter_by(**key))
+        if holder is not None:
+            raise AlreadyExists(f"The account {value.account} has an {holder} {value.name} already.", holder)
+        self._connection.execute(insert(names).values(**key, kind=self.kind.noun))
+        return super().create(value)
+
+    def delete(self, *key: str) -> bool:
+        """Remove one and set its name free; says whether it was there."""
+        if self.get(*key) is None:
+            return False
+        names = tables.access_point_names
+        self._connection.execute(delete(names).filter_by(account=key[0], name=key[1]))
+        return True
+
+
+class FunctionShelf(Shelf[Function]):
+    """Functions: `$LATEST` and the published versions."""
+
+    def delete(self, *key: str) -> bool:
+        """Remove one version, or with `$LATEST` the whole function with its versions and aliases.
+
+        Says whether it was there; raises `InUse` for a version that an alias names.
+        """
+        account, name, version = key
+        if version != LATEST:
+            return super().delete(*key)
+        self._connection.execute(delete(tables.function_aliases).filter_by(account=account, function=name))
+        return bool(self._connection.execute(delete(tables.functions).filter_by(account=account, name=name)).rowcount)
+
+    def next_number(self, account: str, name: str) -> int:
+        """Take the next version number of a function name; the first is 1, and none is given twice."""
+        numbers = tables.function_numbers
+        key = {"account": account, "name": name}
+        last = self._connection.scalar(select(numbers.c.last).filter_by(**key))
+        if last is None:
+            self._connection.execute(insert(numbers).values(**key, last=1))
+            return 1
+        self._connection.execute(update(numbers).filter_by(**key).values(last=last + 1))
+        return int(last) + 1
+
+
+class Shelves:
+    """All shelves over the connection of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.accounts = Shelf(ACCOUNTS, connection)
+        self.buckets = Shelf(BUCKETS, connection)
+        self.access_points = AccessPointShelf(ACCESS_POINTS, connection)
+        self.object_lambda_access_points = AccessPointShelf(OBJECT_LAMBDA_ACCESS_POINTS, connection)
+        self.functions = FunctionShelf(FUNCTIONS, connection)
+        self.function_aliases = Shelf(FUNCTION_ALIASES, connection)
+        self.users = Shelf(USERS, connection)
+        self.roles = Shelf(ROLES, connection)
+        self.managed_policies = Shelf(MANAGED_POLICIES, connection)
+        self.access_keys = Shelf(ACCESS_KEYS, connection)
