@@ -181,15 +181,15 @@ class Files:
                     continue
         return places.move_in(source, self.root, last, durable=self.durable)
 
-    def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+    def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
         """Replace what stands beside an object; raises `KeyNotFound`."""
         with translated("write", key):
             self.prepare()
             with locked(self.locks, keys.encoded(key)):
                 _, fd, state = self._find(key)
                 os.close(fd)
-                etag = (sidecars.read(self.meta, state) or sidecars.foreign(key, state)).etag
-                sidecar = Sidecar(key, etag, attributes)
+                stat = sidecars.describe(key, state, sidecars.read(self.meta, state))
+                sidecar = Sidecar(key, stat.etag, attributes(stat) if callable(attributes) else attributes)
                 sidecars.replace(self.meta, self.drafts, state, sidecar, durable=self.durable)
                 return sidecars.describe(key, state, sidecar)
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from objectlens.clock import Clock, SystemClock
 from objectlens.stores.drafts import Draft
 from objectlens.stores.files import Files
 from objectlens.stores.inflow import received
@@ -32,9 +33,11 @@ class FolderStore:
     the store has its own and closes it.
     """
 
-    def __init__(self, root: Path, *, durable: bool = True, executor: Executor | None = None) -> None:
+    def __init__(
+        self, root: Path, *, durable: bool = True, executor: Executor | None = None, clock: Clock | None = None
+    ) -> None:
         self._files = Files(os.fsencode(root), durable)
-        self._staging = Staging(self._files)
+        self._staging = Staging(self._files, clock or SystemClock())
         self._executor = executor or ThreadPoolExecutor(THREADS, "folder-store")
         self._owns_executor = executor is None
 
@@ -66,7 +69,7 @@ class FolderStore:
 
         return await received(self._executor, self._files, key, body, finish, copy=etag is not None)
 
-    async def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+    async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
         """Replace what stands beside an object; raises `KeyNotFound`."""
         return await self._run(self._files.set_attributes, key, attributes)
 
@@ -111,6 +114,10 @@ class FolderStore:
     async def abort(self, upload: str) -> None:
         """Give an upload up; raises `UploadNotFound`."""
         await self._run(self._staging.abort, upload)
+
+    async def upload(self, upload: str) -> Upload:
+        """Describe an upload without its parts; raises `UploadNotFound`."""
+        return await self._run(self._staging.upload, upload)
 
     async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
         """Return the uploads under way, by key and time."""

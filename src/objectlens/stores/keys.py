@@ -6,6 +6,8 @@ the odd tree, in which every key has exactly one path and folders never meet fil
 
 - a segment that names a folder ends in `+`, one that names a file in `=`;
 - a segment of 64 bytes or more is cut: each full piece of 64 bytes is a folder ending in `~`, with the rest inside;
+- what lies deeper than 100 folders is one last segment, slashes and all, so that the tree cannot get deeper than tools
+  that walk it recursively can bear;
 - what a file name may not or should not contain is percent-encoded.
 
 Since a piece of exactly 64 bytes is always continued, names in one folder of the odd tree sort as the keys below them.
@@ -20,6 +22,7 @@ INNER = b".objectlens"
 ODD = b"keys"
 LONGEST_KEY = 1024
 LONGEST_NAME = 255
+LEVELS = 100
 PIECE = 64
 
 _FOLDER, _FILE, _CONTINUED = b"+", b"=", b"~"
@@ -40,7 +43,7 @@ def encoded(key: str) -> bytes:
 def natural(key: bytes) -> tuple[bytes, ...] | None:
     """Return the names from the bucket's folder down to the key's plain file; None when it can have none."""
     names = tuple(key.split(b"/"))
-    if names[0] == INNER or b"\0" in key:
+    if names[0] == INNER or b"\0" in key or len(names) > LEVELS + 1:
         return None
     if any(not 0 < len(name) <= LONGEST_NAME or name in {b".", b".."} for name in names):
         return None
@@ -49,7 +52,7 @@ def natural(key: bytes) -> tuple[bytes, ...] | None:
 
 def odd(key: bytes) -> tuple[bytes, ...]:
     """Return the names from the bucket's folder down to the key's file in the odd tree."""
-    *folders, last = key.split(b"/")
+    *folders, last = key.split(b"/", LEVELS)
     names = [INNER, ODD]
     for folder in folders:
         names.extend(_pieces(folder, _FOLDER))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +21,7 @@ from objectlens.stores.protocols import (
     UploadNotFound,
 )
 from objectlens.stores.spans import Found, Span, page
+from objectlens.stores.uploadids import new_upload_id
 from objectlens.streams import CHUNK
 
 
@@ -65,10 +65,10 @@ class MemoryStore:
         tag = etag() if callable(etag) else etag
         return self._keep(raw, content, tag or _md5(content), beside, condition)
 
-    async def set_attributes(self, key: str, attributes: Attributes) -> Stat:
+    async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
         """Replace what stands beside an object; raises `KeyNotFound`."""
         stat, content = self._found(key)
-        changed = replace(stat, attributes=attributes)
+        changed = replace(stat, attributes=attributes(stat) if callable(attributes) else attributes)
         self._objects[key.encode()] = (changed, content)
         return changed
 
@@ -90,7 +90,7 @@ class MemoryStore:
         """Begin a multipart upload."""
         keys.encoded(key)
         upload = Upload(
-            id=secrets.token_hex(16),
+            id=new_upload_id(self._clock),
             key=key,
             initiated=self._clock.now().replace(microsecond=0),
             attributes=attributes,
@@ -147,10 +147,14 @@ class MemoryStore:
         self._upload(upload)
         del self._staged[upload]
 
+    async def upload(self, upload: str) -> Upload:
+        """Describe an upload without its parts; raises `UploadNotFound`."""
+        return self._upload(upload).upload
+
     async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
         """Return the uploads under way, by key and time."""
         under_way = [staged.upload for staged in self._staged.values() if staged.upload.key.startswith(prefix)]
-        return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.initiated, one.id)))
+        return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.id)))
 
     async def close(self) -> None:
         """Forget everything."""

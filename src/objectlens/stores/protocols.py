@@ -155,8 +155,11 @@ class Put(Protocol):
         """
         ...
 
-    async def set_attributes(self, key: str, attributes: Attributes) -> Stat:
-        """Replace what stands beside an object, leaving its bytes and ETag; raises `KeyNotFound`."""
+    async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
+        """Replace what stands beside an object, leaving its bytes and ETag; raises `KeyNotFound`.
+
+        A callable is given the object as it is, in one step with the change; it may be called in another thread.
+        """
         ...
 
 
@@ -225,10 +228,14 @@ class Multipart(Protocol):
 
 
 class Uploads(Protocol):
-    """Listing what is under way."""
+    """Looking at what is under way. The ids of uploads sort by the time of their beginning."""
+
+    async def upload(self, upload: str) -> Upload:
+        """Describe an upload without its parts; raises `UploadNotFound`."""
+        ...
 
     async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
-        """Return the uploads whose key begins with `prefix`, in UTF-8 byte order of key, then by time of beginning."""
+        """Return the uploads whose key begins with `prefix`, in UTF-8 byte order of key, then by id."""
         ...
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from objectlens.clock import Clock
 from objectlens.stores import keys, sidecars
 from objectlens.stores.drafts import Draft, write_file
 from objectlens.stores.faults import translated
@@ -29,8 +30,8 @@ from objectlens.stores.locks import locked_file
 from objectlens.stores.places import sync_folder
 from objectlens.stores.protocols import Attributes, Part, PartNotFound, Stat, Upload, UploadNotFound
 from objectlens.stores.sidecars import attributes_from_json, attributes_to_json
+from objectlens.stores.uploadids import is_upload_id, new_upload_id
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _PART = re.compile(rb"[0-9]{5}\.json")
 _ABOUT = b"upload.json"
 
@@ -40,13 +41,14 @@ class Staging:
     """The multipart uploads of one folder."""
 
     files: Files
+    clock: Clock
 
     def begin(self, key: str, attributes: Attributes, note: Mapping[str, str]) -> Upload:
         """Begin an upload."""
         keys.encoded(key)
         with translated("write", key):
             self.files.prepare()
-            upload = secrets.token_hex(16)
+            upload = new_upload_id(self.clock)
             folder = self._folder(upload)
             os.mkdir(folder)
             about = {"v": 1, "key": key, "attributes": attributes_to_json(attributes), "note": dict(note)}
@@ -73,6 +75,11 @@ class Staging:
                 if old is not None:
                     os.unlink(os.path.join(folder, str(old["file"]).encode()))
                 return _part(target)
+
+    def upload(self, upload: str) -> Upload:
+        """Describe an upload without its parts."""
+        with translated("read", f"upload {upload}"):
+            return self._about(upload)
 
     def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
         """Describe an upload and its parts."""
@@ -106,14 +113,14 @@ class Staging:
         with translated("list", "uploads"):
             found = [self._about_or_none(name) for name in self._ids()]
         under_way = (one for one in found if one is not None and one.key.startswith(prefix))
-        return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.initiated, one.id)))
+        return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.id)))
 
     def _ids(self) -> list[str]:
         try:
             names = os.listdir(self.files.uploads)
         except FileNotFoundError:
             return []
-        return [text for text in map(os.fsdecode, names) if _ID.fullmatch(text)]
+        return [text for text in map(os.fsdecode, names) if is_upload_id(text)]
 
     def _about_or_none(self, upload: str) -> Upload | None:
         try:
@@ -157,7 +164,7 @@ class Staging:
             sync_folder(os.path.dirname(target))
 
     def _folder(self, upload: str) -> bytes:
-        if not _ID.fullmatch(upload):
+        if not is_upload_id(upload):
             raise UploadNotFound(upload)
         return os.path.join(self.files.uploads, upload.encode())
 

@@ -38,18 +38,19 @@ class Tree:
     top: bytes
     piece: Callable[[bytes, bool], bytes | None]
     folder: Callable[[bytes], bytes | None]
-    hidden: bytes | None = None
+    plain: bool
 
 
 def trees(root: bytes) -> tuple[Tree, Tree]:
     """Return the natural and the odd tree of a bucket's folder."""
     plain = Tree(
-        root, lambda name, is_folder: keys.natural_piece(name, is_folder=is_folder), _natural_folder, keys.INNER
+        root, lambda name, is_folder: keys.natural_piece(name, is_folder=is_folder), _natural_folder, plain=True
     )
     odd = Tree(
         os.path.join(root, keys.INNER, keys.ODD),
         lambda name, is_folder: keys.odd_piece(name, is_folder=is_folder),
         keys.odd_folder,
+        plain=False,
     )
     return plain, odd
 
@@ -106,8 +107,8 @@ def _any(tree: Tree, child: Child, name: bytes, span: Span) -> bool:
 
 def _children(tree: Tree, folder: bytes, at: bytes, span: Span) -> list[Child]:
     segment, slash, _ = span.prefix[len(at) :].partition(b"/")
-    if slash:
-        return _only(tree, folder, segment)
+    if slash and at.count(b"/") < keys.LEVELS:
+        return _only(tree, folder, at, segment)
     ordered = sorted(_scan(tree, folder, at), key=attrgetter("piece"))
     if not (span.after and span.after.startswith(at)):
         return ordered
@@ -116,14 +117,18 @@ def _children(tree: Tree, folder: bytes, at: bytes, span: Span) -> list[Child]:
     return ordered[max(first - 1, 0) :]
 
 
-def _only(tree: Tree, folder: bytes, segment: bytes) -> list[Child]:
+def _only(tree: Tree, folder: bytes, at: bytes, segment: bytes) -> list[Child]:
     """Return the one folder that the prefix leads into, without reading the folder it is in."""
     name = tree.folder(segment)
-    if name is None or name == tree.hidden:
+    if name is None or _hidden(tree, at, name):
         return []
     path = os.path.join(folder, name)
     piece = tree.piece(name, True)
     return [Child(piece, path, is_folder=True)] if piece is not None and _is_folder(path) else []
+
+
+def _hidden(tree: Tree, at: bytes, name: bytes) -> bool:
+    return tree.plain and not at and name == keys.INNER
 
 
 def _is_folder(path: bytes) -> bool:
@@ -141,7 +146,9 @@ def _scan(tree: Tree, folder: bytes, at: bytes) -> Iterator[Child]:
     with entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if (is_folder or entry.is_file(follow_symlinks=False)) and not (not at and entry.name == tree.hidden):
+            if _hidden(tree, at, entry.name) or not (is_folder or entry.is_file(follow_symlinks=False)):
+                continue
+            if not (is_folder and tree.plain and at.count(b"/") >= keys.LEVELS):
                 piece = tree.piece(entry.name, is_folder)
                 if piece is not None:
                     yield Child(piece, entry.path, is_folder)

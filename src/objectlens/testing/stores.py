@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC
 from itertools import pairwise
 
@@ -74,6 +75,10 @@ HARD_KEYS = (
     "é" * 200 + "/x",
     "k" * 1024,
     "d/" * 511 + "e",
+    "d/" * 99 + "e",
+    "d/" * 100 + "e",
+    "d/" * 101 + "e",
+    "d/" * 100 + "s" * 200,
     "/" * 1024,
 )
 
@@ -399,6 +404,11 @@ class StoreSuite:
             assert after.attributes == changed
             assert (after.etag, after.size, after.modified) == (first.etag, 3, first.modified)
             assert await store.stat("k") == after
+            more = await store.set_attributes(
+                "k", lambda stat: replace(stat.attributes, metadata={"size": str(stat.size)})
+            )
+            assert more.attributes == replace(changed, metadata={"size": "3"})
+            assert await store.stat("k") == more
             assert await content(store, "k") == b"abc"
 
         self.run(factory, scenario)
@@ -520,6 +530,8 @@ class StoreSuite:
                 with pytest.raises(UploadNotFound):
                     await store.put_part(unknown, 1, stream(b"x"), {})
                 with pytest.raises(UploadNotFound):
+                    await store.upload(unknown)
+                with pytest.raises(UploadNotFound):
                     await store.uploaded(unknown)
                 with pytest.raises(UploadNotFound):
                     await store.complete(unknown, [], PLAIN, etag="x-1")
@@ -542,14 +554,18 @@ class StoreSuite:
         self.run(factory, scenario)
 
     def test_uploads_are_listed_and_given_up(self, factory: Factory) -> None:
-        """In order of key, then of beginning."""
+        """In order of key, then of id, which is that of beginning."""
 
         async def scenario(store: Store) -> None:
             begun = [await store.begin(key, PLAIN) for key in ("b/2", "a", "b/1", "c")]
             assert [upload.key for upload in await store.uploads()] == ["a", "b/1", "b/2", "c"]
             assert [upload.key for upload in await store.uploads("b/")] == ["b/1", "b/2"]
             assert {upload.id for upload in await store.uploads()} == {upload.id for upload in begun}
+            again = await store.begin("b/1", PLAIN)
+            assert [upload.id for upload in await store.uploads("b/1")] == [begun[2].id, again.id]
+            await store.abort(again.id)
             for upload in begun:
+                assert await store.upload(upload.id) == upload
                 await store.put_part(upload.id, 1, stream(b"x"), {})
                 await store.abort(upload.id)
             assert await store.uploads() == ()
