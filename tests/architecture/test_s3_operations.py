@@ -1,6 +1,6 @@
 """The table of S3 operations against botocore's model: served, or declined by name; and what real requests match."""
 
-import datetime
+import datetime as dt
 
 import botocore.session
 import pytest
@@ -71,7 +71,7 @@ def example(shape, name=""):
         "long": 1,
         "boolean": True,
         "blob": b"x",
-        "timestamp": datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC),
+        "timestamp": dt.datetime(2024, 1, 2, tzinfo=dt.UTC),
     }
     return plain[kind]
 

@@ -25,12 +25,12 @@ _ACCESS_POINT_LABEL = re.compile(r"([a-z0-9][a-z0-9-]*)-([0-9]{12})", re.IGNOREC
 # AWS's own hosts, in the forms of section 2.2 and the older ones that clients still build.
 _AWS_HOST = re.compile(
     r"(?:(?P<label>.+)\.)?"
-    r"(?:(?P<service>s3-object-lambda|s3-accesspoint|s3)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?|s3-[a-z]{2}-[a-z-]+-\d)"
+    r"(?:(?P<service>s3-object-lambda|s3-accesspoint|s3)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?|s3-[a-z]{2}-[a-z-]+-[0-9])"
     r"\.amazonaws\.com(?:\.cn)?"
 )
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
-_IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _RESERVED_PREFIXES = ("xn--", "sthree-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "--op-s3", "--xa-s3")
 
@@ -72,9 +72,9 @@ def parse_address(host: str, path: str, domains: Sequence[str]) -> Address:
 
 def host_name(authority: str) -> str:
     """Return the host of an authority, without its port, in lower case; the brackets of IPv6 stay."""
-    if authority.startswith("["):
-        return authority[: authority.find("]") + 1].lower()
-    return authority.partition(":")[0].lower().rstrip(".")
+    end = authority.find("]")
+    host = authority[: end + 1] if end >= 0 else authority.partition(":")[0]
+    return host.lower().rstrip(".")
 
 
 def decode_key(raw: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from objectlens.errors import InvalidPartNumber, InvalidRange
 
-_RANGE = re.compile(r"bytes=[ \t]*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))[ \t]*", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=[ \t]*(?:([0-9]{1,19})-([0-9]{0,19})|-([0-9]{1,19}))[ \t]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from objectlens.s3.preconditions import ReadConditions, WriteConditions
 
 _HEADER: Final = "x-amz-copy-source"
 _OBJECT: Final = re.compile(r"accesspoint[/:]([^/:]+)/object/(.+)", re.DOTALL)
-_SPAN: Final = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
+_SPAN: Final = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
 _SERVICES: Final[dict[str, Service]] = {"s3": "s3-accesspoint", "s3-object-lambda": "s3-object-lambda"}
 
 Directive = Literal["COPY", "REPLACE"]
