@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from objectlens.access.authenticate import Authenticator, Digest
+from objectlens.access.authorize import Authorizer
 from objectlens.access.dialects import in_dialect
+from objectlens.access.identity import Identities
+from objectlens.access.layers import Target
 from objectlens.access.principals import Principals
 from objectlens.access.sessions import Sessions
 from objectlens.access.values import Caller
@@ -26,6 +31,7 @@ class Access:
     ) -> None:
         self.sessions = Sessions(secret_key, clock)
         self._authenticator = Authenticator(catalog, root, clock, self.sessions, account)
+        self._authorizer = Authorizer(catalog, clock)
 
     async def authenticate(self, http: HttpRequest, *, api: Api = "s3", digest: Digest | None = None) -> Caller:
         """Return who signed the request, in its header or its query; raises the errors of the API that was called.
@@ -38,3 +44,26 @@ class Access:
             return await self._authenticator.authenticate(http, api, digest)
         except ServiceError as error:
             raise in_dialect(api, error) from error
+
+    async def authorize(
+        self,
+        caller: Caller,
+        action: str,
+        resource: Target,
+        *,
+        key: str | None = None,
+        context: Mapping[str, str | tuple[str, ...]] | None = None,
+        http: HttpRequest | None = None,
+    ) -> None:
+        """Return when `caller` may do `action` (`s3:GetObject`) on `resource`; raises `AccessDenied`.
+
+        `resource` is an entity of the catalog, whose own policy then counts too, or an ARN. `key` is the decoded key
+        of an object in it, None for the bucket or access point itself. `context` are further condition keys that only
+        the caller of this method knows (`s3:ExistingObjectTag/team`); `http` is the request they all come from.
+        """
+        await self._authorizer.authorize(caller, action, resource, key=key, context=context, http=http)
+
+    @property
+    def identities(self) -> Identities:
+        """What is attached to users and roles."""
+        return self._authorizer.identities

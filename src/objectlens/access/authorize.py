@@ -1,0 +1,147 @@
+"""Whether a caller may do what he asks.
+
+The decision is `iam.evaluate`'s, once for each layer in front of the resource; this module gathers what it needs and
+says no in AWS's words. Nothing here looks at the object, so a denied caller cannot learn whether it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from objectlens.access.context import context_of
+from objectlens.access.identity import Identities, Identity
+from objectlens.access.layers import Layer, Target, layers_of
+from objectlens.access.principals import Principals
+from objectlens.access.values import Caller
+from objectlens.clock import Clock
+from objectlens.errors import AccessDenied
+from objectlens.http import HttpRequest
+from objectlens.iam import (
+    Attached,
+    Context,
+    Decision,
+    Policies,
+    PolicyCache,
+    PolicyError,
+    Principal,
+    Request,
+    evaluate,
+    is_public,
+)
+
+# An account's root can always mend the policy that locks everybody out ("Bucket policies" in the S3 User Guide).
+_MENDING = frozenset(
+    {
+        *(f"s3:{verb}BucketPolicy" for verb in ("Get", "Put", "Delete")),
+        *(f"s3:{verb}AccessPointPolicy" for verb in ("Get", "Put", "Delete")),
+        *(f"s3:{verb}AccessPointPolicyForObjectLambda" for verb in ("Get", "Put", "Delete")),
+        "lambda:AddPermission",
+        "lambda:GetPolicy",
+        "lambda:RemovePermission",
+    }
+)
+_SOURCES = {
+    "identity": "identity-based policy",
+    "boundary": "permissions boundary",
+    "session": "session policy",
+    "resource": "resource-based policy",
+}
+
+
+class Authorizer:
+    """Decides for one account's service."""
+
+    def __init__(self, principals: Principals, clock: Clock) -> None:
+        self._principals = principals
+        self._clock = clock
+        self._cache = PolicyCache()
+        self.identities = Identities(principals, self._cache)
+
+    async def authorize(
+        self,
+        caller: Caller,
+        action: str,
+        target: Target,
+        *,
+        key: str | None,
+        context: Mapping[str, str | tuple[str, ...]] | None,
+        http: HttpRequest | None,
+    ) -> None:
+        """Return when the caller may; raises `AccessDenied` with the reason."""
+        layers = await layers_of(target, key, action, caller.account, self._principals)
+        if _is_owner(caller, layers) and (action in _MENDING or all(layer.policy is None for layer in layers)):
+            return
+        try:
+            identity = await self.identities.of(caller)
+            resources = [self._attached(layer) for layer in layers]
+            keys: Context = {}
+            if any(one.policy.uses_context for one in (*_all(identity), *(one for some in resources for one in some))):
+                keys = context_of(caller, identity.tags, http, action, self._clock.now()) | _lower(context)
+        except PolicyError as error:
+            raise AccessDenied(f"Access Denied: a policy that applies here cannot be read. {error}") from error
+        for layer, policies in zip(layers, resources, strict=True):
+            _pass(caller, action, layer, _decide(caller, action, layer, policies, identity=identity, keys=keys))
+
+    def _attached(self, layer: Layer) -> tuple[Attached, ...]:
+        if layer.policy is None:
+            return ()
+        return (Attached(layer.arns[0], self._cache.get(layer.policy, "resource")),)
+
+
+def _decide(
+    caller: Caller, action: str, layer: Layer, policies: tuple[Attached, ...], *, identity: Identity, keys: Context
+) -> Decision:
+    cross_account = layer.account != caller.account
+    if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies):
+        # RestrictPublicBuckets: a public policy opens the resource to its own account only.
+        return Decision("implicitDeny", (), "resource")
+    request = Request(
+        principal=principal_of(caller),
+        action=action,
+        resources=layer.arns,
+        context={**keys, **layer.context, "aws:resourceaccount": layer.account, "s3:resourceaccount": layer.account},
+    )
+    return evaluate(
+        request,
+        Policies(
+            identity=identity.policies,
+            boundary=identity.boundary,
+            session=identity.session,
+            resource=policies,
+            all_identity=identity.everything,
+        ),
+        cross_account=cross_account,
+    )
+
+
+def _is_owner(caller: Caller, layers: tuple[Layer, ...]) -> bool:
+    return caller.kind == "Root" and all(layer.account == caller.account for layer in layers)
+
+
+def principal_of(caller: Caller) -> Principal:
+    """Return a caller as the policy language sees him."""
+    role_arn = None if caller.session is None else caller.session.role_arn
+    return Principal(account=caller.account, arn=caller.arn, role_arn=role_arn)
+
+
+def _pass(caller: Caller, action: str, layer: Layer, decision: Decision) -> None:
+    if decision.allowed:
+        return
+    why = f"because no {_SOURCES[decision.missing or 'identity']} allows the {action} action"
+    if decision.reason == "explicitDeny":
+        why = f"with an explicit deny in {_article(_SOURCES[decision.matched[0].source])}"
+    raise AccessDenied(
+        f'User: {caller.arn} is not authorized to perform: {action} on resource: "{layer.arns[0]}" {why}'
+    )
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _all(identity: Identity) -> tuple[Attached, ...]:
+    return (*identity.policies, *(identity.boundary or ()), *(identity.session or ()))
+
+
+def _lower(context: Mapping[str, str | tuple[str, ...]] | None) -> dict[str, str | tuple[str, ...]]:
+    return {name.lower(): value for name, value in (context or {}).items()}
