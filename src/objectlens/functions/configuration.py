@@ -18,7 +18,9 @@ class Credentials(NamedTuple):
     session_token: str
 
 
-CredentialSource = Callable[[Function], Credentials | Awaitable[Credentials]]
+_Triple = tuple[str, str, str]
+CredentialSource = Callable[[Function], _Triple | Awaitable[_Triple]]
+"""Makes credentials for a function: access key id, secret, session token; a plain triple will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

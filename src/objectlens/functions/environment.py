@@ -76,7 +76,7 @@ class Environment:
     @property
     def alive(self) -> bool:
         """Whether it can still take work."""
-        return self._api.state is not State.DEAD
+        return self._api.state is not State.DEAD and not (self._process is not None and self._process.gone)
 
     @property
     def pid(self) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Hashable
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.errors import ServiceException, ServiceUnavailable, TooManyRequestsException
-from objectlens.functions.configuration import CredentialSource, Limits, Surroundings
+from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.packages import PackageStore
@@ -67,7 +67,9 @@ class Pool:
             return await asyncio.shield(ticket.outcome)
         except asyncio.CancelledError:
             # What has not begun need not run for nobody; what has begun runs on, as on AWS.
-            group.drop(ticket)
+            if not ticket.running:
+                group.drop(ticket)
+                ticket.outcome.cancel()
             raise
         finally:
             alarm.cancel()
@@ -141,15 +143,20 @@ class Pool:
     def _grow(self) -> None:
         """Start environments for those who wait, the group with the fewest first, as far as the limits allow."""
         while not self._closed and self._starting < self._limits.starting:
-            wanting = [
-                group for group in self._groups.values() if group.wants and group.size < self._limits.per_function
-            ]
+            wanting = self._wanting()
             if not wanting:
                 return
-            if self._size >= self._limits.environments:
+            if self._full:
                 self._make_room()
                 return
             self._open(min(wanting, key=lambda group: group.size))
+
+    @property
+    def _full(self) -> bool:
+        return self._size >= self._limits.environments
+
+    def _wanting(self) -> list[Group]:
+        return [group for group in self._groups.values() if group.wants and group.size < self._limits.per_function]
 
     def _make_room(self) -> None:
         """End one environment that idles while others wait; its place is free when it has ended."""
@@ -160,7 +167,7 @@ class Pool:
 
     def _must_yield(self, group: Group) -> bool:
         """Whether an environment should end for another group's sake: all places are taken, and unevenly."""
-        if self._size < self._limits.environments:
+        if not self._full:
             return False
         demanding = [one for one in self._groups.values() if one.waiting]
         share = max(1, self._limits.environments // max(1, len(demanding) + (group not in demanding)))
@@ -201,16 +208,18 @@ class Pool:
         starting = True
         try:
             environment = await self._start(group.function)
-            if await environment.wait_ready():
-                starting = False
-                self._started(group)
+            ready = await environment.wait_ready()
+            starting = False
+            self._started(group)
+            if ready:
                 # Not before this environment has taken the ticket it was started for.
                 asyncio.get_running_loop().call_soon(self._grow)
                 await self._work(group, environment)
             else:
                 self._report_failed_start(group, environment)
-        except OSError as error:
-            if ticket := group.take():
+        except Exception as error:  # whatever it was, someone waits for this environment
+            _LOGGER.warning("an environment of %s failed", group.function.name, exc_info=error)
+            if starting and (ticket := group.take()):
                 ticket.refuse(ServiceException(f"The function's environment could not start: {error}"))
         finally:
             try:
@@ -224,7 +233,7 @@ class Pool:
         if not task_root.is_dir():
             raise FileNotFoundError(f"the package {function.package} is not in the package store")
         given = self._credentials(function)
-        credentials = await given if inspect.isawaitable(given) else given
+        credentials = Credentials(*(await given if inspect.isawaitable(given) else given))
         environment = Environment(
             function,
             runtime=find_runtime(function.runtime),
@@ -255,16 +264,23 @@ class Pool:
                 ticket.resolve(await environment.invoke(ticket.invocation))
             finally:
                 ticket.refuse(ServiceException("The function's environment was stopped."))
-            if not await environment.settle():
+            if not await self._settle(group, environment) or self._outlived(environment) or self._must_yield(group):
                 return
+
+    async def _settle(self, group: Group, environment: Environment) -> bool:
+        # The next invocation often comes before the runtime asks for it: that needs no further environment.
+        group.settling += 1
+        try:
+            return await environment.settle()
+        finally:
+            group.settling -= 1
 
     async def _next(self, group: Group, environment: Environment) -> Ticket | None:
         """Wait for a ticket; None when the environment has to go."""
-        age = self._clock.monotonic() - environment.started_at
-        if group.retired or age > self._limits.age_seconds or self._must_yield(group):
-            return None
         if ticket := group.take():
             return ticket
+        if group.retired or (self._full and self._wanting()):
+            return None
         seat = group.sit()
         environment.on_end = lambda: seat.give(None)
         timer = asyncio.get_running_loop().call_later(self._limits.idle_seconds, seat.give, None)
@@ -278,6 +294,9 @@ class Pool:
             timer.cancel()
             environment.on_end = None
             group.rise(seat)
+
+    def _outlived(self, environment: Environment) -> bool:
+        return self._clock.monotonic() - environment.started_at > self._limits.age_seconds
 
     def _requeue(self, group: Group, ticket: Ticket) -> None:
         group.put_back(ticket)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -100,6 +101,15 @@ class Process:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended, be it that the event loop has not heard of it yet."""
+        if self._pidfd < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def peak_kib(self) -> int:
         """Return the most memory that the process and those it started held, in KiB; 0 when it is gone."""

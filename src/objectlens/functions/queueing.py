@@ -64,6 +64,7 @@ class Group:
         self.waiting: deque[Ticket] = deque()
         self.idle: list[Seat] = []
         self.starting = 0
+        self.settling = 0
         self.size = 0
         self.retired = False
 
@@ -93,7 +94,7 @@ class Group:
 
     def drop(self, ticket: Ticket) -> None:
         """Forget a waiting ticket."""
-        if not ticket.running and ticket in self.waiting:
+        if ticket in self.waiting:
             self.waiting.remove(ticket)
 
     def sit(self) -> Seat:
@@ -116,7 +117,7 @@ class Group:
     @property
     def wants(self) -> bool:
         """Whether a further environment would help."""
-        return not self.retired and len(self.waiting) > self.starting
+        return not self.retired and len(self.waiting) > self.starting + self.settling
 
     @property
     def empty(self) -> bool:

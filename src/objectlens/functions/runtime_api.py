@@ -23,6 +23,7 @@ MAX_RESPONSE = 6 * 1024 * 1024 + 100
 
 _INVOCATION = re.compile(VERSION + r"/runtime/invocation/([^/]+)/(response|error)")
 _EXTENSION = re.compile(r"/(2020-01-01/extension|2020-08-15/logs|2022-07-01/telemetry)(/.*)?")
+_Handler = Callable[[RuntimeRequest, RuntimeConnection], None]
 _ACCEPTED = b'{"status":"OK"}'
 
 
@@ -136,42 +137,39 @@ class RuntimeApi:
 
     def handle(self, request: RuntimeRequest, connection: RuntimeConnection) -> None:
         """Answer one request of the runtime."""
-        path = request.path.partition("?")[0]
+        method, answer = self._route(request.path.partition("?")[0])
         try:
-            self._route(path)(request, connection)
+            if method in {request.method, None}:
+                answer(request, connection)
+            else:
+                _refuse(connection, 405, "MethodNotAllowed", f"this is a {method}")
         except Forbidden as error:
             _refuse(connection, 403, "InvalidStateTransition", str(error))
 
-    def _route(self, path: str) -> Callable[[RuntimeRequest, RuntimeConnection], None]:
+    def _route(self, path: str) -> tuple[str | None, _Handler]:
+        """Return the method that a path takes, None for any, and who answers it."""
         if path == f"{VERSION}/runtime/invocation/next":
-            return self._next
+            return "GET", self._next
         if match := _INVOCATION.fullmatch(path):
-            return self._response(match[1]) if match[2] == "response" else self._error(match[1])
+            return "POST", self._response(match[1]) if match[2] == "response" else self._error(match[1])
         if path == f"{VERSION}/runtime/init/error":
-            return self._init_error
+            return "POST", self._init_error
         if path in {f"{VERSION}/ping", "/ping"}:
-            return lambda _, connection: connection.reply(200, b"pong")
-        return _declined if _EXTENSION.fullmatch(path) else _unknown
+            return "GET", lambda _, connection: connection.reply(200, b"pong")
+        return None, _declined if _EXTENSION.fullmatch(path) else _unknown
 
-    def _next(self, request: RuntimeRequest, connection: RuntimeConnection) -> None:
-        if request.method != "GET":
-            _refuse(connection, 405, "MethodNotAllowed", "next is a GET")
-            return
+    def _next(self, _: RuntimeRequest, connection: RuntimeConnection) -> None:
         # A poll whose connection broke may be repeated, also before its invocation could be delivered.
         again = self._poll is None and (self.state is State.READY or self._undelivered)
         if not again:
             self._move(Event.POLL)
         self._poll = connection
-        if again:
-            self._deliver_if_waiting()
-        else:
+        if not again:
             self._listener.ready()
-
-    def _deliver_if_waiting(self) -> None:
-        if self._undelivered:
+        elif self._undelivered:
             self._deliver()
 
-    def _response(self, request_id: str) -> Callable[[RuntimeRequest, RuntimeConnection], None]:
+    def _response(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:
             if not self._is_current(request_id, connection):
                 return
@@ -188,7 +186,7 @@ class RuntimeApi:
 
         return answer
 
-    def _error(self, request_id: str) -> Callable[[RuntimeRequest, RuntimeConnection], None]:
+    def _error(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:
             if self._is_current(request_id, connection):
                 self._settle(_reported(request, "Unhandled"))

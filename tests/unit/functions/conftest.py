@@ -1,0 +1,32 @@
+import sys
+from contextlib import asynccontextmanager
+
+import pytest
+
+from objectlens.clock import SystemClock
+from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
+from objectlens.testing.executors import Bench
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """`async with bench(per_function=1) as opened`: a pool with these limits, closed at the end."""
+
+    @asynccontextmanager
+    async def open_bench(**limits):
+        packages = PackageStore(tmp_path / "packages")
+        pool = Pool(
+            packages=packages,
+            surroundings=Surroundings(
+                folder=tmp_path, endpoint_url="http://127.0.0.1:9000", region="eu-west-1", python=sys.executable
+            ),
+            credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
+            clock=SystemClock(),
+            limits=Limits(**limits),
+        )
+        try:
+            yield Bench(pool, packages.add)
+        finally:
+            await pool.close()
+
+    return open_bench
