@@ -154,6 +154,16 @@ class BucketNotEmpty(ServiceError):
     text = "The bucket you tried to delete is not empty"
 
 
+class BucketHasAccessPointsAttached(ServiceError):
+    """A bucket that access points still lead to cannot be deleted."""
+
+    status = 400
+    text = (
+        "The bucket you tried to delete has access points attached. Delete your access points before deleting your "
+        "bucket."
+    )
+
+
 class InvalidAccessPoint(ServiceError):
     """An access-point host that names nothing (data plane)."""
 

@@ -19,6 +19,8 @@ from objectlens.stores.files import Files
 from objectlens.stores.inflow import received
 from objectlens.stores.protocols import Attributes, Listing, Opened, Part, Stat, Upload
 from objectlens.stores.staging import Staging
+from objectlens.stores.threads import run_owned
+from objectlens.streams import FileSlice
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +49,7 @@ class FolderStore:
 
     async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
         """Open an object or a run of its bytes; raises `KeyNotFound`."""
-        return await self._run(self._files.open, key, span)
+        return await run_owned(self._executor, _close, self._files.open, key, span)
 
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
         """Return one page of the keys, in UTF-8 byte order."""
@@ -138,3 +140,8 @@ class FolderStore:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
+
+
+def _close(opened: Opened) -> None:
+    if isinstance(opened.body, FileSlice):
+        opened.body.close()

@@ -14,6 +14,7 @@ from typing import TypeVar
 from objectlens.stores.drafts import Draft
 from objectlens.stores.faults import translated
 from objectlens.stores.files import Files
+from objectlens.stores.threads import run_owned
 from objectlens.streams import FileSlice
 
 T = TypeVar("T")
@@ -36,7 +37,10 @@ async def received(
     """
     loop = asyncio.get_running_loop()
     if isinstance(body, FileSlice) and copy:
-        return await loop.run_in_executor(executor, _copied, files, name, body, finish)
+        copying = executor.submit(_copied, files, name, body, finish)
+        # The thread owns the source from here on, unless the wait is cancelled before it begins.
+        copying.add_done_callback(lambda done: body.close() if done.cancelled() else None)
+        return await asyncio.wrap_future(copying)
     inflow = _Inflow(executor, files, name)
     try:
         rest = await inflow.take(body)
@@ -73,7 +77,7 @@ class _Inflow:
     async def _write(self, batch: list[bytes]) -> None:
         loop = asyncio.get_running_loop()
         if self.draft is None:
-            self.draft = await loop.run_in_executor(self._executor, self._files.draft, self._name)
+            self.draft = await run_owned(self._executor, Draft.discard, self._files.draft, self._name)
         if self._writing is not None:
             await self._writing
         self._writing = loop.run_in_executor(self._executor, _write, self.draft, self._name, batch)

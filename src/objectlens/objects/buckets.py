@@ -1,0 +1,141 @@
+"""Buckets: making, finding, listing and removing them."""
+
+from __future__ import annotations
+
+import re
+
+from objectlens import errors
+from objectlens.call import Call
+from objectlens.catalog import AlreadyExists, InUse
+from objectlens.catalog.entities import MANAGED_STORE, AccessPoint, Bucket
+from objectlens.http import HttpResponse
+from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
+from objectlens.s3.address import valid_bucket_name
+from objectlens.s3.inputs import CreateBucket, ListBuckets, new_token
+from objectlens.s3.outputs import BucketItem, list_buckets_result
+from objectlens.s3.outputs_bucket import location_constraint
+from objectlens.s3.xml import MAX_BYTES
+from objectlens.streams import read_all
+
+_REGION = re.compile(r"[a-z0-9-]{1,32}")
+# The location constraint of the first days of S3, which clients may still send.
+_OLD_REGIONS = {"EU": "eu-west-1", "US": "us-east-1"}
+_OWNER_ENFORCED = "BucketOwnerEnforced"
+
+
+async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
+    """Make a bucket with a folder of ours behind it."""
+    name = call.address.name or ""
+    asked = CreateBucket.parse(call.http, await read_all(call.body, MAX_BYTES))
+    if not valid_bucket_name(name):
+        raise errors.InvalidBucketName(BucketName=name)
+    if (call.http.headers.get("x-amz-object-ownership") or _OWNER_ENFORCED) != _OWNER_ENFORCED:
+        raise errors.AccessControlListNotSupported(
+            "Buckets are BucketOwnerEnforced: ACLs are disabled. Leave x-amz-object-ownership out and use policies."
+        )
+    bucket = Bucket(
+        name=name,
+        account=call.caller.account,
+        region=_region(asked.region, objects.region),
+        created_at=objects.clock.now(),
+        tags=asked.tags,
+    )
+    existing = await objects.catalog.buckets.get(name)
+    if existing is None:
+        await objects.opener.create(name, bucket.store)
+        existing = await _created(objects, bucket)
+    if existing is not None:
+        raise _taken(existing, call)
+    return empty(200, [("Location", f"/{name}"), ("x-amz-bucket-arn", bucket.arn)])
+
+
+async def _created(objects: Objects, bucket: Bucket) -> Bucket | None:
+    try:
+        await objects.catalog.buckets.create(bucket)
+    except AlreadyExists:
+        return await objects.catalog.buckets.get(bucket.name)
+    return None
+
+
+def _taken(existing: Bucket, call: Call) -> errors.ServiceError:
+    if existing.account == call.caller.account:
+        return errors.BucketAlreadyOwnedByYou(BucketName=existing.name)
+    return errors.BucketAlreadyExists(BucketName=existing.name)
+
+
+def _region(asked: str | None, default: str) -> str:
+    region = default if asked is None else _OLD_REGIONS.get(asked, asked)
+    if not _REGION.fullmatch(region):
+        raise errors.IllegalLocationConstraintException(
+            f"The location constraint {region!r} is not the name of a region."
+        )
+    return region
+
+
+async def head_bucket(objects: Objects, call: Call) -> HttpResponse:
+    """Tell that a bucket is there, and where."""
+    bucket = bucket_of(call)
+    through_alias = isinstance(call.resource, AccessPoint)
+    return empty(
+        200,
+        [
+            ("x-amz-bucket-region", bucket.region),
+            ("x-amz-access-point-alias", "true" if through_alias else "false"),
+            ("x-amz-bucket-arn", bucket.arn),
+            ("Content-Type", "application/xml"),
+        ],
+    )
+
+
+async def list_buckets(objects: Objects, call: Call) -> HttpResponse:
+    """Return one page of the caller's account's buckets."""
+    asked = ListBuckets.parse(call.http)
+    account = call.caller.account
+    found = await objects.catalog.buckets.list(
+        account=account, prefix=asked.prefix, after=asked.after, limit=asked.max_buckets + 1
+    )
+    page = found[: asked.max_buckets]
+    token = new_token(page[-1].name) if len(found) > len(page) else None
+    items = [
+        BucketItem(name=bucket.name, created_at=bucket.created_at, region=bucket.region)
+        for bucket in page
+        if asked.region in {None, bucket.region}
+    ]
+    return xml(list_buckets_result(items, owner(account), continuation_token=token, prefix=asked.prefix))
+
+
+async def delete_bucket(objects: Objects, call: Call) -> HttpResponse:
+    """Remove an empty bucket; one with somebody's own folder behind it is only let go of, its files stay."""
+    bucket = bucket_of(call)
+    if bucket.store != MANAGED_STORE:
+        await _forget(objects, bucket)
+        await objects.opener.remove(bucket.name, bucket.store)
+        return empty(204)
+    await _check_empty(objects, bucket)
+    await _forget(objects, bucket)
+    try:
+        # An upload that had begun before may have ended in between.
+        await _check_empty(objects, bucket)
+    except errors.BucketNotEmpty:
+        await objects.catalog.buckets.create(bucket)
+        raise
+    await objects.opener.remove(bucket.name, bucket.store)
+    return empty(204)
+
+
+async def _forget(objects: Objects, bucket: Bucket) -> None:
+    try:
+        await objects.catalog.buckets.delete(bucket.name)
+    except InUse:
+        raise errors.BucketHasAccessPointsAttached(BucketName=bucket.name) from None
+
+
+async def _check_empty(objects: Objects, bucket: Bucket) -> None:
+    page = await objects.store(bucket).list(limit=1)
+    if page.entries:
+        raise errors.BucketNotEmpty(BucketName=bucket.name)
+
+
+async def get_bucket_location(objects: Objects, call: Call) -> HttpResponse:
+    """Return the bucket's region, as S3 writes it."""
+    return xml(location_constraint(bucket_of(call).region))

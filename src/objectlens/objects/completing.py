@@ -1,0 +1,140 @@
+"""CompleteMultipartUpload."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+from objectlens import errors
+from objectlens.call import Call
+from objectlens.http import HttpResponse
+from objectlens.objects.context import Objects, bucket_of, key_of, xml
+from objectlens.objects.multipart import algorithm_of, checksum_type_of
+from objectlens.objects.put import condition
+from objectlens.objects.receiving import DEFAULT
+from objectlens.s3 import checksums
+from objectlens.s3.inputs import CompletedPart, CompleteMultipartUpload
+from objectlens.s3.outputs_multipart import complete_result
+from objectlens.s3.xml import MAX_BYTES
+from objectlens.stores import KeyNotFound, Part, PartNotFound, Stat, Store, Upload, UploadNotFound
+from objectlens.streams import TooLarge, read_all
+
+SMALLEST_PART = 5 * 1024 * 1024
+
+
+async def complete_multipart_upload(objects: Objects, call: Call) -> HttpResponse:
+    """Make the object of the parts that the request lists."""
+    try:
+        body = await read_all(call.body, MAX_BYTES)
+    except TooLarge:
+        raise errors.MalformedXML from None
+    asked = CompleteMultipartUpload.parse(call.http, body)
+    bucket, key = bucket_of(call), key_of(call)
+    try:
+        stat = await _complete(objects.store(bucket), key, asked)
+    except UploadNotFound:
+        stat = await _completed_before(objects.store(bucket), key, asked)
+    attributes = stat.attributes
+    document = complete_result(
+        location=f"{call.http.scheme}://{call.http.host}/{bucket.name}/{quote(key, safe='/-_.~')}",
+        bucket=bucket.name,
+        key=key,
+        etag=stat.etag,
+        checksums=attributes.checksums,
+        checksum_type=attributes.checksum_type,
+    )
+    return xml(document)
+
+
+async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> Stat:
+    upload, held = await store.uploaded(asked.upload_id)
+    if upload.key != key:
+        raise UploadNotFound(asked.upload_id)
+    parts = _chosen(asked.parts, {part.number: part for part in held})
+    _check_sizes(parts, asked.size)
+    kind = checksum_type_of(upload)
+    value = _checksum(upload, parts)
+    algorithm = algorithm_of(upload) or DEFAULT
+    _check_checksum(asked, algorithm, value)
+    attributes = replace(
+        upload.attributes,
+        checksums={algorithm: value},
+        checksum_type=kind,
+        parts=tuple(part.size for part in parts),
+    )
+    try:
+        return await store.complete(
+            upload.id,
+            parts,
+            attributes,
+            etag=_etag([part.etag for part in parts]),
+            condition=condition(asked.conditions),
+        )
+    except PartNotFound:
+        # Uploaded again while we looked.
+        raise errors.InvalidPart(UploadId=upload.id) from None
+
+
+async def _completed_before(store: Store, key: str, asked: CompleteMultipartUpload) -> Stat:
+    """Answer a repeated request as the first one: clients repeat it when the answer was lost on the way."""
+    gone = errors.NoSuchUpload(UploadId=asked.upload_id)
+    try:
+        stat = await store.stat(key)
+        if stat.etag == _etag([part.etag for part in asked.parts]):
+            return stat
+    except (KeyNotFound, ValueError):
+        raise gone from None
+    raise gone
+
+
+def _chosen(listed: Sequence[CompletedPart], held: dict[int, Part]) -> list[Part]:
+    parts = []
+    for one in listed:
+        part = held.get(one.number)
+        if part is None or part.etag != one.etag or not one.checksums.items() <= part.checksums.items():
+            raise errors.InvalidPart(PartNumber=str(one.number), ETag=one.etag)
+        parts.append(part)
+    return parts
+
+
+def _check_sizes(parts: Sequence[Part], size: int | None) -> None:
+    for part in parts[:-1]:
+        if part.size < SMALLEST_PART:
+            raise errors.EntityTooSmall(
+                ProposedSize=str(part.size),
+                MinSizeAllowed=str(SMALLEST_PART),
+                PartNumber=str(part.number),
+                ETag=part.etag,
+            )
+    found = sum(part.size for part in parts)
+    if size is not None and size != found:
+        raise errors.InvalidRequest(
+            f"The provided 'x-amz-mp-object-size' header value {size} does not match what was computed: {found}"
+        )
+
+
+def _checksum(upload: Upload, parts: Sequence[Part]) -> str:
+    algorithm = algorithm_of(upload) or DEFAULT
+    if checksum_type_of(upload) == "COMPOSITE":
+        return checksums.composite(algorithm, [part.checksums[algorithm] for part in parts])
+    return checksums.combined(algorithm, [(part.checksums[algorithm], part.size) for part in parts])
+
+
+def _check_checksum(asked: CompleteMultipartUpload, algorithm: str, value: str) -> None:
+    if asked.checksum is None:
+        return
+    if asked.algorithm != algorithm:
+        raise errors.InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, actual checksum Type: "
+            f"{(asked.algorithm or '').lower()}"
+        )
+    if asked.checksum not in {value, value.partition("-")[0]}:
+        raise errors.BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _etag(etags: Sequence[str]) -> str:
+    """Return S3's ETag of a multipart object: the MD5 of its parts' MD5s, and their number."""
+    digest = hashlib.md5(b"".join(map(bytes.fromhex, etags)), usedforsecurity=False)
+    return f"{digest.hexdigest()}-{len(etags)}"

@@ -1,0 +1,138 @@
+"""What the operations of this room are given, and the few things that all of them do with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from objectlens import errors
+from objectlens.access.values import Caller
+from objectlens.call import Call
+from objectlens.catalog import Catalog, NotFound
+from objectlens.catalog.entities import Bucket, Resource
+from objectlens.clock import Clock
+from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.s3.outputs import Owner
+from objectlens.s3.xml import CONTENT_TYPE
+from objectlens.stores import KeyNotFound, Store, StoreFull, StoreOpener, StoreUnavailable, UploadNotFound
+
+
+class Authorizer(Protocol):
+    """What this room asks of access."""
+
+    async def authorize(
+        self,
+        caller: Caller,
+        action: str,
+        resource: Resource | str,
+        *,
+        key: str | None = None,
+        http: HttpRequest | None = None,
+    ) -> None:
+        """Return when the caller may do it; raises `AccessDenied`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """The rooms below. `account` owns what is made here, in `region` unless the request says another."""
+
+    catalog: Catalog
+    opener: StoreOpener
+    access: Authorizer
+    clock: Clock
+    account: str
+    region: str
+
+    def store(self, bucket: Bucket) -> Store:
+        """Return the store behind a bucket."""
+        return self.opener.open(bucket.name, bucket.store)
+
+
+Handler = Callable[[Objects, Call], Awaitable[HttpResponse]]
+
+
+def bucket_of(call: Call) -> Bucket:
+    """Return the bucket behind a call."""
+    if call.bucket is None:
+        raise errors.NoSuchBucket(BucketName=call.address.name or "")
+    return call.bucket
+
+
+def resource_of(call: Call) -> Resource:
+    """Return what a call's address names: a bucket, or an access point to one."""
+    return call.resource or bucket_of(call)
+
+
+def key_of(call: Call) -> str:
+    """Return the key that a call addresses."""
+    if call.address.key is None:
+        raise errors.InvalidRequest("The request names no object; put its key after the bucket.")
+    return call.address.key
+
+
+async def missing(objects: Objects, call: Call, resource: Resource, key: str) -> errors.ServiceError:
+    """Return the error for a key that is not there.
+
+    Only who may list the bucket learns that; all others get the answer that they would get for any key (S3 API
+    reference, GetObject, "Permissions").
+    """
+    try:
+        await objects.access.authorize(call.caller, "s3:ListBucket", resource, http=call.http)
+    except errors.AccessDenied as denied:
+        return denied
+    return errors.NoSuchKey(Key=key)
+
+
+async def change_bucket(objects: Objects, call: Call, **changes: Any) -> None:
+    """Change fields of the bucket behind a call."""
+    name = bucket_of(call).name
+    try:
+        await objects.catalog.buckets.update(name, change=lambda bucket: replace(bucket, **changes))
+    except NotFound:
+        raise errors.NoSuchBucket(BucketName=name) from None
+
+
+def check_version(version: str | None) -> None:
+    """Accept the one version that an object of ours has."""
+    if version not in {None, "null"}:
+        raise errors.NoSuchVersion(VersionId=version or "")
+
+
+@contextmanager
+def upload_errors(upload: str) -> Iterator[None]:
+    """Turn the store's word for an upload that is not there into S3's."""
+    try:
+        yield
+    except UploadNotFound:
+        raise errors.NoSuchUpload(UploadId=upload) from None
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the store's failures into S3's; they name keys, and no path of the machine."""
+    try:
+        yield
+    except (StoreFull, StoreUnavailable) as error:
+        raise errors.InternalStoreError(str(error)) from error
+    except KeyNotFound as error:
+        # It went between two looks; who may not know that has been refused at the first one.
+        raise errors.NoSuchKey(Key=str(error)) from error
+
+
+def owner(account: str) -> Owner:
+    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits."""
+    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest())
+
+
+def xml(document: bytes, headers: Sequence[tuple[str, str]] = (), status: int = 200) -> HttpResponse:
+    """Return a document as an answer."""
+    return HttpResponse(status, Headers([("Content-Type", CONTENT_TYPE), *headers]), document)
+
+
+def empty(status: int, headers: Sequence[tuple[str, str]] = ()) -> HttpResponse:
+    """Return an answer without a body."""
+    return HttpResponse(status, Headers(headers))

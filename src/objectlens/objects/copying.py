@@ -1,0 +1,156 @@
+"""CopyObject and UploadPartCopy: the source, which the caller must be allowed to read, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from objectlens import errors
+from objectlens.call import Call
+from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
+from objectlens.http import HttpResponse
+from objectlens.objects.context import (
+    Objects,
+    bucket_of,
+    check_version,
+    key_of,
+    missing,
+    resource_of,
+    upload_errors,
+    xml,
+)
+from objectlens.objects.multipart import algorithm_of, receiving, upload_of
+from objectlens.objects.put import FULL, condition
+from objectlens.objects.reading import Chosen, discard, open_chosen
+from objectlens.objects.receiving import DEFAULT, Received
+from objectlens.s3.checksums import Algorithm, algorithm_named
+from objectlens.s3.inputs import CopyObject, CopySource, UploadPartCopy, check_bucket_owner
+from objectlens.s3.outputs import copy_result
+from objectlens.stores import Attributes, KeyNotFound, Opened, Stat, Store
+
+LARGEST = 5 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A copy's source that the caller may read: what the request named, and the bucket behind it."""
+
+    resource: Resource
+    bucket: Bucket
+    key: str
+
+
+async def copy_object(objects: Objects, call: Call) -> HttpResponse:
+    """Write an object that is a copy of another one, or of itself with other metadata."""
+    asked = CopyObject.parse(call.http)
+    source = await source_of(objects, call, asked.source)
+    if (source.bucket.name, source.key) == (bucket_of(call).name, key_of(call)) and not asked.changes_something:
+        raise errors.InvalidRequest(
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+            "object's metadata, storage class, website redirect location or encryption attributes."
+        )
+    opened, _ = await _open(objects, call, source, asked.source, None)
+    try:
+        if asked.tagging == "COPY" and opened.stat.attributes.tags:
+            await _may_copy_tags(objects, call, source)
+    except BaseException:
+        await discard(opened.body)
+        raise
+    stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
+    kept = stat.attributes
+    return xml(copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type))
+
+
+async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
+    """Keep a run of an object as a part of an upload."""
+    asked = UploadPartCopy.parse(call.http)
+    store = objects.store(bucket_of(call))
+    upload = await upload_of(store, asked.upload_id, key_of(call))
+    source = await source_of(objects, call, asked.source)
+    opened, _ = await _open(objects, call, source, asked.source, asked.span)
+    received = receiving(upload, opened.body)
+    try:
+        with upload_errors(upload.id):
+            part = await store.put_part(upload.id, asked.part_number, received, received.checksums)
+    finally:
+        await discard(opened.body)
+    told = part.checksums if algorithm_of(upload) else {}
+    return xml(copy_result("CopyPartResult", part.etag, part.modified, told))
+
+
+async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
+    """Find a copy's source and see that the caller may read it."""
+    resource = await objects.catalog.resolve(asked.address)
+    if isinstance(resource, ObjectLambdaAccessPoint):
+        raise errors.InvalidRequest(
+            "An Object Lambda access point cannot be the source of a copy. Copy from its supporting access point, or "
+            "read the transformed object and put it."
+        )
+    bucket = await objects.catalog.buckets.get(resource.bucket) if isinstance(resource, AccessPoint) else resource
+    if resource is None or bucket is None or asked.address.key is None:
+        raise errors.NoSuchBucket(BucketName=asked.address.name or "")
+    check_bucket_owner(call.http.headers, bucket.account, "x-amz-source-expected-bucket-owner")
+    action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
+    await objects.access.authorize(call.caller, action, resource, key=asked.address.key, http=call.http)
+    check_version(asked.version_id)
+    return Source(resource, bucket, asked.address.key)
+
+
+async def _may_copy_tags(objects: Objects, call: Call, source: Source) -> None:
+    await objects.access.authorize(call.caller, "s3:GetObjectTagging", source.resource, key=source.key, http=call.http)
+    target = resource_of(call)
+    await objects.access.authorize(call.caller, "s3:PutObjectTagging", target, key=key_of(call), http=call.http)
+
+
+async def _open(
+    objects: Objects, call: Call, source: Source, asked: CopySource, span: tuple[int, int] | None
+) -> tuple[Opened, Chosen]:
+    def choose(stat: Stat) -> Chosen:
+        asked.conditions.check_source(stat.etag, stat.modified)
+        if span is not None and span[1] > stat.size:
+            raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
+        if (stat.size if span is None else span[1] - span[0]) > LARGEST:
+            raise errors.InvalidRequest(
+                "The specified copy source is larger than the maximum allowable size for a copy source: "
+                f"{LARGEST}. Copy it in parts with UploadPartCopy."
+            )
+        return span
+
+    try:
+        return await open_chosen(objects.store(source.bucket), source.key, choose)
+    except KeyNotFound:
+        raise await missing(objects, call, source.resource, source.key) from None
+
+
+async def _write(store: Store, key: str, asked: CopyObject, opened: Opened) -> Stat:
+    source = opened.stat.attributes
+    headers, metadata = source.headers, source.metadata
+    if asked.metadata == "REPLACE":
+        headers, metadata = asked.kept.headers, asked.kept.metadata
+    tags = source.tags if asked.tagging == "COPY" else asked.kept.tags
+    algorithm = asked.algorithm or _algorithm(source)
+    kept = Attributes(headers=headers, metadata=metadata, tags=tags, checksums=source.checksums, checksum_type=FULL)
+    if _is_known(opened.stat, algorithm):
+        # Nothing needs to be computed, so the store may copy the bytes in its own way.
+        etag = opened.stat.etag
+        return await store.put(key, opened.body, kept, etag=etag, condition=condition(asked.conditions))
+    received = Received(opened.body, algorithm)
+    try:
+        return await store.put(
+            key,
+            received,
+            lambda: replace(kept, checksums=received.checksums()),
+            condition=condition(asked.conditions),
+        )
+    finally:
+        await discard(opened.body)
+
+
+def _algorithm(source: Attributes) -> Algorithm:
+    named = next(iter(source.checksums), None)
+    return DEFAULT if named is None else algorithm_named(named)
+
+
+def _is_known(stat: Stat, algorithm: Algorithm) -> bool:
+    """Tell whether the source's ETag is its MD5 and its one checksum that of the whole object."""
+    attributes = stat.attributes
+    return "-" not in stat.etag and attributes.checksum_type == FULL and list(attributes.checksums) == [algorithm]

@@ -1,0 +1,69 @@
+"""GetObjectAttributes, the one ACL there is, and what S3 says of features that a bucket does not have."""
+
+from __future__ import annotations
+
+from objectlens.call import Call
+from objectlens.http import HttpResponse
+from objectlens.objects.context import (
+    Objects,
+    bucket_of,
+    check_version,
+    key_of,
+    missing,
+    owner,
+    resource_of,
+    xml,
+)
+from objectlens.s3.dates import http_date
+from objectlens.s3.inputs import ReadAttributes, version_id
+from objectlens.s3.inputs.arguments import parameters
+from objectlens.s3.outputs import STANDARD, ObjectAttributes
+from objectlens.s3.outputs_bucket import owner_acl, unset
+from objectlens.stores import KeyNotFound, Stat
+
+
+async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
+    """Return what was asked for of an object's ETag, checksum, parts, class and size."""
+    asked = ReadAttributes.parse(call.http)
+    check_version(asked.version_id)
+    stat = await found(objects, call)
+    attributes, wanted = stat.attributes, asked.wanted
+    answer = ObjectAttributes(
+        etag=stat.etag if "ETag" in wanted else None,
+        checksums=attributes.checksums if "Checksum" in wanted else None,
+        checksum_type=attributes.checksum_type if "Checksum" in wanted else None,
+        parts=attributes.parts if "ObjectParts" in wanted else None,
+        part_number_marker=asked.part_number_marker,
+        max_parts=asked.max_parts,
+        storage_class=STANDARD if "StorageClass" in wanted else None,
+        size=stat.size if "ObjectSize" in wanted else None,
+    )
+    return xml(answer.xml(), [("Last-Modified", http_date(stat.modified))])
+
+
+async def get_object_acl(objects: Objects, call: Call) -> HttpResponse:
+    """Return the ACL of every object: its bucket's owner has full control."""
+    check_version(version_id(parameters(call.http)))
+    await found(objects, call)
+    return await get_bucket_acl(objects, call)
+
+
+async def get_bucket_acl(_: Objects, call: Call) -> HttpResponse:
+    """Return the ACL of every bucket: its owner has full control."""
+    return xml(owner_acl(owner(bucket_of(call).account)))
+
+
+async def not_set(objects: Objects, call: Call) -> HttpResponse:
+    """Answer as S3 does for a bucket or an object that never had the configuration."""
+    if call.address.level == "object":
+        await found(objects, call)
+    return xml(unset(call.operation.name, bucket_of(call).name))
+
+
+async def found(objects: Objects, call: Call) -> Stat:
+    """Return the object that a call addresses."""
+    key = key_of(call)
+    try:
+        return await objects.store(bucket_of(call)).stat(key)
+    except KeyNotFound:
+        raise await missing(objects, call, resource_of(call), key) from None

@@ -1,0 +1,51 @@
+"""GetObject and HeadObject."""
+
+from __future__ import annotations
+
+from objectlens.call import Call
+from objectlens.http import Headers, HttpResponse, ResponseBody
+from objectlens.objects.context import Objects, bucket_of, check_version, key_of, missing, resource_of
+from objectlens.objects.reading import Chosen, chosen, facts, open_chosen
+from objectlens.s3.headers import object_headers
+from objectlens.s3.inputs import ReadObject
+from objectlens.s3.ranges import content_range
+from objectlens.stores import KeyNotFound, Stat
+
+
+async def get_object(objects: Objects, call: Call) -> HttpResponse:
+    """Return an object, or the range or part of it that was asked for."""
+    asked = ReadObject.parse(call.http)
+    check_version(asked.version_id)
+    key = key_of(call)
+    try:
+        opened, span = await open_chosen(objects.store(bucket_of(call)), key, lambda stat: chosen(asked, stat))
+    except KeyNotFound:
+        raise await missing(objects, call, resource_of(call), key) from None
+    return _answer(asked, opened.stat, span, opened.body)
+
+
+async def head_object(objects: Objects, call: Call) -> HttpResponse:
+    """Return the headers that GetObject would."""
+    asked = ReadObject.parse(call.http)
+    check_version(asked.version_id)
+    key = key_of(call)
+    try:
+        stat = await objects.store(bucket_of(call)).stat(key)
+    except KeyNotFound:
+        raise await missing(objects, call, resource_of(call), key) from None
+    return _answer(asked, stat, chosen(asked, stat), b"")
+
+
+def _answer(asked: ReadObject, stat: Stat, span: Chosen, body: ResponseBody) -> HttpResponse:
+    headers = object_headers(
+        facts(stat),
+        overrides=asked.overrides,
+        # The checksum kept is that of the whole object.
+        checksums=asked.checksums and span is None,
+        parts=asked.part_number is not None,
+    )
+    if span is None:
+        return HttpResponse(200, Headers(headers), body, stat.size)
+    start, end = span
+    headers.append(("Content-Range", content_range(start, end, stat.size)))
+    return HttpResponse(206, Headers(headers), body, end - start)

@@ -1,0 +1,84 @@
+"""Bucket policies and Block Public Access."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from objectlens import errors, iam
+from objectlens.call import Call
+from objectlens.catalog.entities import PublicAccessBlock
+from objectlens.http import Headers, HttpResponse
+from objectlens.objects.context import Objects, bucket_of, change_bucket, empty, xml
+from objectlens.s3 import outputs_bucket
+from objectlens.s3.inputs import PublicAccessFlags
+from objectlens.s3.xml import MAX_BYTES
+from objectlens.streams import TooLarge, read_all
+
+# S3 user guide, "Bucket policies": at most 20 KB.
+LARGEST = 20 * 1024
+
+
+async def get_bucket_policy(_: Objects, call: Call) -> HttpResponse:
+    """Return the bucket's policy to the letter."""
+    return HttpResponse(200, Headers([("Content-Type", "application/json")]), _policy(call).encode())
+
+
+async def put_bucket_policy(objects: Objects, call: Call) -> HttpResponse:
+    """Replace the bucket's policy by a valid one."""
+    bucket = bucket_of(call)
+    try:
+        text = (await read_all(call.body, LARGEST)).decode()
+        policy = iam.parse(text, "resource")
+    except TooLarge:
+        raise errors.MalformedPolicy(f"The policy is longer than {LARGEST} bytes.") from None
+    except UnicodeDecodeError:
+        raise errors.MalformedPolicy from None
+    except iam.PolicyError as error:
+        raise errors.MalformedPolicy(str(error)) from None
+    block = bucket.public_access_block
+    if block is not None and block.block_public_policy and iam.is_public(policy):
+        raise errors.AccessDenied(
+            "The policy grants to the public, which the bucket's Block Public Access settings refuse. Name the "
+            "principals, or change the settings with PutPublicAccessBlock."
+        )
+    await change_bucket(objects, call, policy=text)
+    return empty(204)
+
+
+async def delete_bucket_policy(objects: Objects, call: Call) -> HttpResponse:
+    """Remove the bucket's policy."""
+    await change_bucket(objects, call, policy=None)
+    return empty(204)
+
+
+async def get_bucket_policy_status(_: Objects, call: Call) -> HttpResponse:
+    """Tell whether the bucket's policy grants to the public."""
+    return xml(outputs_bucket.policy_status(public=iam.is_public(iam.parse(_policy(call), "resource"))))
+
+
+async def get_public_access_block(_: Objects, call: Call) -> HttpResponse:
+    """Return the bucket's Block Public Access settings."""
+    bucket = bucket_of(call)
+    if bucket.public_access_block is None:
+        raise errors.NoSuchPublicAccessBlockConfiguration(BucketName=bucket.name)
+    return xml(outputs_bucket.public_access_block(**asdict(bucket.public_access_block)))
+
+
+async def put_public_access_block(objects: Objects, call: Call) -> HttpResponse:
+    """Replace the bucket's Block Public Access settings."""
+    flags = PublicAccessFlags.parse(await read_all(call.body, MAX_BYTES))
+    await change_bucket(objects, call, public_access_block=PublicAccessBlock(**asdict(flags)))
+    return empty(200)
+
+
+async def delete_public_access_block(objects: Objects, call: Call) -> HttpResponse:
+    """Remove the bucket's Block Public Access settings."""
+    await change_bucket(objects, call, public_access_block=None)
+    return empty(204)
+
+
+def _policy(call: Call) -> str:
+    bucket = bucket_of(call)
+    if bucket.policy is None:
+        raise errors.NoSuchBucketPolicy(BucketName=bucket.name)
+    return bucket.policy

@@ -1,0 +1,45 @@
+"""PutObject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from objectlens.call import Call
+from objectlens.http import HttpResponse
+from objectlens.objects.context import Objects, bucket_of, empty, key_of
+from objectlens.objects.receiving import DEFAULT, Received
+from objectlens.s3.headers import checksum_headers
+from objectlens.s3.inputs import PutObject
+from objectlens.s3.preconditions import WriteConditions
+from objectlens.stores import Attributes, Stat
+
+FULL = "FULL_OBJECT"
+
+
+async def put_object(objects: Objects, call: Call) -> HttpResponse:
+    """Write an object, all or nothing."""
+    asked = PutObject.parse(call.http)
+    algorithm = asked.checksum.algorithm if asked.checksum else DEFAULT
+    received = Received(call.body, algorithm, asked.checksum, asked.content_md5)
+
+    def attributes() -> Attributes:
+        kept = asked.kept
+        return Attributes(
+            headers=kept.headers,
+            metadata=kept.metadata,
+            tags=kept.tags,
+            checksums=received.checksums(),
+            checksum_type=FULL,
+        )
+
+    stat = await objects.store(bucket_of(call)).put(
+        key_of(call), received, attributes, condition=condition(asked.conditions)
+    )
+    return empty(200, [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)])
+
+
+def condition(conditions: WriteConditions) -> Callable[[Stat | None], None] | None:
+    """Return the conditions of a write as a store wants them, None when there are none."""
+    if not conditions:
+        return None
+    return lambda stat: conditions.check(None if stat is None else stat.etag)

@@ -1,0 +1,75 @@
+"""Opening an object for GetObject, HeadObject and the source of a copy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from objectlens.s3.headers import ObjectFacts
+from objectlens.s3.inputs import ReadObject
+from objectlens.s3.ranges import part_span
+from objectlens.stores import Opened, Stat, Store
+from objectlens.streams import FileSlice
+
+Chosen = tuple[int, int] | None
+
+
+async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Chosen]) -> tuple[Opened, Chosen]:
+    """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it."""
+    while True:
+        whole = await store.open(key)
+        try:
+            span = choose(whole.stat)
+        except BaseException:
+            await discard(whole.body)
+            raise
+        if span is None:
+            return whole, None
+        if isinstance(whole.body, FileSlice):
+            start, end = span
+            return Opened(whole.stat, FileSlice(whole.body.fd, start, end - start)), span
+        await discard(whole.body)
+        part = await store.open(key, span)
+        if part.stat == whole.stat:
+            return part, span
+        # Replaced between the two looks: choose again for what is there now.
+        await discard(part.body)
+
+
+async def discard(body: FileSlice | AsyncIterator[bytes]) -> None:
+    """Close a body that nobody will read."""
+    if isinstance(body, FileSlice):
+        body.close()
+        return
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def chosen(asked: ReadObject, stat: Stat) -> Chosen:
+    """Check the conditions and return the run of bytes that a read asks for, None for the whole.
+
+    Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPartNumber`.
+    """
+    asked.conditions.check(stat.etag, stat.modified)
+    if asked.byte_range is not None:
+        return asked.byte_range.span(stat.size)
+    if asked.part_number is not None:
+        span = part_span(asked.part_number, stat.attributes.parts, stat.size)
+        # An empty object has no byte that a Content-Range could name.
+        return span if stat.size else None
+    return None
+
+
+def facts(stat: Stat) -> ObjectFacts:
+    """Return what the headers of an answer tell of an object."""
+    attributes = stat.attributes
+    return ObjectFacts(
+        etag=stat.etag,
+        modified=stat.modified,
+        system=attributes.headers,
+        metadata=attributes.metadata,
+        checksums=attributes.checksums,
+        checksum_type=attributes.checksum_type,
+        tag_count=len(attributes.tags),
+        part_count=len(attributes.parts),
+    )

@@ -1,0 +1,79 @@
+"""Tags of objects and of buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from objectlens import errors
+from objectlens.call import Call
+from objectlens.http import HttpResponse
+from objectlens.objects.context import (
+    Objects,
+    bucket_of,
+    change_bucket,
+    check_version,
+    empty,
+    key_of,
+    missing,
+    resource_of,
+    xml,
+)
+from objectlens.objects.describing import found
+from objectlens.s3 import outputs
+from objectlens.s3.inputs import parse_tagging, version_id
+from objectlens.s3.inputs.arguments import parameters
+from objectlens.s3.inputs.tagging import BUCKET_TAGS
+from objectlens.s3.xml import MAX_BYTES
+from objectlens.stores import KeyNotFound
+from objectlens.streams import read_all
+
+
+async def get_object_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Return an object's tags."""
+    check_version(version_id(parameters(call.http)))
+    stat = await found(objects, call)
+    return xml(outputs.tagging(stat.attributes.tags))
+
+
+async def put_object_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Replace an object's tags."""
+    check_version(version_id(parameters(call.http)))
+    await _set_tags(objects, call, parse_tagging(await read_all(call.body, MAX_BYTES)))
+    return empty(200)
+
+
+async def delete_object_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Remove an object's tags."""
+    check_version(version_id(parameters(call.http)))
+    await _set_tags(objects, call, {})
+    return empty(204)
+
+
+async def _set_tags(objects: Objects, call: Call, tags: Mapping[str, str]) -> None:
+    key = key_of(call)
+    try:
+        await objects.store(bucket_of(call)).set_attributes(key, lambda stat: replace(stat.attributes, tags=tags))
+    except KeyNotFound:
+        raise await missing(objects, call, resource_of(call), key) from None
+
+
+async def get_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Return a bucket's tags."""
+    bucket = bucket_of(call)
+    if not bucket.tags:
+        raise errors.NoSuchTagSet(BucketName=bucket.name)
+    return xml(outputs.tagging(bucket.tags))
+
+
+async def put_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Replace a bucket's tags."""
+    tags = parse_tagging(await read_all(call.body, MAX_BYTES), BUCKET_TAGS)
+    await change_bucket(objects, call, tags=tags)
+    return empty(204)
+
+
+async def delete_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:
+    """Remove a bucket's tags."""
+    await change_bucket(objects, call, tags={})
+    return empty(204)
