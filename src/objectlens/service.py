@@ -1,1 +1,260 @@
-"""Assembly: builds, starts, drains and stops the service."""
+"""Assembly: builds, starts, drains and stops the service. The only module that knows every room."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from objectlens.access import Access, Credentials
+from objectlens.catalog import AccountPrincipals, Catalog
+from objectlens.catalog.entities import Function
+from objectlens.clock import Clock, SystemClock
+from objectlens.database import Database, DatabaseTooNew, sqlite_url
+from objectlens.errors import ServiceUnavailable
+from objectlens.functions import Credentials as FunctionCredentials
+from objectlens.functions import Limits as FunctionLimits
+from objectlens.functions import PackageStore, Pool, Surroundings
+from objectlens.gateway.admission import Admission
+from objectlens.gateway.connection import Limits as ConnectionLimits
+from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
+from objectlens.gateway.server import Server
+from objectlens.objectlambda.background import Background
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.rendezvous import Rendezvous
+from objectlens.objects import Objects
+from objectlens.operation import Api
+from objectlens.settings import Listen, Settings, root_credentials
+from objectlens.stores.opener import StoreOpener
+
+_log = logging.getLogger(__name__)
+
+LOCK = "lock"
+ENDPOINT = "endpoint"
+SERVER_KEY = "server-key"
+
+
+class StartError(Exception):
+    """The service cannot start; the message is one line that names the cause and the remedy."""
+
+
+@contextmanager
+def owned(data: Path) -> Iterator[None]:
+    """Hold the data directory for this process alone; raises `StartError` when another server has it."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(f"cannot use the data directory {data}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
+            raise StartError(
+                f"another server (process {holder}) is using {data}: stop it, or give this one another directory "
+                "with --data"
+            ) from None
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(lock)
+
+
+def bound_socket(listen: Listen) -> socket.socket:
+    """Return a socket bound to the listening address; raises `StartError` when that is taken or not ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        # Two processes may both bind with SO_REUSEADDR; only one can listen.
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"{listen} is taken by another program: stop it, or choose another port with --listen"
+            ) from None
+        raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def endpoint_of(listen: Listen, sock: socket.socket) -> str:
+    """Return the URL at which programs on this machine reach a bound socket."""
+    port = sock.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_key(data: Path) -> bytes:
+    """Return the key that seals session tokens, made on first start and kept readable by the owner alone."""
+    path = data / SERVER_KEY
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+        if len(key) != 32:
+            raise StartError(f"{path} is damaged: remove it; temporary credentials given out so far then end") from None
+        return key
+    with os.fdopen(descriptor, "wb") as file:
+        key = secrets.token_bytes(32)
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+@contextmanager
+def published(data: Path, url: str) -> Iterator[None]:
+    """Tell other programs of this machine where the server is, as long as it is there."""
+    path = data / ENDPOINT
+    draft = path.with_suffix(".new")
+    draft.write_text(url + "\n", encoding="ascii")
+    draft.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def serve(settings: Settings) -> int:
+    """Run the service until SIGTERM or SIGINT, then drain it; returns the exit code.
+
+    Raises `StartError` when the address is taken, the data directory is in use, or the catalog cannot be opened.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+    with owned(settings.data), closing(bound_socket(settings.server.listen)) as sock:
+        async with running(settings, sock) as url:
+            with published(settings.data, url):
+                _log.info("serving %s at %s", settings.data, url)
+                await stop.wait()
+                _log.info("draining")
+    return 0
+
+
+@asynccontextmanager
+async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]:
+    """Build the rooms from the ground up, serve, and take them down in the opposite order; yields the URL."""
+    url = endpoint_of(settings.server.listen, sock)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        catalog = await _catalog(settings, stack)
+        root = root_credentials(settings)
+        access = Access(
+            AccountPrincipals(catalog, settings.account.account),
+            Credentials(root.access_key_id, root.secret_access_key),
+            clock,
+            secret_key=server_key(settings.data),
+            account=settings.account.account,
+        )
+        opener = StoreOpener(settings.data)
+        stack.push_async_callback(opener.close)
+        objects = Objects(
+            catalog=catalog,
+            opener=opener,
+            access=access,
+            clock=clock,
+            account=settings.account.account,
+            region=settings.account.region,
+        )
+        packages = PackageStore(settings.data / "functions" / "packages")
+        pool = _pool(settings, access, packages, clock, url)
+        stack.push_async_callback(pool.close)
+        background = Background()
+        stack.push_async_callback(background.close)
+        lens = ObjectLambda(
+            catalog=catalog,
+            access=access,
+            objects=objects,
+            executor=pool,
+            rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
+            background=background,
+            clock=clock,
+            endpoint=url,
+            region=settings.account.region,
+        )
+        management: dict[Api, ManagementApi] = {}
+        accepting = asyncio.Event()
+        corridor = Corridor(
+            Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
+            domains=_domains(settings),
+            strangers=_lane(settings, settings.admission.max_requests),
+            inner=_lane(settings, settings.admission.max_inner_requests),
+            ready=accepting.is_set,
+        )
+        server = Server(
+            corridor.serve,
+            corridor.sent,
+            ConnectionLimits(head_seconds=settings.server.head_seconds, idle_seconds=settings.server.idle_seconds),
+            settings.server.max_connections,
+        )
+        await server.start(sock)
+        accepting.set()
+        try:
+            yield url
+        finally:
+            accepting.clear()
+            await server.drain(settings.server.drain_seconds)
+
+
+async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+    try:
+        database = await Database.open(settings.database.url or sqlite_url(settings.data))
+    except (DatabaseTooNew, ValueError, RuntimeError, ServiceUnavailable) as error:
+        raise StartError(f"cannot open the catalog: {error}") from None
+    stack.push_async_callback(database.close)
+    return Catalog(database, SystemClock())
+
+
+def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str) -> Pool:
+    lifetime = timedelta(hours=12)
+
+    def credentials(function: Function) -> FunctionCredentials:
+        made = access.sessions.for_function(function.role, function.arn, lifetime)
+        return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
+
+    limits = FunctionLimits(
+        environments=settings.functions.max_environments,
+        per_function=settings.functions.max_per_function,
+        idle_seconds=settings.functions.idle_seconds,
+        queue_seconds=settings.functions.queue_seconds,
+    )
+    surroundings = Surroundings(
+        folder=settings.data / "functions",
+        endpoint_url=url,
+        region=settings.account.region,
+        python=sys.executable,
+    )
+    return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
+
+
+def _domains(settings: Settings) -> tuple[str, ...]:
+    """Return the host names that are this service itself; a label before one of them is a bucket or access point."""
+    return tuple(
+        dict.fromkeys((*settings.server.domains, settings.server.listen.host, "localhost", "127.0.0.1", "::1"))
+    )
+
+
+def _lane(settings: Settings, places: int) -> Admission:
+    return Admission(places, places * 4, settings.admission.queue_seconds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +21,14 @@ class RequestBody(Protocol):
     """The body of a request while it arrives.
 
     Iterating yields chunks and sends `100 Continue` first where the client waits for it. `length` is the number of
-    bytes announced, None when the body comes chunked. A cut connection raises `ConnectionError`.
+    bytes announced, None when the body comes chunked. A cut connection raises `ConnectionError`. `trailers` are the
+    headers that came after the payload, by lower-case name; they are there once the body has been read to its end.
     """
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Return the trailing headers, none before the end."""
+        ...
 
     @property
     def length(self) -> int | None:
@@ -37,8 +43,14 @@ class RequestBody(Protocol):
 class BytesBody:
     """A request body that is already here, for tests and for requests without one."""
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes = b"", trailers: Mapping[str, str] | None = None) -> None:
         self._data = data
+        self._trailers = trailers or {}
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Return the trailing headers."""
+        return self._trailers
 
     @property
     def length(self) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 # Above this many unread bytes the connection stops reading; below it, it reads again.
 HIGH_WATER = 1024 * 1024
@@ -33,6 +33,11 @@ class IncomingBody:
         self._ended = False
         self._error: ConnectionError | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Return nothing: trailers of HTTP's own chunked coding mean nothing to S3."""
+        return {}
 
     @property
     def length(self) -> int | None:

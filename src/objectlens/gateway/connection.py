@@ -279,6 +279,10 @@ class Connection(asyncio.Protocol):
             self._sent(Sent(exchange.request, None, exchange.sent, complete=False))
             if not self._lost:
                 raise
+        except ConnectionError as error:
+            _log.info("request %s %s cut: %s", exchange.request.method, exchange.request.path, error)
+            self._sent(Sent(exchange.request, None, exchange.sent, complete=False))
+            self._transport.abort()
         except Exception:  # noqa: BLE001  (the last line of defence: the corridor renders every error it can)
             _log.exception("the connection to %s failed", self._peer)
             self._transport.abort()

@@ -1,0 +1,257 @@
+"""The corridor: every request walks it from top to bottom, also those of functions.
+
+    HttpRequest → API → Address + Operation → Caller → Resource → Decision → Call → HttpResponse
+
+Each step returns a value for the next. Around it, once: admission before, one place that renders errors after, and one
+place (`sent`) where the request ends, when its answer's last byte is out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from objectlens import errors
+from objectlens.access import Access, Caller
+from objectlens.arn import bucket_arn
+from objectlens.call import Call
+from objectlens.catalog import Catalog
+from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
+from objectlens.gateway import render, reserved
+from objectlens.gateway.admission import Admission
+from objectlens.gateway.bodies import BodyTimeout
+from objectlens.gateway.connection import Sent
+from objectlens.gateway.endpoints import access_key_id, which_api
+from objectlens.gateway.payload import verified
+from objectlens.http import HttpRequest, HttpResponse
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.serving import serve as serve_object_lambda
+from objectlens.objectlambda.write_response import write_get_object_response
+from objectlens.objects import OPERATIONS, Objects
+from objectlens.operation import Api, Operation
+from objectlens.s3 import operations
+from objectlens.s3.address import Address, parse_address
+from objectlens.streams import TooLarge, read_all
+
+_log = logging.getLogger(__name__)
+_access_log = logging.getLogger("objectlens.access_log")
+
+# The longest bodies of management calls: a 50 MB package in base64, and S3 Control's and IAM's small documents.
+_BODY_LIMITS: Mapping[Api, int] = {
+    "lambda": 72 * 1024 * 1024,
+    "s3control": 1024 * 1024,
+    "iam": 1024 * 1024,
+    "sts": 65536,
+}
+
+
+class ManagementApi(Protocol):
+    """One of the management APIs, as the `control` room serves it."""
+
+    async def serve(self, http: HttpRequest, caller: Caller, body: bytes, request_id: str) -> HttpResponse:
+        """Authorise and do what is asked; raises `ServiceError`."""
+        ...
+
+    def render_error(self, error: errors.ServiceError, request_id: str) -> HttpResponse:
+        """Return an error in this API's own form."""
+        ...
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What is known of a request while it is here."""
+
+    request_id: str
+    began: float
+    api: Api | None = None
+    operation: str = "-"
+    caller: str = "-"
+    lane: Admission | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What the corridor asks on its way."""
+
+    access: Access
+    catalog: Catalog
+    objects: Objects
+    lens: ObjectLambda
+    management: Mapping[Api, ManagementApi]
+
+
+class Corridor:
+    """The way of one request. `domains` are the host names of this service; `ready` tells whether it takes work."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        *,
+        domains: tuple[str, ...],
+        strangers: Admission,
+        inner: Admission,
+        ready: Callable[[], bool],
+    ) -> None:
+        self._rooms = rooms
+        self._domains = domains
+        self._strangers = strangers
+        self._inner = inner
+        self._ready = ready
+        self._visits: dict[int, _Visit] = {}
+
+    async def serve(self, http: HttpRequest) -> HttpResponse:
+        """Answer one request; whatever goes wrong becomes an error of the API that was called."""
+        if http.path.startswith(reserved.PREFIX):
+            return reserved.serve(http, self._ready)
+        visit = _Visit(str(uuid.uuid4()), time.perf_counter())
+        self._visits[id(http)] = visit
+        try:
+            visit.api = which_api(http)
+            await self._admit(http, visit)
+            response = await self._answer(http, visit)
+        except errors.ServiceError as error:
+            response = self._render(error, visit)
+        except BodyTimeout:
+            response = self._render(errors.RequestTimeout(), visit)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:  # noqa: BLE001  (a fault of ours: the log gets the traceback, the client a plain 500)
+            _log.exception("%s %s failed (request %s)", http.method, http.path, visit.request_id)
+            response = self._render(errors.InternalError(), visit)
+        return render.with_ids(response, visit.request_id)
+
+    def sent(self, sent: Sent) -> None:
+        """End a request: its answer is out, or its client has gone."""
+        visit = self._visits.pop(id(sent.request), None)
+        if visit is None:
+            return
+        if visit.lane is not None:
+            visit.lane.leave()
+        if _access_log.isEnabledFor(logging.INFO):
+            # The path without its query, which may hold signatures.
+            _access_log.info(
+                "%s %s %s %s %s %s %d bytes %.1f ms%s %s",
+                sent.request.peer,
+                visit.caller,
+                visit.operation,
+                sent.request.method,
+                sent.request.path,
+                sent.response.status if sent.response else "-",
+                sent.bytes_sent,
+                (time.perf_counter() - visit.began) * 1000,
+                "" if sent.complete else " cut",
+                visit.request_id,
+            )
+
+    async def _admit(self, http: HttpRequest, visit: _Visit) -> None:
+        lane = self._inner if self._belongs_to_admitted_work(http) else self._strangers
+        await lane.enter()
+        visit.lane = lane
+
+    def _belongs_to_admitted_work(self, http: HttpRequest) -> bool:
+        """Tell whether this is a function's read of the source, or its answer, of a GET that is inside already."""
+        key = access_key_id(http)
+        if key is not None and self._rooms.access.sessions.made_here(key) == "forward":
+            return True
+        token = http.headers.get("x-amz-request-token")
+        return token is not None and self._rooms.lens.rendezvous.knows(token)
+
+    async def _answer(self, http: HttpRequest, visit: _Visit) -> HttpResponse:
+        if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
+            return await self._manage(api, visit.api, http, visit)
+        address = parse_address(http.host, http.path, self._domains)
+        operation = operations.match(http, address)
+        visit.operation = operation.name
+        if operation is operations.WRITE_GET_OBJECT_RESPONSE:
+            return await self._write_response(http, operation, visit)
+        caller = await self._rooms.access.authenticate(http)
+        visit.caller = caller.arn
+        resource = await self._resource(address, operation)
+        await self._authorize(caller, operation, address, resource, http=http)
+        return await self._handle(
+            Call(
+                request_id=visit.request_id,
+                http=http,
+                operation=operation,
+                caller=caller,
+                address=address,
+                resource=resource,
+                bucket=await self._bucket(resource),
+                body=verified(http, caller.signature),
+            )
+        )
+
+    async def _handle(self, call: Call) -> HttpResponse:
+        if isinstance(call.resource, ObjectLambdaAccessPoint):
+            return await serve_object_lambda(self._rooms.lens, call, call.resource)
+        return await OPERATIONS[call.operation.name](self._rooms.objects, call)
+
+    async def _resource(self, address: Address, operation: Operation) -> Resource | None:
+        if address.level == "service" or operation.name == "CreateBucket":
+            operations.check_supported(operation, "bucket")
+            return None
+        resource = await self._rooms.catalog.resolve(address)
+        if resource is not None:
+            operations.check_supported(operation, _kind(resource))
+        return resource
+
+    async def _bucket(self, resource: Resource | None) -> Bucket | None:
+        if isinstance(resource, AccessPoint):
+            bucket = await self._rooms.catalog.buckets.get(resource.bucket)
+            if bucket is None:
+                raise errors.NoSuchBucket(BucketName=resource.bucket)
+            return bucket
+        return resource if isinstance(resource, Bucket) else None
+
+    async def _authorize(
+        self, caller: Caller, operation: Operation, address: Address, resource: Resource | None, *, http: HttpRequest
+    ) -> None:
+        target: Resource | str = resource or bucket_arn(address.name or "*")
+        if isinstance(resource, ObjectLambdaAccessPoint):
+            action = operations.object_lambda_action(operation)
+            await self._rooms.access.authorize(caller, action, target, key=address.key, http=http)
+            return
+        for action in (operation.action, *operations.extra_actions(operation, http)):
+            await self._rooms.access.authorize(caller, action, target, key=address.key, http=http)
+
+    async def _write_response(self, http: HttpRequest, operation: Operation, visit: _Visit) -> HttpResponse:
+        """Take a function's answer. Its token is its credential; one that is signed as well must be signed rightly."""
+        if access_key_id(http) is None:
+            return await write_get_object_response(self._rooms.lens, http, verified(http, None))
+        caller = await self._rooms.access.authenticate(http)
+        visit.caller = caller.arn
+        await self._rooms.access.authorize(caller, operation.action, "*", http=http)
+        return await write_get_object_response(self._rooms.lens, http, verified(http, caller.signature))
+
+    async def _manage(self, api: ManagementApi, name: Api, http: HttpRequest, visit: _Visit) -> HttpResponse:
+        try:
+            body = await read_all(http.body, _BODY_LIMITS[name])
+        except TooLarge as error:
+            raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None
+
+        async def digest() -> str:
+            return hashlib.sha256(body).hexdigest()
+
+        caller = await self._rooms.access.authenticate(http, api=name, digest=digest)
+        visit.caller = caller.arn
+        if caller.signature is not None and caller.signature.payload_hash not in {await digest(), "UNSIGNED-PAYLOAD"}:
+            raise errors.XAmzContentSHA256Mismatch
+        return await api.serve(http, caller, body, visit.request_id)
+
+    def _render(self, error: errors.ServiceError, visit: _Visit) -> HttpResponse:
+        api = None if visit.api is None else self._rooms.management.get(visit.api)
+        if api is not None:
+            return api.render_error(error, visit.request_id)
+        return render.s3_error(error, visit.request_id)
+
+
+def _kind(resource: Resource) -> Literal["bucket", "access-point", "object-lambda"]:
+    if isinstance(resource, ObjectLambdaAccessPoint):
+        return "object-lambda"
+    return "access-point" if isinstance(resource, AccessPoint) else "bucket"

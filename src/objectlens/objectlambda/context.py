@@ -1,0 +1,37 @@
+"""What the operations of this room are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from objectlens.access import Access
+from objectlens.catalog import Catalog
+from objectlens.clock import Clock
+from objectlens.functions import Executor
+from objectlens.objectlambda.background import Background
+from objectlens.objectlambda.rendezvous import Rendezvous
+from objectlens.objects import Objects
+
+# S3 Object Lambda names itself so in `aws:CalledVia` (reference section 11.1).
+SERVICE = "s3-object-lambda.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectLambda:
+    """The rooms below, and this room's bounds.
+
+    `endpoint` is the URL at which functions reach this service. `answer_seconds` is how long a function may take until
+    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61).
+    """
+
+    catalog: Catalog
+    access: Access
+    objects: Objects
+    executor: Executor
+    rendezvous: Rendezvous
+    background: Background
+    clock: Clock
+    endpoint: str
+    region: str
+    answer_seconds: float = 60.0
+    url_seconds: int = 61

@@ -1,0 +1,90 @@
+"""GetObject on an Object Lambda access point: the story itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from objectlens import errors
+from objectlens.call import Call
+from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
+from objectlens.functions import Invocation, Outcome
+from objectlens.http import HttpResponse
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.invoking import failed, function_of, invocation, refusal
+from objectlens.objectlambda.rendezvous import Answer, Route
+from objectlens.objectlambda.reply import render
+from objectlens.objectlambda.source import input_url, supporting_access_point
+
+
+async def get_object(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
+) -> HttpResponse:
+    """Invoke the function and answer with what it writes.
+
+    Raises the errors of reference section 8.2.
+    """
+    function = await function_of(lens, call, transformation)
+    source = await supporting_access_point(lens, access_point)
+    route = lens.rendezvous.open()
+    deadline = asyncio.get_running_loop().call_later(lens.answer_seconds, route.expire)
+    try:
+        context = {
+            "inputS3Url": input_url(lens, call, source, "GET"),
+            "outputRoute": route.name,
+            "outputToken": route.token,
+        }
+        request = invocation(
+            lens,
+            call,
+            access_point,
+            source,
+            function=function,
+            transformation=transformation,
+            context=("getObjectContext", context),
+        )
+        answer = await _answer(lens, route, request)
+    except BaseException:
+        deadline.cancel()
+        route.close()
+        raise
+    if isinstance(answer.body, bytes):
+        route.close()
+    route.when_closed(deadline.cancel)
+    return render(answer, call)
+
+
+async def _answer(lens: ObjectLambda, route: Route, request: Invocation) -> Answer:
+    """Wait for the answer, the end of the function, or the deadline, whichever comes first."""
+    running = lens.background.start(lens.executor.invoke(request))
+    either: set[asyncio.Future[Any]] = {running, route.answer}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if route.answer.done() or route.answering:
+        # The function may return while its answer is still coming in: from a thread of its own, say.
+        return await _arrival(route)
+    return _missing(route, running)
+
+
+async def _arrival(route: Route) -> Answer:
+    try:
+        return await route.answer
+    except TimeoutError:
+        raise errors.LambdaTimeout from None
+    except ConnectionError:
+        raise errors.LambdaResponseNotReceived(
+            "The Lambda began to call WriteGetObjectResponse, but its body broke off."
+        ) from None
+
+
+def _missing(route: Route, running: asyncio.Task[Outcome]) -> Answer:
+    """Raise what stands in the table for a function that ended without an answer."""
+    if (error := running.exception()) is not None:
+        raise refusal(error) from error
+    outcome = running.result()
+    if route.rejected is not None:
+        raise errors.LambdaInvalidResponse(
+            f"The response of the Lambda function is not valid: {route.rejected.message}"
+        )
+    if outcome.failure is not None:
+        raise failed(outcome)
+    raise errors.LambdaResponseNotReceived

@@ -1,0 +1,98 @@
+"""Finding the function, asking whether the caller may invoke it, invoking it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+
+from objectlens import errors
+from objectlens.arn import Arn
+from objectlens.call import Call
+from objectlens.catalog.entities import LATEST, AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
+from objectlens.functions import Invocation, Outcome
+from objectlens.objectlambda import event
+from objectlens.objectlambda.context import SERVICE, ObjectLambda
+
+_FUNCTION = re.compile(r"function:([^:]+)(?::(.+))?")
+
+
+async def function_of(lens: ObjectLambda, call: Call, transformation: Transformation) -> Function:
+    """Return the function that serves a call.
+
+    Raises `LambdaNotFound` when there is none and `LambdaPermissionError` when the caller may not invoke it: the
+    invocation happens as the caller (reference section 11.1).
+    """
+    arn = Arn.parse(transformation.function_arn)
+    match = _FUNCTION.fullmatch(arn.resource)
+    name, qualifier = match.groups() if match else (arn.resource, None)
+    function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
+    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    try:
+        await lens.access.authorize(caller, "lambda:InvokeFunction", function or str(arn), http=call.http)
+    except errors.AccessDenied:
+        raise errors.LambdaPermissionError(
+            f"The caller is not authorized to invoke {arn}. Allow lambda:InvokeFunction on it for {call.caller.arn}."
+        ) from None
+    if function is None:
+        raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
+    return function
+
+
+def invocation(
+    lens: ObjectLambda,
+    call: Call,
+    access_point: ObjectLambdaAccessPoint,
+    source: AccessPoint,
+    *,
+    function: Function,
+    transformation: Transformation,
+    context: tuple[str, dict[str, str]],
+) -> Invocation:
+    """Return the invocation with its event."""
+    payload = event.render(
+        call, access_point, supporting=source.arn, context=context, payload=transformation.function_payload
+    )
+    return Invocation(
+        function=function,
+        payload=payload,
+        request_id=call.request_id,
+        invoked_arn=transformation.function_arn,
+    )
+
+
+def refusal(error: BaseException) -> errors.ServiceError:
+    """Return what the caller sees when the function could not be invoked at all (reference section 8.2)."""
+    if isinstance(error, errors.TooManyRequestsException):
+        return errors.SlowDown(str(error), headers=error.headers)
+    if isinstance(error, errors.ResourceNotFoundException):
+        return errors.LambdaNotFound(str(error))
+    if isinstance(error, errors.ServiceError) and error.status < 500:
+        return errors.LambdaInvocationFailed(f"Lambda function invocation failed: {error.message}")
+    return errors.LambdaInvocationFailed()
+
+
+async def invoke_for_value(lens: ObjectLambda, request: Invocation) -> Outcome:
+    """Invoke a function whose answer is its return value: HEAD and LIST.
+
+    Raises what the caller is to see when it fails, or does not end in time.
+    """
+    task = lens.background.start(lens.executor.invoke(request))
+    done, _ = await asyncio.wait({task}, timeout=lens.answer_seconds)
+    if not done:
+        raise errors.LambdaTimeout
+    if (error := task.exception()) is not None:
+        raise refusal(error) from error
+    outcome = task.result()
+    if outcome.failure is not None:
+        raise failed(outcome)
+    return outcome
+
+
+def failed(outcome: Outcome) -> errors.LambdaRuntimeError:
+    """Return what the caller sees of a function that raised, crashed or timed out.
+
+    The reason stays in the function's log: an exception's text may hold what the caller must not see.
+    """
+    kind = "" if outcome.failure is None else f" ({outcome.failure.type})"
+    return errors.LambdaRuntimeError(f"The Lambda function failed during execution{kind}. Its log has the reason.")

@@ -1,0 +1,24 @@
+"""The function's answer as the caller sees it (reference sections 8.1 and 8.3)."""
+
+from __future__ import annotations
+
+from objectlens.call import Call
+from objectlens.http import Headers, HttpResponse
+from objectlens.objectlambda.rendezvous import Answer
+from objectlens.s3 import xml
+
+
+def render(answer: Answer, call: Call) -> HttpResponse:
+    """Return status, headers and body as forwarded; nothing of the source object is added.
+
+    An error code makes an error document; a zero-length body beside it counts as none (section 7.3).
+    """
+    forwarded = answer.forwarded
+    metadata = [(f"x-amz-meta-{name}", value) for name, value in forwarded.metadata.items()]
+    if forwarded.error_code is not None:
+        document = xml.render_object_lambda_error(forwarded.error_code, forwarded.error_message or "", call.request_id)
+        headers = [(name, value) for name, value in forwarded.headers if name.lower() != "content-type"]
+        return HttpResponse(
+            forwarded.status, Headers([*headers, *metadata, ("Content-Type", "application/xml")]), document
+        )
+    return HttpResponse(forwarded.status, Headers([*forwarded.headers, *metadata]), answer.body, length=answer.length)

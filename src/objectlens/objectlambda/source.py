@@ -1,0 +1,55 @@
+"""The supporting access point: what stands behind an Object Lambda access point, and the URL that reads it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import quote
+
+from objectlens.arn import Arn
+from objectlens.call import Call
+from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
+from objectlens.errors import InvalidAccessPoint
+from objectlens.objectlambda.context import SERVICE, ObjectLambda
+from objectlens.objectlambda.event import forwarded_query
+from objectlens.sigv4 import presign
+
+# The only headers beside `Host` that go into the signature: a function that fetches the bare URL must succeed, also
+# when the caller's SDK sent `x-amz-checksum-mode` (reference sections 6 and 18.1).
+_SIGNED = ("x-amz-request-payer", "x-amz-expected-bucket-owner")
+
+
+async def supporting_access_point(lens: ObjectLambda, access_point: ObjectLambdaAccessPoint) -> AccessPoint:
+    """Return the supporting access point; raises `InvalidAccessPoint` when it was deleted meanwhile."""
+    arn = Arn.parse(access_point.configuration.supporting_access_point)
+    name = arn.named("accesspoint")
+    found = None if name is None else await lens.catalog.access_points.get(arn.account, name)
+    if found is None:
+        raise InvalidAccessPoint(
+            f"The supporting access point {arn} of {access_point.name} does not exist. Create it again, or name "
+            "another one with PutAccessPointConfigurationForObjectLambda."
+        )
+    return found
+
+
+def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) -> str:
+    """Return `inputS3Url`: a presigned URL that reads the source as the caller.
+
+    It is path-style on the access point's alias, at an address that every function can reach and resolve.
+    """
+    key = "" if call.address.key is None else quote(call.address.key, safe="/-_.~")
+    query = forwarded_query(call.http.query)
+    if call.operation.name == "ListObjectsV2" and not query.startswith("list-type=2"):
+        rest = [piece for piece in query.split("&") if piece and not piece.startswith("list-type=")]
+        query = "&".join(["list-type=2", *rest])
+    url = f"{lens.endpoint}/{source.alias}/{key}" + (f"?{query}" if query else "")
+    credentials = lens.access.sessions.forward(call.caller, SERVICE, timedelta(seconds=lens.url_seconds))
+    headers = {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
+    return presign(
+        method,
+        url,
+        credentials,
+        region=source.region,
+        now=lens.clock.now(),
+        expires=lens.url_seconds,
+        headers=headers,
+    )

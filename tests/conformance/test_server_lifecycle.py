@@ -1,0 +1,174 @@
+"""Start, readiness, drain, restart, and the refusals of a second start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+
+from support.live import LiveServer, start_server, stop_server, zipped
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+SLOW = """
+import boto3, time
+def lambda_handler(event, context):
+    c = event["getObjectContext"]
+    time.sleep(1.0)
+    boto3.client("s3").write_get_object_response(
+        RequestRoute=c["outputRoute"], RequestToken=c["outputToken"], Body=b"slow")
+"""
+
+
+def set_up(live: LiveServer) -> str:
+    """Make a bucket with an object, an access point, a function and an Object Lambda access point; return its ARN."""
+    live.client("s3").create_bucket(Bucket="pics")
+    live.client("s3").put_object(Bucket="pics", Key="k", Body=b"original", Metadata={"a": "b"})
+    control = live.client("s3control")
+    control.create_access_point(AccountId=live.account, Name="ap", Bucket="pics")
+    function = live.client("lambda").create_function(
+        FunctionName="f",
+        Runtime="python3.11",
+        Handler="lambda_function.lambda_handler",
+        Role=ROLE,
+        Code={"ZipFile": zipped(SLOW)},
+        Timeout=10,
+    )
+    control.create_access_point_for_object_lambda(
+        AccountId=live.account,
+        Name="ol",
+        Configuration={
+            "SupportingAccessPoint": f"arn:aws:s3:us-west-2:{live.account}:accesspoint/ap",
+            "TransformationConfigurations": [
+                {
+                    "Actions": ["GetObject"],
+                    "ContentTransformation": {"AwsLambda": {"FunctionArn": function["FunctionArn"]}},
+                }
+            ],
+        },
+    )
+    return f"arn:aws:s3-object-lambda:us-west-2:{live.account}:accesspoint/ol"
+
+
+def refused_start(data, *arguments: str) -> str:
+    """Start a server that must not start; return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "objectlens", "serve", "--data", str(data), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_second_server_on_the_same_directory_is_refused(tmp_path) -> None:
+    live = start_server(tmp_path / "data")
+    try:
+        said = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0")
+        assert "another server" in said
+        assert str(live.process.pid) in said
+        assert (tmp_path / "data" / "endpoint").read_text().strip() == live.url
+    finally:
+        assert stop_server(live) == 0
+    assert not (tmp_path / "data" / "endpoint").exists()
+
+
+def test_a_taken_port_is_named(tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = refused_start(tmp_path / "data", "--listen", address)
+    assert address in said
+    assert "taken" in said
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_second_start_finds_everything_again(tmp_path, end) -> None:
+    live = start_server(tmp_path / "data")
+    arn = set_up(live)
+    live.process.send_signal(end)
+    live.process.wait(30)
+    again = start_server(tmp_path / "data")
+    try:
+        assert (again.access_key_id, again.secret_access_key) == (live.access_key_id, live.secret_access_key)
+        answer = again.client("s3").get_object(Bucket="pics", Key="k")
+        assert (answer["Body"].read(), answer["Metadata"]) == (b"original", {"a": "b"})
+        assert again.client("s3").get_object(Bucket=arn, Key="k")["Body"].read() == b"slow"
+    finally:
+        assert stop_server(again) == 0
+
+
+def test_sigterm_lets_the_request_in_work_finish_and_leaves_no_process(tmp_path) -> None:
+    live = start_server(tmp_path / "data")
+    arn = set_up(live)
+    live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read()
+    family = psutil.Process(live.process.pid).children(recursive=True)
+    assert family
+    bodies: list[bytes] = []
+    thread = threading.Thread(
+        target=lambda: bodies.append(live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read())
+    )
+    thread.start()
+    time.sleep(0.4)
+    assert stop_server(live) == 0
+    thread.join()
+    assert bodies == [b"slow"]
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_no_function_process_survives_a_killed_server(tmp_path) -> None:
+    live = start_server(tmp_path / "data")
+    arn = set_up(live)
+    live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read()
+    family = psutil.Process(live.process.pid).children(recursive=True)
+    assert family
+    live.process.kill()
+    live.process.wait(30)
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_root_credentials_may_come_from_the_environment(tmp_path) -> None:
+    given = {
+        "OBJECTLENS_ROOT_ACCESS_KEY_ID": "AKIAGIVEN",
+        "OBJECTLENS_ROOT_SECRET_ACCESS_KEY": "given-secret-of-40-chars",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "objectlens", "serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+        env=os.environ | given,
+    )
+    try:
+        endpoint = tmp_path / "data" / "endpoint"
+        deadline = time.monotonic() + 60
+        while not endpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        live = LiveServer(endpoint.read_text().strip(), "AKIAGIVEN", "given-secret-of-40-chars")
+        assert live.client("s3").list_buckets()["Buckets"] == []
+        assert not (tmp_path / "data" / "credentials").exists()
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_credentials_on_disk_are_for_the_owner_alone(server) -> None:
+    for name in ("credentials", "server-key"):
+        assert (server.data / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_reserved_paths(server) -> None:
+    for path, status in {"/-/health/live": 200, "/-/health/ready": 200, "/-/nothing": 404}.items():
+        try:
+            with urllib.request.urlopen(server.url + path, timeout=5) as answer:
+                assert answer.status == status
+        except urllib.error.HTTPError as error:
+            assert error.code == status  # noqa: PT017
+            error.close()
