@@ -139,7 +139,7 @@ def _status(text: str | None) -> int:
 
 
 def _error(given: Mapping[str, str], status: int) -> tuple[str | None, str | None]:
-    code, message = given.get("x-amz-fwd-error-code"), given.get("x-amz-fwd-error-message")
+    code, message = given.get("x-amz-fwd-error-code"), given.get("x-amz-fwd-error-message") or None
     if code is None and message is None:
         return None, None
     if status < 300:
