@@ -7,12 +7,12 @@ The suites run against a server of their own, or against any other: set `OBJECTL
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from support.live import ROLE, Lens, LiveServer, start_server, stop_server, zipped
+from support.live import Lens, LiveServer, make_lens_on, start_server, stop_server
 
 
 @pytest.fixture(scope="session")
@@ -35,48 +35,5 @@ MakeLens = Callable[..., Lens]
 
 @pytest.fixture
 def make_lens(server: LiveServer) -> MakeLens:
-    """Return a function that sets up a bucket, an access point, a function and an Object Lambda access point."""
-
-    def make(
-        source: str | dict[str, str],
-        *,
-        actions: tuple[str, ...] = ("GetObject",),
-        features: tuple[str, ...] = (),
-        payload: str | None = None,
-        runtime: str = "python3.11",
-        handler: str = "lambda_function.lambda_handler",
-        timeout: int = 10,
-        environment: dict[str, str] | None = None,
-        package: bytes | None = None,
-        memory: int = 256,
-    ) -> Lens:
-        name = f"t{uuid.uuid4().hex[:16]}"
-        server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
-        control = server.client("s3control")
-        control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
-        lambdas = server.client("lambda")
-        function = lambdas.create_function(
-            FunctionName=name,
-            Runtime=runtime,
-            Handler=handler,
-            Role=ROLE,
-            Code={"ZipFile": package or zipped(source)},
-            Timeout=timeout,
-            MemorySize=memory,
-            Environment={"Variables": environment or {}},
-        )
-        aws_lambda = {"FunctionArn": function["FunctionArn"]} | ({"FunctionPayload": payload} if payload else {})
-        control.create_access_point_for_object_lambda(
-            AccountId=server.account,
-            Name=f"{name}-ol",
-            Configuration={
-                "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
-                "AllowedFeatures": list(features),
-                "TransformationConfigurations": [
-                    {"Actions": list(actions), "ContentTransformation": {"AwsLambda": aws_lambda}}
-                ],
-            },
-        )
-        return Lens(server, name, f"{name}-ap", f"{name}-ol", name, function["FunctionArn"])
-
-    return make
+    """Return `make_lens_on` for the shared server."""
+    return partial(make_lens_on, server)

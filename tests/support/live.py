@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,3 +137,48 @@ class Lens:
 
     def read(self, key: str, **arguments: Any) -> bytes:
         return self.get(key, **arguments)["Body"].read()
+
+
+def make_lens_on(
+    server: LiveServer,
+    source: str | dict[str, str],
+    *,
+    actions: tuple[str, ...] = ("GetObject",),
+    features: tuple[str, ...] = (),
+    payload: str | None = None,
+    runtime: str = "python3.11",
+    handler: str = "lambda_function.lambda_handler",
+    timeout: int = 10,
+    environment: dict[str, str] | None = None,
+    package: bytes | None = None,
+    memory: int = 256,
+) -> Lens:
+    """Set up a bucket, an access point, a function and an Object Lambda access point."""
+    name = f"t{uuid.uuid4().hex[:16]}"
+    server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    control = server.client("s3control")
+    control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
+    lambdas = server.client("lambda")
+    function = lambdas.create_function(
+        FunctionName=name,
+        Runtime=runtime,
+        Handler=handler,
+        Role=ROLE,
+        Code={"ZipFile": package or zipped(source)},
+        Timeout=timeout,
+        MemorySize=memory,
+        Environment={"Variables": environment or {}},
+    )
+    aws_lambda = {"FunctionArn": function["FunctionArn"]} | ({"FunctionPayload": payload} if payload else {})
+    control.create_access_point_for_object_lambda(
+        AccountId=server.account,
+        Name=f"{name}-ol",
+        Configuration={
+            "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
+            "AllowedFeatures": list(features),
+            "TransformationConfigurations": [
+                {"Actions": list(actions), "ContentTransformation": {"AwsLambda": aws_lambda}}
+            ],
+        },
+    )
+    return Lens(server, name, f"{name}-ap", f"{name}-ol", name, function["FunctionArn"])
