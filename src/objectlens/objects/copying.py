@@ -18,7 +18,7 @@ from objectlens.objects.context import (
     upload_errors,
     xml,
 )
-from objectlens.objects.multipart import algorithm_of, receiving, upload_of
+from objectlens.objects.multipart import algorithm_of, part_algorithm, upload_of
 from objectlens.objects.put import FULL, condition
 from objectlens.objects.reading import Chosen, discard, open_chosen
 from objectlens.objects.receiving import DEFAULT, Received
@@ -67,7 +67,7 @@ async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
     upload = await upload_of(store, asked.upload_id, key_of(call))
     source = await source_of(objects, call, asked.source)
     opened, _ = await _open(objects, call, source, asked.source, asked.span)
-    received = receiving(upload, opened.body)
+    received = Received(opened.body, part_algorithm(upload))
     try:
         with upload_errors(upload.id):
             part = await store.put_part(upload.id, asked.part_number, received, received.checksums)

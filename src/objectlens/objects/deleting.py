@@ -34,7 +34,7 @@ async def delete_objects(objects: Objects, call: Call) -> HttpResponse:
     except TooLarge:
         raise errors.MalformedXML from None
     asked = DeleteObjects.parse(call.http, body)
-    await _check_body(asked, body)
+    await _check_body(asked, BytesBody(body, call.body.trailers))
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(name: ObjectName) -> DeleteFailure | None:
@@ -70,11 +70,11 @@ async def _delete(objects: Objects, call: Call, key: str, conditions: WriteCondi
         conditions.check(None)
 
 
-async def _check_body(asked: DeleteObjects, body: bytes) -> None:
+async def _check_body(asked: DeleteObjects, body: BytesBody) -> None:
     if asked.content_md5 is None and asked.checksum is None:
         return
     algorithm = asked.checksum.algorithm if asked.checksum else DEFAULT
-    received = Received(BytesBody(body), algorithm, asked.checksum, asked.content_md5)
+    received = Received(body, algorithm, asked.checksum, asked.content_md5, trailers=lambda: body.trailers)
     async for _ in received:
         pass
     received.checksums()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
-
 from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
@@ -35,10 +33,11 @@ async def upload_part(objects: Objects, call: Call) -> HttpResponse:
     asked = UploadPart.parse(call.http)
     store = objects.store(bucket_of(call))
     upload = await upload_of(store, asked.upload_id, key_of(call))
-    received = receiving(upload, call.body, asked.checksum, asked.content_md5)
+    algorithm = part_algorithm(upload, asked.checksum)
+    received = Received(call.body, algorithm, asked.checksum, asked.content_md5, trailers=lambda: call.body.trailers)
     with upload_errors(upload.id):
         part = await store.put_part(upload.id, asked.part_number, received, received.checksums)
-    told = asked.checksum.algorithm if asked.checksum else algorithm_of(upload) or DEFAULT
+    told = asked.checksum.algorithm if asked.checksum else algorithm
     return empty(200, [("ETag", f'"{part.etag}"'), (header_name(told), part.checksums[told])])
 
 
@@ -71,14 +70,12 @@ def checksum_type_of(upload: Upload) -> ChecksumType:
     return "COMPOSITE" if upload.note.get(_TYPE) == "COMPOSITE" else "FULL_OBJECT"
 
 
-def receiving(
-    upload: Upload, body: AsyncIterable[bytes], announced: Announced | None = None, content_md5: bytes | None = None
-) -> Received:
-    """Return a part's payload with the checksum that its upload needs; raises `InvalidRequest` for another one."""
+def part_algorithm(upload: Upload, announced: Announced | None = None) -> Algorithm:
+    """Return the checksum that each part of an upload needs; raises `InvalidRequest` when another is announced."""
     algorithm = algorithm_of(upload)
     if algorithm is not None and announced is not None and announced.algorithm != algorithm:
         raise errors.InvalidRequest(
             f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, actual checksum Type: "
             f"{announced.algorithm.lower()}"
         )
-    return Received(body, algorithm or DEFAULT, announced, content_md5)
+    return algorithm or DEFAULT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 from objectlens import errors, iam
@@ -35,6 +36,7 @@ async def put_bucket_policy(objects: Objects, call: Call) -> HttpResponse:
         raise errors.MalformedPolicy from None
     except iam.PolicyError as error:
         raise errors.MalformedPolicy(str(error)) from None
+    _check_resources(text, bucket.arn)
     block = bucket.public_access_block
     if block is not None and block.block_public_policy and iam.is_public(policy):
         raise errors.AccessDenied(
@@ -75,6 +77,18 @@ async def delete_public_access_block(objects: Objects, call: Call) -> HttpRespon
     """Remove the bucket's Block Public Access settings."""
     await change_bucket(objects, call, public_access_block=None)
     return empty(204)
+
+
+def _check_resources(text: str, arn: str) -> None:
+    statements = json.loads(text)["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        named = statement.get("Resource", statement.get("NotResource"))
+        for resource in named if isinstance(named, list) else [named]:
+            if resource != arn and not resource.startswith(f"{arn}/"):
+                raise errors.MalformedPolicy(
+                    f"Policy has invalid resource: {resource}. In this bucket's policy, resources are {arn} and what "
+                    f"begins with {arn}/"
+                )
 
 
 def _policy(call: Call) -> str:

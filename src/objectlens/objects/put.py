@@ -20,7 +20,7 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
     """Write an object, all or nothing."""
     asked = PutObject.parse(call.http)
     algorithm = asked.checksum.algorithm if asked.checksum else DEFAULT
-    received = Received(call.body, algorithm, asked.checksum, asked.content_md5)
+    received = Received(call.body, algorithm, asked.checksum, asked.content_md5, trailers=lambda: call.body.trailers)
 
     def attributes() -> Attributes:
         kept = asked.kept

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 
-from objectlens.errors import BadDigest
+from objectlens.errors import BadDigest, MalformedTrailerError
 from objectlens.s3 import checksums
 from objectlens.s3.checksums import Algorithm, Announced, Digest
 
@@ -21,8 +21,7 @@ _FAST = frozenset({"CRC32", "CRC32C", "CRC64NVME", "XXHASH64", "XXHASH3", "XXHAS
 class Received:
     """A payload, iterated over once; afterwards `checksums()` are those of all its bytes.
 
-    `announced` and `content_md5` are what the body must have. A checksum that comes in the trailer has been compared
-    by whoever unframed the body.
+    `announced` and `content_md5` are what the body must have; `trailers` are asked for once the body has ended.
     """
 
     def __init__(
@@ -31,8 +30,11 @@ class Received:
         algorithm: Algorithm,
         announced: Announced | None = None,
         content_md5: bytes | None = None,
+        *,
+        trailers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._body = body
+        self._trailers = trailers
         self._announced = announced
         self._content_md5 = content_md5
         self._digests: dict[Algorithm, Digest] = {algorithm: checksums.new(algorithm)}
@@ -62,6 +64,16 @@ class Received:
         found: dict[str, str] = {
             algorithm: checksums.encode(digest.digest()) for algorithm, digest in self._digests.items()
         }
-        if self._announced is not None and self._announced.value not in {None, found[self._announced.algorithm]}:
-            raise BadDigest(f"The {self._announced.algorithm} you specified did not match the calculated checksum.")
+        if self._announced is not None:
+            self._compare(self._announced, found[self._announced.algorithm])
         return found
+
+    def _compare(self, announced: Announced, computed: str) -> None:
+        value = announced.value
+        if value is None:
+            name = checksums.header_name(announced.algorithm)
+            value = self._trailers().get(name)
+            if value is None:
+                raise MalformedTrailerError(f"The trailer {name} that x-amz-trailer announces did not come.")
+        if value != computed:
+            raise BadDigest(f"The {announced.algorithm} you specified did not match the calculated checksum.")

@@ -89,6 +89,7 @@ class Files:
     def list(self, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
         """Return one page of the keys."""
         with translated("list", prefix):
+            os.stat(self.root)
             return page(walks.found(self.root, Span.of(prefix, delimiter, after)), limit, self._entry)
 
     def _open(self, key: str) -> tuple[int, Stat]:
@@ -111,8 +112,8 @@ class Files:
             opened = places.open_file(self.root, place)
             if opened is not None:
                 return place, *opened
-        if not os.path.isdir(self.root):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        # A folder that is gone must not look like an empty bucket.
+        os.stat(self.root)
         raise KeyNotFound(key)
 
     def _entry(self, found: Found) -> Entry | None:

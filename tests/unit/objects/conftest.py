@@ -1,9 +1,9 @@
 """A real catalog, real access control and real stores, without the HTTP server."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -11,7 +11,7 @@ from objectlens import errors
 from objectlens.access import Access, Caller
 from objectlens.call import Call
 from objectlens.catalog import AccountPrincipals, Catalog
-from objectlens.catalog.entities import AccessPoint, Account, Bucket, User
+from objectlens.catalog.entities import AccessPoint, User
 from objectlens.clock import FixedClock
 from objectlens.database import Database, sqlite_url
 from objectlens.http import Headers, HttpRequest
@@ -70,13 +70,13 @@ class World:
         await self.opener.close()
         await self.database.close()
 
-    async def __call__(self, method, target, /, body=b"", *, caller=ROOT, **headers):
+    async def __call__(self, method, target, /, body=b"", *, caller=ROOT, trailers=None, **headers):
         """Do one request: `target` is a path with its query, headers are written with underscores."""
         path, _, query = target.partition("?")
         sent = [(name.replace("_", "-"), value) for name, value in headers.items()]
         if body or method in {"PUT", "POST"}:
             sent.append(("Content-Length", str(len(body))))
-        http = HttpRequest(method, path, query, Headers(sent), "localhost:9000", body=BytesBody(body))
+        http = HttpRequest(method, path, query, Headers(sent), "localhost:9000", body=BytesBody(body, trailers))
         address = parse_address(http.host, http.path, ("localhost",))
         operation = operations.match(http, address)
         resource = None
@@ -108,10 +108,15 @@ class World:
             assert body.length >= 0
         return b"".join([chunk async for chunk in body])
 
+    async def refused(self, error, *request, **options):
+        """Do one request that must be refused; return the error."""
+        with pytest.raises(error) as caught:
+            await self(*request, **options)
+        assert isinstance(caught.value, errors.ServiceError)
+        return caught.value
+
     async def user(self, name, *statements):
         """Make a user who may do what the statements say."""
-        import json
-
         policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
         user = User(name=name, account=ACCOUNT, user_id=f"AIDA{name}", created_at=NOW, policies={"p": policy})
         await self.catalog.users.create(user)
@@ -139,10 +144,6 @@ class World:
         return point
 
 
-def url(bucket, key="", **query):
-    return f"/{bucket}/{quote(key, safe='/')}" + (f"?{urlencode(query)}" if query else "")
-
-
 @pytest.fixture
 def play(tmp_path):
     """Run a scenario in a new world that has a bucket `pics`."""
@@ -157,11 +158,3 @@ def play(tmp_path):
         asyncio.run(whole())
 
     return run
-
-
-async def refused(awaitable, error):
-    """Await what must be refused; return the error."""
-    with pytest.raises(error) as caught:
-        await awaitable
-    assert isinstance(caught.value, errors.ServiceError)
-    return caught.value
