@@ -85,7 +85,7 @@ def decode_key(raw: str) -> str:
         # A server hands raw bytes above 127 over as latin-1 text.
         data = unquote_to_bytes(raw.encode("latin-1"))
     except UnicodeEncodeError:
-        data = unquote_to_bytes(raw.encode())
+        data = unquote_to_bytes(raw.encode("utf-8", "surrogateescape"))
     try:
         key = data.decode()
     except UnicodeDecodeError:

@@ -191,7 +191,8 @@ class ChunkedDecoder:
         if match is None or len(self.trailers) >= _MAX_TRAILERS:
             raise MalformedTrailerError
         name, value = match[1].decode().lower(), match[2].decode()
-        if name == _TRAILER_SIGNATURE and self._verifier is not None:
+        if name == _TRAILER_SIGNATURE:
+            # Without a verifier, where nobody asked for signatures, it proves nothing and is let be.
             self._trailer_signature = value
         elif name in self._framing.trailers and name not in self.trailers:
             self.trailers[name] = value

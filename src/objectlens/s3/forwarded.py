@@ -96,11 +96,14 @@ class ForwardedResponse:
 
 
 def reply_token(headers: Headers) -> tuple[str, str]:
-    """Return the route and the token that a request names; raises `ValidationError` when there is no token."""
+    """Return the route and the token, both ASCII, that a request names; raises `ValidationError` without a token."""
     token = headers.get("x-amz-request-token")
     if not token:
         raise _invalid("null", "requestToken", "Member must not be null")
-    return headers.get("x-amz-request-route") or "", token
+    route = headers.get("x-amz-request-route") or ""
+    if not (token.isascii() and route.isascii()):
+        raise _invalid("...", "requestToken", "Member must be a token of ours")
+    return route, token
 
 
 def parse_forwarded(http: HttpRequest) -> ForwardedResponse:

@@ -127,14 +127,24 @@ def encode_value(value: str) -> str:
     """Return a header value that is safe to send: other than ASCII is told as RFC 2047 says, as S3 does."""
     if value.isascii():
         return value
-    return f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
+    return f"=?UTF-8?B?{b64encode(value.encode('utf-8', 'replace')).decode()}?="
 
 
 def repair_text(value: str) -> str:
-    """Return a header value that came as raw UTF-8 and was read as latin-1 as the text it was meant to be."""
+    """Return a header value as the text it was meant to be.
+
+    SDKs send UTF-8, which some servers read as latin-1; bytes that are no UTF-8 come as halves of surrogate pairs
+    (`surrogateescape`) and are read as latin-1, the alphabet of old HTTP.
+    """
     if value.isascii():
         return value
     try:
         return value.encode("latin-1").decode()
-    except (UnicodeEncodeError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return value
+    except UnicodeEncodeError:
+        data = value.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -59,8 +59,15 @@ _BY_QUESTION: Final[dict[tuple[str, Level, str], list[Row]]] = {}
 for _row in ROWS:
     _BY_QUESTION.setdefault((_row.method, _row.level, _row.subresource), []).append(_row)
 
-_SUBRESOURCES: Final[dict[Level, frozenset[str]]] = {
-    level: frozenset(row.subresource for row in ROWS if row.level == level and row.subresource)
+# Which query parameters name a subresource. A read ignores those that cannot be read, for functions take parameters of
+# any name (`?select=…`); a write does not, or `PUT /k?torrent` would write an object.
+_READABLE: Final = {
+    (method, level): frozenset(row.subresource for row in ROWS if (row.method, row.level) == (method, level)) - {""}
+    for method in ("GET", "HEAD")
+    for level in ("service", "bucket", "object")
+}
+_KNOWN: Final = {
+    level: frozenset(row.subresource for row in ROWS if row.level == level) - {""}
     for level in ("service", "bucket", "object")
 }
 
@@ -74,7 +81,7 @@ def match(http: HttpRequest, address: Address) -> Operation:
     if is_write_response(http):
         return WRITE_GET_OBJECT_RESPONSE
     query = dict(reversed(http.parameters())) if http.query else {}
-    subresource = _subresource(address.level, query)
+    subresource = _subresource(http.method, address.level, query) if query else ""
     row = _row_for(http, address.level, subresource, query)
     if "versionId" in query and row.name in _OF_A_VERSION:
         return _OF_A_VERSION[row.name]
@@ -94,9 +101,9 @@ def is_write_response(http: HttpRequest) -> bool:
 def check_supported(operation: Operation, kind: Kind) -> None:
     """Refuse what this kind of resource does not have (405) and what we decline (501, with the reason)."""
     if kind != "bucket" and operation.name not in ACCESS_POINT_OPERATIONS:
-        raise MethodNotAllowed(Method=operation.name, ResourceType=_RESOURCE_TYPES[kind])
+        raise MethodNotAllowed(ResourceType=_RESOURCE_TYPES[kind])
     if operation.declined is not None:
-        raise errors.NotImplemented(f"{operation.name} is not implemented. {operation.declined}", Header=operation.name)
+        raise errors.NotImplemented(f"{operation.name} is not implemented. {operation.declined}")
 
 
 _RESOURCE_TYPES: Final = {"access-point": "ACCESS_POINT", "object-lambda": "OBJECT_LAMBDA_ACCESS_POINT"}
@@ -124,8 +131,9 @@ def canonical_name(name: str) -> str:
     return SYNONYMS.get(name, name)
 
 
-def _subresource(level: Level, query: dict[str, str]) -> str:
-    found = sorted(name for name in query if name in _SUBRESOURCES[level])
+def _subresource(method: str, level: Level, query: dict[str, str]) -> str:
+    known = _READABLE.get((method, level), _KNOWN[level])
+    found = sorted(name for name in query if name in known)
     # `list-type=1` would be the first version of the listing, which has no parameter for it.
     if "list-type" in found and query["list-type"] != "2":
         found.remove("list-type")

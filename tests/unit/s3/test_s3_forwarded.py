@@ -217,4 +217,6 @@ def test_lengths():
 def test_a_reply_needs_a_token():
     assert reply_token(Headers([("X-Amz-Request-Token", "t")])) == ("", "t")
     with pytest.raises(ValidationError, match="'requestToken'"):
+        reply_token(Headers([("X-Amz-Request-Token", "t\udcff")]))
+    with pytest.raises(ValidationError, match="'requestToken'"):
         parse_forwarded(HttpRequest(method="POST", path="/WriteGetObjectResponse"))

@@ -79,7 +79,15 @@ def test_overrides():
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [("abc", "abc"), ("J\u00c3\u00b6rg", "Jörg"), ("J\u00f6rg", "Jörg"), ("日", "日")]
+    ("given", "meant"),
+    [
+        ("abc", "abc"),
+        ("J\u00c3\u00b6rg", "Jörg"),
+        ("J\u00f6rg", "Jörg"),
+        ("日", "日"),
+        ("J\udcf6rg", "Jörg"),
+        ("\u65e5\udcff", "\u00e6\u0097\u00a5\u00ff"),
+    ],
 )
 def test_repair(given, meant):
     assert repair_text(given) == meant
@@ -87,4 +95,5 @@ def test_repair(given, meant):
 
 def test_values_that_are_not_ascii():
     assert encode_value("plain") == "plain"
+    assert encode_value("\ud800") == "=?UTF-8?B?Pw==?="
     assert encode_value("日") == "=?UTF-8?B?5pel?="

@@ -370,6 +370,7 @@ def test_list_parts():
         ("pics/a/b.txt", Address("object", "pics", "a/b.txt"), None),
         ("/pics/a%20b%3F+c", Address("object", "pics", "a b?+c"), None),
         ("pics//lead", Address("object", "pics", "/lead"), None),
+        ("pics/日é", Address("object", "pics", "日é"), None),
         ("pics/k?versionId=null", Address("object", "pics", "k"), "null"),
         (
             "arn%3Aaws%3As3%3Aus-west-2%3A123456789012%3Aaccesspoint/my-ap/object/a/object/b",
@@ -390,7 +391,7 @@ def test_sources_of_copies(header, address, version):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "/", "pics", "pics/", "/pics", "%ff/k", "pics/%zz", "arn:aws:s3:::pics/k", "arn:nonsense",
+    ["", "/", "pics", "pics/", "pics/\udcff", "/pics", "%ff/k", "pics/%zz", "arn:aws:s3:::pics/k", "arn:nonsense",
      "arn:aws:s3:r:1:accesspoint/a",
      "arn:aws:lambda:r:123456789012:accesspoint/a/object/k"],
 )  # fmt: skip

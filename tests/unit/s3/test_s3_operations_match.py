@@ -26,7 +26,9 @@ def match(method, address, query="", path="/pics/k", **headers):
         ("GET", OBJECT, "x-id=GetObject", "GetObject"),
         ("GET", OBJECT, "width=100&height=20&location=paris&policy=strict&versions=2", "GetObject"),
         ("GET", OBJECT, "partNumber=1", "GetObject"),
+        ("GET", OBJECT, "select=a,b&encryption=none&restore=1&uploads", "GetObject"),
         ("HEAD", OBJECT, "partNumber=1", "HeadObject"),
+        ("HEAD", OBJECT, "tagging&acl", "HeadObject"),
         ("GET", OBJECT, "tagging=", "GetObjectTagging"),
         ("GET", OBJECT, "uploadId=u&max-parts=1", "ListParts"),
         ("PUT", OBJECT, "partNumber=1&uploadId=u", "UploadPart"),
@@ -50,7 +52,6 @@ def test_a_copy_is_told_by_its_header():
         ("POST", OBJECT, ""),
         ("POST", SERVICE, ""),
         ("HEAD", SERVICE, ""),
-        ("HEAD", OBJECT, "tagging"),
         ("PUT", BUCKET, "location"),
         ("DELETE", OBJECT, "acl"),
         ("PUT", OBJECT, "torrent"),
@@ -62,7 +63,7 @@ def test_a_method_that_the_resource_does_not_have(method, address, query):
         match(method, address, query)
 
 
-@pytest.mark.parametrize("query", ["acl&tagging", "uploads&uploadId=u", "tagging&tagging&torrent"])
+@pytest.mark.parametrize("query", ["acl&tagging", "uploadId=u&retention", "tagging&tagging&torrent"])
 def test_two_subresources_contradict_each_other(query):
     with pytest.raises(InvalidArgument, match="Conflicting query string parameters"):
         match("GET", OBJECT, query)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass, field
 from typing import Final, Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from objectlens.arn import Arn
 from objectlens.errors import InvalidArgument, InvalidURI
@@ -106,7 +107,8 @@ class UploadPartCopy:
 
 def _source_address(path: str, raw: str) -> Address:
     try:
-        text = decode_key(path)
+        # Non-ASCII text in a header is what the client wrote; in a path it would be bytes.
+        text = decode_key(quote(path, safe=string.printable, errors="surrogateescape"))
     except InvalidURI:
         text = ""
     if text.startswith("arn:"):

@@ -139,7 +139,7 @@ class ListBuckets:
 
 def new_token(after: str) -> str:
     """Return a continuation token for the page after `after`."""
-    return urlsafe_b64encode(_TOKEN_VERSION + after.encode()).decode()
+    return urlsafe_b64encode(_TOKEN_VERSION + after.encode("utf-8", "surrogateescape")).decode()
 
 
 def place_of(token: str) -> str:
@@ -147,7 +147,7 @@ def place_of(token: str) -> str:
     try:
         data = urlsafe_b64decode(token.encode()) if len(token) <= _MAX_TOKEN else b""
         if data.startswith(_TOKEN_VERSION):
-            return data[len(_TOKEN_VERSION) :].decode()
+            return data[len(_TOKEN_VERSION) :].decode("utf-8", "surrogateescape")
     except (BadBase64, ValueError):
         pass
     raise bad_argument("The continuation token provided is incorrect", "continuation-token", token)
