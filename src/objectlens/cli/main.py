@@ -11,6 +11,7 @@ from objectlens import __version__
 _COMMANDS = {
     "serve": "objectlens.cli.serve",
     "exec": "objectlens.cli.execute",
+    "bucket": "objectlens.cli.bucket",
     "logs": "objectlens.cli.logs",
     "credentials": "objectlens.cli.credentials",
     "doctor": "objectlens.cli.doctor",

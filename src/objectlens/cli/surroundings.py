@@ -78,7 +78,7 @@ def _proxied(environ: dict[str, str], endpoint: str) -> dict[str, str]:
 
 
 def _excludes(entry: str, host: str) -> bool:
-    """Tell whether an entry of `no_proxy` keeps names below `host` from the proxy: by suffix. A port does not matter."""
+    """Tell whether an entry of `no_proxy` keeps names below `host` from the proxy, whatever the port."""
     name = entry.strip().lower().removeprefix("*").lstrip(".")
     name = name.rpartition(":")[0] if name.count(":") == 1 else name
     return not name or host == name or host.endswith(f".{name}")
