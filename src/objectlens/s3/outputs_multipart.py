@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from objectlens.s3.dates import xml_date
-from objectlens.s3.outputs import STANDARD, Owner, checksum_elements, writer
+from objectlens.s3.outputs import STANDARD, Owner, checksum_elements, prefix_elements, writer
 from objectlens.s3.xml import document, nest, tag
 
 
@@ -164,6 +164,6 @@ class ListUploadsResult:
                 tag("MaxUploads", self.max_uploads),
                 tag("IsTruncated", self.truncated),
                 *(upload.element(write, self.owner) for upload in self.uploads),
-                *(nest("CommonPrefixes", (tag("Prefix", write(one)),)) for one in self.common_prefixes),
+                *prefix_elements(self.common_prefixes, write),
             ),
         )

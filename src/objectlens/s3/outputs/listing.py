@@ -1,31 +1,14 @@
-"""Values → the XML documents that S3 answers with.
-
-Element order is S3's. `xml()` of each value returns the whole document.
-"""
+"""Pages of ListBuckets, ListObjects, ListObjectsV2 and ListObjectVersions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
 
 from objectlens.s3.dates import xml_date
+from objectlens.s3.outputs.elements import STANDARD, Owner, prefix_elements, writer
 from objectlens.s3.xml import document, nest, tag
-
-STANDARD = "STANDARD"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """An owner by canonical user id; S3 itself stopped sending display names in 2025."""
-
-    id: str
-    display_name: str | None = None
-
-    def element(self, name: str = "Owner") -> str:
-        """Return the element."""
-        return nest(name, (tag("ID", self.id), tag("DisplayName", self.display_name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +81,7 @@ class ListBucketResult:
                 tag("EncodingType", self.encoding_type),
                 tag("IsTruncated", self.truncated),
                 *(item.element(write) for item in self.items),
-                *_prefixes(self.common_prefixes, write),
+                *prefix_elements(self.common_prefixes, write),
             ),
         )
 
@@ -153,7 +136,7 @@ class ListVersionsResult:
                 tag("EncodingType", self.encoding_type),
                 tag("IsTruncated", self.truncated),
                 *(item.element(write, "Version", version) for item in self.items),
-                *_prefixes(self.common_prefixes, write),
+                *prefix_elements(self.common_prefixes, write),
             ),
         )
 
@@ -191,133 +174,3 @@ def list_buckets_result(
             tag("Prefix", prefix or None),
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteFailure:
-    """One key that DeleteObjects could not delete."""
-
-    key: str
-    code: str
-    message: str
-    version_id: str | None = None
-
-
-def delete_result(deleted: Iterable[tuple[str, str | None]], failures: Iterable[DeleteFailure]) -> bytes:
-    """Return `DeleteResult`; `deleted` are (key, version id as asked), none of them when `Quiet` was asked."""
-    done = (nest("Deleted", (tag("Key", key), tag("VersionId", version))) for key, version in deleted)
-    failed = (
-        nest(
-            "Error",
-            (
-                tag("Key", one.key),
-                tag("VersionId", one.version_id),
-                tag("Code", one.code),
-                tag("Message", one.message),
-            ),
-        )
-        for one in failures
-    )
-    return document("DeleteResult", (*done, *failed))
-
-
-def copy_result(
-    root: str,
-    etag: str,
-    modified: datetime,
-    checksums: Mapping[str, str] | None = None,
-    checksum_type: str | None = None,
-) -> bytes:
-    """Return `CopyObjectResult` or `CopyPartResult`, whichever `root` says."""
-    return document(
-        root,
-        (
-            tag("LastModified", xml_date(modified)),
-            tag("ETag", f'"{etag}"'),
-            *checksum_elements(checksums or {}, checksum_type),
-        ),
-    )
-
-
-def tagging(tags: Mapping[str, str]) -> bytes:
-    """Return `Tagging`."""
-    found = (nest("Tag", (tag("Key", key), tag("Value", value, empty=True))) for key, value in tags.items())
-    return document("Tagging", (nest("TagSet", found),))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectAttributes:
-    """GetObjectAttributes: the members that were asked for, None for the others. `parts` are sizes in bytes."""
-
-    etag: str | None = None
-    checksums: Mapping[str, str] | None = None
-    checksum_type: str | None = None
-    parts: tuple[int, ...] | None = None
-    part_number_marker: int = 0
-    max_parts: int = 1000
-    storage_class: str | None = None
-    size: int | None = None
-    part_checksums: tuple[Mapping[str, str], ...] = field(default=())
-
-    def xml(self) -> bytes:
-        """Return the document."""
-        checksum = checksum_elements(self.checksums or {}, self.checksum_type)
-        return document(
-            "GetObjectAttributesResponse",
-            (
-                tag("ETag", self.etag),
-                nest("Checksum", checksum) if checksum else "",
-                self._parts(self.parts) if self.parts else "",
-                tag("StorageClass", self.storage_class),
-                tag("ObjectSize", self.size),
-            ),
-        )
-
-    def _parts(self, parts: tuple[int, ...]) -> str:
-        first, last = self.part_number_marker, min(self.part_number_marker + self.max_parts, len(parts))
-        # S3 lists single parts only when it kept their checksums (API reference, GetObjectAttributes).
-        shown = range(first, last) if self.part_checksums else ()
-        return nest(
-            "ObjectParts",
-            (
-                tag("PartsCount", len(parts)),
-                tag("PartNumberMarker", first),
-                tag("NextPartNumberMarker", last),
-                tag("MaxParts", self.max_parts),
-                tag("IsTruncated", last < len(parts)),
-                *(
-                    nest(
-                        "Part",
-                        (
-                            tag("PartNumber", at + 1),
-                            tag("Size", parts[at]),
-                            *checksum_elements(self.part_checksums[at]),
-                        ),
-                    )
-                    for at in shown
-                ),
-            ),
-        )
-
-
-def checksum_elements(checksums: Mapping[str, str], checksum_type: str | None = None) -> tuple[str, ...]:
-    """Return `ChecksumCRC32` and its like, with `ChecksumType`; nothing when there are no checksums."""
-    found = tuple(tag(f"Checksum{name}", value) for name, value in checksums.items())
-    return (*found, tag("ChecksumType", checksum_type)) if found else ()
-
-
-def writer(encoding_type: str | None) -> Callable[[str], str]:
-    """Return how keys are written: percent-encoded but for `/` with `url`, else as they are."""
-    return _percent if encoding_type == "url" else _plain
-
-
-def _percent(text: str) -> str:
-    return quote(text, safe="/", errors="replace")
-
-
-def _plain(text: str) -> str:
-    return text
-
-
-def _prefixes(prefixes: Iterable[str], write: Callable[[str], str]) -> Iterable[str]:
-    return (nest("CommonPrefixes", (tag("Prefix", write(one)),)) for one in prefixes)

@@ -1,0 +1,27 @@
+"""Values → the XML documents that S3 answers with.
+
+Element order is S3's. `xml()` of each value, and each function, returns the whole document. Documents about a bucket
+itself are in `outputs_bucket`, those of multipart uploads in `outputs_multipart`.
+"""
+
+from objectlens.s3.outputs.elements import STANDARD, Owner, checksum_elements, prefix_elements, writer
+from objectlens.s3.outputs.listing import BucketItem, Item, ListBucketResult, ListVersionsResult, list_buckets_result
+from objectlens.s3.outputs.objects import DeleteFailure, ObjectAttributes, copy_result, delete_result, tagging
+
+__all__ = [
+    "STANDARD",
+    "BucketItem",
+    "DeleteFailure",
+    "Item",
+    "ListBucketResult",
+    "ListVersionsResult",
+    "ObjectAttributes",
+    "Owner",
+    "checksum_elements",
+    "copy_result",
+    "delete_result",
+    "list_buckets_result",
+    "prefix_elements",
+    "tagging",
+    "writer",
+]
