@@ -296,11 +296,12 @@ class Environment:
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:
+    root = f"Root=1-{deadline_ms // 1000:08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
     return Dispatch(
         request_id=invocation.request_id,
         payload=invocation.payload,
         deadline_ms=deadline_ms,
         invoked_arn=invocation.invoked_arn,
         client_context=invocation.client_context,
-        trace_id=invocation.trace_id,
+        trace_id=invocation.trace_id or root,
     )

@@ -9,14 +9,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from objectlens.functions.unzip import unzip
+
+# The longest timeout of an invocation, and a reserve.
+LONGEST_USE = 900.0 + 100.0
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class PackageStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unused: dict[str, float] = {}
+        self._changing = threading.Lock()
 
     def path(self, digest: str) -> Path:
         """Return where the package of that digest is; its directory need not exist."""
@@ -52,7 +60,7 @@ class PackageStore:
         Raises `InvalidParameterValueException` that says what is wrong with the zip.
         """
         package = describe(data)
-        if self.path(package.digest).is_dir():
+        if self._has(package.digest):
             return package
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self._folder))
@@ -65,6 +73,11 @@ class PackageStore:
             raise
         return package
 
+    def _has(self, digest: str) -> bool:
+        with self._changing:
+            self._unused.pop(digest, None)
+            return self.path(digest).is_dir()
+
     def _publish(self, unfinished: Path, digest: str) -> None:
         try:
             unfinished.rename(self.path(digest))
@@ -74,12 +87,32 @@ class PackageStore:
             remove_tree(unfinished)  # someone else unpacked the same zip meanwhile
 
     def collect(self, keep: Collection[str]) -> list[str]:
-        """Remove what no digest in `keep` names, and what unpacking left unfinished; returns what went."""
+        """Remove at once what no digest in `keep` names, and what unpacking left unfinished; returns what went.
+
+        For the time before anything runs; afterwards use `sweep`.
+        """
         if not self._folder.is_dir():
             return []
         gone = [entry.name for entry in self._folder.iterdir() if entry.name not in keep]
         for name in gone:
             remove_tree(self._folder / name)
+        return gone
+
+    def sweep(self, keep: Collection[str], now: float) -> list[str]:
+        """Remove the packages that `keep` has not named for `LONGEST_USE` seconds; returns their digests.
+
+        `now` is a reading of a monotonic clock. What is not named today may still run, and what was added just now is
+        named only in a moment: therefore the wait.
+        """
+        unnamed = {entry.name for entry in self._folder.iterdir() if _DIGEST.fullmatch(entry.name)} - set(keep)
+        with self._changing:
+            self._unused = {name: self._unused.get(name, now) for name in unnamed}
+            gone = [name for name, since in self._unused.items() if now - since >= LONGEST_USE]
+            for name in gone:
+                # A folder of another name is not found by `add`, and goes at the next start if not now.
+                self.path(name).rename(self._folder / f".unfinished-{name}")
+        for name in gone:
+            remove_tree(self._folder / f".unfinished-{name}")
         return gone
 
 

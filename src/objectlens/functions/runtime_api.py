@@ -39,7 +39,7 @@ class Dispatch:
     trace_id: str | None = None
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Return the headers of `next`, empty ones left out."""
+        """Return the headers of `next`, empty ones left out; what would end a header is made a space (as JSON may)."""
         named = {
             "Lambda-Runtime-Aws-Request-Id": self.request_id,
             "Lambda-Runtime-Deadline-Ms": str(self.deadline_ms),
@@ -47,7 +47,7 @@ class Dispatch:
             "Lambda-Runtime-Trace-Id": self.trace_id,
             "Lambda-Runtime-Client-Context": self.client_context,
         }
-        return tuple((name, value) for name, value in named.items() if value)
+        return tuple((name, re.sub(r"[\r\n\0]", " ", value)) for name, value in named.items() if value)
 
 
 @dataclass(frozen=True, slots=True)

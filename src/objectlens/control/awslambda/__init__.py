@@ -1,0 +1,14 @@
+"""The Lambda API, as far as functions, versions, aliases, permissions and invocations go (reference section 14).
+
+What flows through: requests that the engine in `control.protocol` has read and checked come in, results in the shape of
+boto3's go out. It keeps functions in the catalog and their code in the package store, and has an executor run them. It
+runs nothing itself.
+"""
+
+from __future__ import annotations
+
+from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
+from objectlens.control.awslambda.lifecycle import sweep_packages
+from objectlens.control.awslambda.operations import DECLINED, HANDLERS
+
+__all__ = ["DECLINED", "HANDLERS", "Lambda", "ObjectReader", "Tasks", "sweep_packages"]

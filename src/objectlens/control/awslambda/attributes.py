@@ -1,0 +1,92 @@
+"""Reserved concurrency and tags, which belong to a function as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from objectlens.catalog import Shelves
+from objectlens.catalog.entities import LATEST, Function
+from objectlens.control.awslambda.context import Lambda, Result
+from objectlens.control.awslambda.names import FunctionName, parse_name
+from objectlens.control.awslambda.refusals import no_function
+from objectlens.control.protocol import Request
+from objectlens.errors import InvalidParameterValueException
+
+MAX_TAGS = 50
+
+
+async def put_function_concurrency(surroundings: Lambda, request: Request) -> Result:
+    """Reserve a concurrency, which is a limit too; 0 stops the function."""
+    reserved: int = request.params["ReservedConcurrentExecutions"]
+    name = _whole(surroundings.name(request))
+    await _change_all(surroundings, name, lambda one: replace(one, reserved_concurrency=reserved))
+    return {"ReservedConcurrentExecutions": reserved}
+
+
+async def get_function_concurrency(surroundings: Lambda, request: Request) -> Result:
+    """Return the reserved concurrency, nothing when there is none."""
+    function = await surroundings.function(_whole(surroundings.name(request)))
+    reserved = function.reserved_concurrency
+    return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+
+async def delete_function_concurrency(surroundings: Lambda, request: Request) -> Result:
+    """Take the reserved concurrency away."""
+    name = _whole(surroundings.name(request))
+    await _change_all(surroundings, name, lambda one: replace(one, reserved_concurrency=None))
+    return {}
+
+
+async def tag_resource(surroundings: Lambda, request: Request) -> Result:
+    """Set tags."""
+
+    def tagged(function: Function) -> Function:
+        tags = {**function.tags, **request.params["Tags"]}
+        if len(tags) > MAX_TAGS:
+            raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
+        return replace(function, tags=tags)
+
+    await _change_all(surroundings, resource_in(request), tagged)
+    return {}
+
+
+async def untag_resource(surroundings: Lambda, request: Request) -> Result:
+    """Remove tags."""
+    gone = set(request.params["TagKeys"])
+    await _change_all(
+        surroundings,
+        resource_in(request),
+        lambda one: replace(one, tags={key: value for key, value in one.tags.items() if key not in gone}),
+    )
+    return {}
+
+
+async def list_tags(surroundings: Lambda, request: Request) -> Result:
+    """Return the tags."""
+    return {"Tags": dict((await surroundings.function(resource_in(request))).tags)}
+
+
+def resource_in(request: Request) -> FunctionName:
+    """Return the function that a tagging request names by its ARN."""
+    return _whole(parse_name(request.params["Resource"], request.caller.account))
+
+
+def _whole(name: FunctionName) -> FunctionName:
+    if name.qualifier is not None:
+        raise InvalidParameterValueException(
+            f"This belongs to the function as a whole: name it without the qualifier {name.qualifier}."
+        )
+    return name
+
+
+async def _change_all(surroundings: Lambda, name: FunctionName, change: Callable[[Function], Function]) -> None:
+    """Change all versions at once, so that each of them tells what holds for the function."""
+
+    def work(shelves: Shelves) -> None:
+        if shelves.functions.get(name.account, name.name, LATEST) is None:
+            raise no_function(name, surroundings.region)
+        for one in shelves.functions.list(account=name.account, name=name.name, limit=1_000_000):
+            shelves.functions.update(name.account, name.name, one.version, change=change)
+
+    await surroundings.catalog.change(work)

@@ -1,0 +1,73 @@
+"""What the operations of the Lambda API work with."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from objectlens.access.values import Caller
+from objectlens.catalog import Catalog
+from objectlens.catalog.entities import Function
+from objectlens.clock import Clock
+from objectlens.control.awslambda.names import FunctionName, parse_name
+from objectlens.control.awslambda.refusals import no_function
+from objectlens.control.protocol import Request
+from objectlens.functions import Executor, PackageStore
+
+Parameters = Mapping[str, Any]
+"""Parameters or a structure in them, shaped as boto3 takes them."""
+Result = dict[str, Any]
+
+
+class Tasks(Protocol):
+    """Whoever owns work that goes on after its request was answered."""
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run `work` as a task of one's own."""
+        ...
+
+
+class ObjectReader(Protocol):
+    """Reads an object of one of our buckets as the caller, for code that is deployed from there."""
+
+    def __call__(self, caller: Caller, bucket: str, key: str, *, version: str | None, limit: int) -> Awaitable[bytes]:
+        """Return its bytes; raises the S3 error of a caller who may not, or of an object of more than `limit` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lambda:
+    """What surrounds the operations.
+
+    `region` is the one in the ARNs of functions. `concurrency` is the account's limit as GetAccountSettings tells it.
+    `new_id` makes revision ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
+    """
+
+    catalog: Catalog
+    packages: PackageStore
+    executor: Executor
+    tasks: Tasks
+    read_object: ObjectReader
+    clock: Clock
+    region: str
+    concurrency: int = 1000
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    draw: Callable[[], float] = random.random
+
+    def name(self, request: Request) -> FunctionName:
+        """Return the function that a request names."""
+        return parse_name(request.params["FunctionName"], request.caller.account, request.params.get("Qualifier"))
+
+    async def function(self, name: FunctionName) -> Function:
+        """Return the version that is named, by its alias too; raises `ResourceNotFoundException`."""
+        found = await self.function_or_none(name)
+        if found is None:
+            raise no_function(name, self.region)
+        return found
+
+    async def function_or_none(self, name: FunctionName) -> Function | None:
+        """Return the version that is named, None when there is none."""
+        return await self.catalog.function(name.account, name.name, name.version)

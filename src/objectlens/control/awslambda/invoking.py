@@ -1,0 +1,110 @@
+"""Invoke."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import replace
+
+from objectlens.catalog.entities import Function
+from objectlens.control.awslambda.context import Lambda, Result
+from objectlens.control.awslambda.names import FunctionName
+from objectlens.control.awslambda.refusals import no_function
+from objectlens.control.protocol import Request
+from objectlens.errors import InvalidRequestContentException, RequestTooLargeException
+from objectlens.functions import Invocation
+
+# Reference section 14.7.
+MAX_PAYLOAD = {"RequestResponse": 6 * 1024 * 1024, "Event": 1024 * 1024, "DryRun": 6 * 1024 * 1024}
+MAX_CLIENT_CONTEXT = 3583
+
+
+async def target(surroundings: Lambda, request: Request) -> Function | str:
+    """Return what the caller must be allowed to invoke; of what does not exist, its ARN."""
+    name = surroundings.name(request)
+    function = await surroundings.function_or_none(name)
+    if function is None:
+        return name.arn(surroundings.region)
+    alias = await surroundings.catalog.function_aliases.get(name.account, name.name, name.version)
+    # Reached by an alias, a version has the alias's policy and ARN.
+    return function if alias is None else replace(function, policy=alias.policy, version=alias.name)
+
+
+async def invoke(surroundings: Lambda, request: Request) -> Result:
+    """Run a function: wait for its answer, start it only (`Event`), or only check (`DryRun`)."""
+    name = surroundings.name(request)
+    function = await _chosen(surroundings, name)
+    if function is None:
+        raise no_function(name, surroundings.region)
+    kind = request.params.get("InvocationType") or "RequestResponse"
+    invocation = Invocation(
+        function=function,
+        payload=_payload(request.params.get("Payload") or b"", kind),
+        request_id=request.request_id,
+        invoked_arn=name.arn(surroundings.region),
+        client_context=_client_context(request.params.get("ClientContext")),
+        trace_id=request.http.headers.get("X-Amzn-Trace-Id"),
+    )
+    if kind == "DryRun":
+        return {"StatusCode": 204, "ExecutedVersion": function.version}
+    if kind == "Event":
+        surroundings.tasks.start(surroundings.executor.invoke(invocation))
+        return {"StatusCode": 202}
+    return await _answer(surroundings, invocation, tail=request.params.get("LogType") == "Tail")
+
+
+async def _answer(surroundings: Lambda, invocation: Invocation, *, tail: bool) -> Result:
+    outcome = await surroundings.executor.invoke(invocation)
+    result: Result = {
+        "StatusCode": 200,
+        "Payload": outcome.payload,
+        "ExecutedVersion": outcome.executed_version,
+    }
+    if outcome.failure is not None:
+        result["FunctionError"] = outcome.failure.kind
+    if tail:
+        result["LogResult"] = base64.b64encode(outcome.log_tail).decode()
+    return result
+
+
+async def _chosen(surroundings: Lambda, name: FunctionName) -> Function | None:
+    """Return the version to run; an alias with weights chooses anew for each call."""
+    alias = await surroundings.catalog.function_aliases.get(name.account, name.name, name.version)
+    if alias is None or not alias.weights:
+        return await surroundings.function_or_none(name)
+    version, point = alias.version, surroundings.draw()
+    for other, share in alias.weights.items():
+        if point < share:
+            version = other
+            break
+        point -= share
+    return await surroundings.catalog.functions.get(name.account, name.name, version)
+
+
+def _payload(payload: bytes, kind: str) -> bytes:
+    if len(payload) > MAX_PAYLOAD[kind]:
+        raise RequestTooLargeException(
+            f"{len(payload)} byte payload is too large for the {kind} invocation type (limit {MAX_PAYLOAD[kind]} bytes)"
+        )
+    if not payload:
+        return b"{}"
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from None
+    return payload
+
+
+def _client_context(header: str | None) -> str | None:
+    if not header:
+        return None
+    if len(header) > MAX_CLIENT_CONTEXT:
+        raise InvalidRequestContentException(f"The client context is longer than {MAX_CLIENT_CONTEXT} bytes.")
+    try:
+        content = json.loads(base64.b64decode(header, validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+    return json.dumps(content)

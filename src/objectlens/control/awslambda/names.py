@@ -1,0 +1,53 @@
+"""The forms in which a function may be named (reference section 14.5).
+
+`f`, `f:QUALIFIER`, `123456789012:function:f[:QUALIFIER]` and the full ARN; the qualifier may come beside the name, too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from objectlens.arn import function_arn
+from objectlens.catalog.entities import LATEST
+from objectlens.errors import InvalidParameterValueException
+
+_NAME = re.compile(
+    r"(?:arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]*):(?=\d{12}:))?"
+    r"(?:(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]{1,128}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionName:
+    """A function, or one of its versions or aliases. `qualifier` is None where the caller gave none."""
+
+    account: str
+    name: str
+    qualifier: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The qualifier, which is `$LATEST` where none was given."""
+        return self.qualifier or LATEST
+
+    def arn(self, region: str) -> str:
+        """Return the ARN, qualified as the caller named it."""
+        return function_arn(region, self.account, self.name, self.qualifier)
+
+
+def parse_name(text: str, account: str, qualifier: str | None = None) -> FunctionName:
+    """Take a function's name apart; `account` is the caller's.
+
+    Raises `InvalidParameterValueException` for what is no name of a function, and when the two qualifiers differ.
+    """
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise InvalidParameterValueException(f"{text!r} does not name a function.")
+    within = match["qualifier"]
+    if within and qualifier and within != qualifier:
+        raise InvalidParameterValueException(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    return FunctionName(match["account"] or account, match["name"], within or qualifier or None)

@@ -1,0 +1,80 @@
+"""THE TABLE: which operations of the Lambda API are served, by whom, and what their callers need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from objectlens.control.awslambda import aliases, attributes, invoking, lifecycle, permissions, reading, versions
+from objectlens.control.awslambda.attributes import resource_in
+from objectlens.control.awslambda.context import Lambda
+from objectlens.control.awslambda.names import FunctionName
+from objectlens.control.protocol import Handler, Permission, Request
+
+
+async def _everything(_: Lambda, request: Request) -> Sequence[Permission]:
+    return (Permission(action=f"lambda:{request.operation}", resource="*"),)
+
+
+async def _named(surroundings: Lambda, request: Request) -> Sequence[Permission]:
+    return await _on(surroundings, request, surroundings.name(request))
+
+
+async def _tagged(surroundings: Lambda, request: Request) -> Sequence[Permission]:
+    return await _on(surroundings, request, resource_in(request))
+
+
+async def _on(surroundings: Lambda, request: Request, name: FunctionName) -> Sequence[Permission]:
+    """Ask for the operation on a function, whose own policy counts; what does not exist has only a name."""
+    function = await surroundings.function_or_none(name)
+    return (Permission(action=f"lambda:{request.operation}", resource=function or name.arn(surroundings.region)),)
+
+
+async def _invoked(surroundings: Lambda, request: Request) -> Sequence[Permission]:
+    return (Permission(action="lambda:InvokeFunction", resource=await invoking.target(surroundings, request)),)
+
+
+HANDLERS: Mapping[str, Handler[Lambda]] = {
+    "AddPermission": Handler(permissions.add_permission, _named),
+    "CreateAlias": Handler(aliases.create_alias, _named),
+    "CreateFunction": Handler(lifecycle.create_function, _named),
+    "DeleteAlias": Handler(aliases.delete_alias, _named),
+    "DeleteFunction": Handler(lifecycle.delete_function, _named),
+    "DeleteFunctionConcurrency": Handler(attributes.delete_function_concurrency, _named),
+    "GetAccountSettings": Handler(reading.get_account_settings, _everything),
+    "GetAlias": Handler(aliases.get_alias, _named),
+    "GetFunction": Handler(reading.get_function, _named),
+    "GetFunctionConcurrency": Handler(attributes.get_function_concurrency, _named),
+    "GetFunctionConfiguration": Handler(reading.get_function_configuration, _named),
+    "GetPolicy": Handler(permissions.get_policy, _named),
+    "Invoke": Handler(invoking.invoke, _invoked, "lambda:InvokeFunction"),
+    "ListAliases": Handler(aliases.list_aliases, _named),
+    "ListFunctions": Handler(reading.list_functions, _everything),
+    "ListTags": Handler(attributes.list_tags, _tagged),
+    "ListVersionsByFunction": Handler(versions.list_versions_by_function, _named),
+    "PublishVersion": Handler(versions.publish_version, _named),
+    "PutFunctionConcurrency": Handler(attributes.put_function_concurrency, _named),
+    "RemovePermission": Handler(permissions.remove_permission, _named),
+    "TagResource": Handler(attributes.tag_resource, _tagged),
+    "UntagResource": Handler(attributes.untag_resource, _tagged),
+    "UpdateAlias": Handler(aliases.update_alias, _named),
+    "UpdateFunctionCode": Handler(lifecycle.update_function_code, _named),
+    "UpdateFunctionConfiguration": Handler(lifecycle.update_function_configuration, _named),
+}
+
+DECLINED = (
+    ("*DurableExecution*", "durable executions need a workflow store, which this service does not have"),
+    ("*Layer*", "layers are not offered: put what the function needs into its package"),
+    ("*EventSourceMapping*", "functions are invoked by GET requests and by Invoke, not by queues or streams"),
+    ("*FunctionUrlConfig*", "function URLs are not offered: use Invoke"),
+    ("*CodeSigning*", "code signing is not offered: packages are identified by their SHA-256"),
+    ("*CapacityProvider*", "capacity is what this machine has"),
+    ("*ScalingConfig", "scaling is set in the server's configuration"),
+    ("*ProvisionedConcurrency*", "environments are kept warm by the server's own settings"),
+    ("*EventInvokeConfig*", "events are invoked once, without retries or destinations"),
+    ("*RecursionConfig", "loops of functions are not looked for"),
+    ("*RuntimeManagementConfig", "runtimes are those of this machine"),
+    ("*ResourcePolicy", "use AddPermission, RemovePermission and GetPolicy"),
+    ("InvokeAsync", "it is deprecated: use Invoke with the invocation type Event"),
+    ("InvokeWithResponseStream", "answers are given whole: use Invoke"),
+)
+"""Why other operations are not served, by patterns of their names."""

@@ -1,0 +1,35 @@
+"""Pages of functions: `Marker` and `MaxItems`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from objectlens.catalog import function_cursor
+from objectlens.catalog.entities import Function
+from objectlens.control.awslambda.context import Lambda, Parameters, Result
+from objectlens.errors import InvalidParameterValueException
+
+LARGEST = 50
+
+
+async def page_of(surroundings: Lambda, parameters: Parameters, **where: Any) -> tuple[list[Function], Result]:
+    """Return one page of functions, and the `NextMarker` when more follow."""
+    size = min(parameters.get("MaxItems") or LARGEST, LARGEST)
+    after = _decode(parameters.get("Marker"))
+    found = await surroundings.catalog.functions.list(after=after, limit=size + 1, **where)
+    page = found[:size]
+    return page, {"NextMarker": encode(function_cursor(page[-1]))} if len(found) > size else {}
+
+
+def encode(cursor: str) -> str:
+    """Make an opaque marker."""
+    return base64.urlsafe_b64encode(cursor.encode()).decode()
+
+
+def _decode(marker: str | None) -> str:
+    try:
+        return base64.urlsafe_b64decode((marker or "").encode()).decode()
+    except (binascii.Error, UnicodeError):
+        raise InvalidParameterValueException("The Marker is not one that this server gave.") from None

@@ -1,0 +1,64 @@
+"""Functions and aliases as the Lambda API shows them (reference section 14.6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from objectlens.arn import function_arn
+from objectlens.catalog.entities import Function, FunctionAlias
+from objectlens.control.awslambda.context import Result
+from objectlens.functions.variables import log_group
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time as Lambda writes it: `2026-11-23T01:02:03.045+0000`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}+0000"
+
+
+def configuration(function: Function, *, qualifier: str | None = None) -> Result:
+    """Return a FunctionConfiguration; with a `qualifier`, its ARN is qualified by it."""
+    result: Result = {
+        "FunctionName": function.name,
+        "FunctionArn": function_arn(function.region, function.account, function.name, qualifier),
+        "Runtime": function.runtime,
+        "Role": function.role,
+        "Handler": function.handler,
+        "CodeSize": function.code_size,
+        "Description": function.description,
+        "Timeout": function.timeout,
+        "MemorySize": function.memory_size,
+        "LastModified": timestamp(function.last_modified),
+        "CodeSha256": function.code_sha256,
+        "Version": function.version,
+        "TracingConfig": {"Mode": "PassThrough"},
+        "RevisionId": function.revision_id,
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "PackageType": function.package_type,
+        "Architectures": list(function.architectures),
+        "EphemeralStorage": {"Size": function.ephemeral_storage},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(function.name)},
+    }
+    if function.environment:
+        result["Environment"] = {"Variables": dict(function.environment)}
+    return result
+
+
+def version_of(function: Function) -> Result:
+    """Return a FunctionConfiguration whose ARN names the version, `$LATEST` too."""
+    return configuration(function, qualifier=function.version)
+
+
+def alias(value: FunctionAlias, region: str) -> Result:
+    """Return an AliasConfiguration."""
+    result: Result = {
+        "AliasArn": function_arn(region, value.account, value.function, value.name),
+        "Name": value.name,
+        "FunctionVersion": value.version,
+        "Description": value.description,
+        "RevisionId": value.revision_id,
+    }
+    if value.weights:
+        result["RoutingConfig"] = {"AdditionalVersionWeights": dict(value.weights)}
+    return result

@@ -1,0 +1,78 @@
+// The Node.js runtime: loads the handler that _HANDLER names and serves invocations until the process is ended.
+import { errorDocument, errorLine, runtimeError } from "./errors.mjs";
+import { awslambda, loadHandler, remedy } from "./handler.mjs";
+import { callHandler, serialise } from "./invocation.mjs";
+import { installConsole } from "./logging.mjs";
+import { RuntimeApi } from "./runtime-api.mjs";
+
+const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER } = process.env;
+const exit = process.exit.bind(process);
+const api = new RuntimeApi(AWS_LAMBDA_RUNTIME_API);
+
+// Where the process stands: loading, then between invocations (neither), or in one.
+let isLoading = true;
+let requestId;
+// The answer that is on its way.
+let sending = Promise.resolve();
+
+installConsole(() => requestId);
+const log = console.error;
+
+// What nobody caught ends the environment, and whatever is under way with it.
+async function end(title, error, code) {
+  log(title, errorLine(error));
+  const id = requestId;
+  requestId = undefined;
+  try {
+    await sending;
+    if (id !== undefined) await api.fail(id, errorDocument(error));
+    else if (isLoading) await api.failInit(errorDocument(error));
+  } finally {
+    exit(code);
+  }
+}
+
+process.on("uncaughtException", (error) => end("Uncaught Exception", error, 129));
+process.on("unhandledRejection", (reason) => {
+  const { errorType, errorMessage, trace } = errorDocument(reason);
+  const message = trace.length > 0 ? `${errorType}: ${errorMessage}` : errorMessage;
+  end("Unhandled Promise Rejection", runtimeError("UnhandledPromiseRejection", message, reason), 128);
+});
+
+async function serve(handler, invocation) {
+  requestId = invocation.id;
+  if (invocation.traceId === undefined) delete process.env._X_AMZN_TRACE_ID;
+  else process.env._X_AMZN_TRACE_ID = invocation.traceId;
+  const answer = await callHandler(handler, invocation).then(serialise).then(
+    (text) => () => api.respond(invocation.id, text),
+    (error) => {
+      log("Invoke Error", errorLine(error));
+      return () => api.fail(invocation.id, errorDocument(error));
+    },
+  );
+  if (requestId === undefined) return never; // the environment is ending with an answer of its own
+  requestId = undefined;
+  await (sending = answer());
+}
+
+const never = new Promise(() => {});
+
+async function main() {
+  globalThis.awslambda = awslambda;
+  let handler;
+  try {
+    handler = await loadHandler(LAMBDA_TASK_ROOT, _HANDLER);
+  } catch (error) {
+    const advice = remedy(error);
+    if (advice) log(advice);
+    await end("Uncaught Exception", error, 1);
+  }
+  isLoading = false;
+  for (;;) await serve(handler, await api.next());
+}
+
+main().catch((error) => {
+  // The service is gone, or it answered what no Runtime API answers.
+  log("The runtime ends:", String(error));
+  exit(1);
+});
