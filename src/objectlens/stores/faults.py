@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,7 +36,7 @@ def translated(doing: str, name: str) -> Iterator[None]:
 
 def fault(doing: str, name: str, error: OSError) -> StoreFull | StoreUnavailable:
     """Return the store's error for one of the operating system's; it never shows a path of the machine."""
-    cause = os.strerror(error.errno) if error.errno else str(error)
+    cause = error.strerror or str(error)
     if error.errno in _FULL:
         return StoreFull(f"cannot {doing} {name!r}: {cause}; free some space or raise the quota")
     remedy = _REMEDIES.get(error.errno or 0, "see the server's log and the state of the disk")

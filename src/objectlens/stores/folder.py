@@ -127,11 +127,11 @@ class FolderStore:
 
     async def sweep(self) -> int:
         """Remove what uploads of dead processes left; returns how many files."""
-        return await self._run(self._files.sweep)
+        return await self._run(self.sweep_now)
 
     def sweep_now(self) -> int:
         """Do what `sweep` does, in this thread."""
-        return self._files.sweep()
+        return self._files.sweep() + self._staging.sweep()
 
     async def close(self) -> None:
         """End the store's own threads."""

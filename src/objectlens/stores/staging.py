@@ -34,6 +34,8 @@ from objectlens.stores.uploadids import is_upload_id, new_upload_id
 
 _PART = re.compile(rb"[0-9]{5}\.json")
 _ABOUT = b"upload.json"
+_NEW = b"new-"
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,12 @@ class Staging:
         with translated("write", key):
             self.files.prepare()
             upload = new_upload_id(self.clock)
-            folder = self._folder(upload)
+            folder = os.path.join(self.files.uploads, _NEW + upload.encode())
             os.mkdir(folder)
             about = {"v": 1, "key": key, "attributes": attributes_to_json(attributes), "note": dict(note)}
             self._write(json.dumps(about).encode(), os.path.join(folder, _ABOUT))
+            # So that a folder with an upload's name and no description can only be what is left of an ended one.
+            os.rename(folder, self._folder(upload))
             if self.files.durable:
                 sync_folder(self.files.uploads)
             return self._about(upload)
@@ -115,12 +119,30 @@ class Staging:
         under_way = (one for one in found if one is not None and one.key.startswith(prefix))
         return tuple(sorted(under_way, key=lambda one: (one.key.encode(), one.id)))
 
-    def _ids(self) -> list[str]:
+    def sweep(self) -> int:
+        """Remove what is left of uploads whose beginning or end a dying process interrupted; returns how many."""
+        left = [os.path.join(self.files.uploads, name) for name in self._names() if self._is_left(name)]
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(left)
+
+    def _is_left(self, name: bytes) -> bool:
+        folder = os.path.join(self.files.uploads, name)
+        if not name.startswith(_NEW):
+            return not os.path.exists(os.path.join(folder, _ABOUT))
         try:
-            names = os.listdir(self.files.uploads)
+            return self.clock.now().timestamp() - os.stat(folder).st_mtime > _DAY
+        except FileNotFoundError:
+            return False
+
+    def _ids(self) -> list[str]:
+        return [text for text in map(os.fsdecode, self._names()) if is_upload_id(text)]
+
+    def _names(self) -> list[bytes]:
+        try:
+            return os.listdir(self.files.uploads)
         except FileNotFoundError:
             return []
-        return [text for text in map(os.fsdecode, names) if is_upload_id(text)]
 
     def _about_or_none(self, upload: str) -> Upload | None:
         try:
