@@ -31,7 +31,8 @@ class Limits:
     `starting` how many may be starting at one time (more than there are cores only makes each of them slower).
     `queue` and `queue_seconds` bound the waiting of one function version. `init_seconds` is what initialisation may
     take before it counts against the function's own timeout. `age_seconds` retires an environment whose role
-    credentials grow old. `kill_seconds` is the time between SIGTERM and SIGKILL.
+    credentials grow old. `prepare_seconds` is what an invocation waits for a runtime to be made ready on this machine,
+    once, before any of the other times begins. `kill_seconds` is the time between SIGTERM and SIGKILL.
     """
 
     environments: int = 32
@@ -43,6 +44,7 @@ class Limits:
     age_seconds: float = 6 * 3600.0
     init_seconds: float = 10.0
     settle_seconds: float = 2.0
+    prepare_seconds: float = 50.0
     kill_seconds: float = 0.5
     log_bytes: int = 8 * 1024 * 1024
     log_files: int = 4
@@ -53,10 +55,12 @@ class Surroundings:
     """Where environments live.
 
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
-    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers.
+    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
+    says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
     """
 
     folder: Path
     endpoint_url: str
     region: str
     python: str
+    node_modules: str = "install"

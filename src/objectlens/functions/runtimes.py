@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from objectlens.errors import InvalidRuntimeException
+from objectlens.functions.node import find_node, node_command
 
 LAUNCH = str(Path(__file__).with_name("launch.py"))
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
+_NODE = re.compile(r"nodejs(18|20|22|24)\.x")
 _PROVIDED = re.compile(r"provided(\.al2|\.al2023)?")
 
 
@@ -21,12 +23,14 @@ class Runtime:
     """A runtime that can run here.
 
     `managed` runtimes have `AWS_EXECUTION_ENV` set to the name. `note` goes into the function's log at every start.
+    `node` is the Node.js that runs it, of Node.js runtimes only.
     """
 
     name: str
     label: str
     managed: bool
     note: str | None = None
+    node: str | None = None
 
 
 def find_runtime(name: str) -> Runtime:
@@ -40,18 +44,34 @@ def find_runtime(name: str) -> Runtime:
         same = int(match[1]) == sys.version_info.minor
         note = None if same else f"The runtime {name} is not on this machine: the function runs on Python {here}."
         return Runtime(name, f"python:{here}", managed=True, note=note)
+    if match := _NODE.fullmatch(name):
+        return _node_runtime(name, int(match[1]))
     if _PROVIDED.fullmatch(name):
         return Runtime(name, name, managed=False)
     raise InvalidRuntimeException(
         f"The runtime {name} is not available on this machine. Available are python3.x (all run on Python "
-        f"{sys.version_info.major}.{sys.version_info.minor}) and provided, provided.al2, provided.al2023 (an "
+        f"{sys.version_info.major}.{sys.version_info.minor}), nodejs18.x to nodejs24.x and provided, provided.al2, provided.al2023 (an "
         "executable named bootstrap in the package)."
+    )
+
+
+def _node_runtime(name: str, major: int) -> Runtime:
+    """Return a Node.js runtime on the Node.js that is there; raises `InvalidRuntimeException` when none is."""
+    try:
+        node = find_node(major)
+    except LookupError as error:
+        raise InvalidRuntimeException(f"The runtime {name} is not available on this machine. {error.args[0]}.") from None
+    note = f"The runtime {name} is not on this machine: the function runs on Node.js {node.version}."
+    return Runtime(
+        name, f"nodejs:{node.version}", managed=True, note=None if node.major == major else note, node=node.path
     )
 
 
 def command(runtime: Runtime, python: str, task_root: Path) -> list[str] | None:
     """Return the command that starts an environment, None when the package lacks an executable `bootstrap`."""
     launch = [python, LAUNCH, str(os.getpid())]
+    if runtime.node is not None:
+        return [python, "-I", "-S", *launch[1:], *node_command(runtime.node)]
     if runtime.managed:
         return launch
     bootstrap = task_root / "bootstrap"

@@ -32,6 +32,7 @@ RESERVED = frozenset(
         "AWS_LAMBDA_RUNTIME_API",
         "LAMBDA_TASK_ROOT",
         "LAMBDA_RUNTIME_DIR",
+        "OBJECTLENS_ENDPOINT_URL",
     }
 )
 """Names that a function's configuration may not set."""
@@ -42,6 +43,9 @@ _SERVICES = ("S3", "S3_CONTROL", "LAMBDA", "STS", "IAM")
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(256 * 1024 * 1024)}
 # Environments run side by side: threads inside each of them would only fight for the same cores.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+# As in AWS's Node.js runtimes: the SDK v2 keeps connections; the newest SDK's advice to leave Node.js 20 is not news.
+_NODE = {"AWS_NODEJS_CONNECTION_REUSE_ENABLED": "1", "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true"}
 
 
 def log_group(name: str) -> str:
@@ -77,6 +81,7 @@ def make_variables(
         **{f"AWS_ENDPOINT_URL_{service}": surroundings.endpoint_url for service in _SERVICES},
         **_ALLOCATOR,
         **_ONE_THREAD,
+        **_NODE,
         **without_reserved(function.environment),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),
@@ -94,6 +99,7 @@ def make_variables(
         "AWS_ACCESS_KEY": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
+        "OBJECTLENS_ENDPOINT_URL": surroundings.endpoint_url,
     }
     if runtime.managed:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime.name}"

@@ -54,3 +54,23 @@ def test_collecting_keeps_what_is_named(tmp_path):
 
 def test_collecting_where_nothing_is(tmp_path):
     assert PackageStore(tmp_path / "none").collect(set()) == []
+
+
+def test_sweeping_waits_as_long_as_an_invocation_may_last(tmp_path):
+    store = PackageStore(tmp_path)
+    kept, other = store.add(ZIP), store.add(make_zip({"b.py": ""}))
+    assert store.sweep({kept.digest}, now=0.0) == []
+    assert store.sweep({kept.digest}, now=999.0) == []
+    assert store.sweep({kept.digest}, now=1000.0) == [other.digest]
+    assert os.listdir(tmp_path) == [kept.digest]
+
+
+def test_a_package_that_is_named_again_stays(tmp_path):
+    store = PackageStore(tmp_path)
+    package = store.add(ZIP)
+    store.sweep(set(), now=0.0)
+    store.sweep({package.digest}, now=500.0)
+    assert store.sweep(set(), now=1200.0) == []
+    store.add(ZIP)
+    assert store.sweep(set(), now=2300.0) == []
+    assert os.listdir(tmp_path) == [package.digest]

@@ -30,6 +30,6 @@ def encode(cursor: str) -> str:
 
 def _decode(marker: str | None) -> str:
     try:
-        return base64.urlsafe_b64decode((marker or "").encode()).decode()
-    except (binascii.Error, UnicodeError):
+        return base64.b64decode(marker or "", altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
         raise InvalidParameterValueException("The Marker is not one that this server gave.") from None
