@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def command(data: Path, listen: str | None, domains: tuple[str, ...], config: Pa
     """Run the server on a data directory until it is told to stop."""
     options = {"server.listen": listen, "server.domains": ",".join(domains) or None}
     settings = read_settings(data, config, options)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         sys.exit(uvloop.run(service.serve(settings)))
     except (service.StartError, SettingsError) as error:
