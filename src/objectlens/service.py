@@ -14,12 +14,17 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from objectlens.access import Access, Credentials
 from objectlens.catalog import AccountPrincipals, Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock, SystemClock
+from objectlens.control import awslambda
+from objectlens.control.identity import Identity, iam_api, sts_api
+from objectlens.control.protocol import ControlApi
+from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
@@ -33,6 +38,7 @@ from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
+from objectlens.objects.whole import read_whole
 from objectlens.operation import Api
 from objectlens.settings import Listen, Settings, root_credentials
 from objectlens.stores.opener import StoreOpener
@@ -194,7 +200,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             endpoint=url,
             region=settings.account.region,
         )
-        management: dict[Api, ManagementApi] = {}
+        management = _management(settings, lens, packages)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
@@ -216,6 +222,27 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         finally:
             accepting.clear()
             await server.drain(settings.server.drain_seconds)
+
+
+def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore) -> dict[Api, ManagementApi]:
+    catalog, access, clock = lens.catalog, lens.access, lens.clock
+    account, region = settings.account.account, settings.account.region
+    functions = awslambda.Lambda(
+        catalog=catalog,
+        packages=packages,
+        executor=lens.executor,
+        tasks=lens.background,
+        read_object=partial(read_whole, lens.objects),
+        clock=clock,
+        region=region,
+    )
+    identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
+    return {
+        "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
+        "lambda": ControlApi("lambda", awslambda.HANDLERS, functions, access.authorize, declined=awslambda.DECLINED),
+        "iam": iam_api(identity),
+        "sts": sts_api(identity),
+    }
 
 
 async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:

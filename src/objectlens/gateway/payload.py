@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 from objectlens.access import Signature
-from objectlens.errors import InvalidArgument, XAmzContentSHA256Mismatch
+from objectlens.errors import InvalidArgument, InvalidRequest, XAmzContentSHA256Mismatch
 from objectlens.http import HttpRequest
 from objectlens.s3.chunked import ChunkedDecoder, Framing
 from objectlens.streams import RequestBody
@@ -76,12 +77,13 @@ def verified(http: HttpRequest, signature: Signature | None) -> RequestBody:
     """
     framing = Framing.parse(http.headers)
     if framing is not None:
-        seed = None if signature is None else signature.seed
-        verifier = seed.verifier() if framing.signed and seed is not None else None
-        unsigned = Framing(signed=False, length=framing.length, trailers=framing.trailers)
-        return ChunkedPayload(
-            http.body, framing, ChunkedDecoder(framing if verifier is not None else unsigned, verifier)
-        )
+        if signature is None:
+            # The token is the credential: chunk signatures of an unsigned request prove nothing.
+            framing = replace(framing, signed=False)
+        elif framing.signed and signature.seed is None:
+            raise InvalidRequest("A presigned request cannot have a body in signed chunks: send it as it is.")
+        verifier = signature.seed.verifier() if framing.signed and signature and signature.seed else None
+        return ChunkedPayload(http.body, framing, ChunkedDecoder(framing, verifier))
     claimed = http.headers.get("x-amz-content-sha256")
     if claimed is None or claimed == _UNSIGNED or (signature is not None and signature.kind == "REST-QUERY-STRING"):
         return http.body

@@ -6,6 +6,7 @@ from objectlens.call import Call
 from objectlens.http import Headers, HttpResponse
 from objectlens.objectlambda.rendezvous import Answer
 from objectlens.s3 import xml
+from objectlens.s3.headers import encode_value
 
 
 def render(answer: Answer, call: Call) -> HttpResponse:
@@ -14,11 +15,10 @@ def render(answer: Answer, call: Call) -> HttpResponse:
     An error code makes an error document; a zero-length body beside it counts as none (section 7.3).
     """
     forwarded = answer.forwarded
-    metadata = [(f"x-amz-meta-{name}", value) for name, value in forwarded.metadata.items()]
+    headers = [(name, encode_value(value)) for name, value in forwarded.headers]
+    headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in forwarded.metadata.items()]
     if forwarded.error_code is not None:
         document = xml.render_object_lambda_error(forwarded.error_code, forwarded.error_message or "", call.request_id)
-        headers = [(name, value) for name, value in forwarded.headers if name.lower() != "content-type"]
-        return HttpResponse(
-            forwarded.status, Headers([*headers, *metadata, ("Content-Type", "application/xml")]), document
-        )
-    return HttpResponse(forwarded.status, Headers([*forwarded.headers, *metadata]), answer.body, length=answer.length)
+        headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+        return HttpResponse(forwarded.status, Headers([*headers, ("Content-Type", xml.CONTENT_TYPE)]), document)
+    return HttpResponse(forwarded.status, Headers(headers), answer.body, length=answer.length)

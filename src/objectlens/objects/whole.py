@@ -1,0 +1,38 @@
+"""A whole object for another room: code that is deployed from a bucket."""
+
+from __future__ import annotations
+
+from objectlens import errors
+from objectlens.access.values import Caller
+from objectlens.catalog.entities import AccessPoint, Bucket
+from objectlens.objects.context import Objects, check_version, store_errors
+from objectlens.s3.address import Address
+from objectlens.stores import KeyNotFound
+from objectlens.streams import TooLarge, read_all
+
+
+async def read_whole(
+    objects: Objects, caller: Caller, bucket: str, key: str, *, version: str | None, limit: int
+) -> bytes:
+    """Return an object's bytes, read as `caller`; `bucket` may be an access point's alias.
+
+    Raises the S3 error of a caller who may not, of a key that is not there, and `EntityTooLarge` for an object of more
+    than `limit` bytes.
+    """
+    resource = await objects.catalog.resolve(Address("object", name=bucket, key=key))
+    if resource is None:
+        raise errors.NoSuchBucket(BucketName=bucket)
+    await objects.access.authorize(caller, "s3:GetObject", resource, key=key)
+    behind = await objects.catalog.buckets.get(resource.bucket) if isinstance(resource, AccessPoint) else resource
+    if not isinstance(behind, Bucket):
+        raise errors.NoSuchBucket(BucketName=bucket)
+    check_version(version)
+    with store_errors():
+        try:
+            opened = await objects.store(behind).open(key)
+        except KeyNotFound:
+            raise errors.NoSuchKey(Key=key) from None
+        try:
+            return await read_all(aiter(opened.body), limit)
+        except TooLarge:
+            raise errors.EntityTooLarge(f"{key} has {opened.stat.size} bytes; at most {limit} are taken.") from None
