@@ -13,10 +13,16 @@ from collections.abc import Coroutine, Hashable
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
-from objectlens.errors import ServiceException, ServiceUnavailable, TooManyRequestsException
+from objectlens.errors import (
+    ResourceConflictException,
+    ServiceException,
+    ServiceUnavailable,
+    TooManyRequestsException,
+)
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
 from objectlens.functions.logs import FunctionLog, log_folder
+from objectlens.functions.node import NodeModules
 from objectlens.functions.packages import PackageStore
 from objectlens.functions.queueing import Group, Ticket, shape
 from objectlens.functions.runtimes import find_runtime
@@ -46,6 +52,7 @@ class Pool:
         self._limits = limits or Limits()
         self._groups: dict[Hashable, Group] = {}
         self._watchman = Watchman(surroundings.python)
+        self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._running: dict[str, int] = {}
@@ -60,6 +67,7 @@ class Pool:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the function once; see `values.Executor`."""
+        await self.prepare(invocation.function)
         ticket = Ticket(invocation)
         group = self._admit(ticket)
         alarm = asyncio.get_running_loop().call_later(self._limits.queue_seconds, self._expire, group, ticket)
@@ -74,6 +82,25 @@ class Pool:
         finally:
             alarm.cancel()
 
+    async def prepare(self, function: Function) -> None:
+        """Make ready on this machine what the function's runtime needs there, once; the steps go to the function's log.
+
+        `invoke` does so too, but it is better done when a function is made. Raises `InvalidRuntimeException`, and
+        `ResourceConflictException` when it is still under way after `prepare_seconds`.
+        """
+        if find_runtime(function.runtime).node is None:
+            return
+        log = self._log(function.name)
+        try:
+            await self._node_modules.prepare(
+                lambda line: log.write("prepare", [line.encode()]), self._limits.prepare_seconds
+            )
+        except TimeoutError:
+            raise ResourceConflictException(
+                "The operation cannot be performed at this time. The function is currently in the following state: "
+                "Pending: its runtime is being made ready, as the function's log tells."
+            ) from None
+
     async def retire(self, function: Function) -> None:
         """Let the environments of this version end when they are idle."""
         for key, group in tuple(self._groups.items()):
@@ -86,6 +113,7 @@ class Pool:
     async def close(self) -> None:
         """Stop every environment; returns when no process is left."""
         self._closed = True
+        await self._node_modules.close()
         for group in self._groups.values():
             while ticket := group.take():
                 ticket.refuse(ServiceUnavailable("The server is stopping."))

@@ -50,8 +50,9 @@ def find_runtime(name: str) -> Runtime:
         return Runtime(name, name, managed=False)
     raise InvalidRuntimeException(
         f"The runtime {name} is not available on this machine. Available are python3.x (all run on Python "
-        f"{sys.version_info.major}.{sys.version_info.minor}), nodejs18.x to nodejs24.x and provided, provided.al2, provided.al2023 (an "
-        "executable named bootstrap in the package)."
+        f"{sys.version_info.major}.{sys.version_info.minor}), nodejs18.x, nodejs20.x, nodejs22.x and nodejs24.x (on "
+        "the Node.js that is installed), and provided, provided.al2, provided.al2023 (an executable named bootstrap in "
+        "the package)."
     )
 
 
@@ -60,7 +61,9 @@ def _node_runtime(name: str, major: int) -> Runtime:
     try:
         node = find_node(major)
     except LookupError as error:
-        raise InvalidRuntimeException(f"The runtime {name} is not available on this machine. {error.args[0]}.") from None
+        raise InvalidRuntimeException(
+            f"The runtime {name} is not available on this machine. {error.args[0]}."
+        ) from None
     note = f"The runtime {name} is not on this machine: the function runs on Node.js {node.version}."
     return Runtime(
         name, f"nodejs:{node.version}", managed=True, note=None if node.major == major else note, node=node.path

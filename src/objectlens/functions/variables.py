@@ -44,7 +44,8 @@ _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024), "MALLOC_TRIM_THRE
 # Environments run side by side: threads inside each of them would only fight for the same cores.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-# As in AWS's Node.js runtimes: the SDK v2 keeps connections; the newest SDK's advice to leave Node.js 20 is not news.
+# As in AWS's Node.js runtimes, SDK v2 keeps its connections. Which Node.js serves a function is not the function's
+# choice, so SDK v3 need not advise it, at every start, to take a newer one.
 _NODE = {"AWS_NODEJS_CONNECTION_REUSE_ENABLED": "1", "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true"}
 
 
@@ -81,7 +82,7 @@ def make_variables(
         **{f"AWS_ENDPOINT_URL_{service}": surroundings.endpoint_url for service in _SERVICES},
         **_ALLOCATOR,
         **_ONE_THREAD,
-        **_NODE,
+        **(_NODE if runtime.node else {}),
         **without_reserved(function.environment),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),

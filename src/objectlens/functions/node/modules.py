@@ -1,4 +1,4 @@
-"""The `node_modules` that every Node.js function finds: the AWS SDK for JavaScript v3, as on AWS (nodejs18.x and later).
+"""The `node_modules` that every Node.js function finds: the AWS SDK for JavaScript v3, as on AWS from nodejs18.x on.
 
 Packages lie in FUNCTIONS/packages/DIGEST, so Node.js itself looks in FUNCTIONS/node_modules, for `import` and
 `require` alike. That name is a link: to what npm installed under FUNCTIONS/nodejs, or to a folder of the user's.
@@ -93,8 +93,8 @@ class NodeModules:
         except (NpmError, OSError) as error:
             self._rest_until = asyncio.get_running_loop().time() + PATIENCE
             say(
-                f"[WARN] The AWS SDK for JavaScript is not installed for functions: {error}. Functions that bring it in "
-                "their package work. Remedy: objectlens runtime install nodejs, or the setting functions.node_modules."
+                f"[WARN] The AWS SDK for JavaScript is not installed for functions: {error}. Functions whose package has "
+                "it work. Remedy: objectlens runtime install nodejs, or the setting functions.node_modules."
             )
         else:
             self._ready = True
@@ -115,20 +115,27 @@ class NodeModules:
         point_to(self.link, target)
 
     async def _install(self, say: Say) -> None:
-        home = self.home
-        if not (home / "node_modules").is_dir():
-            home.parent.mkdir(exist_ok=True)
-            for remains in home.parent.glob(".unfinished-*"):
-                shutil.rmtree(remains)  # of an installation that was cut: the lock is ours
-            unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=home.parent))
+        if not (self.home / "node_modules").is_dir():
+            unfinished = self._begin()
             try:
                 await self._fill(unfinished, say)
-                unfinished.chmod(0o755)
-                unfinished.rename(home)
+                unfinished.rename(self.home)
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
-        point_to(self.link, Path(os.path.relpath(home / "node_modules", self._functions)))
+        self._point_home()
+
+    def _begin(self) -> Path:
+        """Make an empty folder; what an installation left that was cut goes, for the lock is ours."""
+        self.home.parent.mkdir(exist_ok=True)
+        for remains in self.home.parent.glob(".unfinished-*"):
+            shutil.rmtree(remains)
+        folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.home.parent))
+        folder.chmod(0o755)
+        return folder
+
+    def _point_home(self) -> None:
+        point_to(self.link, Path(os.path.relpath(self.home / "node_modules", self._functions)))
 
     async def _fill(self, folder: Path, say: Say) -> None:
         say("Installing the AWS SDK for JavaScript for all Node.js functions, once for this data directory.")

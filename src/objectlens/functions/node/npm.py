@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -67,8 +68,6 @@ async def _listen(process: asyncio.subprocess.Process, say: Callable[[str], None
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End npm and what it started, should they still be there."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # then none is left
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # none is left
     await process.wait()

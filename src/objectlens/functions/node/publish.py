@@ -18,7 +18,7 @@ async def folder_lock(path: Path) -> AsyncIterator[None]:
     """Hold a lock among all processes of this machine; the system frees it when its holder ends."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while not _try_lock(fd):
+        while not _try_lock(fd):  # noqa: ASYNC110  (another process frees it: no event tells)
             await asyncio.sleep(_WAIT)
         yield
     finally:
