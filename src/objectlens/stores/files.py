@@ -24,6 +24,7 @@ from objectlens.stores.faults import translated
 from objectlens.stores.locks import locked
 from objectlens.stores.places import Occupied, Place
 from objectlens.stores.protocols import Attributes, Entry, KeyNotFound, Listing, Opened, Stat
+from objectlens.stores.scans import Scans
 from objectlens.stores.sidecars import Sidecar
 from objectlens.stores.spans import Found, Span, page
 from objectlens.streams import FileSlice
@@ -39,6 +40,7 @@ class Files:
     """A folder's objects. `root` is the folder's path, `durable` tells whether to wait for the disk."""
 
     root: bytes
+    scans: Scans
     durable: bool
     inner: bytes = field(init=False)
     drafts: bytes = field(init=False)
@@ -90,7 +92,7 @@ class Files:
         """Return one page of the keys."""
         with translated("list", prefix):
             os.stat(self.root)
-            return page(walks.found(self.root, Span.of(prefix, delimiter, after)), limit, self._entry)
+            return page(walks.found(self.root, Span.of(prefix, delimiter, after), self.scans), limit, self._entry)
 
     def _open(self, key: str) -> tuple[int, Stat]:
         for _ in range(_RETRIES):

@@ -18,6 +18,7 @@ from objectlens.stores.drafts import Draft
 from objectlens.stores.files import Files
 from objectlens.stores.inflow import received
 from objectlens.stores.protocols import Attributes, Listing, Opened, Part, Stat, Upload
+from objectlens.stores.scans import Scans
 from objectlens.stores.staging import Staging
 from objectlens.stores.threads import run_owned
 from objectlens.streams import FileSlice
@@ -32,14 +33,21 @@ class FolderStore:
     """Objects as plain files below `root`, which may be a folder that others use too.
 
     `durable` waits for the disk before an object counts as written. `executor` runs the file operations; without one
-    the store has its own and closes it.
+    the store has its own and closes it. `scans` remembers large folders; several stores may share one.
     """
 
     def __init__(
-        self, root: Path, *, durable: bool = True, executor: Executor | None = None, clock: Clock | None = None
+        self,
+        root: Path,
+        *,
+        durable: bool = True,
+        executor: Executor | None = None,
+        clock: Clock | None = None,
+        scans: Scans | None = None,
     ) -> None:
-        self._files = Files(os.fsencode(root), durable)
-        self._staging = Staging(self._files, clock or SystemClock())
+        clock = clock or SystemClock()
+        self._files = Files(os.fsencode(root), scans or Scans(clock), durable)
+        self._staging = Staging(self._files, clock)
         self._executor = executor or ThreadPoolExecutor(THREADS, "folder-store")
         self._owns_executor = executor is None
 

@@ -15,8 +15,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from objectlens.clock import Clock, SystemClock
 from objectlens.stores.folder import THREADS, FolderStore
 from objectlens.stores.protocols import Store, StoreUnavailable
+from objectlens.stores.scans import Scans
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +32,11 @@ class UnknownStore(ValueError):
 class StoreOpener:
     """The stores of one data directory. Not for use from several threads."""
 
-    def __init__(self, data: Path, *, durable: bool = True, threads: int = THREADS) -> None:
+    def __init__(self, data: Path, *, durable: bool = True, threads: int = THREADS, clock: Clock | None = None) -> None:
         self._buckets = data / "buckets"
         self._durable = durable
+        self._clock = clock or SystemClock()
+        self._scans = Scans(self._clock)
         self._executor = ThreadPoolExecutor(threads, "store")
         self._stores: dict[tuple[str, str], Store] = {}
 
@@ -75,7 +79,9 @@ class StoreOpener:
         await asyncio.to_thread(self._executor.shutdown)
 
     def _opened(self, folder: Path) -> Store:
-        store = FolderStore(folder, durable=self._durable, executor=self._executor)
+        store = FolderStore(
+            folder, durable=self._durable, executor=self._executor, clock=self._clock, scans=self._scans
+        )
         self._executor.submit(store.sweep_now).add_done_callback(_report)
         return store
 
