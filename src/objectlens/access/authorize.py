@@ -85,7 +85,7 @@ class Authorizer:
     def _attached(self, layer: Layer) -> tuple[Attached, ...]:
         if layer.policy is None:
             return ()
-        return (Attached(layer.arns[0], self._cache.get(layer.policy, "resource")),)
+        return (Attached(layer.arns[0], self._cache.get(layer.policy, layer.kind)),)
 
 
 def _decide(
@@ -111,6 +111,7 @@ def _decide(
             all_identity=identity.everything,
         ),
         cross_account=cross_account,
+        must_be_named=layer.kind == "trust",
     )
 
 

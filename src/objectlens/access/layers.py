@@ -17,19 +17,25 @@ from objectlens.catalog.entities import (
     Function,
     ObjectLambdaAccessPoint,
     PublicAccessBlock,
+    Role,
 )
 from objectlens.errors import AccessDenied
+from objectlens.iam import Kind
 
-Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | str
+Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | Role | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One resource with its policy. `arns` all name it; `context` are the condition keys that belong to it."""
+    """One resource with its policy. `arns` all name it; `context` are the condition keys that belong to it.
+
+    The policy of a role says who may become it: it is of the kind `trust`, and nobody passes whom it does not name.
+    """
 
     arns: tuple[str, ...]
     account: str
     policy: str | None = None
+    kind: Kind = "resource"
     restrict_public: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,6 +60,9 @@ async def layers_of(
         )
     if isinstance(target, Function):
         return (_function_layer(target),)
+    if isinstance(target, Role):
+        policy, tags = target.assume_role_policy, _tags(target.tags)
+        return (Layer(arns=(target.arn,), account=target.account, policy=policy, kind="trust", context=tags),)
     return (Layer(arns=(target,), account=_owner(target) or account),)
 
 

@@ -14,6 +14,7 @@ import hmac
 import json
 import math
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -74,9 +75,22 @@ class Sessions:
         """Make credentials for the same user or root as `caller` (STS GetSessionToken)."""
         return self._make("S", {"c": _packed(caller)}, lifetime)
 
-    def assume(self, role: Role, session_name: str, lifetime: timedelta, policy: str | None = None) -> Credentials:
-        """Make credentials for a session of a role, narrowed by a session policy if there is one."""
-        caller = self._session(role.arn, role.name, role.role_id, session_name, policy=policy)
+    def assume(
+        self,
+        role: Role,
+        session_name: str,
+        lifetime: timedelta,
+        policy: str | None = None,
+        *,
+        attributes: Mapping[str, str] | None = None,
+    ) -> Credentials:
+        """Make credentials for a session of a role, narrowed by a session policy if there is one.
+
+        `attributes` are condition keys that the session brings along (`aws:PrincipalTag/team`).
+        """
+        caller = self._session(
+            role.arn, role.name, role.role_id, session_name, policy=policy, attributes=dict(attributes or {})
+        )
         return self._make("S", {"c": _packed(caller)}, lifetime)
 
     def for_function(

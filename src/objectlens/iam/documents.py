@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from objectlens.iam.conditions import Condition, compile_condition
@@ -65,6 +65,7 @@ class Statement:
 class Policy:
     """A policy document that is valid. `uses_context` tells whether anything in it looks at condition keys."""
 
+    text: str = field(repr=False)
     statements: tuple[Statement, ...]
     uses_context: bool
 
@@ -89,7 +90,7 @@ def parse(text: str, kind: Kind) -> Policy:
         for number, (item, span) in enumerate(zip(items, spans, strict=True), start=1)
     )
     _unique([statement.sid for statement in statements if statement.sid])
-    return Policy(statements, any(map(_uses_context, statements)))
+    return Policy(text, statements, any(map(_uses_context, statements)))
 
 
 def _uses_context(statement: Statement) -> bool:

@@ -57,10 +57,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A statement that applies to the request."""
+    """A statement that applies to the request; `policy` is the name of its policy, `text` the whole of that."""
 
     source: Source
     policy: str
+    text: str = field(repr=False)
     statement: Statement
     named: Named = Named.NOT
 
@@ -107,12 +108,17 @@ def _matches(source: Source, attached: Iterable[Attached], request: Request) -> 
         for statement in one.policy.statements:
             named = applies(statement, request)
             if named is not None:
-                matches.append(Match(source, one.name, statement, named))
+                matches.append(Match(source, one.name, one.policy.text, statement, named))
     return matches
 
 
-def evaluate(request: Request, policies: Policies, *, cross_account: bool = False) -> Decision:
-    """Decide on a request; `cross_account` says that caller and resource belong to different accounts."""
+def evaluate(
+    request: Request, policies: Policies, *, cross_account: bool = False, must_be_named: bool = False
+) -> Decision:
+    """Decide on a request; `cross_account` says that caller and resource belong to different accounts.
+
+    `must_be_named` is for roles: whatever the caller's own policies say, the trust policy must allow too.
+    """
     resource = _matches("resource", policies.resource, request)
     identity = _matches("identity", policies.identity, request)
     boundary = _matches("boundary", policies.boundary or (), request)
@@ -120,7 +126,9 @@ def evaluate(request: Request, policies: Policies, *, cross_account: bool = Fals
     denied = [match for match in (*resource, *identity, *boundary, *session) if match.statement.effect == "Deny"]
     if denied:
         return Decision("explicitDeny", tuple(denied))
-    missing = _missing(policies, resource, identity, boundary, session, cross_account=cross_account)
+    if must_be_named and not resource:
+        return Decision("implicitDeny", (*identity, *boundary, *session), "resource")
+    missing = _missing(policies, resource, identity, boundary, session=session, cross_account=cross_account)
     matched = (*identity, *resource, *boundary, *session)
     return Decision("allowed", matched) if missing is None else Decision("implicitDeny", matched, missing)
 
@@ -130,8 +138,8 @@ def _missing(
     resource: list[Match],
     identity: list[Match],
     boundary: list[Match],
-    session: list[Match],
     *,
+    session: list[Match],
     cross_account: bool,
 ) -> Source | None:
     """Return which kind of policy fails to allow, None when enough of them do."""
