@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from objectlens.cli.options import FUNCTIONS, data_option
 from objectlens.functions.logs import LogLine, log_folder, read_log
 
+# What Lambda allows; nothing of it leads out of the folder of logs.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,140}")
 _EPILOG = """\b
 Examples:
   objectlens logs image-normalizer
@@ -27,7 +30,9 @@ Examples:
 def command(name: str, follow: bool, as_json: bool, data: Path) -> None:
     """Print the log of the function NAME: what it wrote, and what became of each invocation."""
     folder = log_folder(data / FUNCTIONS, name)
-    if Path(name).name != name or not (follow or folder.is_dir()):
+    if not _NAME.fullmatch(name):
+        raise click.ClickException(f"{name!r} is not the name of a function: letters, digits, hyphens and underscores")
+    if not (follow or folder.is_dir()):
         raise click.ClickException(f"no log of a function {name!r} in {data}: it was not invoked yet, or see --data")
     try:
         for line in read_log(folder, follow=follow):
