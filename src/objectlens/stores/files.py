@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from objectlens.stores import keys, places, sidecars, walks
@@ -233,11 +233,13 @@ class Files:
             return None
 
 
-def _places(key: str) -> tuple[Place, ...]:
-    """Return where a key's file may be, the first one it is found at being the object."""
+def _places(key: str) -> Iterator[Place]:
+    """Yield where a key's file may be, the first one it is found at being the object."""
     raw = keys.encoded(key)
     plain = keys.natural(raw)
-    return (keys.odd(raw),) if plain is None else (plain, keys.odd(raw))
+    if plain is not None:
+        yield plain
+    yield keys.odd(raw)
 
 
 def _kept(place: Place) -> int:
