@@ -200,7 +200,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             endpoint=url,
             region=settings.account.region,
         )
-        management = _management(settings, lens, packages)
+        management = _management(settings, lens, packages, pool)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
@@ -224,13 +224,14 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             await server.drain(settings.server.drain_seconds)
 
 
-def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore) -> dict[Api, ManagementApi]:
+def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
     functions = awslambda.Lambda(
         catalog=catalog,
         packages=packages,
         executor=lens.executor,
+        prepare=pool.prepare,
         tasks=lens.background,
         read_object=partial(read_whole, lens.objects),
         clock=clock,
@@ -272,6 +273,7 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         endpoint_url=url,
         region=settings.account.region,
         python=sys.executable,
+        node_modules=settings.functions.node_modules,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -14,6 +14,7 @@ _COMMANDS = {
     "bucket": "objectlens.cli.bucket",
     "logs": "objectlens.cli.logs",
     "credentials": "objectlens.cli.credentials",
+    "runtime": "objectlens.cli.runtime",
     "doctor": "objectlens.cli.doctor",
     "version": "objectlens.cli.version",
 }

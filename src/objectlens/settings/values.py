@@ -18,6 +18,7 @@ from objectlens.settings.kinds import (
     DATABASE_URL,
     DOMAINS,
     LISTEN,
+    NODE_MODULES,
     REGION,
     SECRET,
     Kind,
@@ -88,6 +89,12 @@ class FunctionSettings:
     )
     queue_seconds: float = _setting(
         seconds(0, 900), 30, "How long an invocation waits for an environment before it is refused."
+    )
+    node_modules: str = _setting(
+        NODE_MODULES,
+        "install",
+        "Where Node.js functions find the AWS SDK for JavaScript v3 when their package does not have it: `install` has "
+        "npm install it once in the data directory, `none` leaves it out, or a `node_modules` folder that exists.",
     )
 
 

@@ -30,6 +30,10 @@ class Tasks(Protocol):
         ...
 
 
+async def _prepare_nothing(_: Function) -> None:
+    """Stand in for a runtime that has nothing to be made ready."""
+
+
 class ObjectReader(Protocol):
     """Reads an object of one of our buckets as the caller, for code that is deployed from there."""
 
@@ -43,6 +47,7 @@ class Lambda:
     """What surrounds the operations.
 
     `region` is the one in the ARNs of functions. `concurrency` is the account's limit as GetAccountSettings tells it.
+    `prepare` begins to make ready what a function's runtime needs on this machine, before the first invocation does.
     `new_id` makes revision ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
 
@@ -54,6 +59,7 @@ class Lambda:
     clock: Clock
     region: str
     concurrency: int = 1000
+    prepare: Callable[[Function], Coroutine[Any, Any, None]] = _prepare_nothing
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     draw: Callable[[], float] = random.random
 

@@ -57,6 +57,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         made = await surroundings.catalog.change(make)
     except AlreadyExists:
         raise function_exists(name.name) from None
+    surroundings.tasks.start(surroundings.prepare(made))
     return render.configuration(made, qualifier=None if made.version == LATEST else made.version)
 
 
@@ -141,6 +142,7 @@ async def _change(
     except NotFound:
         raise no_function(name, surroundings.region) from None
     await surroundings.executor.retire(old)
+    surroundings.tasks.start(surroundings.prepare(new))
     surroundings.tasks.start(sweep_packages(surroundings))
     return render.configuration(new, qualifier=None if new.version == LATEST else new.version)
 

@@ -93,8 +93,8 @@ class NodeModules:
         except (NpmError, OSError) as error:
             self._rest_until = asyncio.get_running_loop().time() + PATIENCE
             say(
-                f"[WARN] The AWS SDK for JavaScript is not installed for functions: {error}. Functions whose package has "
-                "it work. Remedy: objectlens runtime install nodejs, or the setting functions.node_modules."
+                f"[WARN] The AWS SDK for JavaScript is not installed for functions: {error}. Functions whose package "
+                "has it work. Remedy: objectlens runtime install nodejs, or the setting functions.node_modules."
             )
         else:
             self._ready = True
