@@ -89,6 +89,8 @@ class ControlApi(Generic[C]):
 
     `handlers` are by operation name. `declined` says why groups of other operations are not served, by patterns of
     their names (`*Job*`); the first that fits counts. `admit` may refuse a request after its parameters are known.
+    Values of the parameters named in `unchecked` are for `admit` and the handlers to check, not for the model, whose
+    patterns are not always the service's own.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class ControlApi(Generic[C]):
         *,
         declined: Iterable[tuple[str, str]] = (),
         admit: Callable[[Request], None] | None = None,
+        unchecked: Iterable[str] = (),
     ) -> None:
         self.service: Api = service
         self.handlers = dict(handlers)
@@ -107,6 +110,7 @@ class ControlApi(Generic[C]):
         self._authorize = authorize
         self._declined = tuple(declined)
         self._admit = admit
+        self._unchecked = frozenset(unchecked)
         self._model = Model(service)
 
     @cached_property
@@ -175,6 +179,7 @@ class ControlApi(Generic[C]):
         except Malformed as error:
             raise refusing.malformed(self.service, error) from error
         failed = checking.check(match.operation.input_shape, params)
+        failed = [one for one in failed if one.missing or one.top not in self._unchecked]
         if failed:
             raise refusing.invalid(self.service, match.operation.input_shape, failed)
         return params

@@ -124,7 +124,12 @@ DECLINED: tuple[tuple[str, str], ...] = (
     ("*Bucket*", "this operation is for S3 on Outposts; buckets here are managed by the S3 API"),
 )
 
+# Accounts and names have clearer rules of their own, and buckets have tags though the model's pattern leaves them out.
+_CHECKED_HERE = ("AccountId", "Name", "ResourceArn")
+
 
 def s3control_api(context: S3Control, authorize: Authorize) -> ControlApi[S3Control]:
     """Assemble the API."""
-    return ControlApi("s3control", HANDLERS, context, authorize, declined=DECLINED, admit=admit)
+    return ControlApi(
+        "s3control", HANDLERS, context, authorize, declined=DECLINED, admit=admit, unchecked=_CHECKED_HERE
+    )
