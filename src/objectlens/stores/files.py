@@ -219,6 +219,11 @@ class Files:
                 removed = True
         return removed
 
+    def present(self, key: str) -> os.stat_result | None:
+        """Return the state of a key's file, None when there is none."""
+        found = self._present(key)
+        return None if found is None else found[1]
+
     def _present(self, key: str) -> tuple[Place, os.stat_result] | None:
         for place in _places(key):
             state = places.look(self.root, place)

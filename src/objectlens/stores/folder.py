@@ -21,6 +21,7 @@ from objectlens.stores.protocols import Attributes, Listing, Opened, Part, Stat,
 from objectlens.stores.scans import Scans
 from objectlens.stores.staging import Staging
 from objectlens.stores.threads import run_owned
+from objectlens.stores.tidying import Tidying
 from objectlens.streams import FileSlice
 
 P = ParamSpec("P")
@@ -48,6 +49,7 @@ class FolderStore:
         clock = clock or SystemClock()
         self._files = Files(os.fsencode(root), scans or Scans(clock), durable)
         self._staging = Staging(self._files, clock)
+        self._tidying = Tidying(self._files, clock)
         self._executor = executor or ThreadPoolExecutor(THREADS, "folder-store")
         self._owns_executor = executor is None
 
@@ -137,12 +139,21 @@ class FolderStore:
         """Remove what uploads of dead processes left; returns how many files."""
         return await self._run(self.sweep_now)
 
+    async def tidy(self) -> int:
+        """Put metadata right after others changed the folder, or restored it; returns how many objects it concerned."""
+        return await self._run(self._tidying.tidy)
+
     def sweep_now(self) -> int:
         """Do what `sweep` does, in this thread."""
         return self._files.sweep() + self._staging.sweep()
 
+    def tidy_when_due(self) -> int:
+        """Do what `tidy` does, in this thread, when it was not done for a week."""
+        return self._tidying.tidy_when_due()
+
     async def close(self) -> None:
-        """End the store's own threads."""
+        """Stop tidying, and end the store's own threads."""
+        self._tidying.stop.set()
         if self._owns_executor:
             await asyncio.to_thread(self._executor.shutdown)
 

@@ -82,7 +82,8 @@ class StoreOpener:
         store = FolderStore(
             folder, durable=self._durable, executor=self._executor, clock=self._clock, scans=self._scans
         )
-        self._executor.submit(store.sweep_now).add_done_callback(_report)
+        for upkeep in (store.sweep_now, store.tidy_when_due):
+            self._executor.submit(upkeep).add_done_callback(_report)
         return store
 
     def _create(self, folder: Path, managed: bool) -> None:
@@ -111,4 +112,4 @@ def _remove_tree(folder: Path) -> None:
 def _report(done: Future[int]) -> None:
     error = done.exception()
     if error is not None:
-        _log.warning("leftovers of unfinished uploads could not be removed: %s", error)
+        _log.warning("a bucket's folder could not be put in order: %s", error)

@@ -176,9 +176,9 @@ class Staging:
             yield folder
 
     def _remove(self, folder: bytes) -> None:
-        # Without its description the upload is gone at once, however long the rest takes.
+        # Without its description the upload is gone at once; what cannot be removed now, the next sweep removes.
         os.unlink(os.path.join(folder, _ABOUT))
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, content: bytes, target: bytes) -> None:
         write_file(self.files.drafts, content, target, durable=self.files.durable)
