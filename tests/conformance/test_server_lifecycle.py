@@ -31,7 +31,7 @@ def set_up(live: LiveServer) -> str:
     live.client("s3").create_bucket(Bucket="pics")
     live.client("s3").put_object(Bucket="pics", Key="k", Body=b"original", Metadata={"a": "b"})
     control = live.client("s3control")
-    control.create_access_point(AccountId=live.account, Name="ap", Bucket="pics")
+    control.create_access_point(AccountId=live.account, Name="raw-ap", Bucket="pics")
     function = live.client("lambda").create_function(
         FunctionName="f",
         Runtime="python3.11",
@@ -42,9 +42,9 @@ def set_up(live: LiveServer) -> str:
     )
     control.create_access_point_for_object_lambda(
         AccountId=live.account,
-        Name="ol",
+        Name="gray-ol",
         Configuration={
-            "SupportingAccessPoint": f"arn:aws:s3:us-west-2:{live.account}:accesspoint/ap",
+            "SupportingAccessPoint": f"arn:aws:s3:us-west-2:{live.account}:accesspoint/raw-ap",
             "TransformationConfigurations": [
                 {
                     "Actions": ["GetObject"],
@@ -53,7 +53,7 @@ def set_up(live: LiveServer) -> str:
             ],
         },
     )
-    return f"arn:aws:s3-object-lambda:us-west-2:{live.account}:accesspoint/ol"
+    return f"arn:aws:s3-object-lambda:us-west-2:{live.account}:accesspoint/gray-ol"
 
 
 def refused_start(data, *arguments: str) -> str:

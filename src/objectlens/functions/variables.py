@@ -78,6 +78,9 @@ def make_variables(
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_EC2_METADATA_DISABLED": "true",
+        # The service's own Python has awscrt, which makes botocore sign by other rules: it cannot send a stream of
+        # unknown length. On Lambda there is none.
+        "BOTO_DISABLE_CRT": "true",
         "AWS_CONFIG_FILE": str(surroundings.folder / "sdk-config"),
         **{f"AWS_ENDPOINT_URL_{service}": surroundings.endpoint_url for service in _SERVICES},
         **_ALLOCATOR,

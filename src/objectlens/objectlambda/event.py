@@ -83,9 +83,9 @@ def user_headers(http: HttpRequest, access_point: ObjectLambdaAccessPoint) -> di
             continue
         known = spelling.setdefault(lower, name)
         headers[known] = f"{headers[known]},{value}" if known in headers else value
-    if "host" in spelling:
-        headers[spelling["host"]] = host_of(access_point)
-    return headers
+    headers.pop(spelling.get("host", ""), None)
+    # Whatever host the request came to, the function sees the one in `userRequest.url`, spelled as AWS spells it.
+    return {"Host": host_of(access_point), **headers}
 
 
 def user_identity(caller: Caller) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_headers_keep_their_case_and_lose_their_secrets() -> None:
         ]
     )
     assert event.user_headers(HttpRequest(method="GET", path="/k", headers=headers), ACCESS_POINT) == {
-        "host": HOST,
+        "Host": HOST,
         "X-Function-Params": "a,b",
         "range": "bytes=0-1",
         "token": "mine",
