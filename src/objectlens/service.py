@@ -71,6 +71,8 @@ def owned(data: Path) -> Iterator[None]:
                 f"another server (process {holder}) is using {data}: stop it, or give this one another directory "
                 "with --data"
             ) from None
+        # What a server that was killed left behind leads nowhere.
+        (data / ENDPOINT).unlink(missing_ok=True)
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
         yield
@@ -221,7 +223,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             yield url
         finally:
             accepting.clear()
-            await server.drain(settings.server.drain_seconds)
+            await corridor.drain(settings.server.drain_seconds)
+            await server.drain(1.0)
 
 
 def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool) -> dict[Api, ManagementApi]:

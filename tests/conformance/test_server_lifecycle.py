@@ -98,6 +98,8 @@ def test_a_second_start_finds_everything_again(tmp_path, end) -> None:
     arn = set_up(live)
     live.process.send_signal(end)
     live.process.wait(30)
+    if end is signal.SIGTERM:
+        assert not (tmp_path / "data" / "endpoint").exists()
     again = start_server(tmp_path / "data")
     try:
         assert (again.access_key_id, again.secret_access_key) == (live.access_key_id, live.secret_access_key)

@@ -62,6 +62,8 @@ class LiveServer:
 
 def start_server(data: Path, *arguments: str, env: dict[str, str] | None = None) -> LiveServer:
     """Start a server on a free port and wait until it is ready."""
+    # One that a killed server left behind must not be taken for the new one's.
+    (data / "endpoint").unlink(missing_ok=True)
     log = (data.parent / f"{data.name}.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "objectlens", "serve", "--data", str(data), "--listen", "127.0.0.1:0", *arguments],

@@ -104,6 +104,7 @@ class Corridor:
         self._inner = inner
         self._ready = ready
         self._visits: dict[int, _Visit] = {}
+        self._draining: asyncio.Event | None = None
 
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
@@ -133,6 +134,8 @@ class Corridor:
             return
         if visit.lane is not None:
             visit.lane.leave()
+        if self._draining is not None and not self._visits:
+            self._draining.set()
         if _access_log.isEnabledFor(logging.INFO):
             # The path without its query, which may hold signatures.
             _access_log.info(
@@ -149,8 +152,25 @@ class Corridor:
                 visit.request_id,
             )
 
+    async def drain(self, seconds: float) -> None:
+        """Take no more strangers and wait, at most `seconds`, until those inside are done.
+
+        Functions are still let in: the answers that clients wait for come through the same door.
+        """
+        self._draining = asyncio.Event()
+        if not self._visits:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._draining.wait()
+        except TimeoutError:
+            _log.warning("%d requests are still in work after %g seconds; they are cut", len(self._visits), seconds)
+
     async def _admit(self, http: HttpRequest, visit: _Visit) -> None:
-        lane = self._inner if self._belongs_to_admitted_work(http) else self._strangers
+        inner = self._belongs_to_admitted_work(http)
+        if self._draining is not None and not inner:
+            raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
+        lane = self._inner if inner else self._strangers
         await lane.enter()
         visit.lane = lane
 
