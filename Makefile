@@ -1,16 +1,45 @@
-# The verbs. `make demo` and `make test` work from nothing but Python 3.11 and its venv module.
+# The verbs. All of them work from nothing but Python 3.11 or newer with its venv module.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: demo test check lint bench docs clean
+.PHONY: help demo test check lint bench docs lock clean
 
-$(STAMP): pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -e '.[all]' --group dev
+help:
+	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
+	@echo 'make test    all tests'
+	@echo 'make check   what CI runs: lint and test'
+	@echo 'make lint    format, ruff, mypy, the import contract'
+	@echo 'make bench   every claim of speed'
+	@echo 'make docs    the parts of the documentation that are made from the code'
+	@echo 'make lock    requirements.lock anew, from the newest versions'
+	@echo 'make clean   remove what the others made'
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(DEMO_STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+	@echo 'Installing objectlens and its packages into $(VENV), once; this takes a minute.'
+	$(INSTALL) --group demo
 	touch $@
+
+$(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+	@echo 'Installing objectlens, its packages and the test tools into $(VENV), once; this takes a minute.'
+	$(INSTALL) --group dev
+	touch $@ $(DEMO_STAMP)
+
+demo: $(DEMO_STAMP)
+	KEEP='$(KEEP)' $(BIN)/python examples/demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: lint test
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -18,7 +47,19 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: $(STAMP)
-	$(BIN)/python -m pytest
+bench: $(STAMP)
+	$(BIN)/python benchmarks
 
-check: lint test
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+# In an environment of its own, so that nothing that happens to be installed gets in.
+lock:
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	build/lock/bin/python -m pip install --quiet '.[all]' --group dev
+	build/lock/bin/python -m pip freeze --exclude objectlens > requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist demo-output .mypy_cache .ruff_cache .hypothesis

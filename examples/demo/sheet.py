@@ -6,6 +6,7 @@ CELL = 256
 GAP = 24
 CAPTION = 44
 COLUMNS = 6
+MODES = {"L": "grey", "RGB": "colour", "RGBA": "with transparency", "P": "palette"}
 PAPER = "#f6f5f2"
 INK = "#222222"
 
@@ -29,7 +30,7 @@ def draw_sheet(pairs, path):
 def place(sheet, path, left, top):
     """Draw one picture, as large as the cell allows, with its name and what it is below."""
     with Image.open(path) as opened:
-        facts = f"{opened.format} {opened.width}x{opened.height} {opened.mode}, {path.stat().st_size // 1024} KB"
+        facts = f"{opened.format} {opened.width}x{opened.height} {MODES[opened.mode]}, {path.stat().st_size // 1024} KB"
         picture = ImageOps.contain(shown(opened), (CELL, CELL))
     sheet.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
     caption = f"{path.name}\n{facts}"

@@ -105,7 +105,7 @@ class DatabaseSettings:
     url: str | None = _setting(
         DATABASE_URL,
         None,
-        "The catalog's database. Unset, it is SQLite in the data directory; several servers share one PostgreSQL.",
+        "The catalog's database. Unset, it is SQLite in the data directory.",
         secret=True,
     )
 

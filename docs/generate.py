@@ -1,0 +1,64 @@
+"""Writes the parts of the documentation that are made from the code: the tables of docs/settings.md.
+
+`make docs` runs it; tests/architecture/test_settings_documented.py fails when it was forgotten.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from objectlens.settings.sources import PREFIX, keys
+from objectlens.settings.values import TABLES
+
+PAGE = Path(__file__).with_name("settings.md")
+BEGIN = "<!-- made by docs/generate.py: begin -->"
+END = "<!-- made by docs/generate.py: end -->"
+
+
+def main() -> None:
+    """Write the page anew."""
+    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def rendered(page: str) -> str:
+    """Return the page with its tables as the code has them."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
+
+
+def tables() -> str:
+    """Return a heading and a table for each table of settings."""
+    return "\n\n".join(_table(name) for name in TABLES)
+
+
+def _table(name: str) -> str:
+    lines = [
+        f"### `[{name}]`",
+        "",
+        (TABLES[name].__doc__ or "").strip(),
+        "",
+        "| Key | Environment | Takes | Unset | Meaning |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [_row(name, key) for key in keys(name)]
+    return "\n".join(lines)
+
+
+def _row(table: str, key: str) -> str:
+    metadata = keys(table)[key].metadata
+    default = (
+        "none" if metadata["default"] is None else f"`{metadata['default']}`" if metadata["default"] != "" else "empty"
+    )
+    cells = (
+        f"`{key}`",
+        f"`{PREFIX}{table}_{key}`".upper(),
+        metadata["kind"].allowed,
+        default,
+        metadata["meaning"],
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
