@@ -24,6 +24,7 @@ from objectlens.objects import (
     uploads,
 )
 from objectlens.objects.context import Handler, Objects
+from objectlens.objects.finding import existing_tags
 from objectlens.objects.guarding import guarded
 from objectlens.s3.outputs_bucket import UNSET_OPERATIONS
 
@@ -70,4 +71,4 @@ _HANDLERS: Mapping[str, Handler] = {
 
 OPERATIONS: Mapping[str, Handler] = {name: guarded(handler) for name, handler in _HANDLERS.items()}
 
-__all__ = ["OPERATIONS", "Handler", "Objects"]
+__all__ = ["OPERATIONS", "Handler", "Objects", "existing_tags"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import CONTENT_TYPE
 from objectlens.stores import KeyNotFound, Store, StoreFull, StoreOpener, StoreUnavailable, UploadNotFound
 
+_VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
+
 
 class Authorizer(Protocol):
     """What this room asks of access."""
@@ -30,6 +33,7 @@ class Authorizer(Protocol):
         resource: Resource | str,
         *,
         key: str | None = None,
+        context: Mapping[str, str | tuple[str, ...]] | None = None,
         http: HttpRequest | None = None,
     ) -> None:
         """Return when the caller may do it; raises `AccessDenied`."""
@@ -74,19 +78,6 @@ def key_of(call: Call) -> str:
     return call.address.key
 
 
-async def missing(objects: Objects, call: Call, resource: Resource, key: str) -> errors.ServiceError:
-    """Return the error for a key that is not there.
-
-    Only who may list the bucket learns that; all others get the answer that they would get for any key (S3 API
-    reference, GetObject, "Permissions").
-    """
-    try:
-        await objects.access.authorize(call.caller, "s3:ListBucket", resource, http=call.http)
-    except errors.AccessDenied as denied:
-        return denied
-    return errors.NoSuchKey(Key=key)
-
-
 async def change_bucket(objects: Objects, call: Call, **changes: Any) -> None:
     """Change fields of the bucket behind a call."""
     name = bucket_of(call).name
@@ -97,9 +88,15 @@ async def change_bucket(objects: Objects, call: Call, **changes: Any) -> None:
 
 
 def check_version(version: str | None) -> None:
-    """Accept the one version that an object of ours has."""
-    if version not in {None, "null"}:
-        raise errors.NoSuchVersion(VersionId=version or "")
+    """Accept the one version that an object of ours has.
+
+    S3 tells an id that it could have made, but did not, from a text that is none.
+    """
+    if version is None or version == "null":
+        return
+    if not _VERSION.fullmatch(version):
+        raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+    raise errors.NoSuchVersion(VersionId=version)
 
 
 @contextmanager

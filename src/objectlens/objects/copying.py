@@ -13,11 +13,11 @@ from objectlens.objects.context import (
     bucket_of,
     check_version,
     key_of,
-    missing,
     resource_of,
     upload_errors,
     xml,
 )
+from objectlens.objects.finding import check_tags, missing
 from objectlens.objects.multipart import algorithm_of, part_algorithm, upload_of
 from objectlens.objects.put import FULL, condition
 from objectlens.objects.reading import Chosen, discard, open_chosen
@@ -51,7 +51,7 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
     opened, _ = await _open(objects, call, source, asked.source, None)
     try:
         if asked.tagging == "COPY" and opened.stat.attributes.tags:
-            await _may_copy_tags(objects, call, source)
+            await _may_copy_tags(objects, call, source, opened.stat)
     except BaseException:
         await discard(opened.body)
         raise
@@ -95,8 +95,8 @@ async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
     return Source(resource, bucket, asked.address.key)
 
 
-async def _may_copy_tags(objects: Objects, call: Call, source: Source) -> None:
-    await objects.access.authorize(call.caller, "s3:GetObjectTagging", source.resource, key=source.key, http=call.http)
+async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Stat) -> None:
+    await check_tags(objects, call, stat, action="s3:GetObjectTagging", resource=source.resource)
     target = resource_of(call)
     await objects.access.authorize(call.caller, "s3:PutObjectTagging", target, key=key_of(call), http=call.http)
 
@@ -104,7 +104,9 @@ async def _may_copy_tags(objects: Objects, call: Call, source: Source) -> None:
 async def _open(
     objects: Objects, call: Call, source: Source, asked: CopySource, span: tuple[int, int] | None
 ) -> tuple[Opened, Chosen]:
-    def choose(stat: Stat) -> Chosen:
+    async def choose(stat: Stat) -> Chosen:
+        action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
+        await check_tags(objects, call, stat, action=action, resource=source.resource)
         asked.conditions.check_source(stat.etag, stat.modified)
         if span is not None and span[1] > stat.size:
             raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")

@@ -8,18 +8,15 @@ from objectlens.objects.context import (
     Objects,
     bucket_of,
     check_version,
-    key_of,
-    missing,
     owner,
-    resource_of,
     xml,
 )
+from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
 from objectlens.s3.inputs import ReadAttributes, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
-from objectlens.stores import KeyNotFound, Stat
 
 
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
@@ -58,12 +55,3 @@ async def not_set(objects: Objects, call: Call) -> HttpResponse:
     if call.address.level == "object":
         await found(objects, call)
     return xml(unset(call.operation.name, bucket_of(call).name))
-
-
-async def found(objects: Objects, call: Call) -> Stat:
-    """Return the object that a call addresses."""
-    key = key_of(call)
-    try:
-        return await objects.store(bucket_of(call)).stat(key)
-    except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from objectlens.call import Call
 from objectlens.http import Headers, HttpResponse, ResponseBody
-from objectlens.objects.context import Objects, bucket_of, check_version, key_of, missing, resource_of
+from objectlens.objects.context import Objects, bucket_of, check_version, key_of, resource_of
+from objectlens.objects.finding import check_tags, found, missing
 from objectlens.objects.reading import Chosen, chosen, facts, open_chosen
 from objectlens.s3.headers import object_headers
 from objectlens.s3.inputs import ReadObject
@@ -17,8 +18,13 @@ async def get_object(objects: Objects, call: Call) -> HttpResponse:
     asked = ReadObject.parse(call.http)
     check_version(asked.version_id)
     key = key_of(call)
+
+    async def choose(stat: Stat) -> Chosen:
+        await check_tags(objects, call, stat)
+        return chosen(asked, stat)
+
     try:
-        opened, span = await open_chosen(objects.store(bucket_of(call)), key, lambda stat: chosen(asked, stat))
+        opened, span = await open_chosen(objects.store(bucket_of(call)), key, choose)
     except KeyNotFound:
         raise await missing(objects, call, resource_of(call), key) from None
     return _answer(asked, opened.stat, span, opened.body)
@@ -28,11 +34,7 @@ async def head_object(objects: Objects, call: Call) -> HttpResponse:
     """Return the headers that GetObject would."""
     asked = ReadObject.parse(call.http)
     check_version(asked.version_id)
-    key = key_of(call)
-    try:
-        stat = await objects.store(bucket_of(call)).stat(key)
-    except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None
+    stat = await found(objects, call)
     return _answer(asked, stat, chosen(asked, stat), b"")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
@@ -13,12 +13,12 @@ from objectlens.streams import FileSlice
 Chosen = tuple[int, int] | None
 
 
-async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Chosen]) -> tuple[Opened, Chosen]:
+async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]]) -> tuple[Opened, Chosen]:
     """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it."""
     while True:
         whole = await store.open(key)
         try:
-            span = choose(whole.stat)
+            span = await choose(whole.stat)
         except BaseException:
             await discard(whole.body)
             raise

@@ -15,17 +15,14 @@ from objectlens.objects.context import (
     check_version,
     empty,
     key_of,
-    missing,
-    resource_of,
     xml,
 )
-from objectlens.objects.describing import found
+from objectlens.objects.finding import found
 from objectlens.s3 import outputs
 from objectlens.s3.inputs import parse_tagging, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.inputs.tagging import BUCKET_TAGS
 from objectlens.s3.xml import MAX_BYTES
-from objectlens.stores import KeyNotFound
 from objectlens.streams import read_all
 
 
@@ -51,11 +48,9 @@ async def delete_object_tagging(objects: Objects, call: Call) -> HttpResponse:
 
 
 async def _set_tags(objects: Objects, call: Call, tags: Mapping[str, str]) -> None:
-    key = key_of(call)
-    try:
-        await objects.store(bucket_of(call)).set_attributes(key, lambda stat: replace(stat.attributes, tags=tags))
-    except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None
+    await found(objects, call)
+    store = objects.store(bucket_of(call))
+    await store.set_attributes(key_of(call), lambda stat: replace(stat.attributes, tags=tags))
 
 
 async def get_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:

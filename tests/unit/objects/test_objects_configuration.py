@@ -101,7 +101,9 @@ def test_tags_of_an_object(play):
         assert inside(await world("GET", "/pics/k?tagging"), "Key") == []
         for method, body in (("GET", b""), ("PUT", tagging()), ("DELETE", b"")):
             await world.refused(errors.NoSuchKey, method, "/pics/missing?tagging", body)
-            await world.refused(errors.NoSuchVersion, method, "/pics/k?tagging&versionId=x", body)
+            await world.refused(
+                errors.NoSuchVersion, method, "/pics/k?tagging&versionId=vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", body
+            )
         await world.refused(errors.BadRequest, "PUT", "/pics/k?tagging", tagging(*((f"k{n}", "") for n in range(11))))
 
     play(scenario)

@@ -117,7 +117,7 @@ def test_sources_through_access_points(play):
         ("pics/missing", errors.NoSuchKey),
         ("nobucket/x", errors.NoSuchBucket),
         ("pics", errors.InvalidArgument),
-        ("pics/x?versionId=abc", errors.NoSuchVersion),
+        ("pics/x?versionId=vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", errors.NoSuchVersion),
     ],
 )
 def test_sources_that_are_not_there(play, source, error):

@@ -4,6 +4,7 @@ import hashlib
 import pytest
 
 from objectlens import errors
+from objectlens.objects import existing_tags
 
 
 def put(world, key="k", body=b"0123456789", **headers):
@@ -166,11 +167,39 @@ def test_what_a_caller_without_permission_learns(play):
     play(scenario)
 
 
+def test_policies_that_look_at_tags(play):
+    async def scenario(world):
+        await put(world, "open", x_amz_tagging="class=public")
+        await put(world, "closed", x_amz_tagging="class=secret")
+        user = await world.user(
+            "user",
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": "s3:*",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"s3:ExistingObjectTag/class": "secret"}},
+            },
+        )
+        for method, query in (("GET", ""), ("HEAD", ""), ("GET", "?tagging"), ("GET", "?acl"), ("DELETE", "?tagging")):
+            assert (await world(method, f"/pics/open{query}", caller=user)).status < 300
+            await world.refused(errors.AccessDenied, method, f"/pics/closed{query}", caller=user)
+        await world.refused(errors.AccessDenied, "GET", "/pics/closed", caller=user, If_None_Match="*")
+        await world.refused(errors.AccessDenied, "PUT", "/pics/x", caller=user, x_amz_copy_source="pics/closed")
+        assert (await world("GET", "/pics/closed")).status == 200
+        bucket = await world.catalog.buckets.get("pics")
+        assert await existing_tags(world.objects, bucket, "closed") == {"s3:ExistingObjectTag/class": "secret"}
+        assert await existing_tags(world.objects, bucket, "missing") == {}
+
+    play(scenario)
+
+
 def test_versions_owners_and_customer_keys(play):
     async def scenario(world):
         await put(world)
         assert (await world("GET", "/pics/k?versionId=null")).status == 200
-        await world.refused(errors.NoSuchVersion, "GET", "/pics/k?versionId=abc")
+        await world.refused(errors.NoSuchVersion, "GET", "/pics/k?versionId=vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv")
+        await world.refused(errors.InvalidArgument, "GET", "/pics/k?versionId=abc")
         assert (await world("GET", "/pics/k", x_amz_expected_bucket_owner="123456789012")).status == 200
         await world.refused(errors.AccessDenied, "GET", "/pics/k", x_amz_expected_bucket_owner="000000000000")
         for method in ("GET", "HEAD"):

@@ -17,13 +17,20 @@ async def read(opened):
     return b"".join([chunk async for chunk in opened.body])
 
 
+def choosing(choice):
+    async def choose(stat):
+        return choice(stat)
+
+    return choose
+
+
 def test_runs_of_streams():
     async def scenario():
         store = MemoryStore()
         await store.put("k", stream(b"0123456789"), Attributes())
-        opened, span = await open_chosen(store, "k", lambda stat: (2, stat.size - 1))
+        opened, span = await open_chosen(store, "k", choosing(lambda stat: (2, stat.size - 1)))
         assert (await read(opened), span, opened.stat.size) == (b"2345678", (2, 9), 10)
-        opened, span = await open_chosen(store, "k", lambda _: None)
+        opened, span = await open_chosen(store, "k", choosing(lambda _: None))
         assert (await read(opened), span) == (b"0123456789", None)
 
     asyncio.run(scenario())
@@ -41,7 +48,7 @@ def test_a_choice_is_made_for_what_is_read():
     async def scenario():
         store = Changing()
         await store.put("k", stream(b"0123456789"), Attributes())
-        opened, span = await open_chosen(store, "k", lambda stat: (1, stat.size))
+        opened, span = await open_chosen(store, "k", choosing(lambda stat: (1, stat.size)))
         assert (await read(opened), span, opened.stat.size) == (b"ew", (1, 3), 3)
 
     asyncio.run(scenario())
@@ -71,7 +78,7 @@ def test_what_the_choice_raises_closes_the_body():
         store = Watched()
         await store.put("k", stream(b"x"), Attributes())
         with pytest.raises(LookupError):
-            await open_chosen(store, "k", refuse)
+            await open_chosen(store, "k", choosing(refuse))
         assert closed == ["k"]
 
     asyncio.run(scenario())
