@@ -44,7 +44,7 @@ class Document(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """Write compact JSON."""
-        return None if value is None else json.dumps(self._dump(value), separators=(",", ":"), ensure_ascii=False)
+        return None if value is None else json.dumps(self._dump(value), separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: Any) -> Any:
         """Read the value back."""

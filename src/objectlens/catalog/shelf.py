@@ -61,11 +61,11 @@ class Shelf(Generic[E]):
 
     def get(self, *key: str) -> E | None:
         """Return the entity of that key."""
-        return self._one(self._is(key))
+        return self._one(self._is(key), key)
 
     def find(self, **where: Any) -> E | None:
         """Return the entity whose columns have these values, any one of several."""
-        return self._one(self._where(where))
+        return self._one(self._where(where), tuple(where.values()))
 
     def list(self, *, after: str = "", limit: int = 1000, prefix: str = "", **where: Any) -> list[E]:
         """Return the first `limit` entities behind `after` whose columns have the values of `where`, in order."""
@@ -118,7 +118,9 @@ class Shelf(Generic[E]):
             return NotFound(f"What the {named} belongs to does not exist.")
         return None
 
-    def _one(self, condition: ColumnElement[bool]) -> E | None:
+    def _one(self, condition: ColumnElement[bool], sought: tuple[str, ...]) -> E | None:
+        if any("\0" in text for text in sought):
+            return None  # A path may hold `%00`; PostgreSQL's text may not, and nothing here has such a name.
         row = self._connection.execute(select(*self._columns()).where(condition).limit(1)).mappings().first()
         return None if row is None else self.kind.entity(**row)
 

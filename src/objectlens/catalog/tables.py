@@ -7,6 +7,7 @@ A column that holds a field of an entity has the field's name. How the tables ca
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -43,7 +44,7 @@ catalog_version = Table(
     "catalog_version",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
-    Column("version", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
 )
 
 accounts = Table("accounts", metadata, _key("account"), Column("public_access_block", Block))
@@ -120,7 +121,7 @@ functions = Table(
     _text("role"),
     _text("package"),
     _text("code_sha256"),
-    Column("code_size", Integer, nullable=False),
+    Column("code_size", BigInteger, nullable=False),
     Column("last_modified", Moment, nullable=False),
     _text("revision_id"),
     Column("timeout", Integer, nullable=False),

@@ -468,7 +468,6 @@ def test_another_account_is_refused(world):
 def test_permissions_are_asked_before_anything_is_done(world):
     world.lens()
     world.client.tag_resource(AccountId=ACCOUNT, ResourceArn=f"{AP}my-ap", Tags=[{"Key": "team", "Value": "ml"}])
-    world.client.get_access_point_policy_status_for_object_lambda
     world.gate.asked.clear()
     world.gate.shut = True
     refused("AccessDenied", 403, world.point, name="new-ap", Tags=[{"Key": "team", "Value": "ml"}])

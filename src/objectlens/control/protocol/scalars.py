@@ -53,6 +53,14 @@ def _time(value: datetime, style: str) -> str:
     return f"{text}.{value.microsecond // 1000:03d}Z" if style == "milliseconds" else f"{text}Z"
 
 
+def _string(text: str) -> str:
+    # Neither can be kept in every database, and neither means anything in a name or a document.
+    text.encode()
+    if "\0" in text:
+        raise ValueError("NUL")
+    return text
+
+
 def _boolean(text: str) -> bool:
     lower = text.strip().lower()
     if lower not in {"true", "false"}:
@@ -61,7 +69,7 @@ def _boolean(text: str) -> bool:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
-    "string": str,
+    "string": _string,
     "boolean": _boolean,
     "integer": int,
     "long": int,

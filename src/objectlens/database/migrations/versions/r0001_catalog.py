@@ -39,7 +39,7 @@ def upgrade() -> None:
     version = op.create_table(
         "catalog_version",
         sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
-        *_integers("version"),
+        sa.Column("version", sa.BigInteger, nullable=False),
     )
     op.bulk_insert(version, [{"id": 1, "version": 0}])
     op.create_table("accounts", *_key("account"), sa.Column("public_access_block", sa.Text))
@@ -88,7 +88,8 @@ def _functions() -> None:
         _name("sort_key"),
         *_text("region", "runtime", "handler", "role", "package", "code_sha256", "last_modified", "revision_id"),
         *_text("environment", "description", "architectures", "layers", "package_type", "tags"),
-        *_integers("code_size", "timeout", "memory_size", "ephemeral_storage"),
+        sa.Column("code_size", sa.BigInteger, nullable=False),
+        *_integers("timeout", "memory_size", "ephemeral_storage"),
         sa.Column("reserved_concurrency", sa.Integer),
         sa.Column("policy", sa.Text),
     )
