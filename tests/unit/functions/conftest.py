@@ -18,7 +18,11 @@ def bench(tmp_path):
         pool = Pool(
             packages=packages,
             surroundings=Surroundings(
-                folder=tmp_path, endpoint_url="http://127.0.0.1:9000", region="eu-west-1", python=sys.executable
+                folder=tmp_path,
+                endpoint_url="http://127.0.0.1:9000",
+                region="eu-west-1",
+                python=sys.executable,
+                node_modules="none",
             ),
             credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
             clock=SystemClock(),

@@ -4,8 +4,13 @@
 // every TCP connection that Node.js opens, whoever asks for it (http, https, fetch, an SDK's own client):
 // `net.Socket.prototype.connect` and `tls.connect`. Only where to connect changes: the Host header, and with it the
 // signature, stays. Nothing else is captured; OBJECTLENS_CAPTURE=0 turns it off.
+//
+// On AWS an inputS3Url begins with https, and handlers pass it to `https.get`, which takes no other; ours begins with
+// http. So `https.request` and `https.get` take URLs of the service, too.
 "use strict";
 
+const http = require("node:http");
+const https = require("node:https");
 const net = require("node:net");
 const tls = require("node:tls");
 const { syncBuiltinESMExports } = require("node:module");
@@ -21,19 +26,22 @@ function readEndpoint(environment) {
   if (environment.OBJECTLENS_CAPTURE === "0" || !environment.OBJECTLENS_ENDPOINT_URL) return null;
   const url = new URL(environment.OBJECTLENS_ENDPOINT_URL);
   if (url.protocol !== "http:") return null; // only plain HTTP can be put in the place of TLS
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) || HTTP };
+  return { host: url.hostname.replace(/^\[|\]$/g, "").toLowerCase(), port: Number(url.port) || HTTP };
 }
 
 function isService(host) {
   return S3_HOST.test(host) || OTHER_HOST.test(host);
 }
 
+// Whether a name is the service's own, or a label before it, at the service's port.
+function isEndpoint(endpoint, name, port) {
+  return Number(port) === endpoint.port && (name === endpoint.host || name.endsWith(`.${endpoint.host}`));
+}
+
 // Returns where a plain connection goes instead; null for one that is left alone.
 function detour(endpoint, host, port) {
-  if (typeof host !== "string") return null;
-  const name = host.toLowerCase();
-  const isLabel = Number(port) === endpoint.port && name.endsWith(`.${endpoint.host.toLowerCase()}`);
-  return isLabel || (Number(port) === HTTP && isService(name)) ? endpoint : null;
+  const name = String(host).toLowerCase();
+  return isEndpoint(endpoint, name, port) || (Number(port) === HTTP && isService(name)) ? endpoint : null;
 }
 
 function redirected(endpoint, args) {
@@ -88,6 +96,23 @@ function connectPlainly(endpoint, options, callback) {
   return socket;
 }
 
+// Returns `secure`, a function of the https module, that leaves the service's own http URLs to `plain`.
+function takingPlainUrls(endpoint, secure, plain) {
+  return function request(first, ...rest) {
+    const url = typeof first === "string" ? new URL(first) : first;
+    const name = String(url?.hostname ?? url?.host).toLowerCase();
+    if (url?.protocol !== "http:" || !isEndpoint(endpoint, name.replace(/^\[|\]$/g, ""), url.port || HTTP)) {
+      return Reflect.apply(secure, this, [first, ...rest]);
+    }
+    return Reflect.apply(plain, this, [withoutTls(first), ...rest.map(withoutTls)]);
+  };
+}
+
+// An agent made for TLS does not take a plain request.
+function withoutTls(options) {
+  return options?.agent instanceof https.Agent ? { ...options, agent: undefined } : options;
+}
+
 function install(endpoint) {
   const connectSocket = net.Socket.prototype.connect;
   net.Socket.prototype.connect = function connect(...args) {
@@ -96,10 +121,13 @@ function install(endpoint) {
   const connectTls = tls.connect;
   tls.connect = function connect(...args) {
     const { options, callback } = tlsOptions(args);
-    const captured =
-      !options.socket && !options.path && Number(options.port) === HTTPS && isService(String(options.host).toLowerCase());
+    const name = String(options.host).toLowerCase();
+    const isKnown =
+      (Number(options.port) === HTTPS && isService(name)) || isEndpoint(endpoint, name, options.port);
+    const captured = isKnown && !options.socket && !options.path;
     return captured ? connectPlainly(endpoint, options, callback) : Reflect.apply(connectTls, this, args);
   };
+  for (const method of ["request", "get"]) https[method] = takingPlainUrls(endpoint, https[method], http[method]);
   syncBuiltinESMExports();
 }
 

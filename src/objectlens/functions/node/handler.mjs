@@ -29,15 +29,18 @@ export async function loadHandler(root, name) {
   return handler;
 }
 
-/** The global `awslambda`, so that modules that use it load; their handlers are declined by `loadHandler`. */
-export const awslambda = Object.freeze({
+/**
+ * The global `awslambda`, so that modules that use it load; their handlers are declined by `loadHandler`. It stays
+ * open to additions: the AWS SDK keeps things of its own there.
+ */
+export const awslambda = {
   streamifyResponse: (handler) => Object.assign(handler, { [STREAMING]: true }),
-  HttpResponseStream: Object.freeze({
+  HttpResponseStream: {
     from() {
       throw runtimeError("InvalidStreamingOperation", "awslambda.HttpResponseStream is not served here");
     },
-  }),
-});
+  },
+};
 
 // The file is all up to the first dot of the last part; what follows is the path through its exports.
 function parse(name) {
