@@ -1,0 +1,159 @@
+"""Arguments of one request: declared by the pipeline, taken from its query string or header, made canonical.
+
+The same arguments always come to the same canonical text, whatever order or spelling they arrived in, and whether
+they were given one by one, by a preset, or by leaving them at their defaults: derived objects are cached by it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from objectlens.transforms.errors import BadArgument, BadPipeline
+
+Type = Literal["integer", "number", "boolean", "string"]
+PRESET = "preset"
+_FIELDS = frozenset({"type", "default", "minimum", "maximum", "enum", "maxLength", "description"})
+_TYPES: Mapping[str, Any] = {
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "string": str,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One parameter of a pipeline, in JSON schema's words. Text is at most `max_length` characters (256)."""
+
+    name: str
+    type: Type
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[Any, ...] | None = None
+    max_length: int = 256
+
+    @classmethod
+    def parse(cls, name: str, said: Any) -> Declared:
+        """Read one entry of a pipeline's `parameters`; raises `BadPipeline`."""
+        if not isinstance(said, Mapping) or not set(said) <= _FIELDS or said.get("type") not in _TYPES:
+            raise BadPipeline(
+                f"parameter {name!r} must have a type ({', '.join(_TYPES)}) and of {sorted(_FIELDS)} only"
+            )
+        if name == PRESET or not name.isidentifier():
+            raise BadPipeline(f"a parameter cannot be called {name!r}")
+        if "default" not in said:
+            raise BadPipeline(f"parameter {name!r} needs a default")
+        enum = said.get("enum")
+        declared = cls(
+            name=name,
+            type=said["type"],
+            default=said["default"],
+            minimum=said.get("minimum"),
+            maximum=said.get("maximum"),
+            enum=tuple(enum) if isinstance(enum, list) else None,
+            max_length=said.get("maxLength", 256),
+        )
+        try:
+            declared.check(declared.default)
+        except BadArgument as error:
+            raise BadPipeline(f"the default does not fit: {error}") from error
+        return declared
+
+    def read(self, text: str) -> Any:
+        """Return the value that a query string or header says; raises `BadArgument`."""
+        try:
+            if self.type == "boolean":
+                return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            value: Any = {"integer": int, "number": float, "string": str}[self.type](text)
+        except (KeyError, ValueError):
+            raise BadArgument(
+                f"argument {self.name!r} must be of type {self.type}, not {text[:60]!r}", self.name
+            ) from None
+        return self.check(value)
+
+    def check(self, value: Any) -> Any:
+        """Return `value` when it is of the type and within the bounds; raises `BadArgument`."""
+        if not isinstance(value, _TYPES[self.type]) or (isinstance(value, bool) and self.type != "boolean"):
+            raise BadArgument(f"argument {self.name!r} must be of type {self.type}, not {value!r}", self.name)
+        if self.enum is not None and value not in self.enum:
+            raise BadArgument(f"argument {self.name!r} must be one of {list(self.enum)}, not {value!r}", self.name)
+        if isinstance(value, str) and len(value) > self.max_length:
+            raise BadArgument(f"argument {self.name!r} is longer than {self.max_length} characters", self.name)
+        if self.type in ("integer", "number"):
+            self._check_bounds(float(value))
+        return float(value) if self.type == "number" else value
+
+    def _check_bounds(self, value: float) -> None:
+        low, high = self.minimum, self.maximum
+        if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
+            raise BadArgument(
+                f"argument {self.name!r} is {value}; it must be from {'-' if low is None else low} to "
+                f"{'-' if high is None else high}",
+                self.name,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All that a request may say: the parameters, the presets, and whether only presets are allowed."""
+
+    declared: Mapping[str, Declared]
+    presets: Mapping[str, Mapping[str, Any]]
+    presets_only: bool = False
+
+    @classmethod
+    def parse(cls, parameters: Any, presets: Any, *, presets_only: bool) -> Parameters:
+        """Read those entries of a pipeline; raises `BadPipeline`."""
+        if not isinstance(parameters, Mapping) or not isinstance(presets, Mapping):
+            raise BadPipeline("parameters and presets must be objects")
+        declared = {name: Declared.parse(name, said) for name, said in parameters.items()}
+        checked = {}
+        for preset, values in presets.items():
+            if not isinstance(values, Mapping) or not set(values) <= set(declared):
+                raise BadPipeline(f"preset {preset!r} must be an object that sets declared parameters only")
+            try:
+                checked[preset] = {name: declared[name].check(value) for name, value in values.items()}
+            except BadArgument as error:
+                raise BadPipeline(f"preset {preset!r}: {error}") from error
+        if presets_only and not checked:
+            raise BadPipeline("presets_only needs presets")
+        return cls(declared, checked, presets_only)
+
+    def resolve(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Return the value of every parameter; raises `BadArgument` that names what is unknown or does not fit."""
+        values = {name: one.check(one.default) for name, one in self.declared.items()}
+        rest = dict(given)
+        preset = rest.pop(PRESET, None)
+        if preset is not None:
+            if preset not in self.presets:
+                known = ", ".join(sorted(self.presets)) or "none"
+                raise BadArgument(f"there is no preset {preset[:60]!r}; there are: {known}", PRESET)
+            values |= self.presets[preset]
+        if rest and self.presets_only:
+            raise BadArgument(f"only presets are allowed here, not {', '.join(sorted(rest))}", *sorted(rest))
+        if unknown := sorted(set(rest) - set(self.declared)):
+            known = ", ".join(sorted(self.declared)) or "none"
+            raise BadArgument(f"unknown arguments: {', '.join(unknown)}; this pipeline takes: {known}", *unknown)
+        return values | {name: self.declared[name].read(text) for name, text in rest.items()}
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """Return values as JSON with sorted keys and no spaces."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def parse_header(text: str) -> dict[str, str]:
+    """Read the header `x-objectlens-args`: `width=64; fit=cover`, or the same as a JSON object of plain values."""
+    try:
+        if text.lstrip().startswith("{"):
+            said = json.loads(text)
+            return {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+        pairs = [part.split("=", 1) for part in text.split(";") if part.strip()]
+        return {name.strip(): value.strip() for name, value in pairs}
+    except (ValueError, RecursionError) as error:
+        raise BadArgument("x-objectlens-args must be name=value pairs parted by ; or a JSON object") from error

@@ -1,0 +1,30 @@
+"""A step with its arguments fixed: what planners rearrange and runners call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from objectlens.transforms.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """`call(value, ctx)` does the step; `note` is what the planner did to it.
+
+    `takes` and `gives` are kinds of value: bytes, chunks (a stream of bytes), text, image, pixels (a bare RGB array),
+    audio, frames, tensor, table.
+    """
+
+    name: str
+    takes: frozenset[str]
+    gives: str
+    call: Callable[[Any, Context], Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    def __str__(self) -> str:
+        """Return the step as pipelines write it, without what stands at None."""
+        said = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items() if value is not None)
+        return f"{self.name}({said})"

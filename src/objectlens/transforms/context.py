@@ -1,0 +1,67 @@
+"""What a transform may know and use besides the object: its limits, the request, and files of the operator."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from objectlens.transforms.errors import BadPipeline
+from objectlens.transforms.limits import Limits
+
+Quality = Literal["fast", "exact"]
+Loaded = TypeVar("Loaded")
+
+
+class Resources:
+    """Files that steps read besides the object: tokenizers, models. Only the operator puts them there.
+
+    `root` is the only folder that names are looked up in, None forbids them all. `trust_pickles` lets joblib files be
+    loaded, which means running whatever code they hold; `trusted_types` are further types that skops may load. What
+    was loaded is kept while the file stays the same, and shared between threads.
+    """
+
+    def __init__(
+        self, root: Path | None = None, *, trust_pickles: bool = False, trusted_types: tuple[str, ...] = ()
+    ) -> None:
+        self._root = root.resolve() if root else None
+        self._loaded: dict[tuple[str, Path], tuple[tuple[int, int], Any]] = {}
+        self._lock = threading.Lock()
+        self.trust_pickles = trust_pickles
+        self.trusted_types = trusted_types
+
+    def path(self, name: str) -> Path:
+        """Return the file called `name`; raises `BadPipeline` when there is none, or it is outside the folder."""
+        if self._root is None:
+            raise BadPipeline(f"the file {name!r} cannot be read: this server has no folder for resources; set one")
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root) or not path.is_file():
+            raise BadPipeline(f"there is no file {name!r} in this server's folder for resources")
+        return path
+
+    def load(self, name: str, loader: Callable[[Path], Loaded]) -> Loaded:
+        """Return `loader(path)` of the file called `name`, from memory while the file has not changed."""
+        path = self.path(name)
+        status = path.stat()
+        key, version = (loader.__qualname__, path), (status.st_mtime_ns, status.st_size)
+        with self._lock:
+            known = self._loaded.get(key)
+            if known is None or known[0] != version:
+                known = self._loaded[key] = (version, loader(path))
+        value: Loaded = known[1]
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Given to every step. `arguments` are the request's, checked; `key` and `content_type` are the object's."""
+
+    limits: Limits = field(default_factory=Limits)
+    quality: Quality = "fast"
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    key: str | None = None
+    content_type: str | None = None
+    resources: Resources = field(default_factory=Resources)

@@ -1,0 +1,179 @@
+"""The native contract: a function that takes an object, or what an object decodes to, and returns what becomes of it.
+
+Two tiers, told by the annotations::
+
+    @transform
+    def shout(data: bytes, ctx: Context) -> bytes: ...          # whole; also on Image, ndarray (RGB), Audio, str, Table
+
+    @transform
+    def shout(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]: ...     # streaming
+
+Keyword-only parameters are the transform's arguments; their annotations are checked and published as JSON schema.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, overload
+
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.context import Context
+from objectlens.transforms.errors import BadArgument
+from objectlens.transforms.hints import check, names_resource, schema
+from objectlens.transforms.runner import run_here
+from objectlens.transforms.values import Audio, Frames, Image, Result, Tensor
+
+_KINDS: dict[Any, str] = {
+    bytes: "bytes",
+    Result: "bytes",
+    str: "text",
+    Image: "image",
+    Audio: "audio",
+    Frames: "frames",
+    Tensor: "tensor",
+}
+_NAMED_KINDS = {("numpy", "ndarray"): "pixels", ("pyarrow", "Table"): "table"}
+REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of a step."""
+
+    name: str
+    hint: Any
+    default: Any = REQUIRED
+
+    def schema(self) -> dict[str, Any]:
+        """Return it as JSON schema."""
+        return schema(self.hint) | ({} if self.default is REQUIRED else {"default": self.default})
+
+
+@dataclass(frozen=True)
+class Step:
+    """A transform function with what its signature says; called on an object it runs, without one it takes arguments.
+
+    `family` is "" for a user's own. The function itself stays reachable as `function`.
+    """
+
+    name: str
+    family: str
+    function: Callable[..., Any]
+    takes: frozenset[str]
+    gives: str
+    parameters: tuple[Parameter, ...]
+    summary: str
+
+    def bind(self, arguments: Mapping[str, Any]) -> Bound:
+        """Check the arguments and fix them; raises `BadArgument` that names the first wrong one."""
+        known = {one.name for one in self.parameters}
+        for name in arguments:
+            if name not in known:
+                listed = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+                raise BadArgument(f"{self.title} has no argument {name!r}; {listed}", name)
+        values = {one.name: self._value(one, arguments) for one in self.parameters}
+        return Bound(self.title, self.takes, self.gives, partial(self.function, **values), MappingProxyType(values))
+
+    def _value(self, parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
+        if parameter.name not in arguments:
+            if parameter.default is REQUIRED:
+                raise BadArgument(f"{self.title} needs the argument {parameter.name!r}", parameter.name)
+            return parameter.default
+        try:
+            return check(parameter.hint, arguments[parameter.name])
+        except ValueError as error:
+            raise BadArgument(f"{self.title}: {parameter.name} {error}", parameter.name) from None
+
+    @property
+    def title(self) -> str:
+        """The name that pipelines use."""
+        return f"{self.family}.{self.name}" if self.family else self.name
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The arguments that name files of the operator."""
+        return tuple(one.name for one in self.parameters if names_resource(one.hint))
+
+    def __call__(self, source: Any = None, /, **arguments: Any) -> Any:
+        """Run on a path, bytes, a stream, or a decoded value; without a source, return a pipeline of this one step."""
+        pipeline = self.bound(arguments)
+        return pipeline if source is None else pipeline(source)
+
+    def bound(self, arguments: Mapping[str, Any] = MappingProxyType({})) -> Pipeline:
+        """Return the pipeline of this one step."""
+        return Pipeline((self.bind(arguments),))
+
+    def __rshift__(self, other: Step | Pipeline) -> Pipeline:
+        """Chain: what this one gives, `other` takes."""
+        return self.bound() >> other
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps in order. It is callable like a step, and chains on with `>>`."""
+
+    steps: tuple[Bound, ...]
+
+    def __rshift__(self, other: Step | Pipeline) -> Pipeline:
+        """Chain: what this one gives, `other` takes."""
+        return Pipeline(self.steps + (other.bound().steps if isinstance(other, Step) else other.steps))
+
+    def __call__(self, source: Any, *, ctx: Context | None = None) -> Any:
+        """Run step by step, as notebooks and tests want it.
+
+        A path, bytes or a stream of bytes come to a `Result`; a decoded value comes to whatever the last step returns.
+        """
+        return run_here(self.steps, source, ctx or Context())
+
+
+@overload
+def transform(function: Callable[..., Any], /) -> Step: ...
+@overload
+def transform(*, name: str = "", family: str = "") -> Callable[[Callable[..., Any]], Step]: ...
+def transform(function: Callable[..., Any] | None = None, /, *, name: str = "", family: str = "") -> Any:
+    """Make a function a transform; see the module for the two tiers."""
+    return _step(function, name, family) if function else partial(_step, name=name, family=family)
+
+
+def _step(function: Callable[..., Any], name: str, family: str) -> Step:
+    hints = typing.get_type_hints(function, include_extras=True)
+    positional: list[inspect.Parameter] = []
+    keywords: list[inspect.Parameter] = []
+    for one in inspect.signature(function).parameters.values():
+        (keywords if one.kind is one.KEYWORD_ONLY else positional).append(one)
+    if len(positional) != 2:
+        raise TypeError(f"{function.__name__} must take the object and the context, then keyword-only arguments")
+    gives = _kinds(hints.get("return"), streaming=inspect.isgeneratorfunction(function))
+    takes = _kinds(hints.get(positional[0].name), streaming="chunks" in gives and not hints.get(positional[0].name))
+    return Step(
+        name=name or function.__name__.rstrip("_"),
+        family=family,
+        function=function,
+        takes=takes,
+        gives=next(iter(sorted(gives))),
+        parameters=tuple(Parameter(one.name, hints.get(one.name, Any), one.default) for one in keywords),
+        summary=(inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " "),
+    )
+
+
+def _kinds(hint: Any, *, streaming: bool) -> frozenset[str]:
+    """Return the kinds of value that an annotation stands for; without one, bytes, or chunks of a generator."""
+    if hint is None:
+        return frozenset({"chunks" if streaming else "bytes"})
+    origin = typing.get_origin(hint) or hint
+    if origin in (Iterator, Iterable, Generator):
+        return frozenset({"chunks"})
+    if origin in _KINDS:
+        return frozenset({_KINDS[origin]})
+    module = getattr(origin, "__module__", "").split(".")[0]
+    kind = _NAMED_KINDS.get((module, getattr(origin, "__name__", "")))
+    if kind is not None:
+        return frozenset({kind})
+    if options := typing.get_args(hint):
+        return frozenset().union(*(_kinds(one, streaming=streaming) for one in options if one is not type(None)))
+    raise TypeError(f"a transform cannot take or give {hint!r}")

@@ -1,0 +1,169 @@
+"""What pixels say: grey, colour spaces, brightness and its kin, blur, normalisation.
+
+Brightness, contrast and saturation are Pillow's `ImageEnhance` blends, which torchvision's `ColorJitter` uses too.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.image.geometry import Seed
+from objectlens.transforms.values import Image, Order
+
+Pixels = np.ndarray[Any, Any]
+Factor = Annotated[float, Bounds(0, 10)]
+Strength = Annotated[float, Bounds(0, 10)]
+Channel = Annotated[list[float], Bounds(1, 4)]
+
+_TO_BGR: dict[str, int] = {
+    "grey": cv2.COLOR_GRAY2BGR,
+    "bgra": cv2.COLOR_BGRA2BGR,
+    "rgb": cv2.COLOR_RGB2BGR,
+    "rgba": cv2.COLOR_RGBA2BGR,
+    "hsv": cv2.COLOR_HSV2BGR,
+    "lab": cv2.COLOR_LAB2BGR,
+    "ycrcb": cv2.COLOR_YCrCb2BGR,
+}
+_FROM_BGR: dict[str, int] = {
+    "grey": cv2.COLOR_BGR2GRAY,
+    "rgb": cv2.COLOR_BGR2RGB,
+    "rgba": cv2.COLOR_BGR2RGBA,
+    "hsv": cv2.COLOR_BGR2HSV,
+    "lab": cv2.COLOR_BGR2LAB,
+    "ycrcb": cv2.COLOR_BGR2YCrCb,
+    "bgra": cv2.COLOR_BGR2BGRA,
+}
+
+
+def in_order(image: Image, order: Order) -> Image:
+    """Return the picture with its channels in another order or colour space."""
+    if image.order == order:
+        return image
+    if image.pixels.dtype != np.uint8:
+        raise BadInput("the picture is normalised already; change its colours before that")
+    direct = {("bgra", "rgba"): cv2.COLOR_BGRA2RGBA, ("rgba", "bgra"): cv2.COLOR_RGBA2BGRA}.get((image.order, order))
+    if direct is not None:
+        return Image(cv2.cvtColor(image.pixels, direct), order, image.format)
+    pixels = image.pixels if image.order == "bgr" else cv2.cvtColor(image.pixels, _TO_BGR[image.order])
+    return Image(pixels if order == "bgr" else cv2.cvtColor(pixels, _FROM_BGR[order]), order, image.format)
+
+
+@transform(family="image")
+def grayscale(image: Image, ctx: Context) -> Image:
+    """Keep the luminance alone (`cv2.COLOR_BGR2GRAY`)."""
+    return in_order(image, "grey")
+
+
+@transform(family="image")
+def color(image: Image, ctx: Context, *, space: Literal["bgr", "rgb", "grey", "hsv", "lab", "ycrcb"]) -> Image:
+    """Change the colour space (`cv2.cvtColor`); `encode` changes it back for files that know only RGB."""
+    return in_order(image, space)
+
+
+@transform(family="image")
+def blur(
+    image: Image, ctx: Context, *, sigma: Annotated[float, Bounds(0.05, 100)], size: Annotated[int, Bounds(0, 255)] = 0
+) -> Image:
+    """Gaussian blur (`cv2.GaussianBlur`); `size` is the odd side of the kernel, 0 lets `sigma` decide."""
+    side = size + 1 if size and size % 2 == 0 else size
+    return image.with_pixels(cv2.GaussianBlur(image.pixels, (side, side), sigma))
+
+
+@transform(family="image")
+def brightness(image: Image, ctx: Context, *, factor: Factor) -> Image:
+    """Blend with black: 0 is black, 1 changes nothing, 2 is twice as bright."""
+    return _eight_bits(image).with_pixels(cv2.convertScaleAbs(image.pixels, alpha=factor))
+
+
+@transform(family="image")
+def contrast(image: Image, ctx: Context, *, factor: Factor) -> Image:
+    """Blend with the mean grey: 0 is grey, 1 changes nothing."""
+    mean = int(float(in_order(_eight_bits(image), "grey").pixels.mean()) + 0.5)
+    return image.with_pixels(_blend(image.pixels, np.full_like(image.pixels, mean), factor))
+
+
+@transform(family="image")
+def saturation(image: Image, ctx: Context, *, factor: Factor) -> Image:
+    """Blend with the grey picture: 0 is grey, 1 changes nothing."""
+    if image.order == "grey":
+        return image
+    picture = in_order(_eight_bits(image), "bgr")
+    grey = cv2.cvtColor(in_order(picture, "grey").pixels, cv2.COLOR_GRAY2BGR)
+    return picture.with_pixels(_blend(picture.pixels, grey, factor))
+
+
+@transform(family="image")
+def jitter(
+    image: Image,
+    ctx: Context,
+    *,
+    brightness: Strength = 0.0,
+    contrast: Strength = 0.0,
+    saturation: Strength = 0.0,
+    hue: Annotated[float, Bounds(0, 0.5)] = 0.0,
+    seed: Seed = 0,
+) -> Image:
+    """Change brightness, contrast, saturation and hue by amounts drawn with `seed`.
+
+    A strength s draws a factor from max(0, 1 - s)..1 + s, as torchvision's `ColorJitter`; hue from -hue..hue turns.
+    """
+    random = np.random.Generator(np.random.PCG64(seed))
+    draws = [float(random.uniform(max(0.0, 1 - s), 1 + s)) for s in (brightness, contrast, saturation)]
+    turn = float(random.uniform(-hue, hue))
+    for step, strength, factor in zip(_JITTER, (brightness, contrast, saturation), draws, strict=True):
+        if strength:
+            image = step.function(image, ctx, factor=factor)
+    if hue and image.order != "grey":
+        picture = in_order(_eight_bits(image), "hsv")
+        pixels = picture.pixels.copy()
+        pixels[..., 0] = (pixels[..., 0].astype(np.int16) + round(turn * 180)) % 180
+        image = in_order(picture.with_pixels(pixels), "bgr")
+    return image
+
+
+_JITTER = (brightness, contrast, saturation)
+
+
+@transform(family="image")
+def normalize(
+    image: Image,
+    ctx: Context,
+    *,
+    mean: Channel = [0.485, 0.456, 0.406],  # noqa: B006  (read only; ImageNet's)
+    std: Channel = [0.229, 0.224, 0.225],  # noqa: B006
+) -> Image:
+    """Scale to 0..1, subtract `mean`, divide by `std`, per channel in RGB order, as float32."""
+    picture = _eight_bits(image) if image.order == "grey" else in_order(image, "rgb")
+    out = np.empty(picture.pixels.shape, np.float32)
+    planes = out[..., None] if out.ndim == 2 else out
+    for index, (scale, shift) in enumerate(scales(mean, std, planes.shape[2])):
+        source = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., index]
+        np.multiply(source, scale, out=planes[..., index], dtype=np.float32)
+        planes[..., index] += shift
+    return picture.with_pixels(out)
+
+
+def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.float32, np.float32]]:
+    """Return for each channel what to multiply 0..255 with, and what to add."""
+    if len(mean) not in (1, channels) or len(std) not in (1, channels) or min(std) <= 0:
+        raise BadInput(f"mean and std need 1 or {channels} numbers each for this picture, those of std over 0")
+    means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
+    pairs = zip(means, deviations, strict=True)
+    return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]
+
+
+def _blend(pixels: Pixels, other: Pixels, factor: float) -> Pixels:
+    return cv2.addWeighted(pixels, factor, other, 1 - factor, 0)
+
+
+def _eight_bits(image: Image) -> Image:
+    if image.pixels.dtype != np.uint8:
+        raise BadInput("the picture is normalised already; this step needs 8 bits a channel and must come before")
+    return image

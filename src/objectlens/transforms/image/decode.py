@@ -1,0 +1,98 @@
+"""From file to pixels: OpenCV for JPEG, PNG, WebP and TIFF, Pillow for GIF and AVIF; sizes are checked before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.image.geometry import resized
+from objectlens.transforms.image.headers import Header, read_header
+from objectlens.transforms.values import Image, Order
+
+_PILLOW = frozenset({"gif", "avif"})
+_REDUCED = {
+    1: (cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE),
+    2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
+    4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
+    8: (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_REDUCED_GRAYSCALE_8),
+}
+_CHANNELS: dict[int, Order] = {1: "grey", 3: "bgr", 4: "bgra"}
+Pixels = np.ndarray[Any, Any]
+
+
+@transform(family="image")
+def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = False) -> Image:
+    """Decode the first picture to 8 bits a channel, turned upright as its EXIF says (`cv2.imdecode`).
+
+    Without `alpha` transparency is dropped, as OpenCV does, and grey files come as colour.
+    """
+    header = _checked(data, ctx)
+    if header.format in _PILLOW:
+        return _by_pillow(data, header, alpha=alpha)
+    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
+    if not orient and not alpha:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    return _by_opencv(data, header, flags)
+
+
+def decode_planned(data: bytes, ctx: Context, *, orient: bool, grey: bool, target: Mapping[str, Any] | None) -> Image:
+    """Decode only the grey plane, and JPEG at a scale of at least twice what `target`, a resize, makes of it."""
+    header = _checked(data, ctx)
+    if header.format in _PILLOW:
+        image = _by_pillow(data, header, alpha=False)
+        return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format) if grey else image
+    factor = _reduction(header, target) if target and header.format == "jpeg" else 1
+    flags = _REDUCED[factor][grey]
+    return _by_opencv(data, header, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _checked(data: bytes, ctx: Context) -> Header:
+    header = read_header(data, ctx.limits.frames)
+    words = f"a {header.format.upper()} picture of {header.width}x{header.height} pixels"
+    ctx.limits.check("pixels", header.width * header.height, words)
+    ctx.limits.check("frames", header.frames, f"a {header.format.upper()} file of {header.frames} pictures or more")
+    return header
+
+
+def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
+    with reading(f"{header.format.upper()} picture", cv2.error):
+        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise BadInput(f"cannot read the {header.format.upper()} picture: it is corrupt or cut short")
+    if pixels.dtype != np.uint8:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257) if pixels.dtype == np.uint16 else pixels
+    return Image(pixels, _CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]], header.format)
+
+
+def _by_pillow(data: bytes, header: Header, *, alpha: bool) -> Image:
+    faults = (OSError, ValueError, SyntaxError, IndexError, EOFError, PillowImage.DecompressionBombError)
+    with (
+        reading(f"{header.format.upper()} picture", *faults),
+        PillowImage.open(io.BytesIO(data), formats=[header.format.upper()]) as opened,
+    ):
+        pixels = np.asarray(opened.convert("RGBA" if alpha else "RGB"))
+    if alpha:
+        return Image(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), "bgra", header.format)
+    return Image(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), "bgr", header.format)
+
+
+def _reduction(header: Header, target: Mapping[str, Any]) -> int:
+    """Return the largest reduction that leaves twice the target, lying or standing: EXIF may turn the picture."""
+    sizes = ((header.width, header.height), (header.height, header.width))
+    for factor in (8, 4, 2):
+        if all(_suffices(width, height, factor, target) for width, height in sizes):
+            return factor
+    return 1
+
+
+def _suffices(width: int, height: int, factor: int, target: Mapping[str, Any]) -> bool:
+    wide, high = resized(width, height, target["width"], target["height"], target["fit"])
+    return width // factor >= 2 * wide and height // factor >= 2 * high

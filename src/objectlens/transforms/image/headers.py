@@ -1,0 +1,158 @@
+"""What a picture's header says, read before any decoder sees the file.
+
+Sources: JPEG ITU-T T.81 B.2; PNG specification section 11.2.2; GIF89a specification sections 18-25; RIFF/WebP container
+specification; TIFF 6.0 section 2 and BigTIFF; ISO/IEC 23008-12 section 6.5.3 (`ispe`).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from objectlens.transforms.errors import BadInput
+
+_JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+_TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Size in pixels of the largest picture in the file, and how many pictures there are (at least, for GIF)."""
+
+    format: str
+    width: int
+    height: int
+    frames: int = 1
+
+
+def read_header(data: bytes, max_frames: int) -> Header:
+    """Read the header; raises `BadInput` for an unknown format or a header that makes no sense.
+
+    Counting stops one frame past `max_frames`.
+    """
+    try:
+        header = _read(data, max_frames)
+    except (struct.error, IndexError) as error:
+        raise BadInput("the picture's header is cut short or corrupt") from error
+    if header.width < 1 or header.height < 1:
+        raise BadInput(f"the {header.format.upper()} picture says it is {header.width}x{header.height} pixels")
+    return header
+
+
+def _read(data: bytes, max_frames: int) -> Header:
+    if data[:3] == b"\xff\xd8\xff":
+        return _jpeg(data)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        if data[12:16] != b"IHDR":
+            raise BadInput("the PNG picture does not begin with its header")
+        return Header("png", *struct.unpack_from(">II", data, 16))
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return _gif(data, max_frames)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp(data)
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff(data, max_frames)
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
+        return _avif(data)
+    raise BadInput("the object is no picture of a known format (JPEG, PNG, WebP, TIFF, GIF, AVIF)")
+
+
+def _jpeg(data: bytes) -> Header:
+    position = 2
+    while True:
+        while data[position] == 0xFF and data[position + 1] == 0xFF:
+            position += 1
+        marker = data[position + 1]
+        if data[position] != 0xFF or marker in (0x00, 0xD9, 0xDA):
+            raise BadInput("the JPEG picture has no frame header")
+        if marker in _STANDALONE:
+            position += 2
+            continue
+        if marker in _JPEG_SIZES:
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            # Without an end marker the decoder would fill what is missing with grey.
+            if data.rfind(b"\xff\xd9", position) < 0:
+                raise BadInput("the JPEG picture is cut short: it has no end marker")
+            return Header("jpeg", width, height)
+        position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
+
+
+def _gif(data: bytes, max_frames: int) -> Header:
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position, frames = 13 + _palette(flags), 0
+    while position < len(data) and frames <= max_frames and data[position] != 0x3B:
+        if data[position] == 0x2C:
+            left, top, wide, high, flags = struct.unpack_from("<HHHHB", data, position + 1)
+            width, height, frames = max(width, left + wide), max(height, top + high), frames + 1
+            position += 11 + _palette(flags)
+        elif data[position] == 0x21:
+            position += 2
+        else:
+            raise BadInput("the GIF picture is corrupt between its blocks")
+        while size := data[position]:
+            position += size + 1
+        position += 1
+    return Header("gif", width, height, frames)
+
+
+def _palette(flags: int) -> int:
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _webp(data: bytes) -> Header:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return Header("webp", 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return Header("webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header("webp", width & 0x3FFF, height & 0x3FFF)
+    raise BadInput("the WebP picture begins with an unknown chunk")
+
+
+def _tiff(data: bytes, max_frames: int) -> Header:
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    count_code, offset_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
+    (offset,) = struct.unpack_from(order + offset_code, data, 8 if big else 4)
+    width = height = frames = 0
+    seen: set[int] = set()
+    while offset and frames <= max_frames:
+        if offset in seen:
+            raise BadInput("the TIFF file's list of pages runs in a circle")
+        seen.add(offset)
+        (count,) = struct.unpack_from(order + count_code, data, offset)
+        first = offset + struct.calcsize(count_code)
+        if count * entry_size > len(data):
+            raise BadInput("the TIFF file's list of tags is longer than the file")
+        tags = _tags(data, order, first, count, entry_size)
+        width = max(width, tags.get(_TIFF_WIDTH, 0), tags.get(_TILE_WIDTH, 0))
+        height = max(height, tags.get(_TIFF_HEIGHT, 0), tags.get(_TILE_HEIGHT, 0))
+        (offset,) = struct.unpack_from(order + offset_code, data, first + count * entry_size)
+        frames += 1
+    return Header("tiff", width, height, frames)
+
+
+def _tags(data: bytes, order: str, first: int, count: int, entry_size: int) -> dict[int, int]:
+    wanted = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
+    found = {}
+    for position in range(first, first + count * entry_size, entry_size):
+        tag, kind = struct.unpack_from(order + "HH", data, position)
+        if tag in wanted and kind in _TIFF_TYPES:
+            value_at = position + (12 if entry_size == 20 else 8)
+            found[tag] = struct.unpack_from(order + _TIFF_TYPES[kind], data, value_at)[0]
+    return found
+
+
+def _avif(data: bytes) -> Header:
+    width = height = 0
+    position = data.find(b"ispe")
+    while position >= 0:
+        wide, high = struct.unpack_from(">II", data, position + 8)
+        width, height = max(width, wide), max(height, high)
+        position = data.find(b"ispe", position + 4, 64 * 1024)
+    return Header("avif", width, height)

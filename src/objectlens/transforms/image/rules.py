@@ -1,0 +1,72 @@
+"""What the planner may rearrange in `fast`: results differ from running step by step by rounding and filtering only.
+
+Against `exact` a result keeps a PSNR of 38 dB and more on photographs: JPEG is never decoded below twice the size that
+is wanted, and only where `area` averages over whole pixels anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.image.decode import decode_planned
+from objectlens.transforms.image.encode import normalized_tensor
+
+# These treat all channels alike and linearly, so that grey may as well come first.
+_COMMUTING = frozenset(
+    f"image.{name}" for name in ("resize", "crop", "center_crop", "random_crop", "flip", "random_flip", "blur")
+)
+
+
+def plan_decode(steps: Sequence[Bound]) -> Sequence[Bound]:
+    """Decode only the grey plane where nothing else is used, and JPEG at the scale that the next resize needs."""
+    index = next((i for i, step in enumerate(steps) if step.name == "image.decode"), None)
+    if index is None or steps[index].arguments["alpha"]:
+        return steps
+    decode, rest = steps[index], list(steps[index + 1 :])
+    grey_at = _first(rest, "image.grayscale")
+    grey = grey_at is not None and all(step.name in _COMMUTING for step in rest[:grey_at])
+    if grey and grey_at is not None:
+        del rest[grey_at]
+    resize = _scaling(rest)
+    if not grey and resize is None:
+        return steps
+    notes = (["the grey plane only"] if grey else []) + (["JPEG at 1/2, 1/4 or 1/8 of its size"] if resize else [])
+    target = resize.arguments if resize else None
+    call = partial(decode_planned, orient=decode.arguments["orient"], grey=grey, target=target)
+    return (*steps[:index], replace(decode, call=call, note=" and ".join(notes)), *rest)
+
+
+def fuse_tensor(steps: Sequence[Bound]) -> Sequence[Bound]:
+    """Make `normalize` and `to_tensor` one pass over the pixels."""
+    found = list(steps)
+    for index in range(len(found) - 1):
+        first, second = found[index : index + 2]
+        if (first.name, second.name) == ("image.normalize", "image.to_tensor"):
+            arguments = {**first.arguments, **second.arguments}
+            call = partial(normalized_tensor, **arguments)
+            found[index : index + 2] = [
+                replace(second, takes=first.takes, call=call, arguments=arguments, note="with normalize, in one pass")
+            ]
+            break
+    return found
+
+
+def _first(steps: Sequence[Bound], name: str) -> int | None:
+    return next((index for index, step in enumerate(steps) if step.name == name), None)
+
+
+def _scaling(steps: Sequence[Bound]) -> Bound | None:
+    """Return the resize that follows with nothing between that counts pixels."""
+    for step in steps:
+        if step.name == "image.resize":
+            wanted = step.arguments["interpolation"] == "area" and (step.arguments["width"] or step.arguments["height"])
+            return step if wanted else None
+        if step.name not in ("image.flip", "image.random_flip"):
+            return None
+    return None
+
+
+RULES = (plan_decode, fuse_tensor)

@@ -1,0 +1,97 @@
+"""Pipelines as JSON: the text of an Object Lambda access point's `FunctionPayload`, read into frozen values.
+
+```json
+{"pipeline": [{"decode": {}}, {"resize": {"width": {"$param": "size"}, "height": 256}}, {"encode": {"format": "jpeg"}}],
+ "family": "image", "quality": "fast",
+ "parameters": {"size": {"type": "integer", "default": 256, "minimum": 16, "maximum": 1024}},
+ "presets": {"thumb": {"size": 64}}, "presets_only": false, "limits": {"pixels": 50000000}}
+```
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from objectlens.transforms.arguments import Parameters
+from objectlens.transforms.context import Quality
+from objectlens.transforms.errors import BadPipeline
+
+MAX_LENGTH = 64 * 1024
+MAX_STEPS = 64
+REFERENCE = "$param"
+_FIELDS = frozenset({"pipeline", "family", "quality", "parameters", "presets", "presets_only", "limits", "$schema"})
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A pipeline as it was declared: steps with arguments that may refer to parameters."""
+
+    steps: tuple[tuple[str, Mapping[str, Any]], ...]
+    parameters: Parameters
+    limits: Mapping[str, Any]
+    quality: Quality
+    family: str
+
+
+def parse(text: str) -> Payload:
+    """Read a payload; raises `BadPipeline` with the place and the remedy."""
+    if len(text) > MAX_LENGTH:
+        raise BadPipeline(f"the pipeline is longer than {MAX_LENGTH} characters")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadPipeline(f"the pipeline is not JSON: {error}") from error
+    return read(said)
+
+
+def read(said: Any) -> Payload:
+    """Read a payload that is parsed JSON already; raises `BadPipeline`."""
+    if not isinstance(said, Mapping) or "pipeline" not in said:
+        raise BadPipeline('a pipeline is an object such as {"pipeline": [{"decode": {}}, {"encode": {}}]}')
+    if unknown := sorted(set(said) - _FIELDS):
+        raise BadPipeline(f"unknown entries {', '.join(unknown)}; there are {', '.join(sorted(_FIELDS))}")
+    steps = said["pipeline"]
+    if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
+        raise BadPipeline(f"pipeline must be a list of 1 to {MAX_STEPS} steps")
+    quality, family, limits = said.get("quality", "fast"), said.get("family", "image"), said.get("limits", {})
+    if quality not in ("fast", "exact"):
+        raise BadPipeline(f"quality must be fast or exact, not {quality!r}")
+    if not isinstance(family, str) or not isinstance(limits, Mapping):
+        raise BadPipeline("family must be a text and limits an object")
+    presets_only = said.get("presets_only", False)
+    if not isinstance(presets_only, bool):
+        raise BadPipeline("presets_only must be true or false")
+    parameters = Parameters.parse(said.get("parameters", {}), said.get("presets", {}), presets_only=presets_only)
+    return Payload(tuple(map(_step, range(len(steps)), steps)), parameters, limits, quality, family)
+
+
+def _step(number: int, said: Any) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(said, str):
+        return said, {}
+    if not isinstance(said, Mapping) or len(said) != 1:
+        raise BadPipeline(f'step {number + 1} must be an object of one entry such as {{"resize": {{"width": 256}}}}')
+    name, arguments = next(iter(said.items()))
+    if not isinstance(arguments, Mapping):
+        raise BadPipeline(f"the arguments of step {number + 1}, {name!r}, must be an object")
+    return name, arguments
+
+
+def references(value: Any) -> set[str]:
+    """Return the names of the parameters that a step's arguments refer to."""
+    if isinstance(value, Mapping):
+        if set(value) == {REFERENCE}:
+            return {str(value[REFERENCE])}
+        return set().union(*(references(one) for one in value.values()))
+    return set().union(*(references(one) for one in value)) if isinstance(value, list) else set()
+
+
+def filled(value: Any, values: Mapping[str, Any]) -> Any:
+    """Return arguments with every reference replaced by its parameter's value."""
+    if isinstance(value, Mapping):
+        if set(value) == {REFERENCE}:
+            return values[str(value[REFERENCE])]
+        return {name: filled(one, values) for name, one in value.items()}
+    return [filled(one, values) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,140 @@
+"""A pipeline made ready: checked once, planned for the arguments of a request, run from many threads at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from objectlens.transforms import payload as payloads
+from objectlens.transforms.arguments import canonical
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.context import Context, Resources
+from objectlens.transforms.errors import BadArgument, BadPipeline
+from objectlens.transforms.limits import Limits
+from objectlens.transforms.registry import find, load
+from objectlens.transforms.runner import connected, run
+from objectlens.transforms.values import Result
+
+# Goes up when a step of the same name and arguments comes to other bytes than before.
+VOCABULARY = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The checked arguments of one request and the plan made for them; `canonical` is what to cache results by."""
+
+    values: Mapping[str, Any]
+    canonical: str
+    declared: tuple[Bound, ...]
+    plan: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled pipeline. It holds no state: `arguments` and `run` may be called from any thread.
+
+    `digest` is the SHA-256 (hex) of all that decides results besides the object and the arguments: steps, quality,
+    limits, files of the operator, and versions of the libraries. `streaming` tells that the object need not be
+    gathered before `run`.
+    """
+
+    payload: payloads.Payload
+    steps: tuple[Any, ...]
+    context: Context
+    digest: str
+    defaults: Arguments
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the first step takes a stream."""
+        return "chunks" in self.steps[0].takes
+
+    def arguments(self, given: Mapping[str, str]) -> Arguments:
+        """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""
+        return self._planned(self.payload.parameters.resolve(given)) if given else self.defaults
+
+    def run(
+        self,
+        source: bytes | Iterable[bytes],
+        arguments: Arguments | None = None,
+        *,
+        key: str | None = None,
+        content_type: str | None = None,
+    ) -> Result:
+        """Run on an object, whole or as a stream; raises `BadInput` or `LimitExceeded`.
+
+        A `Result` whose body is an iterator does its work, and may raise the same, while it is read.
+        """
+        arguments = arguments or self.defaults
+        limits = self.context.limits
+        ctx = replace(self.context, arguments=arguments.values, key=key, content_type=content_type)
+        if isinstance(source, bytes):
+            limits.check("bytes", len(source), f"an object of {len(source):,} bytes")
+        elif not self.streaming:
+            source = limits.gather(source)
+        return run(arguments.plan, source, ctx)
+
+    def explain(self, arguments: Arguments | None = None) -> str:
+        """Return the declared steps, the plan, and what the planner did, as text."""
+        arguments = arguments or self.defaults
+        lines = [f"quality {self.context.quality}", "declared:", *(f"  {step}" for step in arguments.declared), "plan:"]
+        lines += [f"  {step}" + (f"   # {step.note}" if step.note else "") for step in arguments.plan]
+        return "\n".join(lines)
+
+    def _planned(self, values: Mapping[str, Any]) -> Arguments:
+        return _plan(self.payload, self.steps, values)
+
+
+def compile_pipeline(
+    text: str | Mapping[str, Any], *, ceiling: Limits | None = None, resources: Resources | None = None
+) -> Program:
+    """Make a pipeline ready; raises `BadPipeline` (of which `MissingExtra` is one).
+
+    `ceiling` are the server's limits, which the pipeline's own can only lower; `resources` the operator's files.
+    """
+    said = payloads.parse(text) if isinstance(text, str) else payloads.read(text)
+    steps = tuple(find(name, said.family) for name, _ in said.steps)
+    used = set().union(*(payloads.references(arguments) for _, arguments in said.steps))
+    if unknown := sorted(used - set(said.parameters.declared)):
+        raise BadPipeline(f"steps refer to parameters that are not declared: {', '.join(unknown)}")
+    try:
+        defaults = _plan(said, steps, said.parameters.resolve({}))
+        for preset in said.parameters.presets:
+            _plan(said, steps, said.parameters.resolve({"preset": preset}))
+    except BadArgument as error:
+        raise BadPipeline(str(error)) from error
+    resources = resources or Resources()
+    limits = (ceiling or Limits()).tightened(said.limits)
+    context = Context(limits=limits, quality=said.quality, resources=resources)
+    return Program(said, steps, context, _digest(said, steps, context, defaults), defaults)
+
+
+def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any]) -> Arguments:
+    """Bind the steps, connect them, and let the rules of their families rearrange them in `fast`."""
+    pairs = zip(steps, said.steps, strict=True)
+    bound = tuple(step.bind(payloads.filled(arguments, values)) for step, (_, arguments) in pairs)
+    plan = connected(bound, "chunks" if "chunks" in bound[0].takes else "bytes")
+    if said.quality == "fast":
+        for rule in (rule for family in _families(plan) for rule in load(family).rules):
+            plan = tuple(rule(plan))
+    return Arguments(MappingProxyType(dict(values)), canonical(values), bound, plan)
+
+
+def _families(steps: Sequence[Bound]) -> list[str]:
+    return sorted({step.name.partition(".")[0] for step in steps if "." in step.name})
+
+
+def _digest(said: payloads.Payload, steps: Sequence[Any], context: Context, defaults: Arguments) -> str:
+    files = {}
+    for step, bound in zip(steps, defaults.declared, strict=True):
+        for name in step.resources:
+            path = context.resources.path(bound.arguments[name])
+            files[bound.arguments[name]] = hashlib.sha256(path.read_bytes()).hexdigest()
+    versions = {family: dict(load(family).versions) for family in _families(defaults.plan)}
+    declared = [[step.title, arguments] for step, (_, arguments) in zip(steps, said.steps, strict=True)]
+    limits = {name: getattr(context.limits, name) for name in context.limits.__dataclass_fields__}
+    said_all = {"steps": declared, "quality": said.quality, "files": files, "versions": versions, "limits": limits}
+    return hashlib.sha256(canonical(said_all | {"vocabulary": VOCABULARY}).encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""Running bound steps one after the other, with the conversions between what one gives and the next takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.context import Context
+from objectlens.transforms.errors import BadInput, BadPipeline
+from objectlens.transforms.registry import find
+from objectlens.transforms.values import Result
+
+# (given, wanted) -> the steps that lead there, always by the format the object came in.
+_CONVERSIONS = MappingProxyType(
+    {
+        ("bytes", "image"): ("image.decode",),
+        ("image", "bytes"): ("image.encode",),
+        ("bytes", "pixels"): ("image.decode", "image.pixels"),
+        ("image", "pixels"): ("image.pixels",),
+        ("pixels", "image"): ("image.picture",),
+        ("pixels", "bytes"): ("image.picture", "image.encode"),
+        ("bytes", "audio"): ("audio.decode",),
+        ("audio", "bytes"): ("audio.encode",),
+        ("bytes", "table"): ("table.read",),
+        ("table", "bytes"): ("table.write",),
+        ("tensor", "bytes"): ("tensor.encode",),
+    }
+)
+_TEXT = "text/plain; charset=utf-8"
+
+
+def connected(steps: Sequence[Bound], start: str) -> tuple[Bound, ...]:
+    """Return the steps with the conversions that lead from `start` through them all to bytes or chunks."""
+    found: list[Bound] = []
+    given = start
+    for step in steps:
+        found += _convert(given, step.takes, step.name)
+        found.append(step)
+        given = step.gives
+    return (*found, *_convert(given, frozenset({"bytes", "chunks"}), "the end of the pipeline"))
+
+
+def run(steps: Iterable[Bound], value: Any, ctx: Context) -> Result:
+    """Run connected steps on bytes or a stream of bytes."""
+    result = as_result(run_values(steps, value, ctx))
+    if isinstance(result.body, bytes):
+        ctx.limits.check("output_bytes", len(result.body), f"a result of {len(result.body):,} bytes")
+        return result
+    return Result(ctx.limits.counted(result.body, "output_bytes"), result.content_type, result.metadata)
+
+
+def run_values(steps: Iterable[Bound], value: Any, ctx: Context) -> Any:
+    """Run the steps on a value of the kind that the first one takes."""
+    for step in steps:
+        value = step.call(value.body if isinstance(value, Result) else value, ctx)
+    return value
+
+
+def run_here(steps: Sequence[Bound], source: Any, ctx: Context) -> Any:
+    """Run on a path, bytes, a stream of bytes (to a `Result`), or on a decoded value (to a value)."""
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and "text" not in steps[0].takes):
+        source = Path(source).read_bytes()
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+        ctx.limits.check("bytes", len(data), f"an object of {len(data):,} bytes")
+        return run(connected(steps, "bytes"), data, ctx)
+    if isinstance(source, Iterator):
+        return run(connected(steps, "chunks"), source, ctx)
+    found: list[Bound] = [steps[0]]
+    for step in steps[1:]:
+        found += [*_convert(found[-1].gives, step.takes, step.name), step]
+    return run_values(found, source, ctx)
+
+
+def as_result(value: Any) -> Result:
+    """Wrap whatever the last step returned; raises TypeError for what is no body."""
+    if isinstance(value, Result):
+        return value
+    if isinstance(value, str):
+        return Result(value.encode(), _TEXT)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Result(bytes(value))
+    if isinstance(value, Iterable):
+        return Result(iter(value))
+    raise TypeError(f"a transform must come to bytes, text, an iterator of bytes or a Result, not {type(value)}")
+
+
+def _convert(given: str, wanted: frozenset[str], where: str) -> list[Bound]:
+    if given in wanted:
+        return []
+    if given == "chunks":
+        return [GATHER, *_convert("bytes", wanted, where)]
+    if given == "text":
+        return [_WRITE_TEXT, *_convert("bytes", wanted, where)]
+    if given == "bytes":
+        for kind, step in (("chunks", _CHUNKS), ("text", _READ_TEXT)):
+            if kind in wanted:
+                return [step]
+    for kind in sorted(wanted):
+        if names := _CONVERSIONS.get((given, kind)):
+            return [find(name).bind({}) for name in names]
+    raise BadPipeline(f"{where} takes {' or '.join(sorted(wanted))}, but the step before it gives {given}")
+
+
+def _gather(chunks: bytes | Iterable[bytes], ctx: Context) -> bytes:
+    return chunks if isinstance(chunks, bytes) else ctx.limits.gather(chunks)
+
+
+def _read_text(data: bytes, ctx: Context) -> str:
+    ctx.limits.check("bytes", len(data), f"a text of {len(data):,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"the text is not UTF-8 ({error.reason} at byte {error.start}); begin with text.decode"
+        ) from error
+
+
+def _write_text(text: str, _: Context) -> Result:
+    return Result(text.encode("utf-8", "surrogatepass"), _TEXT)
+
+
+def _one_chunk(data: bytes | Iterator[bytes], _: Context) -> Iterator[bytes]:
+    return iter((data,)) if isinstance(data, bytes) else data
+
+
+GATHER = Bound("gather", frozenset({"chunks"}), "bytes", _gather)
+_CHUNKS = Bound("stream", frozenset({"bytes"}), "chunks", _one_chunk)
+_READ_TEXT = Bound("utf-8", frozenset({"bytes"}), "text", _read_text)
+_WRITE_TEXT = Bound("utf-8", frozenset({"text"}), "bytes", _write_text)
