@@ -28,6 +28,8 @@ _SPECIAL = re.compile(r'[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f]')
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 # What UTF-8 cannot carry: halves of surrogate pairs.
 _UNENCODABLE = re.compile("[\ud800-\udfff]")
+# What no XML 1.0 document can hold, not even as a reference (XML 1.0 section 2.2).
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 # The literal that AWS's Object Lambda error documents carry (reference section 8.2).
 OBJECT_LAMBDA_HOST_ID: Final = "{host-id}"
@@ -101,7 +103,8 @@ def required_text(element: Element, name: str) -> str:
 
 def _error(code: str, message: str, detail: Mapping[str, str], request_id: str, host_id: str) -> str:
     fields = {"Code": code, "Message": message, **detail, "RequestId": request_id, "HostId": host_id}
-    return nest("Error", (tag(name, value) for name, value in fields.items()))
+    # An error repeats what a request said; parsers must still find the code in it.
+    return nest("Error", (tag(name, _UNWRITABLE.sub("\ufffd", value)) for name, value in fields.items()))
 
 
 def _encode(text: str) -> bytes:

@@ -93,3 +93,10 @@ def test_the_longest_legal_body_passes():
     part = "<Part><PartNumber>10000</PartNumber><ETag>&quot;{}&quot;</ETag><ChecksumSHA512>{}</ChecksumSHA512></Part>"
     body = "<CompleteMultipartUpload>" + part.format("a" * 38, "b" * 88) * 10_000 + "</CompleteMultipartUpload>"
     assert len(xml.parse(body.encode(), "CompleteMultipartUpload")) == 10_000
+
+
+def test_an_error_that_repeats_control_characters_is_still_xml() -> None:
+    error = NoSuchKey(Key="a\x00b\x1f\uffffc")
+    root = ET.fromstring(xml.render_error(error, "request", "host"))
+    assert root.findtext("Code") == "NoSuchKey"
+    assert root.findtext("Key") == "a\ufffdb\ufffd\ufffdc"
