@@ -43,7 +43,8 @@ def encoded(key: str) -> bytes:
 def natural(key: bytes) -> tuple[bytes, ...] | None:
     """Return the names from the bucket's folder down to the key's plain file; None when it can have none."""
     names = tuple(key.split(b"/"))
-    if names[0] == INNER or b"\0" in key or len(names) > LEVELS + 1:
+    # Our own folder hides at every level: another bucket may be attached further down.
+    if INNER in names or b"\0" in key or len(names) > LEVELS + 1:
         return None
     if any(not 0 < len(name) <= LONGEST_NAME or name in {b".", b".."} for name in names):
         return None

@@ -57,6 +57,11 @@ class StoreOpener:
             raise UnknownStore(f"{url!r} is not a store; use {MANAGED!r} or the URL of a folder, as file:///photos")
         if path == path.parent:
             raise UnknownStore(f"{url!r} is the root of the file system, which cannot be a bucket; name a folder in it")
+        own, asked = self._buckets.parent.resolve(), path.resolve()
+        if own.is_relative_to(asked) or asked.is_relative_to(own):
+            raise UnknownStore(
+                f"{url!r} is in the data directory, or around it, where secrets are; name a folder outside"
+            )
         return path
 
     async def create(self, bucket: str, url: str) -> None:

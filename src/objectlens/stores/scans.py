@@ -44,9 +44,9 @@ class Tree:
     folder: Callable[[bytes], bytes | None]
     plain: bool
 
-    def hides(self, at: bytes, name: bytes) -> bool:
-        """Tell whether a name in the folder of the keys that begin with `at` is our own."""
-        return self.plain and not at and name == keys.INNER
+    def hides(self, name: bytes) -> bool:
+        """Tell whether a name is our own folder's, or that of a bucket attached further down."""
+        return self.plain and name == keys.INNER
 
 
 def trees(root: bytes) -> tuple[Tree, Tree]:
@@ -71,7 +71,7 @@ def scan(tree: Tree, folder: bytes, at: bytes) -> Iterator[Child]:
             if (is_folder and deepest) or not (is_folder or entry.is_file(follow_symlinks=False)):
                 continue
             piece = tree.piece(entry.name, is_folder)
-            if piece is not None and not tree.hides(at, entry.name):
+            if piece is not None and not tree.hides(entry.name):
                 yield Child(piece, entry.name, is_folder)
 
 
@@ -131,4 +131,4 @@ def _odd_piece(name: bytes, is_folder: bool) -> bytes | None:
 
 
 def _natural_folder(segment: bytes) -> bytes | None:
-    return segment if keys.natural(b"x/" + segment) else None
+    return segment if keys.natural(segment) else None

@@ -77,7 +77,7 @@ class Walk:
     def _children(self, folder: bytes, at: bytes) -> Iterator[Child]:
         segment, slash, _ = self._span.prefix[len(at) :].partition(b"/")
         if slash and at.count(b"/") < keys.LEVELS:
-            return self._only(folder, at, segment)
+            return self._only(folder, segment)
         ordered = self._scans.ordered(self._tree, folder, at)
         if not (self._span.after and self._span.after.startswith(at)):
             return iter(ordered)
@@ -85,10 +85,10 @@ class Walk:
         first = bisect_left(ordered, self._span.after[len(at) :], key=attrgetter("piece"))
         return islice(ordered, max(first - 1, 0), None)
 
-    def _only(self, folder: bytes, at: bytes, segment: bytes) -> Iterator[Child]:
+    def _only(self, folder: bytes, segment: bytes) -> Iterator[Child]:
         """Yield the one folder that the prefix leads into, without reading the folder it is in."""
         name = self._tree.folder(segment)
-        if name is None or self._tree.hides(at, name):
+        if name is None or self._tree.hides(name):
             return
         path = os.path.join(folder, name)
         piece = self._tree.piece(name, True)

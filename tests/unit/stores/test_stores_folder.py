@@ -169,6 +169,21 @@ def test_links_are_not_followed(tmp_path):
     play(root, scenario)
 
 
+def test_a_bucket_attached_further_down_keeps_its_secrets(tmp_path):
+    (tmp_path / "sub").mkdir()
+
+    async def scenario(store):
+        inner = FolderStore(tmp_path / "sub", durable=False)
+        await inner.put("a", stream(b"x"), PNG)
+        await inner.close()
+        assert names(await store.list()) == (["sub/a"], [])
+        [sidecar] = sidecars(tmp_path / "sub")
+        with pytest.raises(KeyNotFound):
+            await store.open(str(sidecar.relative_to(tmp_path)))
+
+    play(tmp_path, scenario)
+
+
 def test_special_files_are_not_objects(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with socket.socket(socket.AF_UNIX) as listening:

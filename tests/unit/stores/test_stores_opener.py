@@ -46,6 +46,7 @@ def test_urls_that_name_no_store(tmp_path, url):
 
 def test_attached_folders(tmp_path):
     folder = tmp_path / "my photos é"
+    data = tmp_path / "data"
 
     async def scenario(opener):
         with pytest.raises(StoreUnavailable, match="there is no folder"):
@@ -57,7 +58,20 @@ def test_attached_folders(tmp_path):
         assert (folder / "k").read_bytes() == b"x"
         assert opener.folder("a", f"file://localhost{tmp_path}/x%20y") == tmp_path / "x y"
 
-    play(tmp_path, scenario)
+    play(data, scenario)
+
+
+def test_the_servers_own_data_cannot_be_attached(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "link").symlink_to(data)
+
+    async def scenario(opener):
+        for folder in (data, data / "buckets" / "a", tmp_path, tmp_path / "link", data / ".." / "data"):
+            with pytest.raises(UnknownStore, match="is in the data directory, or around it"):
+                opener.open("a", folder.as_uri())
+
+    play(data, scenario)
 
 
 def test_removing_and_making_again(tmp_path):
