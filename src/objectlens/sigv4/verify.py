@@ -75,9 +75,7 @@ def check_signed(claim: Claim, values: Mapping[str, str]) -> None:
         may_follow = _MAY_FOLLOW_PRESIGNED
     elif claim.scope.service not in canonical.S3_SERVICES:
         may_follow = _MAY_FOLLOW_OUTSIDE_S3
-    missing = [
-        name for name in values if name.startswith("x-amz-") and name not in signed and name not in may_follow
-    ]
+    missing = [name for name in values if name.startswith("x-amz-") and name not in signed and name not in may_follow]
     if "host" not in signed:
         missing.insert(0, "host")
     if missing:
