@@ -31,8 +31,9 @@ class Limits:
     `starting` how many may be starting at one time (more than there are cores only makes each of them slower).
     `queue` and `queue_seconds` bound the waiting of one function version. `init_seconds` is what initialisation may
     take before it counts against the function's own timeout. `age_seconds` retires an environment whose role
-    credentials grow old. `prepare_seconds` is what an invocation waits for a runtime to be made ready on this machine,
-    once, before any of the other times begins. `kill_seconds` is the time between SIGTERM and SIGKILL.
+    credentials grow old. `templates` bounds the processes that environments are forked from (0: none, every environment
+    starts from nothing); one that was not used for `template_idle_seconds` ends. `prepare_seconds` is what an
+    invocation waits for a runtime to be made ready on this machine, once, before any of the other times begins. `kill_seconds` is the time between SIGTERM and SIGKILL.
     """
 
     environments: int = 32
@@ -41,11 +42,14 @@ class Limits:
     queue: int = 1000
     queue_seconds: float = 55.0
     idle_seconds: float = 600.0
+    spare_seconds: float = 10.0
     age_seconds: float = 6 * 3600.0
     init_seconds: float = 10.0
     settle_seconds: float = 2.0
     prepare_seconds: float = 50.0
     kill_seconds: float = 0.5
+    templates: int = 32
+    template_idle_seconds: float = 3600.0
     log_bytes: int = 8 * 1024 * 1024
     log_files: int = 4
 

@@ -16,21 +16,17 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
-from objectlens.functions.logs import FunctionLog, LineSplitter, Tail
-from objectlens.functions.process import Exit, Process
+from objectlens.functions.logs import FunctionLog
+from objectlens.functions.output import Output
+from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
 from objectlens.functions.states import State
+from objectlens.functions.template import Template
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
-
-READ = 64 * 1024
-# Output that is taken before a pause of so many seconds; a line costs more than its bytes. In all about 5 MB/s.
-OUTPUT_BUDGET = 256 * 1024
-OUTPUT_PAUSE = 0.05
-LINE_COST = 64
 
 
 class Environment:
@@ -49,19 +45,14 @@ class Environment:
         clock: Clock,
     ) -> None:
         self.function = function
-        self._runtime = runtime
+        self.runtime = runtime
         self._task_root = task_root
         self._surroundings = surroundings
         self._limits = limits
-        self._log = log
         self._watchman = watchman
         self._clock = clock
         self._api = RuntimeApi(self)
-        self._lines = LineSplitter()
-        self._tail = Tail()
         self._process: Process | None = None
-        self._output = -1
-        self._spent = 0
         self._peak_kib = 0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
@@ -71,6 +62,7 @@ class Environment:
         self.started_at = clock.monotonic()
         moment = clock.now()
         self.stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+        self._output = Output(log, self.stream)
         self._temporary = surroundings.folder / "tmp" / self.stream[-32:]
 
     @property
@@ -85,13 +77,12 @@ class Environment:
 
     # --- starting ---
 
-    async def start(self, credentials: Credentials) -> None:
-        """Start the process; raises `OSError` when the machine refuses."""
-        self.started_at = self._clock.monotonic()
-        self._say(f"INIT_START Runtime Version: {self._runtime.label}")
-        if self._runtime.note:
-            self._say(f"[WARN] {self._runtime.note}")
-        start = command(self._runtime, self._surroundings.python, self._task_root)
+    async def start(self, credentials: Credentials, template: Template | None = None) -> None:
+        """Start the process, or fork it from a template; raises `OSError` when the machine refuses."""
+        self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
+        if self.runtime.note:
+            self._output.say(f"[WARN] {self.runtime.note}".encode())
+        start = command(self.runtime, self._surroundings.python, self._task_root)
         if start is None:
             message = "exec: no executable named bootstrap in the package's root folder"
             self._fail(fault("Runtime.InvalidEntrypoint", message))
@@ -100,7 +91,7 @@ class Environment:
         self._temporary.mkdir(parents=True, mode=0o700)
         variables = make_variables(
             self.function,
-            runtime=self._runtime,
+            runtime=self.runtime,
             surroundings=self._surroundings,
             credentials=credentials,
             task_root=self._task_root,
@@ -108,16 +99,24 @@ class Environment:
             runtime_api=address,
             log_stream=self.stream,
         )
-        self._output, output = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(self._output, False)
+        output = self._output.open()
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
-            self._process = Process.start(start, variables, self._task_root, output, marker)
+            if template is not None:
+                self._process = await self._fork(template, variables, output, marker)
+            if self._process is None:
+                self._process = Spawned.start(start, variables, self._task_root, output=output, marker=marker)
         finally:
             os.close(output)
         self._watchman.hold(self._process.pid, marker)
-        self._listen_to_output()
         self._process.ended.add_done_callback(self._process_ended)
+
+    async def _fork(self, template: Template, variables: dict[str, str], output: int, marker: str) -> Process | None:
+        try:
+            return await template.fork(variables, output, marker)
+        except ConnectionError as error:
+            self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
+            return None
 
     async def wait_ready(self) -> bool:
         """Wait for the end of initialisation; returns whether it went well. `fail` makes an outcome of what did not.
@@ -138,7 +137,7 @@ class Environment:
     def fail(self, invocation: Invocation) -> Outcome:
         """Make the outcome of an invocation that initialisation failed."""
         assert self._init_failure is not None
-        self._emit([start_line(invocation)])
+        self._output.say(start_line(invocation))
         return self._finish(invocation, self._init_failure, 0.0)
 
     # --- working ---
@@ -147,7 +146,7 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        self._emit([start_line(invocation)])
+        self._output.say(start_line(invocation))
         began = self._clock.monotonic()
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
@@ -173,15 +172,15 @@ class Environment:
     def _time_out(self, request_id: str) -> None:
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
-            self._say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}")
+            self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
             self._answer.set_result(fault("Sandbox.Timedout", message))
             self._end()
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
-        self._drain()
+        self._output.drain()
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
-        self._emit(end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
+        self._output.say(*end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
         payload, failure = failure_of(answer, invocation.request_id)
         return Outcome(
             payload=payload,
@@ -189,7 +188,7 @@ class Environment:
             duration_ms=duration_ms,
             init_ms=init_ms,
             memory_mb=memory_mb,
-            log_tail=self._tail.take(),
+            log_tail=self._output.tail.take(),
             executed_version=invocation.function.version,
         )
 
@@ -234,53 +233,6 @@ class Environment:
         if self.on_end is not None:
             self.on_end()
 
-    # --- output ---
-
-    def _say(self, line: str) -> None:
-        self._emit([line.encode()])
-
-    def _emit(self, lines: list[bytes]) -> None:
-        self._tail.add(lines)
-        self._log.write(self.stream, lines)
-
-    def _listen_to_output(self) -> None:
-        if self._output >= 0:
-            asyncio.get_running_loop().add_reader(self._output, self._read_output)
-
-    def _read_output(self) -> None:
-        """Take output as it comes, but no more than the budget: a flood waits in the pipe and slows its writer."""
-        self._spent += self._take_output()
-        if self._spent > OUTPUT_BUDGET and self._output >= 0:
-            self._spent = 0
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(self._output)
-            loop.call_later(OUTPUT_PAUSE, self._listen_to_output)
-
-    def _take_output(self) -> int:
-        """Log one read's worth; returns what it cost."""
-        try:
-            data = os.read(self._output, READ)
-        except BlockingIOError:
-            return 0
-        if not data:
-            self._close_output()
-            return 0
-        lines = self._lines.feed(data)
-        self._emit(lines)
-        return len(data) + LINE_COST * len(lines)
-
-    def _drain(self) -> None:
-        """Take what was written before the answer, so that it stands before the END line."""
-        if self._output >= 0:
-            self._take_output()
-        self._emit(self._lines.flush())
-
-    def _close_output(self) -> None:
-        if self._output >= 0:
-            asyncio.get_running_loop().remove_reader(self._output)
-            os.close(self._output)
-            self._output = -1
-
     # --- stopping ---
 
     async def stop(self) -> None:
@@ -290,8 +242,7 @@ class Environment:
         if self._process is not None:
             await self._process.stop(patience)
             self._watchman.release(self._process.pid)
-        self._drain()
-        self._close_output()
+        self._output.close()
         await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Coroutine, Hashable
+from collections.abc import Hashable
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -23,9 +23,11 @@ from objectlens.functions.configuration import Credentials, CredentialSource, Li
 from objectlens.functions.environment import Environment
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.node import NodeModules
+from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
-from objectlens.functions.queueing import Group, Ticket, shape
+from objectlens.functions.queueing import Group, Seat, Ticket, shape
 from objectlens.functions.runtimes import find_runtime
+from objectlens.functions.templates import Templates
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import SDK_CONFIG
 from objectlens.functions.watchman import Watchman
@@ -53,6 +55,9 @@ class Pool:
         self._groups: dict[Hashable, Group] = {}
         self._watchman = Watchman(surroundings.python)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
+        self._templates = Templates(
+            surroundings=surroundings, limits=self._limits, watchman=self._watchman, clock=clock, log=self._log
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._running: dict[str, int] = {}
@@ -103,6 +108,7 @@ class Pool:
 
     async def retire(self, function: Function) -> None:
         """Let the environments of this version end when they are idle."""
+        self._templates.retire(function)
         for key, group in tuple(self._groups.items()):
             if (group.function.arn, group.function.version) == (function.arn, function.version):
                 del self._groups[key]
@@ -121,6 +127,7 @@ class Pool:
             task.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._templates.close()
         for log in self._logs.values():
             log.close()
         await asyncio.to_thread(self._watchman.close)
@@ -252,7 +259,7 @@ class Pool:
         finally:
             try:
                 if environment is not None:
-                    await _surely(environment.stop())
+                    await surely(environment.stop())
             finally:
                 self._leave(group, starting=starting)
 
@@ -273,9 +280,10 @@ class Pool:
             clock=self._clock,
         )
         try:
-            await environment.start(credentials)
+            template = await self._templates.of(function, environment.runtime, task_root, credentials)
+            await environment.start(credentials, template)
         except BaseException:
-            await _surely(environment.stop())
+            await surely(environment.stop())
             raise
         return environment
 
@@ -311,7 +319,9 @@ class Pool:
             return None
         seat = group.sit()
         environment.on_end = lambda: seat.give(None)
-        timer = asyncio.get_running_loop().call_later(self._limits.idle_seconds, seat.give, None)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._limits.idle_seconds, seat.give, None)
+        spare = loop.call_later(self._limits.spare_seconds, _spare, group, seat)
         try:
             return await seat.given
         except asyncio.CancelledError:
@@ -320,6 +330,7 @@ class Pool:
             raise
         finally:
             timer.cancel()
+            spare.cancel()
             environment.on_end = None
             group.rise(seat)
 
@@ -342,18 +353,11 @@ class Pool:
         return self._logs[name]
 
 
-async def _surely(work: Coroutine[None, None, None]) -> None:
-    """Finish `work` even when the task around it is cancelled meanwhile; then be cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
+def _spare(group: Group, seat: Seat) -> None:
+    """Let an environment go that was not needed for a while, unless it is the last idle one of its group."""
+    if len(group.idle) > 1:
+        group.rise(seat)
+        seat.give(None)
 
 
 def _name(function: Function) -> str:

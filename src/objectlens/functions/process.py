@@ -54,53 +54,22 @@ class Process:
     that no other environment has: by it the processes are found that left the session.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], marker: str) -> None:
-        self.pid = popen.pid
+    def __init__(self, pid: int, marker: str) -> None:
+        self.pid = pid
+        self.marker = marker
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        self._popen = popen
-        self._marker = marker.encode()
-        self._pidfd = os.pidfd_open(popen.pid)
-        asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
-
-    @classmethod
-    def start(
-        cls, command: Sequence[str], environment: Mapping[str, str], folder: Path, output: int, marker: str
-    ) -> Process:
-        """Start `command` in `folder`, both its outputs going to the file descriptor `output`; raises `OSError`.
-
-        It must be called on the thread that runs the event loop: the kernel ties the process to its parent *thread*.
-        """
-        popen = subprocess.Popen(
-            command,
-            env=dict(environment),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
         try:
-            resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
-            resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, _open_files())
+            self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
-            pass  # it has ended already, and says so itself
-        return cls(popen, marker)
+            self._pidfd = -1  # it is gone already, and somebody will say how
 
-    def _reap(self) -> None:
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if pid == 0:
-            return
-        self._popen.returncode = os.waitstatus_to_exitcode(status)
-        self.forget()
-        if not self.ended.done():
-            self.ended.set_result(Exit(self._popen.returncode))
-
-    def forget(self) -> None:
-        """Stop watching."""
+    def conclude(self, exit_: Exit) -> None:
+        """Take note that the process is gone."""
         if self._pidfd >= 0:
-            asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+        if not self.ended.done():
+            self.ended.set_result(exit_)
 
     @property
     def gone(self) -> bool:
@@ -128,8 +97,58 @@ class Process:
             self.signal(signal.SIGTERM)
             await asyncio.wait([self.ended], timeout=patience)
         self.signal(signal.SIGKILL)
-        await asyncio.to_thread(end_all, {self.pid}, {self._marker})
+        await asyncio.to_thread(end_all, {self.pid}, {self.marker.encode()})
         return await self.ended
+
+
+class Spawned(Process):
+    """A process that this one started."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], marker: str) -> None:
+        super().__init__(popen.pid, marker)
+        self._popen = popen
+        asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        output: int,
+        marker: str,
+        keep: Sequence[int] = (),
+    ) -> Spawned:
+        """Start `command` in `folder`, both its outputs going to the file descriptor `output`; raises `OSError`.
+
+        It keeps the descriptors in `keep`. This must be called on the thread that runs the event loop: the kernel ties
+        the process to its parent *thread*.
+        """
+        popen = subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=keep,
+        )
+        try:
+            resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
+            resource.prlimit(popen.pid, resource.RLIMIT_NOFILE, _open_files())
+        except ProcessLookupError:
+            pass  # it has ended already, and says so itself
+        return cls(popen, marker)
+
+    def _reap(self) -> None:
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid == 0:
+            return
+        self._popen.returncode = os.waitstatus_to_exitcode(status)
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self.conclude(Exit(self._popen.returncode))
 
 
 def _open_files() -> tuple[int, int]:

@@ -10,7 +10,7 @@ from objectlens.testing.executors import CASES, Bench, run_case
 
 
 @asynccontextmanager
-async def bench_of(folder):
+async def bench_of(folder, templates):
     packages = PackageStore(folder / "packages")
     pool = Pool(
         packages=packages,
@@ -19,7 +19,7 @@ async def bench_of(folder):
         ),
         credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
         clock=SystemClock(),
-        limits=Limits(per_function=4),
+        limits=Limits(per_function=4, templates=templates),
     )
     try:
         yield Bench(pool, packages.add)
@@ -28,6 +28,7 @@ async def bench_of(folder):
     assert list((folder / "tmp").iterdir()) == [] if (folder / "tmp").exists() else True
 
 
+@pytest.mark.parametrize("templates", [0, 4], ids=["plain", "forked"])
 @pytest.mark.parametrize("name", CASES)
-def test_pool(name, tmp_path):
-    asyncio.run(run_case(name, lambda: bench_of(tmp_path)))
+def test_pool(name, templates, tmp_path):
+    asyncio.run(run_case(name, lambda: bench_of(tmp_path, templates)))

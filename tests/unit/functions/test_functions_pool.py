@@ -184,10 +184,11 @@ def test_thousands_of_invocations_leave_nothing_behind(bench):
     asyncio.run(main())
 
 
-def test_hundreds_of_environments_leave_nothing_behind(bench, tmp_path):
+@pytest.mark.parametrize("templates", [0, 1])
+def test_hundreds_of_environments_leave_nothing_behind(bench, tmp_path, templates):
     async def main():
         fds = len(os.listdir("/proc/self/fd"))
-        async with bench() as opened:
+        async with bench(templates=templates) as opened:
             function = opened.function("import os\ndef handler(event, context):\n    os._exit(1)\n")
             for _ in range(60):
                 outcome = await opened.invoke(function)
@@ -196,7 +197,8 @@ def test_hundreds_of_environments_leave_nothing_behind(bench, tmp_path):
             assert len(opened.executor._tasks) == 0
             assert opened.executor._size == opened.executor._starting == 0
             assert opened.executor._groups == opened.executor._running == {}
-            assert os.listdir(tmp_path / "tmp") == []
+            assert len(os.listdir(tmp_path / "tmp")) == templates
+        assert os.listdir(tmp_path / "tmp") == []
         assert len(os.listdir("/proc/self/fd")) <= fds
         assert find_members((), [f"LAMBDA_TASK_ROOT={tmp_path}".encode()]) == []
 

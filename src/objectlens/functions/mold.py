@@ -1,0 +1,251 @@
+"""The script of a template: a process that has imported a handler once, and forks environments from that.
+
+Started as `mold.py PARENT CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
+
+    to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N, "pid": P}, {"ended": P, "exit": E}
+    to the template  {"fork": N, "variables": {…}} with the descriptor of the environment's output
+
+What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
+module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
+position. It imports nothing of objectlens, because it runs beside user code.
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Callable
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+MESSAGE = 64 * 1024
+_CLIENT = "runtime_client"
+_MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
+
+
+class Plain(Exception):
+    """The function cannot be forked; the message says why."""
+
+
+def tie_to(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies (prctl(2)); end at once when it already has."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def prepare(channel: int) -> list[int]:
+    """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
+    bootstrap = import_runtime()
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.argv = ["bootstrap", os.environ["_HANDLER"]]
+    bootstrap.init_logging()
+    try:
+        bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
+    except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
+        raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+    files = check_forkable(channel)
+    # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
+    gc.collect()
+    gc.freeze()
+    return files
+
+
+def import_runtime() -> Any:
+    """Import AWS's runtime for Python without its client in C++, which keeps the address that it finds when loaded."""
+    modules: dict[str, Any] = sys.modules
+    modules[_CLIENT] = None
+    try:
+        from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415  (only here is it known to be needed)
+    except ImportError:
+        raise Plain("awslambdaric is not there") from None
+    finally:
+        del modules[_CLIENT]
+    needed = ("init_logging", "_setup_logging", "_get_handler", "run")
+    if not all(hasattr(bootstrap, name) for name in needed) or not hasattr(lambda_runtime_client, "_user_agent"):
+        raise Plain("this version of awslambdaric does not let a process be prepared")
+    return bootstrap
+
+
+def check_forkable(channel: int) -> list[int]:
+    """Return the descriptors of files that are open for reading; raises `Plain` for what forks cannot share."""
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+        raise Plain("its module started threads")
+    if _read(f"/proc/self/task/{os.getpid()}/children").strip():
+        raise Plain("its module started processes")
+    files = []
+    for fd in _descriptors() - {0, 1, 2, channel}:
+        mode = os.fstat(fd).st_mode
+        flags = _flags(fd)
+        if stat.S_ISREG(mode) and flags & os.O_ACCMODE == os.O_RDONLY and os.fstat(fd).st_nlink:
+            files.append(fd)
+        elif not stat.S_ISCHR(mode):
+            raise Plain("its module opened sockets, pipes or files to write to")
+    return files
+
+
+def _descriptors() -> set[int]:
+    found = set()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (the listing's own descriptor is closed by then)
+        try:
+            os.fstat(int(name))
+        except OSError:
+            continue
+        found.add(int(name))
+    return found
+
+
+def _flags(fd: int) -> int:
+    return int(_read(f"/proc/self/fdinfo/{fd}").partition("flags:")[2].split()[0], 8)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:  # noqa: PTH123  (pathlib is not worth its import here)
+        return file.read()
+
+
+class Mold:
+    """The template at work: forks when told, reports the ends of its forks."""
+
+    def __init__(self, channel: socket.socket, files: list[int]) -> None:
+        self._channel = channel
+        self._files = files
+        self._children: dict[int, int] = {}
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+
+    def tell(self, **message: Any) -> None:
+        """Send a message to the server."""
+        self._channel.send(json.dumps(message).encode())
+
+    def work(self) -> Callable[[], None] | None:
+        """Serve until the server hangs up; in a fork, return what makes an environment of it."""
+        while True:
+            for fd, _ in self._poll.poll():
+                if fd != self._channel.fileno():
+                    self._reap(fd)
+                    continue
+                order = self._receive()
+                if order is None:
+                    return None
+                if become := self._fork(*order):
+                    return become
+
+    def _receive(self) -> tuple[dict[str, Any], int] | None:
+        size = array.array("i").itemsize
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(size))
+        if not data:
+            return None
+        (descriptor,) = array.array("i", controls[0][2][:size])
+        return json.loads(data), descriptor
+
+    def _fork(self, order: dict[str, Any], output: int) -> Callable[[], None] | None:
+        template = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            return lambda: self._become(template, order["variables"], output)
+        os.close(output)
+        child = os.pidfd_open(pid)
+        self._children[child] = pid
+        self._poll.register(child, select.POLLIN)
+        self.tell(forked=order["fork"], pid=pid)
+        return None
+
+    def _reap(self, child: int) -> None:
+        pid, status = os.waitpid(self._children[child], os.WNOHANG)
+        if pid:
+            self._poll.unregister(child)
+            os.close(child)
+            del self._children[child]
+            self.tell(ended=pid, exit=os.waitstatus_to_exitcode(status))
+
+    def _become(self, template: int, variables: dict[str, str], output: int) -> None:
+        """Make an environment of a fork: what must differ between environments is made different."""
+        os.setsid()
+        tie_to(template)
+        for fd in (1, 2):
+            os.dup2(output, fd)
+        os.close(output)
+        self._channel.close()
+        for child in self._children:
+            os.close(child)
+        for fd in self._files:
+            _open_anew(fd)
+        mark(os.environ[_MARK], variables[_MARK])
+        os.environ.update(variables)
+        renew_state()
+
+
+def _open_anew(fd: int) -> None:
+    position = os.lseek(fd, 0, os.SEEK_CUR)
+    inheritable = os.get_inheritable(fd)
+    other = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    os.lseek(other, position, os.SEEK_SET)
+    os.dup2(other, fd, inheritable=inheritable)
+    os.close(other)
+
+
+def renew_state() -> None:
+    """Part what an environment would otherwise share with its siblings; Python's own `random` does so itself."""
+    modules: dict[str, Any] = sys.modules
+    if "tempfile" in modules:
+        modules["tempfile"].tempdir = None  # it remembers the template's
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()
+
+
+def mark(old: str, new: str) -> None:
+    """Write this environment's log stream over the template's in the block that /proc/PID/environ shows.
+
+    By it the server finds what an environment started. Both are of the same length; when they are not, the block stays
+    as it is and the session alone tells. (The block's addresses are fields 50 and 51 of proc(5)'s stat.)
+    """
+    fields = _read("/proc/self/stat").rpartition(")")[2].split()
+    start, end = int(fields[47]), int(fields[48])
+    block = ctypes.string_at(start, end - start)
+    at = block.find(f"{_MARK}={old}\0".encode())
+    if at >= 0 and len(old) == len(new):
+        ctypes.memmove(start + at, f"{_MARK}={new}".encode(), len(_MARK) + 1 + len(new))
+
+
+def run() -> None:
+    """Serve invocations in a fork; what was prepared is not prepared again."""
+    from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
+
+    lambda_runtime_client.runtime_client = client = importlib.import_module(_CLIENT)
+    client.initialize_client(lambda_runtime_client._user_agent())  # noqa: SLF001
+    bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
+    runtime = lambda_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    bootstrap.run(os.environ["_HANDLER"], runtime)
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the module says."""
+    tie_to(int(arguments[0]))
+    del sys.path[0]  # the folder of this script
+    channel = socket.socket(fileno=int(arguments[1]))
+    os.set_inheritable(channel.fileno(), False)
+    mold = Mold(channel, [])
+    try:
+        mold = Mold(channel, prepare(channel.fileno()))
+    except Plain as error:
+        mold.tell(state="plain", reason=str(error))
+        return
+    mold.tell(state="ready")
+    # In a fork the work ends here, too: an environment's end is an ordinary end of the interpreter.
+    if become := mold.work():
+        become()
+        run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

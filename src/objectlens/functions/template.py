@@ -1,0 +1,148 @@
+"""Templates: processes that imported a handler once, from which environments are forked (see `mold`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from objectlens.functions.mold import MESSAGE
+from objectlens.functions.output import Output
+from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.watchman import Watchman
+
+MOLD = str(Path(__file__).with_name("mold.py"))
+_KILLED = Exit(-9)
+
+
+class Template:
+    """One template process.
+
+    `start` first; when it returned True, `fork` as often as wanted. `refused` tells why it cannot be forked. It lives
+    at least as long as its forks; `close` it when the last has ended.
+    """
+
+    def __init__(self, output: Output, watchman: Watchman, temporary: Path) -> None:
+        self.refused: str | None = None
+        self.forks: dict[int, Process] = {}
+        self._output = output
+        self._watchman = watchman
+        self._temporary = temporary
+        self._process: Process | None = None
+        self._channel: socket.socket | None = None
+        self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asked: dict[int, tuple[asyncio.Future[Process], str]] = {}
+        self._number = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be forked."""
+        return self._process is not None and not self._process.gone and self._channel is not None
+
+    async def start(
+        self, python: str, variables: Mapping[str, str], folder: Path, *, marker: str, limit: float
+    ) -> bool:
+        """Start it and wait for its imports, at most `limit` seconds; returns whether it can be forked."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        writing = self._output.open()
+        try:
+            command = [python, MOLD, str(os.getpid()), str(theirs.fileno())]
+            self._process = Spawned.start(
+                command, variables, folder, output=writing, marker=marker, keep=(theirs.fileno(),)
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(writing)
+        self._watchman.hold(self._process.pid, marker)
+        self._channel = ours
+        asyncio.get_running_loop().add_reader(ours, self._receive)
+        try:
+            async with asyncio.timeout(limit):
+                ready = await asyncio.shield(self._state)
+        except TimeoutError:
+            self.refused, ready = f"its imports take longer than {limit:.0f} seconds", False
+        self._output.drain()
+        return ready
+
+    async def fork(self, variables: Mapping[str, str], output: int, marker: str) -> Process:
+        """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
+        if self._channel is None:
+            raise ConnectionError("the template has ended")
+        self._number += 1
+        number, asked = self._number, asyncio.get_running_loop().create_future()
+        self._asked[number] = (asked, marker)
+        try:
+            order = json.dumps({"fork": number, "variables": dict(variables)}).encode()
+            socket.send_fds(self._channel, [order], [output])
+            process: Process = await asked
+        except OSError as error:
+            raise ConnectionError(f"the template did not fork: {error}") from error
+        return process
+
+    def _receive(self) -> None:
+        assert self._channel is not None
+        try:
+            data = self._channel.recv(MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hung_up()
+            return
+        message = json.loads(data)
+        if "state" in message:
+            self.refused = message.get("reason")
+            self._settle(message["state"] == "ready")
+        elif "forked" in message:
+            self._forked(message["forked"], message["pid"])
+        elif process := self.forks.pop(message["ended"], None):
+            process.conclude(Exit(message["exit"]))
+
+    def _forked(self, number: int, pid: int) -> None:
+        asked, marker = self._asked.pop(number)
+        process = self.forks[pid] = Process(pid, marker)
+        if asked.done():
+            process.signal(signal.SIGKILL)  # whoever asked was cancelled
+        else:
+            asked.set_result(process)
+
+    def _settle(self, ready: bool) -> None:
+        if not self._state.done():
+            self._state.set_result(ready)
+
+    def _hung_up(self) -> None:
+        """Take note of its end, which is that of its forks: the kernel kills them."""
+        self._disconnect()
+        self.refused = self.refused or "its imports ended the process"
+        self._settle(False)
+        for asked, _ in self._asked.values():
+            if not asked.done():
+                asked.set_exception(ConnectionError("the template has ended"))
+        forks, self.forks = self.forks, {}
+        for process in forks.values():
+            process.conclude(_KILLED)
+
+    def _disconnect(self) -> None:
+        if self._channel is not None:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            self._channel.close()
+            self._channel = None
+
+    async def close(self) -> None:
+        """End the process, and with it what it forked."""
+        self._hung_up()
+        if self._process is not None:
+            await self._process.stop(0)
+            self._watchman.release(self._process.pid)
+        self._output.close()
+        await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)

@@ -1,0 +1,388 @@
+"""Templates: what forks from them must not be told from plain processes, and nothing of them may stay."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from objectlens.functions.logs import log_folder, read_log
+from objectlens.functions.templates import OPT_OUT
+from objectlens.testing.executors import COUNTER, make_function, make_zip
+
+WHO = "import os\nvalue = {made}\ndef handler(event, context):\n    return [os.getpid(), os.getppid(), {shown}]"
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def messages(folder, name="f"):
+    return [line.message for line in read_log(log_folder(folder, name))]
+
+
+def template_pids(opened):
+    entries = opened.executor._templates._entries.values()
+    return [entry.opening.result()._process.pid for entry in entries if entry.opening.result()]
+
+
+async def spread(opened, function, count=3):
+    """Invoke so that several environments answer; returns one answer of each."""
+    code = {}
+    while len(code) < count:
+        answers = await asyncio.gather(*(opened.value(function, {"sleep": 0.05}) for _ in range(2 * count)))
+        code |= {answer[0]: answer for answer in answers}
+    return list(code.values())
+
+
+def who(made, shown, sleep="(event or {}).get('sleep', 0)"):
+    code = WHO.format(made=made, shown=shown)
+    return code.replace("    return", f"    import time; time.sleep({sleep})\n    return")
+
+
+def test_environments_are_forked_from_one_process_that_imported_once(bench, tmp_path):
+    async def main():
+        async with bench() as opened:
+            seen = await spread(opened, opened.function("print('imported')\n" + who("object()", "id(value)")))
+            assert {parent for _, parent, _ in seen} == set(template_pids(opened))
+            assert len({identity for *_, identity in seen}) == 1
+
+    asyncio.run(main())
+    assert messages(tmp_path).count("imported") == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        ("__import__('random').random()", "__import__('random').random()"),
+        ("__import__('numpy.random')", "float(value.random.rand())"),
+        ("__import__('uuid').uuid4()", "str(__import__('uuid').uuid4())"),
+        ("__import__('tempfile').gettempdir()", "__import__('tempfile').gettempdir()"),
+        ("__import__('secrets').token_hex()", "__import__('secrets').token_hex()"),
+        (
+            "None",
+            "os.environ['AWS_LAMBDA_LOG_STREAM_NAME'], os.environ['TMPDIR'], os.environ['AWS_LAMBDA_RUNTIME_API']",
+        ),
+        ("None", "context.log_stream_name"),
+        ("None", "open('/proc/self/environ').read().partition('AWS_LAMBDA_LOG_STREAM_NAME=')[2].partition(chr(0))[0]"),
+        ("None", "os.getsid(0)"),
+    ],
+)
+def test_what_must_differ_between_environments_does(bench, made, shown):
+    async def main():
+        async with bench() as opened:
+            seen = await spread(opened, opened.function(who(made, shown)))
+            assert template_pids(opened)
+            assert len({str(answer[2:]) for answer in seen}) == len(seen)
+
+    asyncio.run(main())
+
+
+def test_the_log_stream_in_the_process_table_is_the_environments_own(bench):
+    shown = "[open('/proc/self/environ').read().count(os.environ['AWS_LAMBDA_LOG_STREAM_NAME']), len(os.environ)]"
+
+    async def main():
+        async with bench() as opened:
+            for *_, [found, variables] in await spread(opened, opened.function(who("None", shown))):
+                assert found == 1
+                assert variables > 20
+
+    asyncio.run(main())
+
+
+def test_files_that_are_open_have_their_own_position(bench):
+    code = """
+import os, time
+file = open(os.path.join(os.path.dirname(__file__), "words.txt"))
+file.readline()
+def handler(event, context):
+    time.sleep((event or {}).get("sleep", 0))
+    return [os.getpid(), file.readline()]
+"""
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code, "words.txt": "one\ntwo\nthree\n" + "more\n" * 100}))
+            function = make_function(package)
+            first = await asyncio.gather(*(opened.value(function, {"sleep": 0.3}) for _ in range(3)))
+            assert template_pids(opened)
+            assert [word for _, word in first] == ["two\n"] * 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "threads"),
+        ("import socket\na, b = socket.socketpair()", "sockets"),
+        ("import asyncio\nloop = asyncio.new_event_loop()", "sockets, pipes"),
+        ("import os\nr, w = os.pipe()", "pipes"),
+        ("import tempfile\nfile = tempfile.TemporaryFile()", "write"),
+        ("import subprocess\nchild = subprocess.Popen(['sleep', '60'])", "processes"),
+        (
+            "raise ValueError('once') if not __import__('os').environ['AWS_LAMBDA_RUNTIME_API'][-3:] != ':9' else None",
+            "",
+        ),
+        ("import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': os._exit(3)", "ended the process"),
+        ("import os, sys\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': sys.exit(3)", "SystemExit"),
+    ],
+)
+def test_what_cannot_be_forked_starts_plainly(bench, tmp_path, module, reason):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(module + "\n" + who("1", "value"))
+            seen = await spread(opened, function, 2)
+            assert {parent for _, parent, _ in seen} == {os.getpid()}
+            assert template_pids(opened) == []
+
+    asyncio.run(main())
+    told = [line for line in messages(tmp_path) if "starts from nothing" in line]
+    assert [reason in line for line in told] == [True]
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_function_may_ask_for_plain_processes(bench):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(who("1", "value"), environment={OPT_OUT: "0"})
+            _, parent, _ = await opened.value(function)
+            assert parent == os.getpid()
+
+    asyncio.run(main())
+
+
+def test_a_template_that_is_killed_takes_its_environments_with_it_and_is_replaced(bench):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(COUNTER)
+            first = await opened.value(function)
+            (template,) = template_pids(opened)
+            running = asyncio.ensure_future(opened.invoke(function, {"sleep": 15}))
+            await asyncio.sleep(0.1)
+            began = time.monotonic()
+            os.kill(template, signal.SIGKILL)
+            outcome = await running
+            assert outcome.failure.type == "Runtime.ExitError"
+            assert time.monotonic() - began < 2
+            second = await opened.value(function)
+            assert second["count"] == 1
+            assert second["pid"] != first["pid"]
+            assert template_pids(opened) != [template]
+
+    asyncio.run(main())
+
+
+def test_exits_of_forks_are_told_exactly(bench):
+    ends = "os._exit(event) if event > 0 else os.kill(os.getpid(), -event)"
+    code = f"import os\ndef handler(event, context):\n    {ends}"
+
+    async def main():
+        async with bench() as opened:
+            function = opened.function(code)
+            for event, text in ((7, "exit status 7"), (-9, "signal: killed"), (-11, "signal: segmentation fault")):
+                outcome = await opened.invoke(function, event)
+                assert template_pids(opened)
+                assert outcome.failure.message.endswith(f"Runtime exited with error: {text}")
+
+    asyncio.run(main())
+
+
+def test_new_credentials_reach_new_environments(bench):
+    async def main():
+        async with bench(idle_seconds=0.1) as opened:
+            made = []
+
+            def credentials(function):
+                made.append(f"token {len(made)}")
+                return ("id", "secret", made[-1])
+
+            opened.executor._credentials = credentials
+            function = opened.function(who("1", "os.environ['AWS_SESSION_TOKEN']"))
+            tokens = []
+            for _ in range(2):
+                tokens.append((await opened.value(function))[2])
+                await asyncio.sleep(0.3)
+            assert tokens == ["token 0", "token 1"]
+            assert len(template_pids(opened)) == 1
+
+    asyncio.run(main())
+
+
+def test_retiring_ends_the_template_when_its_last_fork_has_ended(bench):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(COUNTER)
+            await opened.value(function)
+            (template,) = template_pids(opened)
+            running = asyncio.ensure_future(opened.value(function, {"sleep": 0.5}))
+            await asyncio.sleep(0.1)
+            await opened.executor.retire(function)
+            await asyncio.sleep(0.1)
+            assert alive(template)
+            assert (await running)["count"] == 2
+            await until_gone(template)
+
+    asyncio.run(main())
+
+
+async def until_gone(pid, within=5.0):
+    end = time.monotonic() + within
+    while alive(pid):
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+def test_templates_are_few_and_end_when_unused(bench):
+    async def main():
+        async with bench(templates=2, idle_seconds=0.05, template_idle_seconds=0.5) as opened:
+            pids = []
+            for name in ("one", "two", "three"):
+                await opened.value(opened.function(COUNTER, name))
+                pids.append(template_pids(opened)[-1])
+                await asyncio.sleep(0.02)
+            await until_gone(pids[0])
+            assert template_pids(opened) == pids[1:]
+            for pid in pids[1:]:
+                await until_gone(pid)
+
+    asyncio.run(main())
+
+
+def test_old_templates_are_replaced(bench):
+    async def main():
+        async with bench(age_seconds=0.3) as opened:
+            function = opened.function(COUNTER)
+            await opened.value(function)
+            (old,) = template_pids(opened)
+            await asyncio.sleep(0.4)
+            await opened.value(function)
+            await opened.value(function)
+            assert template_pids(opened) != [old]
+            await until_gone(old)
+
+    asyncio.run(main())
+
+
+DAEMON = """
+import os, subprocess, sys, time
+def handler(event, context):
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.setsid()
+            os.write(w, str(os.getpid()).encode())
+            time.sleep(600)
+        os._exit(0)
+    return [os.getpid(), int(os.read(r, 20))]
+"""
+
+
+def test_daemons_of_a_fork_end_with_it(bench):
+    async def main():
+        async with bench(idle_seconds=0.2) as opened:
+            pids = await opened.value(opened.function(DAEMON))
+            assert template_pids(opened)
+            for pid in pids:
+                await until_gone(pid)
+            assert all(map(alive, template_pids(opened)))
+
+    asyncio.run(main())
+
+
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from objectlens.clock import SystemClock
+from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
+from objectlens.testing.executors import Bench
+
+async def main(folder, code):
+    packages = PackageStore(folder / "packages")
+    pool = Pool(
+        packages=packages,
+        surroundings=Surroundings(folder=folder, endpoint_url="", region="us-east-1", python=sys.executable),
+        credentials=lambda function: Credentials("a", "b", "c"),
+        clock=SystemClock(),
+    )
+    bench = Bench(pool, packages.add)
+    seen = await bench.value(bench.function(code))
+    (entry,) = pool._templates._entries.values()
+    print(*seen, entry.opening.result()._process.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def test_templates_and_daemons_end_with_the_server(tmp_path):
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(tmp_path), DAEMON], stdout=subprocess.PIPE, text=True)
+    with server:
+        pids = [int(word) for word in server.stdout.readline().split()]
+        assert len(pids) == 3
+        assert all(map(alive, pids))
+        server.kill()
+    for pid in pids:
+        asyncio.run(until_gone(pid))
+
+
+def test_closing_while_a_template_imports(bench, tmp_path):
+    async def main():
+        async with bench() as opened:
+            function = opened.function("import time\ntime.sleep(600)\ndef handler(event, context):\n    pass")
+            running = asyncio.ensure_future(opened.invoke(function))
+            await asyncio.sleep(0.3)
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+        await asyncio.wait([running])
+        assert running.exception() is not None
+
+    asyncio.run(main())
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_logging_is_set_up_before_the_module_and_once(bench, tmp_path):
+    code = """
+import logging
+logging.basicConfig(level="DEBUG", format="mine %(message)s")
+logging.getLogger().setLevel("INFO")
+logging.info("at import")
+def handler(event, context):
+    logging.info("in handler")
+    return [len(logging.getLogger().handlers), type(logging.getLogger().handlers[0]).__name__]
+"""
+
+    async def main():
+        async with bench() as opened:
+            assert await opened.value(opened.function(code)) == [1, "LambdaLoggerHandler"]
+            assert template_pids(opened)
+
+    asyncio.run(main())
+    lines = messages(tmp_path)
+    assert [line.count("\t") for line in lines if line.endswith(("at import", "in handler"))] == [3, 3]
+
+
+def test_a_client_made_at_import_works_in_every_fork(bench):
+    code = """
+import boto3, os, time
+client = boto3.client("s3")
+def handler(event, context):
+    time.sleep((event or {}).get("sleep", 0))
+    return [os.getpid(), client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})]
+"""
+
+    async def main():
+        async with bench() as opened:
+            seen = await spread(opened, opened.function(code), 2)
+            assert template_pids(opened)
+            assert all(url.startswith("http://127.0.0.1:9000/b/k?") for _, url in seen)
+
+    asyncio.run(main())
