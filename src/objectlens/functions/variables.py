@@ -10,6 +10,7 @@ from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.functions.configuration import Credentials, Surroundings
+from objectlens.functions.node import sdk_endpoint
 from objectlens.functions.runtimes import Runtime
 
 RESERVED = frozenset(
@@ -66,6 +67,9 @@ def make_variables(
     log_stream: str,
 ) -> dict[str, str]:
     """Return all variables of one environment; the function's own come last and win over all but the reserved."""
+    endpoint = surroundings.endpoint_url
+    if runtime.node is not None:
+        endpoint = sdk_endpoint(endpoint, function.environment)
     variables = {
         "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:/opt/lib",
@@ -82,7 +86,7 @@ def make_variables(
         # unknown length. On Lambda there is none.
         "BOTO_DISABLE_CRT": "true",
         "AWS_CONFIG_FILE": str(surroundings.folder / "sdk-config"),
-        **{f"AWS_ENDPOINT_URL_{service}": surroundings.endpoint_url for service in _SERVICES},
+        **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in _SERVICES},
         **_ALLOCATOR,
         **_ONE_THREAD,
         **(_NODE if runtime.node else {}),

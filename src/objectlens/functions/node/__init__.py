@@ -9,7 +9,7 @@ What this is not: it starts no process of a function (`environment` does) and kn
 
 from __future__ import annotations
 
-from objectlens.functions.node.launch import Node, find_node, node_command
+from objectlens.functions.node.launch import Node, find_node, node_command, sdk_endpoint
 from objectlens.functions.node.modules import NodeModules
 
-__all__ = ["Node", "NodeModules", "find_node", "node_command"]
+__all__ = ["Node", "NodeModules", "find_node", "node_command", "sdk_endpoint"]

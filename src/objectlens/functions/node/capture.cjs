@@ -26,7 +26,9 @@ function readEndpoint(environment) {
   if (environment.OBJECTLENS_CAPTURE === "0" || !environment.OBJECTLENS_ENDPOINT_URL) return null;
   const url = new URL(environment.OBJECTLENS_ENDPOINT_URL);
   if (url.protocol !== "http:") return null; // only plain HTTP can be put in the place of TLS
-  return { host: url.hostname.replace(/^\[|\]$/g, "").toLowerCase(), port: Number(url.port) || HTTP };
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  // SDKs are told `localhost` in the place of an address in numbers, which takes no labels.
+  return { target: { host, port: Number(url.port) || HTTP }, names: net.isIP(host) ? [host, "localhost"] : [host] };
 }
 
 function isService(host) {
@@ -34,14 +36,14 @@ function isService(host) {
 }
 
 // Whether a name is the service's own, or a label before it, at the service's port.
-function isEndpoint(endpoint, name, port) {
-  return Number(port) === endpoint.port && (name === endpoint.host || name.endsWith(`.${endpoint.host}`));
+function isEndpoint({ target, names }, name, port) {
+  return Number(port) === target.port && names.some((own) => name === own || name.endsWith(`.${own}`));
 }
 
 // Returns where a plain connection goes instead; null for one that is left alone.
 function detour(endpoint, host, port) {
   const name = String(host).toLowerCase();
-  return isEndpoint(endpoint, name, port) || (Number(port) === HTTP && isService(name)) ? endpoint : null;
+  return isEndpoint(endpoint, name, port) || (Number(port) === HTTP && isService(name)) ? endpoint.target : null;
 }
 
 function redirected(endpoint, args) {
@@ -84,12 +86,12 @@ const POSE = {
   isSessionReused: () => false,
 };
 
-function connectPlainly(endpoint, options, callback) {
+function connectPlainly(target, options, callback) {
   const { allowHalfOpen, family, keepAlive, keepAliveInitialDelay, noDelay, signal, timeout } = options;
   const given = { allowHalfOpen, family, keepAlive, keepAliveInitialDelay, noDelay, signal, timeout };
   const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  if (net.isIP(endpoint.host)) delete known.family; // the wish was for the host that is not asked
-  const socket = Object.assign(net.connect({ ...known, ...endpoint }), POSE);
+  if (net.isIP(target.host)) delete known.family; // the wish was for the host that is not asked
+  const socket = Object.assign(net.connect({ ...known, ...target }), POSE);
   socket.servername = options.servername;
   if (callback) socket.once("secureConnect", callback);
   socket.once("connect", () => socket.emit("secureConnect"));
@@ -125,7 +127,7 @@ function install(endpoint) {
     const isKnown =
       (Number(options.port) === HTTPS && isService(name)) || isEndpoint(endpoint, name, options.port);
     const captured = isKnown && !options.socket && !options.path;
-    return captured ? connectPlainly(endpoint, options, callback) : Reflect.apply(connectTls, this, args);
+    return captured ? connectPlainly(endpoint.target, options, callback) : Reflect.apply(connectTls, this, args);
   };
   for (const method of ["request", "get"]) https[method] = takingPlainUrls(endpoint, https[method], http[method]);
   syncBuiltinESMExports();

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 FOLDER = Path(__file__).parent
 BOOTSTRAP = str(FOLDER / "bootstrap.mjs")
@@ -59,3 +62,24 @@ def _look_at(name: str) -> Node | None:
 def node_command(node: str) -> list[str]:
     """Return the command of an environment; the capture is loaded first, in worker threads and forks as well."""
     return [node, "--require", CAPTURE, BOOTSTRAP]
+
+
+def sdk_endpoint(url: str, environment: Mapping[str, str]) -> str:
+    """Return the endpoint that the SDK of a function with this environment is told, `url` being the service's own.
+
+    An address in numbers is replaced by `localhost`, which `capture.cjs` leads to it: SDKs put labels before the host,
+    and `label.127.0.0.1` is not a host in a URL (WHATWG URL Standard, "ends in a number"). Without the capture no label
+    is of use, and the address stays.
+    """
+    parts = urlsplit(url)
+    if environment.get("OBJECTLENS_CAPTURE") == "0" or not _is_address(parts.hostname or ""):
+        return url
+    return parts._replace(netloc=f"localhost:{parts.port}" if parts.port else "localhost").geturl()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
