@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from objectlens import errors
 from objectlens.database.schema import migrate
@@ -121,13 +121,21 @@ class Database:
 def _guarded(work: Callable[[Engine], T], engine: Engine) -> T:
     try:
         return work(engine)
-    except (OperationalError, InterfaceError) as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise errors.ServiceUnavailable(f"The database {where} does not answer: {_first_line(error)}") from error
+    except DatabaseError as error:
+        # SQLite reports a damaged file as the class above all others; the other classes are about one statement.
+        if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise
+        raise _unavailable(engine, error.orig) from error
+    except InterfaceError as error:
+        raise _unavailable(engine, error.orig) from error
+    except sqlite3.DatabaseError as error:  # from preparing a connection, which goes past SQLAlchemy
+        raise _unavailable(engine, error) from error
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).partition("\n")[0]
+def _unavailable(engine: Engine, error: BaseException | None) -> errors.ServiceUnavailable:
+    where = engine.url.render_as_string(hide_password=True)
+    cause = str(error).partition("\n")[0]
+    return errors.ServiceUnavailable(f"The database {where} does not answer: {cause}")
 
 
 def _engine(url: URL) -> Engine:

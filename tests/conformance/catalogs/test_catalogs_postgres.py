@@ -1,7 +1,13 @@
 """The catalog over PostgreSQL: a real server in a temporary directory."""
 
-import pytest
+import asyncio
 
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from objectlens.catalog.tables import metadata
+from objectlens.database import Database
 from objectlens.testing.catalogs import CatalogSuite
 from support.postgres import Postgres
 
@@ -20,3 +26,44 @@ class TestPostgresCatalog(CatalogSuite):
     @pytest.fixture
     def url(self, postgres):
         return postgres.database()
+
+
+def test_the_migrations_make_the_tables_that_the_code_sees(postgres):
+    def differences(connection):
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+
+    async def story():
+        database = await Database.open(postgres.database())
+        try:
+            return await database.read(differences)
+        finally:
+            await database.close()
+
+    assert asyncio.run(story()) == []
+
+
+def test_several_starters_at_once_are_safe(postgres):
+    async def story():
+        url = postgres.database()
+        for database in await asyncio.gather(*(Database.open(url) for _ in range(4))):
+            await database.close()
+
+    asyncio.run(story())
+
+
+def test_a_server_that_goes_away_and_comes_back(postgres):
+    """A connection that the server cut is replaced, and nobody is told of it."""
+
+    async def story():
+        url = postgres.database()
+        database, other = await Database.open(url), await Database.open(url)
+        try:
+            ask = lambda connection: connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()  # noqa: E731
+            first = await database.write(ask)
+            await other.read(lambda connection: connection.exec_driver_sql(f"SELECT pg_terminate_backend({first})"))
+            assert await database.write(ask) != first
+        finally:
+            await database.close()
+            await other.close()
+
+    asyncio.run(story())
