@@ -4,6 +4,10 @@ What flows through: keys and streams of bytes in, `Stat` and open objects out. A
 `Attributes` value per object; it knows nothing of buckets, requests or callers. Keys are any Unicode text of 1 to 1,024
 bytes in UTF-8, to the letter: `a//b`, `a/./b`, `../x`, `/lead` and `trail/` are all different keys.
 
+The embedded store is a folder of plain files. From the bottom: `keys` says where a key lives, `places` reaches it
+without following links, `drafts` writes what nobody sees yet, `sidecars` keeps what stands beside the bytes, `scans`,
+`walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop.
+
 Stores implement the small protocols of `objectlens.stores.protocols`; every back end passes the same public suite in
 `objectlens.testing`.
 """

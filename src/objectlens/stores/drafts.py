@@ -40,7 +40,7 @@ class Draft:
         with self._busy:
             for chunk in chunks:
                 self._md5.update(chunk)
-                _write_all(self._fd, chunk)
+                write_all(self._fd, chunk)
 
     def copy(self, source: int, offset: int, length: int) -> None:
         """Append a run of another file inside the kernel, sharing its blocks where the file system can."""
@@ -131,11 +131,12 @@ def _copy(source: int, target: int, length: int, offset: int) -> int:
         if error.errno not in _NO_COPY:
             raise
     chunk = os.pread(source, min(length, _CHUNK), offset)
-    _write_all(target, chunk)
+    write_all(target, chunk)
     return len(chunk)
 
 
-def _write_all(fd: int, chunk: bytes) -> None:
+def write_all(fd: int, chunk: bytes) -> None:
+    """Write all of a chunk, however often the system takes only a part of it."""
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(fd, rest) :]

@@ -153,8 +153,8 @@ class Files:
             tag = etag() if callable(etag) else etag
             state = draft.settle(durable=self.durable)
             sidecar = Sidecar(key, tag or draft.md5, beside)
-            sidecars.write(self.meta, state, sidecar, durable=self.durable)
             try:
+                sidecars.write(self.meta, state, sidecar, durable=self.durable)
                 with locked(self.locks, keys.encoded(key)):
                     self._install(draft.path, key, condition)
                     draft.release()

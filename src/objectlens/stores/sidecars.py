@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from objectlens.stores.drafts import write_file
+from objectlens.stores.drafts import write_all, write_file
 from objectlens.stores.mediatypes import guess
 from objectlens.stores.places import sync_folder
 from objectlens.stores.protocols import Attributes, Stat
@@ -82,10 +82,12 @@ def write(folder: bytes, state: os.stat_result, sidecar: Sidecar, *, durable: bo
         if durable:
             sync_folder(folder)
         fd = os.open(target, _NEW, 0o666)
-    with open(fd, "wb", buffering=0) as file:
-        file.write(render(sidecar))
+    try:
+        write_all(fd, render(sidecar))
         if durable:
             os.fsync(fd)
+    finally:
+        os.close(fd)
     if durable:
         sync_folder(os.path.dirname(target))
 

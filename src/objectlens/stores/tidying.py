@@ -7,6 +7,7 @@ handed over to it when key, time and size agree.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -24,6 +25,8 @@ from objectlens.stores.scans import Tree, scan, trees
 _log = logging.getLogger(__name__)
 
 _NAME = re.compile(rb"([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)\.json")
+# Nothing was ever written here, or we may not write: then there is nothing to tidy.
+_NOT_OURS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS})
 _MARK = b"tidied"
 EVERY = 7 * 86_400.0
 # An upload writes its sidecar shortly before its object becomes visible.
@@ -44,9 +47,10 @@ class Tidying:
         """Tidy a folder that was not tidied for a week, unless another process is at it; returns as `tidy`."""
         try:
             fd = os.open(os.path.join(self.files.inner, _MARK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except (FileNotFoundError, PermissionError, NotADirectoryError):
-            # Nothing was ever written here, or we may not write: then there is nothing to tidy.
-            return 0
+        except OSError as error:
+            if error.errno in _NOT_OURS:
+                return 0
+            raise
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             state = os.fstat(fd)

@@ -16,3 +16,9 @@ class TestFolderStore(StoreSuite):
     @pytest.fixture
     def factory(self, tmp_path):
         return lambda: FolderStore(tmp_path, durable=False)
+
+
+class TestDurableFolderStore(StoreSuite):
+    @pytest.fixture
+    def factory(self, tmp_path):
+        return lambda: FolderStore(tmp_path)

@@ -330,6 +330,27 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch, call, number, error):
     play(tmp_path, scenario, durable=True)
 
 
+def test_a_disk_that_is_full_when_the_metadata_is_written(tmp_path, monkeypatch):
+    write = os.write
+
+    def full(fd, content):
+        if bytes(content[:1]) == b"{":
+            write(fd, content[:3])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, content[:100_000])
+
+    async def scenario(store):
+        await store.put("k", stream(b"old"), PNG)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            with pytest.raises(StoreFull):
+                await store.put("k", stream(b"x" * 3_000_000), PNG)
+        assert await content(store, "k") == b"old"
+        assert len(sidecars(tmp_path)) == 1
+
+    play(tmp_path, scenario)
+
+
 def test_permissions_are_told_with_the_remedy(tmp_path, monkeypatch):
     (tmp_path / "k").write_bytes(b"x")
 
