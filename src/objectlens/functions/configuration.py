@@ -33,7 +33,9 @@ class Limits:
     take before it counts against the function's own timeout. `age_seconds` retires an environment whose role
     credentials grow old. `templates` bounds the processes that environments are forked from (0: none, every environment
     starts from nothing); one that was not used for `template_idle_seconds` ends. `prepare_seconds` is what an
-    invocation waits for a runtime to be made ready on this machine, once, before any of the other times begins. `kill_seconds` is the time between SIGTERM and SIGKILL.
+    invocation waits for a runtime to be made ready on this machine, once, before any of the other times begins.
+    `spare_seconds` is how long an idle environment beside another stays. `kill_seconds` is the time between SIGTERM and
+    SIGKILL.
     """
 
     environments: int = 32

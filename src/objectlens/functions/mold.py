@@ -49,14 +49,15 @@ def prepare(channel: int) -> list[int]:
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
+    gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time
     try:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
     files = check_forkable(channel)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return files
 
 

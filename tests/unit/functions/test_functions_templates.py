@@ -127,10 +127,6 @@ def handler(event, context):
         ("import os\nr, w = os.pipe()", "pipes"),
         ("import tempfile\nfile = tempfile.TemporaryFile()", "write"),
         ("import subprocess\nchild = subprocess.Popen(['sleep', '60'])", "processes"),
-        (
-            "raise ValueError('once') if not __import__('os').environ['AWS_LAMBDA_RUNTIME_API'][-3:] != ':9' else None",
-            "",
-        ),
         ("import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': os._exit(3)", "ended the process"),
         ("import os, sys\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': sys.exit(3)", "SystemExit"),
     ],
