@@ -132,6 +132,13 @@ def test_every_printable_character_survives_in_a_name():
     assert read("lambda", "GetFunction", http, body) == {"FunctionName": name}
 
 
+def test_a_document_keeps_its_carriage_returns():
+    operation = MODELS["s3control"].operations["GetAccessPointPolicy"]
+    body = writing.write(MODELS["s3control"], operation, {"Policy": "{\r\n}\r"}, "id").body
+    response = {"status_code": 200, "headers": {}, "body": body}
+    assert create_parser("rest-xml").parse(response, operation.output_shape)["Policy"] == "{\r\n}\r"
+
+
 def test_a_payload_is_not_touched():
     http, _ = wire("lambda", "Invoke", {"FunctionName": "f", "Payload": b"\xff not json"})
     assert read("lambda", "Invoke", http, b"\xff not json")["Payload"] == b"\xff not json"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from objectlens.control.protocol import scalars
 
+# Section 2.2 of the XML recommendation, the other way round.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def document(root: Element) -> bytes:
-    """Return the bytes of a document, its declaration first."""
+    """Return the bytes of a document, its declaration first.
+
+    Characters that XML cannot hold become U+FFFD; a carriage return is written so that readers do not take it for a
+    line's end.
+    """
     text: str = tostring(root, encoding="unicode")
-    return DECLARATION + text.encode()
+    return DECLARATION + _UNWRITABLE.sub("\ufffd", text).replace("\r", "&#13;").encode()
 
 
 def structure(parent: Element, shape: Any, value: Mapping[str, Any], style: str) -> None:
