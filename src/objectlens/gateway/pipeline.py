@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from objectlens import errors
-from objectlens.access import Access, Caller
+from objectlens.access import Access, Caller, in_dialect
 from objectlens.arn import bucket_arn
 from objectlens.call import Call
 from objectlens.catalog import Catalog
@@ -266,8 +266,8 @@ class Corridor:
 
     def _render(self, error: errors.ServiceError, visit: _Visit) -> HttpResponse:
         api = None if visit.api is None else self._rooms.management.get(visit.api)
-        if api is not None:
-            return api.render_error(error, visit.request_id)
+        if api is not None and visit.api is not None:
+            return api.render_error(in_dialect(visit.api, error), visit.request_id)
         return render.s3_error(error, visit.request_id)
 
 
