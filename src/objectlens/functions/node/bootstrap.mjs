@@ -18,9 +18,15 @@ let sending = Promise.resolve();
 installConsole(() => requestId);
 const log = console.error;
 
+function complain(title, error) {
+  const advice = remedy(error);
+  if (advice) log(advice);
+  log(title, errorLine(error));
+}
+
 // What nobody caught ends the environment, and whatever is under way with it.
 async function end(title, error, code) {
-  log(title, errorLine(error));
+  complain(title, error);
   const id = requestId;
   requestId = undefined;
   try {
@@ -46,7 +52,7 @@ async function serve(handler, invocation) {
   const answer = await callHandler(handler, invocation).then(serialise).then(
     (text) => () => api.respond(invocation.id, text),
     (error) => {
-      log("Invoke Error", errorLine(error));
+      complain("Invoke Error", error);
       return () => api.fail(invocation.id, errorDocument(error));
     },
   );
@@ -63,8 +69,6 @@ async function main() {
   try {
     handler = await loadHandler(LAMBDA_TASK_ROOT, _HANDLER);
   } catch (error) {
-    const advice = remedy(error);
-    if (advice) log(advice);
     await end("Uncaught Exception", error, 1);
   }
   isLoading = false;
