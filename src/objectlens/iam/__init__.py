@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from objectlens.iam.cache import PolicyCache
 from objectlens.iam.conditions import Condition
-from objectlens.iam.documents import Kind, Policy, PolicyError, Statement, parse
+from objectlens.iam.documents import Policy, parse
 from objectlens.iam.evaluate import Attached, Decision, Match, Policies, Reason, Request, Source, evaluate
-from objectlens.iam.matching import Context
 from objectlens.iam.principals import Named, Principal
 from objectlens.iam.public import is_public
+from objectlens.iam.statements import Kind, PolicyError, Statement
+from objectlens.iam.tokens import Context
 
 __all__ = [
     "Attached",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from objectlens.iam.documents import Kind, Policy, parse
+from objectlens.iam.documents import Policy, parse
+from objectlens.iam.statements import Kind
 
 
 class PolicyCache:

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from objectlens.iam.documents import Policy, Statement
-from objectlens.iam.matching import Context
+from objectlens.iam.documents import Policy
 from objectlens.iam.principals import Named, Principal
+from objectlens.iam.statements import Statement
+from objectlens.iam.tokens import Context
 
 Source = Literal["identity", "boundary", "session", "resource"]
 Reason = Literal["allowed", "explicitDeny", "implicitDeny"]

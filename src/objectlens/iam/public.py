@@ -10,8 +10,9 @@ import re
 from ipaddress import IPv4Network, IPv6Network
 
 from objectlens.iam.conditions import Condition
-from objectlens.iam.documents import Policy, Statement
+from objectlens.iam.documents import Policy
 from objectlens.iam.matching import ArnTemplate, Template
+from objectlens.iam.statements import Statement
 
 _FIXING_KEYS = frozenset(
     {

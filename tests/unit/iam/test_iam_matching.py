@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from objectlens.iam.matching import ArnTemplate, Template, Variable, Wildcard, tokens
+from objectlens.iam.matching import ArnTemplate, Template
+from objectlens.iam.tokens import Variable, Wildcard, tokens
 
 
 def like(pattern: str, text: str, context=None, *, variables: bool = True) -> bool:
