@@ -1,5 +1,6 @@
 """Handlers for Node.js, with the AWS SDK v3 that the runtime brings and with what packages bundle."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -193,6 +194,44 @@ exports.handler = async (event) => {
     assert seen["own"] in {"AccessDenied", "NoSuchBucket"}
 
 
+def test_sdk_v2_streams_without_a_length_and_calls_back(make_lens, bundle) -> None:
+    code = """
+const AWS = require("aws-sdk");
+const axios = require("axios");
+const zlib = require("zlib");
+exports.handler = (event, context, callback) => {
+  const { outputRoute, outputToken, inputS3Url } = event.getObjectContext;
+  axios.get(inputS3Url, { responseType: "stream" }).then(({ data }) => {
+    new AWS.S3().writeGetObjectResponse({ RequestRoute: outputRoute, RequestToken: outputToken,
+      Body: data.pipe(zlib.createGzip()), ContentType: "application/gzip" }, callback);
+  }, callback);
+};
+"""
+    lens = make_lens({}, package=bundle({"index.js": code}), **NODE)
+    content = bytes(range(256)) * 8192
+    lens.put("k", content)
+    answer = lens.get("k")
+    assert "ContentLength" not in answer
+    assert gzip.decompress(answer["Body"].read()) == content
+
+
+def test_sdk_v2_forwards_errors(make_lens, bundle) -> None:
+    code = """
+const AWS = require("aws-sdk");
+exports.handler = async (event) => {
+  const { outputRoute: RequestRoute, outputToken: RequestToken, inputS3Url } = event.getObjectContext;
+  const source = await fetch(inputS3Url);
+  const params = { RequestRoute, RequestToken, StatusCode: source.status, ErrorMessage: "no such object" };
+  await new AWS.S3().writeGetObjectResponse(params).promise();
+};
+"""
+    lens = make_lens({}, package=bundle({"index.js": code}), **NODE)
+    with pytest.raises(ClientError) as caught:
+        lens.get("missing")
+    error = caught.value.response
+    assert (error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Message"]) == (404, "no such object")
+
+
 V3_NO_ENDPOINT = """
 delete process.env.AWS_ENDPOINT_URL_S3;
 delete process.env.AWS_ENDPOINT_URL_STS;
@@ -257,6 +296,48 @@ def test_a_message_without_a_code(make_lens) -> None:
         lens.get("k")
     assert caught.value.response["Error"]["Message"] == "not for you"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_sdk_v3_uses_the_rights_of_the_functions_role(make_lens, server) -> None:
+    code = """
+import { S3Client, WriteGetObjectResponseCommand, GetObjectCommand } from "@aws-sdk/client-s3";
+import { LambdaClient, InvokeCommand } from "@aws-sdk/client-lambda";
+import { Upload } from "@aws-sdk/lib-storage";
+import { Readable } from "node:stream";
+const s3 = new S3Client({ useArnRegion: true });
+export const handler = async (event) => {
+  if (!event.getObjectContext) return "invoked";
+  const { outputRoute, outputToken } = event.getObjectContext;
+  const Bucket = process.env.BUCKET;
+  const texts = [];
+  for (const name of [Bucket, event.configuration.supportingAccessPointArn]) {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: name, Key: "a b/k" }));
+    texts.push(await Body.transformToString());
+  }
+  const made = Readable.from([Buffer.alloc(6000000, "x"), Buffer.alloc(6000000, "y")]);
+  await new Upload({ client: s3, params: { Bucket, Key: "made", Body: made } }).done();
+  const command = new InvokeCommand({ FunctionName: process.env.AWS_LAMBDA_FUNCTION_NAME, Payload: "{}" });
+  texts.push((await new LambdaClient({}).send(command)).Payload.transformToString());
+  const Body = JSON.stringify(texts);
+  await s3.send(new WriteGetObjectResponseCommand({ RequestRoute: outputRoute, RequestToken: outputToken, Body }));
+};
+"""
+    lens = make_lens({"index.mjs": code}, **NODE)
+    iam, name = server.client("iam"), f"{lens.bucket}-role"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    allow = {"Effect": "Allow", "Action": ["s3:*", "lambda:*", "s3-object-lambda:*"], "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    )
+    server.client("lambda").update_function_configuration(
+        FunctionName=lens.function, Role=role["Role"]["Arn"], Environment={"Variables": {"BUCKET": lens.bucket}}
+    )
+    lens.put("a b/k", b"hello")
+    assert json.loads(lens.read("a b/k")) == ["hello", "hello", '"invoked"']
+    assert lens.s3.head_object(Bucket=lens.bucket, Key="made")["ContentLength"] == 12_000_000
 
 
 FAILURES = {
