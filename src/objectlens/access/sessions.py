@@ -11,16 +11,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import math
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from objectlens.access.packing import pack, unpack
+from objectlens.access.sealing import NotSealedHere, Seal
 from objectlens.access.values import Caller, Session
 from objectlens.catalog.entities import Role
 from objectlens.clock import Clock
@@ -33,11 +31,6 @@ SOURCE_FUNCTION = "lambda:SourceFunctionArn"
 
 _PREFIX = "ASIA"
 _LETTERS: dict[str, Purpose] = {"F": "forward", "S": "session"}
-_SALT = 16
-# Each token is sealed under a key of its own, made from its salt, so the nonce never meets the same key twice and the
-# number of tokens has no bound (NIST SP 800-38D section 8.3 sets one for random nonces under one key).
-_NONCE = bytes(12)
-_LONGEST_TOKEN = 16 * 1024
 
 
 class Sessions:
@@ -48,7 +41,7 @@ class Sessions:
             raise ValueError("the key that temporary credentials grow from must have at least 32 bytes")
         self._clock = clock
         self._mark_key = hmac.digest(secret_key, b"access key ids", "sha256")
-        self._seal_key = hmac.digest(secret_key, b"session tokens", "sha256")
+        self._seal = Seal(hmac.digest(secret_key, b"session tokens", "sha256"))
         self._secret_key = hmac.digest(secret_key, b"secret access keys", "sha256")
 
     def made_here(self, access_key_id: str) -> Purpose | None:
@@ -68,12 +61,12 @@ class Sessions:
 
         Requests signed with them come back as the same caller with `via` added to `called_via`.
         """
-        claims = {"c": _packed(caller), "v": [*caller.called_via, via]}
+        claims = {"c": pack(caller), "v": [*caller.called_via, via]}
         return self._make("F", claims, lifetime)
 
     def for_user(self, caller: Caller, lifetime: timedelta) -> Credentials:
         """Make credentials for the same user or root as `caller` (STS GetSessionToken)."""
-        return self._make("S", {"c": _packed(caller)}, lifetime)
+        return self._make("S", {"c": pack(caller)}, lifetime)
 
     def assume(
         self,
@@ -91,7 +84,7 @@ class Sessions:
         caller = self._session(
             role.arn, role.name, role.role_id, session_name, policy=policy, attributes=dict(attributes or {})
         )
-        return self._make("S", {"c": _packed(caller)}, lifetime)
+        return self._make("S", {"c": pack(caller)}, lifetime)
 
     def for_function(
         self, role_arn: str, function_arn: str, lifetime: timedelta, *, role_id: str | None = None
@@ -105,14 +98,17 @@ class Sessions:
         caller = self._session(
             role_arn, role_name, role_id or _role_id(role_arn), session_name, attributes={SOURCE_FUNCTION: function_arn}
         )
-        return self._make("S", {"c": _packed(caller)}, lifetime)
+        return self._make("S", {"c": pack(caller)}, lifetime)
 
     def open(self, access_key_id: str, token: str) -> tuple[Caller, str]:
         """Return whom the credentials stand for, and their secret; raises `InvalidToken` or `ExpiredToken`."""
-        claims = self._unseal(access_key_id, token)
+        try:
+            claims = self._seal.open(access_key_id, token)
+        except NotSealedHere:
+            raise InvalidToken from None
         if claims["x"] <= self._clock.now().timestamp():
             raise ExpiredToken
-        caller = _unpacked(claims["c"], access_key_id, tuple(claims.get("v", ())))
+        caller = unpack(claims["c"], access_key_id, tuple(claims.get("v", ())))
         return caller, self._secret(token)
 
     def _session(
@@ -147,7 +143,7 @@ class Sessions:
         body = letter + base64.b32encode(secrets.token_bytes(5)).decode()[1:]
         access_key_id = f"{_PREFIX}{body}{self._mark(body)}"
         expires = math.ceil((self._clock.now() + lifetime).timestamp())
-        token = self._seal(access_key_id, claims | {"x": expires})
+        token = self._seal.close(access_key_id, claims | {"x": expires})
         return Credentials(access_key_id, self._secret(token), token, datetime.fromtimestamp(expires, UTC))
 
     def _mark(self, body: str) -> str:
@@ -156,70 +152,7 @@ class Sessions:
     def _secret(self, token: str) -> str:
         return base64.b64encode(hmac.digest(self._secret_key, token.encode(), "sha256")[:30]).decode()
 
-    def _seal(self, access_key_id: str, claims: dict[str, Any]) -> str:
-        salt = secrets.token_bytes(_SALT)
-        text = json.dumps(claims, separators=(",", ":")).encode()
-        sealed = self._cipher(salt).encrypt(_NONCE, text, access_key_id.encode())
-        return base64.urlsafe_b64encode(salt + sealed).decode().rstrip("=")
-
-    def _unseal(self, access_key_id: str, token: str) -> dict[str, Any]:
-        if len(token) > _LONGEST_TOKEN:
-            raise InvalidToken
-        try:
-            raw = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
-            text = self._cipher(raw[:_SALT]).decrypt(_NONCE, raw[_SALT:], access_key_id.encode())
-        except (ValueError, InvalidTag):
-            raise InvalidToken from None
-        claims: dict[str, Any] = json.loads(text)
-        return claims
-
-    def _cipher(self, salt: bytes) -> AESGCM:
-        return AESGCM(hmac.digest(self._seal_key, salt, "sha256"))
-
 
 def _role_id(role_arn: str) -> str:
     """Return an id shaped like AWS's for a role that the catalog does not know, the same each time."""
     return "AROA" + base64.b32encode(hashlib.sha256(role_arn.encode()).digest())[:17].decode()
-
-
-def _packed(caller: Caller) -> dict[str, Any]:
-    """Describe a caller in few bytes: the token travels in URLs. How the present request was signed stays behind."""
-    packed: dict[str, Any] = {"k": caller.kind, "a": caller.account, "n": caller.arn, "i": caller.principal_id}
-    optional = {"y": caller.access_key_id, "u": caller.user_name, "t": dict(caller.attributes)}
-    packed |= {name: value for name, value in optional.items() if value}
-    if (session := caller.session) is not None:
-        packed["s"] = [
-            session.role_name,
-            session.role_id,
-            session.role_arn,
-            session.session_name,
-            int(session.created_at.timestamp()),
-            session.policy,
-        ]
-    return packed
-
-
-def _unpacked(packed: dict[str, Any], access_key_id: str, called_via: tuple[str, ...]) -> Caller:
-    session = None
-    if "s" in packed:
-        role_name, role_id, role_arn, session_name, created, policy = packed["s"]
-        session = Session(
-            role_name=role_name,
-            role_id=role_id,
-            role_arn=role_arn,
-            session_name=session_name,
-            created_at=datetime.fromtimestamp(created, UTC),
-            policy=policy,
-        )
-    return Caller(
-        kind=packed["k"],
-        account=packed["a"],
-        arn=packed["n"],
-        principal_id=packed["i"],
-        # Forward access keeps the caller whole; all others are known by the key they were just given.
-        access_key_id=packed["y"] if called_via else access_key_id,
-        user_name=packed.get("u"),
-        session=session,
-        called_via=called_via,
-        attributes=packed.get("t", {}),
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from objectlens.catalog import Shelves
 from objectlens.control.identity.context import Identity, Result, guarded
+from objectlens.control.identity.usage import EVERYTHING
 from objectlens.control.protocol import Handler, Request
 
-_EVERYTHING = 2**31 - 1
 # "IAM and AWS STS quotas" in the IAM User Guide; those that we keep.
 _QUOTAS = {
     "AccessKeysPerUserQuota": 2,
@@ -26,9 +26,9 @@ async def summary(identity: Identity, _request: Request) -> Result:
     def work(shelves: Shelves) -> dict[str, int]:
         account = identity.account
         return {
-            "Users": len(shelves.users.list(account=account, limit=_EVERYTHING)),
-            "Roles": len(shelves.roles.list(account=account, limit=_EVERYTHING)),
-            "Policies": len(shelves.managed_policies.list(account=account, limit=_EVERYTHING)),
+            "Users": len(shelves.users.list(account=account, limit=EVERYTHING)),
+            "Roles": len(shelves.roles.list(account=account, limit=EVERYTHING)),
+            "Policies": len(shelves.managed_policies.list(account=account, limit=EVERYTHING)),
             "Groups": 0,
             "AccountMFAEnabled": 0,
             "AccountAccessKeysPresent": 1,

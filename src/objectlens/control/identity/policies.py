@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from objectlens.access.managed import AWS_MANAGED, PREFIX
+from objectlens.access.managed import AWS_MANAGED
 from objectlens.arn import iam_arn
 from objectlens.catalog import AlreadyExists, Shelves
 from objectlens.catalog.entities import ManagedPolicy, Role, User
@@ -15,13 +13,11 @@ from objectlens.control.identity import paging, shapes
 from objectlens.control.identity.attached import own
 from objectlens.control.identity.context import Identity, Result, guarded
 from objectlens.control.identity.documents import check_size, checked
+from objectlens.control.identity.usage import EVERYTHING, Usage, aws_policy
 from objectlens.control.protocol import Handler, Request
 from objectlens.errors import AccessDenied, DeleteConflict, EntityAlreadyExists, NoSuchEntity
 
 _SIZE_LIMIT = 6144
-_EVERYTHING = 2**31 - 1
-# Those of AWS were there before us; the date on which AWS released IAM's managed policies serves for all.
-_RELEASED = datetime(2015, 2, 6, tzinfo=UTC)
 
 
 async def create(identity: Identity, request: Request) -> Result:
@@ -47,35 +43,9 @@ async def create(identity: Identity, request: Request) -> Result:
     return {"Policy": shapes.managed_policy(entity, 0)}
 
 
-def aws_policy(arn: str) -> ManagedPolicy | None:
-    """Return a policy of AWS's as an entity; the account in its ARN is `aws`."""
-    document = AWS_MANAGED.get(arn)
-    if document is None:
-        return None
-    path, _, name = arn.removeprefix(PREFIX[:-1]).rpartition("/")
-    policy_id = "ANPA" + "".join(c for c in name.upper() if c.isalnum())[:17].ljust(17, "A")
-    return ManagedPolicy(
-        name=name, account="aws", policy_id=policy_id, created_at=_RELEASED, document=document, path=f"{path}/"
-    )
-
-
-class _Holders:
-    """Who has which policy; read in one go."""
-
-    def __init__(self, shelves: Shelves, account: str) -> None:
-        self.users: Sequence[User] = shelves.users.list(account=account, limit=_EVERYTHING)
-        self.roles: Sequence[Role] = shelves.roles.list(account=account, limit=_EVERYTHING)
-
-    def attached(self, arn: str) -> int:
-        return sum(arn in one.attached for one in self.users) + sum(arn in one.attached for one in self.roles)
-
-    def bounded(self, arn: str) -> int:
-        return sum(arn == one.boundary for one in self.users) + sum(arn == one.boundary for one in self.roles)
-
-
-async def _look(identity: Identity, arn: str) -> tuple[ManagedPolicy, _Holders]:
-    def work(shelves: Shelves) -> tuple[ManagedPolicy | None, _Holders]:
-        return aws_policy(arn) or own(shelves, arn), _Holders(shelves, identity.account)
+async def _look(identity: Identity, arn: str) -> tuple[ManagedPolicy, Usage]:
+    def work(shelves: Shelves) -> tuple[ManagedPolicy | None, Usage]:
+        return aws_policy(arn) or own(shelves, arn), Usage(shelves, identity.account)
 
     _, (policy, holders) = await identity.catalog.read(work)
     if policy is None:
@@ -118,9 +88,9 @@ async def list_policies(identity: Identity, request: Request) -> Result:
     """ListPolicies: `Scope` tells whose, `OnlyAttached` and `PolicyUsageFilter` narrow."""
     params = request.params
 
-    def work(shelves: Shelves) -> tuple[list[ManagedPolicy], _Holders]:
-        mine = shelves.managed_policies.list(account=identity.account, limit=_EVERYTHING)
-        return mine, _Holders(shelves, identity.account)
+    def work(shelves: Shelves) -> tuple[list[ManagedPolicy], Usage]:
+        mine = shelves.managed_policies.list(account=identity.account, limit=EVERYTHING)
+        return mine, Usage(shelves, identity.account)
 
     _, (mine, holders) = await identity.catalog.read(work)
     theirs = [policy for arn in AWS_MANAGED if (policy := aws_policy(arn)) is not None]
@@ -136,7 +106,7 @@ async def list_policies(identity: Identity, request: Request) -> Result:
     }
 
 
-def _used(policy: ManagedPolicy, params: Any, holders: _Holders) -> bool:
+def _used(policy: ManagedPolicy, params: Any, holders: Usage) -> bool:
     usage = params.get("PolicyUsageFilter")
     if usage == "PermissionsBoundary":
         return holders.bounded(policy.arn) > 0
@@ -145,7 +115,7 @@ def _used(policy: ManagedPolicy, params: Any, holders: _Holders) -> bool:
     return True
 
 
-def _brief(policy: ManagedPolicy, holders: _Holders) -> dict[str, Any]:
+def _brief(policy: ManagedPolicy, holders: Usage) -> dict[str, Any]:
     shown = shapes.managed_policy(policy, holders.attached(policy.arn), holders.bounded(policy.arn))
     return {name: value for name, value in shown.items() if name not in {"Tags", "Description"}}
 
@@ -180,7 +150,7 @@ async def delete(identity: Identity, request: Request) -> Result:
         policy = own(shelves, arn)
         if policy is None:
             raise _missing(arn)
-        holders = _Holders(shelves, identity.account)
+        holders = Usage(shelves, identity.account)
         if holders.attached(arn) or holders.bounded(arn):
             raise DeleteConflict("Cannot delete a policy attached to entities.")
         shelves.managed_policies.delete(identity.account, policy.name)
