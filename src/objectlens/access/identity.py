@@ -59,7 +59,9 @@ class Identities:
             return Identity()
         role = await self._principals.role(session.role_name)
         of_function = SOURCE_FUNCTION in caller.attributes
-        if role is not None and role.arn == session.role_arn and (of_function or role.role_id == session.role_id):
+        if role is not None and role.arn != session.role_arn:
+            role = None
+        if role is not None and (of_function or role.role_id == session.role_id):
             identity = await self.of_entity(role)
         elif of_function and role is None:
             # Many who run functions elsewhere than on AWS name a role that does not exist. The function must be able

@@ -81,6 +81,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _unique(sids: list[str]) -> None:
+    seen: set[str] = set()
     for sid in sids:
-        if sids.count(sid) > 1:
+        if sid in seen:
             raise PolicyError(f"Statement IDs (SID) in a single policy must be unique: {sid} stands twice")
+        seen.add(sid)

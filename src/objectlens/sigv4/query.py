@@ -8,7 +8,7 @@ from datetime import datetime
 from objectlens.errors import AuthorizationQueryParametersError
 from objectlens.http import HttpRequest
 from objectlens.sigv4 import fields
-from objectlens.sigv4.canonical import UNSIGNED_PAYLOAD
+from objectlens.sigv4.canonical import S3_SERVICES, UNSIGNED_PAYLOAD
 from objectlens.sigv4.claim import ALGORITHM, Claim, Scope
 
 WEEK = 604_800
@@ -48,7 +48,7 @@ def from_query(http: HttpRequest, parameters: Mapping[str, str]) -> Claim:
         signature=parameters["X-Amz-Signature"],
         timestamp=parameters["X-Amz-Date"],
         signed_at=_date(parameters["X-Amz-Date"], credential.scope),
-        payload_hash=_payload_hash(http, parameters, signed_headers),
+        payload_hash=_payload_hash(http, parameters, signed_headers, credential.scope),
         expires=_expires(parameters["X-Amz-Expires"]),
         session_token=parameters.get("X-Amz-Security-Token"),
     )
@@ -74,12 +74,16 @@ def _date(timestamp: str, scope: Scope) -> datetime:
     return signed_at
 
 
-def _payload_hash(http: HttpRequest, parameters: Mapping[str, str], signed: tuple[str, ...]) -> str:
-    """Presigned requests leave the payload open unless the signer bound one, in the query or in a signed header."""
+def _payload_hash(
+    http: HttpRequest, parameters: Mapping[str, str], signed: tuple[str, ...], scope: Scope
+) -> str | None:
+    """Return what binds the payload: for S3 nothing, unless the query or a signed header does; elsewhere its digest."""
     said = parameters.get("X-Amz-Content-Sha256")
     if said is None and "x-amz-content-sha256" in signed:
         said = http.headers.get("x-amz-content-sha256")
-    return fields.payload_hash(said) or UNSIGNED_PAYLOAD
+    if said is None and scope.service in S3_SERVICES:
+        return UNSIGNED_PAYLOAD
+    return fields.payload_hash(said)
 
 
 def _expires(text: str) -> int:

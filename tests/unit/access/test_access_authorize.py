@@ -286,6 +286,10 @@ class TestRoles:
         assert not may(World(), TRAINER, write, "*", key=None)
         assert not may(trainer(allow()), function, write, "*", key=None)
         assert may(trainer(allow()), function)
+        assert TRAINER.session is not None
+        elsewhere = replace(function, session=replace(TRAINER.session, role_arn=f"arn:aws:iam::{OTHER}:role/Trainer"))
+        assert may(trainer(allow()), elsewhere, write, "*", key=None)
+        assert not may(trainer(allow()), elsewhere)
 
 
 class TestBucketPolicies:

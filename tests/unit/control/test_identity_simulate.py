@@ -130,6 +130,14 @@ def test_of_a_role(iam):
     assert [(one["SourcePolicyId"], one["SourcePolicyType"]) for one in matched] == [(own, "user-managed")]
 
 
+def test_too_many_questions(iam):
+    arns = [f"arn:aws:s3:::b{number}" for number in range(501)]
+    with pytest.raises(ClientError, match="At most 1000 pairs"):
+        iam.simulate_custom_policy(
+            PolicyInputList=[POLICY], ActionNames=["s3:GetObject", "s3:PutObject"], ResourceArns=arns
+        )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

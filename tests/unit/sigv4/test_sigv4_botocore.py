@@ -87,6 +87,15 @@ def test_other_services_encode_twice_and_normalise(service: str, key: str):
     verify(http, claim, SECRET, NOW, SigningKeys())
 
 
+@pytest.mark.parametrize("service", ["lambda", "sts"])
+def test_other_services_presign_the_empty_body(service: str):
+    http = signed_by(auth.SigV4QueryAuth, "", "Action=GetCallerIdentity&Version=2011-06-15", service=service)
+    claim = read(http)
+    assert claim is not None
+    assert (claim.carrier, claim.payload_hash) == ("REST-QUERY-STRING", None)
+    verify(http, claim, SECRET, NOW, SigningKeys())
+
+
 def test_chunked_uploads_of_botocore_sign_a_marker():
     headers = {"X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Trailer": "x-amz-checksum-crc32"}
     request = AWSRequest(method="PUT", url="https://pics.localhost/k", headers=headers, data=b"")

@@ -14,6 +14,8 @@ from objectlens.errors import InvalidInput
 from objectlens.iam import Attached, Decision, Kind, Match, Policies, PolicyError, Principal, evaluate, parse
 from objectlens.iam import Request as Question
 
+_MOST = 1000
+
 Values = dict[str, str | tuple[str, ...]]
 
 
@@ -65,13 +67,16 @@ def given(documents: Iterable[str], name: str, kind: Kind = "identity") -> tuple
 
 def answers(params: Mapping[str, Any], subject: Subject) -> Result:
     """Ask for every action on every resource."""
+    asks, arns = params["ActionNames"], params.get("ResourceArns", ["*"])
+    if len(asks) * len(arns) > _MOST:
+        raise InvalidInput(f"At most {_MOST} pairs of action and resource can be simulated in one request.")
     policies = _policies(params, subject)
     context = subject.context | _entries(params.get("ContextEntries", ()))
     owner = params.get("ResourceOwner")
     cross_account = owner is not None and principal_of(owner, "").account != subject.principal.account
     results = []
-    for action in params["ActionNames"]:
-        for arn in params.get("ResourceArns", ["*"]):
+    for action in asks:
+        for arn in arns:
             question = Question(principal=subject.principal, action=action, resources=(arn,), context=context)
             decision = evaluate(question, policies, cross_account=cross_account)
             results.append(_result(question, decision, policies))
