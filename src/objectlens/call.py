@@ -14,7 +14,7 @@ from objectlens.streams import RequestBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that was understood, authenticated and authorised.
+    """A request that was understood and authenticated; handlers get it once it is authorised too.
 
     `request_id` is a UUID, sent back as `x-amz-request-id`. `resource` is what the address names, None at service level
     and for a bucket that is to be made; `bucket` is the bucket behind it. `body` is the payload without its framing:

@@ -19,7 +19,6 @@ from typing import Literal, Protocol
 
 from objectlens import errors
 from objectlens.access import Access, Caller, in_dialect
-from objectlens.arn import bucket_arn
 from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
@@ -34,6 +33,7 @@ from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.serving import serve as serve_object_lambda
 from objectlens.objectlambda.write_response import write_get_object_response
 from objectlens.objects import OPERATIONS, Objects
+from objectlens.objects.permitting import permit
 from objectlens.operation import Api, Operation
 from objectlens.s3 import operations
 from objectlens.s3.address import Address, parse_address
@@ -193,19 +193,18 @@ class Corridor:
         caller = await self._rooms.access.authenticate(http)
         visit.caller = caller.arn
         resource = await self._resource(address, operation)
-        await self._authorize(caller, operation, address, resource, http=http)
-        return await self._handle(
-            Call(
-                request_id=visit.request_id,
-                http=http,
-                operation=operation,
-                caller=caller,
-                address=address,
-                resource=resource,
-                bucket=await self._bucket(resource),
-                body=verified(http, caller.signature),
-            )
+        call = Call(
+            request_id=visit.request_id,
+            http=http,
+            operation=operation,
+            caller=caller,
+            address=address,
+            resource=resource,
+            bucket=await self._bucket(resource),
+            body=verified(http, caller.signature),
         )
+        await self._authorize(call)
+        return await self._handle(call)
 
     async def _handle(self, call: Call) -> HttpResponse:
         if isinstance(call.resource, ObjectLambdaAccessPoint):
@@ -229,16 +228,12 @@ class Corridor:
             return bucket
         return resource if isinstance(resource, Bucket) else None
 
-    async def _authorize(
-        self, caller: Caller, operation: Operation, address: Address, resource: Resource | None, *, http: HttpRequest
-    ) -> None:
-        target: Resource | str = resource or bucket_arn(address.name or "*")
-        if isinstance(resource, ObjectLambdaAccessPoint):
-            action = operations.object_lambda_action(operation)
-            await self._rooms.access.authorize(caller, action, target, key=address.key, http=http)
-            return
-        for action in (operation.action, *operations.extra_actions(operation, http)):
-            await self._rooms.access.authorize(caller, action, target, key=address.key, http=http)
+    async def _authorize(self, call: Call) -> None:
+        if isinstance(call.resource, ObjectLambdaAccessPoint):
+            action = operations.object_lambda_action(call.operation)
+            await self._rooms.access.authorize(call.caller, action, call.resource, key=call.address.key, http=call.http)
+        else:
+            await permit(self._rooms.objects, call)
 
     async def _write_response(self, http: HttpRequest, operation: Operation, visit: _Visit) -> HttpResponse:
         """Take a function's answer. Its token is its credential; one that is signed as well must be signed rightly."""

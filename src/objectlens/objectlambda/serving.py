@@ -13,7 +13,7 @@ from objectlens.objectlambda.get import get_object
 from objectlens.objectlambda.head_and_list import head_object, list_objects
 from objectlens.objectlambda.source import supporting_access_point
 from objectlens.objects import OPERATIONS
-from objectlens.s3.operations import extra_actions
+from objectlens.objects.permitting import permit
 
 _TRANSFORMED = {
     "GetObject": get_object,
@@ -55,7 +55,6 @@ async def _proxy(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
     bucket = await lens.catalog.buckets.get(source.bucket)
     if bucket is None:
         raise errors.NoSuchBucket(BucketName=source.bucket)
-    for action in (call.operation.action, *extra_actions(call.operation, call.http)):
-        await lens.access.authorize(caller, action, source, key=call.address.key, http=call.http)
     proxied = replace(call, caller=caller, resource=source, bucket=bucket)
+    await permit(lens.objects, proxied)
     return await OPERATIONS[call.operation.name](lens.objects, proxied)
