@@ -26,6 +26,7 @@ Violation = Literal["unique", "foreign"]
 
 READERS = 4
 BUSY_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_MS = 30_000
 
 # https://www.sqlite.org/rescode.html and https://www.postgresql.org/docs/current/errcodes-appendix.html
 _VIOLATIONS: dict[str, Violation] = {
@@ -142,14 +143,30 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
     try:
-        return create_engine(url, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=True, connect_args=_deadlines(url)
+        )
     except ModuleNotFoundError as error:
         raise RuntimeError("PostgreSQL needs its driver: pip install 'objectlens[postgres]'") from error
 
 
+def _deadlines(url: URL) -> dict[str, str]:
+    """Return libpq's parameters that bound every wait, without those that the URL sets itself."""
+    wanted = {
+        "connect_timeout": "10",
+        "tcp_user_timeout": "15000",
+        "keepalives_idle": "15",
+        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={BUSY_TIMEOUT_MS}",
+    }
+    return {name: value for name, value in wanted.items() if name not in url.query}
+
+
 def _sqlite(url: URL) -> Engine:
     # The file holds secret keys. SQLite gives its -wal and -shm files the permissions of the database file.
-    os.close(os.open(str(url.database), os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        os.close(os.open(str(url.database), os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise errors.ServiceUnavailable(f"The database {url.database} cannot be opened: {error.strerror}") from error
     engine = create_engine(url, pool_size=READERS + 1, max_overflow=0)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

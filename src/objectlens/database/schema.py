@@ -34,6 +34,8 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", "objectlens.database:migrations")
     with _one_at_a_time(engine), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            # Another starter's migration may take its time, and so may ours.
+            connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         _refuse_newer(connection, ScriptDirectory.from_config(config))
         config.attributes["connection"] = connection

@@ -1,6 +1,7 @@
 """The catalog over PostgreSQL: a real server in a temporary directory."""
 
 import asyncio
+import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 
 from objectlens.catalog.tables import metadata
 from objectlens.database import Database
+from objectlens.errors import ServiceUnavailable
 from objectlens.testing.catalogs import CatalogSuite
 from support.postgres import Postgres
 
@@ -63,6 +65,44 @@ def test_a_server_that_goes_away_and_comes_back(postgres):
             await other.read(lambda connection: connection.exec_driver_sql(f"SELECT pg_terminate_backend({first})"))
             assert await database.write(ask) != first
         finally:
+            await database.close()
+            await other.close()
+
+    asyncio.run(story())
+
+
+def test_every_wait_has_a_deadline(postgres):
+    """A lock that somebody holds, or a statement that does not end, becomes an error and not a hanging request."""
+
+    async def story():
+        url = postgres.database()
+        database, other = await Database.open(url), await Database.open(url)
+        held, leave = threading.Event(), threading.Event()
+
+        def hold(connection):
+            connection.exec_driver_sql("UPDATE catalog_version SET version = version + 1")
+            held.set()
+            leave.wait(60)
+
+        def impatient(connection):
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 100")
+            connection.exec_driver_sql("UPDATE catalog_version SET version = version + 1")
+
+        def settings(connection):
+            names = ("statement_timeout", "lock_timeout")
+            return [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+
+        try:
+            assert await database.read(settings) == ["30s", "10s"]
+            holding = asyncio.create_task(other.write(hold))
+            await asyncio.to_thread(held.wait, 10)
+            with pytest.raises(ServiceUnavailable, match="lock timeout"):
+                await database.write(impatient)
+            leave.set()
+            await holding
+            await database.write(impatient)
+        finally:
+            leave.set()
             await database.close()
             await other.close()
 

@@ -161,6 +161,11 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
         run(tmp_path, lambda database: database.read(one("SELECT 1")))
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ServiceUnavailable, match="cannot be opened: No such file or directory"):
+        run(tmp_path / "nowhere", lambda database: database.read(one("SELECT 1")))
+
+
 def test_a_server_that_is_not_there_is_named(tmp_path):
     async def main():
         await Database.open(f"postgresql://ann:hush@/lens?host={tmp_path}")

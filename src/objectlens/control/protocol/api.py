@@ -171,11 +171,13 @@ class ControlApi(Generic[C]):
         return found
 
     async def _read(self, match: Match, http: HttpRequest, body: bytes) -> dict[str, Any]:
+        if len(body) > _LARGE:
+            return await asyncio.to_thread(self._understood, match, http, body)
+        return self._understood(match, http, body)
+
+    def _understood(self, match: Match, http: HttpRequest, body: bytes) -> dict[str, Any]:
         try:
-            if len(body) > _LARGE:
-                params = await asyncio.to_thread(reading.read, self._model.protocol, match, http, body)
-            else:
-                params = reading.read(self._model.protocol, match, http, body)
+            params = reading.read(self._model.protocol, match, http, body)
         except Malformed as error:
             raise refusing.malformed(self.service, error) from error
         failed = checking.check(match.operation.input_shape, params)
