@@ -13,12 +13,23 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from objectlens.cli.options import config_option, data_option, json_option, print_json, read_settings, running_endpoint
+from objectlens.cli.options import (
+    ENDPOINT_NAME,
+    config_option,
+    data_option,
+    json_option,
+    print_json,
+    read_settings,
+    running_endpoint,
+)
+from objectlens.errors import InvalidRuntimeException
+from objectlens.functions.runtimes import find_runtime
 from objectlens.settings import Settings, SettingsError
 from objectlens.settings.credentials import read_credentials
 
@@ -104,7 +115,7 @@ def _credentials(settings: Settings) -> Finding:
 
 def _port(settings: Settings) -> Finding:
     if endpoint := running_endpoint(settings.data):
-        return Finding("ok", "address", f"{endpoint}: this data directory's server says that it runs there")
+        return _running(endpoint, settings.data)
     listen = settings.server.listen
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
@@ -116,16 +127,31 @@ def _port(settings: Settings) -> Finding:
     return Finding("ok", "address", f"{listen} is free")
 
 
+def _running(endpoint: str, data: Path) -> Finding:
+    parts = urlsplit(endpoint)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5).close()
+    except (OSError, ValueError) as error:
+        detail = f"{data / ENDPOINT_NAME} names {endpoint}, where nobody answers ({error}): the server was killed"
+        return Finding("note", "address", detail)
+    return Finding("ok", "address", f"the server of this data directory answers at {endpoint}")
+
+
 def _runtimes() -> Iterator[Finding]:
     yield Finding(
         "ok", "runtime python3.x", f"all run on this Python {sys.version_info.major}.{sys.version_info.minor}"
     )
+    try:
+        yield Finding("ok", "runtime nodejs", f"all run on {find_runtime('nodejs20.x').label}")
+    except InvalidRuntimeException as error:
+        yield Finding("note", "runtime nodejs", error.message)
     yield Finding("ok", "runtime provided", "an executable named bootstrap in the package")
 
 
 def _isolation() -> Iterator[Finding]:
     yield Finding("ok", "own process", "active: every environment is a process of its own, ended with its children")
     yield Finding("ok", "time limit", "active: a function that runs over its timeout is killed")
+    yield Finding("ok", "open files", "active: 1024 for each environment")
     user = f"user {os.getuid()}"
     yield Finding(
         "note", "own user", f"not active: functions run as {user}, like the server, and can read what it can read"

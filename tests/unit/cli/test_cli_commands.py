@@ -12,7 +12,7 @@ from objectlens import __version__
 from objectlens.cli.main import main
 from objectlens.settings import Settings, root_credentials
 
-COMMANDS = ["serve", "exec", "bucket", "logs", "credentials", "doctor", "version"]
+COMMANDS = ["serve", "exec", "bucket", "logs", "credentials", "runtime", "doctor", "version"]
 
 
 def run(*arguments, environ=()):
@@ -52,7 +52,9 @@ def test_every_command_has_help(name):
 
 
 @pytest.mark.parametrize(
-    "command", [[one] for one in COMMANDS if one != "bucket"] + [["bucket", one] for one in ("add", "list", "remove")]
+    "command",
+    [[one] for one in COMMANDS if one not in {"bucket", "runtime"}]
+    + [["bucket", "add"], ["bucket", "list"], ["bucket", "remove"], ["runtime", "install"]],
 )
 def test_the_help_of_every_command_has_an_example_that_names_it(command):
     _, parted, examples = run(*command, "--help").output.partition("Example")
@@ -186,6 +188,19 @@ def test_doctor_changes_nothing_and_finds_the_port(tmp_path):
     assert {one["what"] for one in found} >= {"Python", "boto3", "data directory", "address", "own user"}
     assert [one for one in found if one["state"] == "bad"] == []
     assert not data.exists()
+
+
+def address_found(data):
+    found = json.loads(run("doctor", "--data", data, "--json").output)
+    return next((one["state"], one["detail"]) for one in found if one["what"] == "address")
+
+
+def test_doctor_tells_a_running_server_from_one_that_was_killed(tmp_path, listening):
+    assert address_found(tmp_path) == ("ok", f"the server of this data directory answers at {listening}")
+    (tmp_path / "endpoint").write_text("http://127.0.0.1:1\n")
+    state, detail = address_found(tmp_path)
+    assert state == "note"
+    assert "names http://127.0.0.1:1, where nobody answers" in detail
 
 
 def test_doctor_fails_when_the_port_is_taken(tmp_path):
