@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Handler, Objects, store_errors
 from objectlens.s3.inputs import check_bucket_owner
+
+_WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
 
 
 def guarded(handler: Handler) -> Handler:
@@ -14,7 +19,25 @@ def guarded(handler: Handler) -> Handler:
     async def operation(objects: Objects, call: Call) -> HttpResponse:
         if call.bucket is not None:
             check_bucket_owner(call.http.headers, call.bucket.account)
-        with store_errors():
-            return await handler(objects, call)
+        try:
+            with store_errors():
+                response = await handler(objects, call)
+        except errors.InternalStoreError:
+            await _check_still_there(objects, call)
+            raise
+        if call.operation.name in _WRITES:
+            # DeleteBucket looks for objects once more after it took the bucket's name away. A write that still finds
+            # the name was seen by that look; one that does not may be lost, and must not be told as done.
+            await _check_still_there(objects, call)
+        return response
 
     return operation
+
+
+async def _check_still_there(objects: Objects, call: Call) -> None:
+    """Raise `NoSuchBucket` when the call's bucket was removed while the call was under way."""
+    if call.bucket is None:
+        return
+    found = await objects.catalog.buckets.get(call.bucket.name)
+    if found is None or found.created_at != call.bucket.created_at:
+        raise errors.NoSuchBucket(BucketName=call.bucket.name)
