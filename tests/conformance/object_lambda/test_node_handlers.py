@@ -298,7 +298,11 @@ def test_a_message_without_a_code(make_lens) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-def test_sdk_v3_uses_the_rights_of_the_functions_role(make_lens, server) -> None:
+NO_ENDPOINT = "for (const name in process.env) if (name.startsWith('AWS_ENDPOINT_URL')) delete process.env[name];"
+
+
+@pytest.mark.parametrize("start", ["", NO_ENDPOINT], ids=["endpoint", "AWS's names"])
+def test_sdk_v3_uses_the_rights_of_the_functions_role(make_lens, server, start) -> None:
     code = """
 import { S3Client, WriteGetObjectResponseCommand, GetObjectCommand } from "@aws-sdk/client-s3";
 import { LambdaClient, InvokeCommand } from "@aws-sdk/client-lambda";
@@ -322,7 +326,7 @@ export const handler = async (event) => {
   await s3.send(new WriteGetObjectResponseCommand({ RequestRoute: outputRoute, RequestToken: outputToken, Body }));
 };
 """
-    lens = make_lens({"index.mjs": code}, **NODE)
+    lens = make_lens({"index.mjs": start + code}, **NODE)
     iam, name = server.client("iam"), f"{lens.bucket}-role"
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(

@@ -185,6 +185,11 @@ ENDS = {
         "Runtime.UnhandledPromiseRejection",
         "Error: bad",
     ),
+    "two rejections": (
+        "Promise.reject(new Error('bad')); Promise.reject(new Error('worse'));",
+        "Runtime.UnhandledPromiseRejection",
+        "Error: bad",
+    ),
     "a rejection with text": ("Promise.reject('bad');", "Runtime.UnhandledPromiseRejection", "bad"),
     "an exit": ("process.exit(3);", "Runtime.ExitError", "exit status 3"),
     "a quiet exit": ("process.exit();", "Runtime.ExitError", "exited without providing a reason"),

@@ -12,8 +12,10 @@ const api = new RuntimeApi(AWS_LAMBDA_RUNTIME_API);
 // Where the process stands: loading, then between invocations (neither), or in one.
 let isLoading = true;
 let requestId;
+let isEnding = false;
 // The answer that is on its way.
 let sending = Promise.resolve();
+const never = new Promise(() => {});
 
 installConsole(() => requestId);
 const log = console.error;
@@ -27,6 +29,8 @@ function complain(title, error) {
 // What nobody caught ends the environment, and whatever is under way with it.
 async function end(title, error, code) {
   complain(title, error);
+  if (isEnding) return never; // the first one is being reported
+  isEnding = true;
   const id = requestId;
   requestId = undefined;
   try {
@@ -56,12 +60,10 @@ async function serve(handler, invocation) {
       return () => api.fail(invocation.id, errorDocument(error));
     },
   );
-  if (requestId === undefined) return never; // the environment is ending with an answer of its own
+  if (isEnding) return never; // with an answer of its own
   requestId = undefined;
   await (sending = answer());
 }
-
-const never = new Promise(() => {});
 
 async function main() {
   globalThis.awslambda = awslambda;
