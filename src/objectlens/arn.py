@@ -16,6 +16,9 @@ _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 ACCESS_POINT_ALIAS = "-s3alias"
 OBJECT_LAMBDA_ALIAS = "--ol-s3"
 
+# The built-in function whose payload is a pipeline of native transforms.
+NATIVE_FUNCTION = "objectlens-transform"
+
 
 @dataclass(frozen=True, slots=True)
 class Arn:

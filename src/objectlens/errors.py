@@ -561,6 +561,20 @@ class ValidationError(ServiceError):
     text = "1 validation error detected."
 
 
+class InvalidTransformInput(ServiceError):
+    """The object is not what the pipeline of a native transform reads, or it is corrupt."""
+
+    status = 422
+    text = "The object cannot be read by the transform of this access point."
+
+
+class TransformLimitExceeded(ServiceError):
+    """The object would cost more than a native transform is allowed."""
+
+    status = 422
+    text = "The object is over a limit of the transform of this access point."
+
+
 # --- S3 Control (reference section 12.5) -----------------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
 from objectlens.objects.whole import read_whole
@@ -189,6 +190,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         packages = PackageStore(settings.data / "functions" / "packages")
         pool = _pool(settings, access, packages, clock, url)
         stack.push_async_callback(pool.close)
+        native = Native()
+        stack.push_async_callback(native.close)
         background = Background()
         stack.push_async_callback(background.close)
         lens = ObjectLambda(
@@ -198,6 +201,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             executor=pool,
             rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
             background=background,
+            native=native,
             clock=clock,
             endpoint=url,
             region=settings.account.region,

@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
         host = one_host(headers)
         if host is None and not http10:
             raise BadRequest("the Host header is missing")
-        scheme, authority, path, query = split_target(method, self._url.decode("latin-1"), host)
+        scheme, authority, path, query = split_target(method, self._url.decode("utf-8", "surrogateescape"), host)
         body = IncomingBody(self._body_length(headers), self._limits.body_seconds, self._wanted, self._resume_reading)
         self._parsing = body
         self._upgrading = self._parser.should_upgrade() and body.length != 0

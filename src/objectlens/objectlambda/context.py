@@ -9,6 +9,7 @@ from objectlens.catalog import Catalog
 from objectlens.clock import Clock
 from objectlens.functions import Executor
 from objectlens.objectlambda.background import Background
+from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
 
@@ -30,6 +31,7 @@ class ObjectLambda:
     executor: Executor
     rendezvous: Rendezvous
     background: Background
+    native: Native
     clock: Clock
     endpoint: str
     region: str

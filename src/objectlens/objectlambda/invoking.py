@@ -27,16 +27,22 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
     match = _FUNCTION.fullmatch(arn.resource)
     name, qualifier = match.groups() if match else (arn.resource, None)
     function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
-    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
-    try:
-        await lens.access.authorize(caller, "lambda:InvokeFunction", function or str(arn), http=call.http)
-    except errors.AccessDenied:
-        raise errors.LambdaPermissionError(
-            f"The caller is not authorized to invoke {arn}. Allow lambda:InvokeFunction on it for {call.caller.arn}."
-        ) from None
+    await may_invoke(lens, call, function or str(arn))
     if function is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
     return function
+
+
+async def may_invoke(lens: ObjectLambda, call: Call, function: Function | str) -> None:
+    """Return when the caller may invoke a function; raises `LambdaPermissionError`."""
+    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    try:
+        await lens.access.authorize(caller, "lambda:InvokeFunction", function, http=call.http)
+    except errors.AccessDenied:
+        name = function if isinstance(function, str) else function.arn
+        raise errors.LambdaPermissionError(
+            f"The caller is not authorized to invoke {name}. Allow lambda:InvokeFunction on it for {call.caller.arn}."
+        ) from None
 
 
 def invocation(

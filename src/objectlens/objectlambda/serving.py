@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from objectlens import errors
+from objectlens.arn import NATIVE_FUNCTION
 from objectlens.call import Call
-from objectlens.catalog.entities import ObjectLambdaAccessPoint
+from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
 from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.get import get_object
 from objectlens.objectlambda.head_and_list import head_object, list_objects
+from objectlens.objectlambda.invoking import may_invoke
+from objectlens.objectlambda.native import is_native
 from objectlens.objectlambda.source import supporting_access_point
 from objectlens.objects import OPERATIONS
 from objectlens.objects.permitting import permit
+from objectlens.objects.whole import open_whole
 
 _TRANSFORMED = {
     "GetObject": get_object,
@@ -29,6 +33,8 @@ async def serve(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccess
     if transformation is None or call.operation.name not in _TRANSFORMED:
         return await _proxy(lens, call, access_point)
     _filter(call, access_point)
+    if is_native(transformation.function_arn):
+        return await _native(lens, call, access_point, transformation)
     return await _TRANSFORMED[call.operation.name](lens, call, access_point, transformation)
 
 
@@ -48,13 +54,36 @@ def _filter(call: Call, access_point: ObjectLambdaAccessPoint) -> None:
         )
 
 
+async def _native(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
+) -> HttpResponse:
+    """Run the access point's pipeline on the source, read as the caller."""
+    if call.operation.name not in {"GetObject", "HeadObject"}:
+        raise errors.LambdaInvocationFailed(
+            f"{NATIVE_FUNCTION} transforms objects and not listings: take {call.operation.name} out of its actions."
+        )
+    await may_invoke(lens, call, transformation.function_arn)
+    program = lens.native.program(transformation.function_payload)
+    arguments = lens.native.arguments(program, call.http)
+    source = await _at_source(lens, call, access_point)
+    opened = await open_whole(lens.objects, source)
+    ranged = f"{call.operation.name}-Range" in access_point.configuration.allowed_features
+    return await lens.native.respond(program, arguments, opened, call.http, ranged=ranged)
+
+
 async def _proxy(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> HttpResponse:
     """Do the operation on the supporting access point, under the caller's rights there."""
+    source = await _at_source(lens, call, access_point)
+    return await OPERATIONS[call.operation.name](lens.objects, source)
+
+
+async def _at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> Call:
+    """Return the same call, authorised, on the supporting access point."""
     source = await supporting_access_point(lens, access_point)
     caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
     bucket = await lens.catalog.buckets.get(source.bucket)
     if bucket is None:
         raise errors.NoSuchBucket(BucketName=source.bucket)
-    proxied = replace(call, caller=caller, resource=source, bucket=bucket)
-    await permit(lens.objects, proxied)
-    return await OPERATIONS[call.operation.name](lens.objects, proxied)
+    there = replace(call, caller=caller, resource=source, bucket=bucket)
+    await permit(lens.objects, there)
+    return there

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from objectlens.arn import Arn
+from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.catalog.entities import Feature, ObjectLambdaConfiguration, Transformation
 from objectlens.errors import InvalidRequest
+from objectlens.transforms import BadPipeline, compile_pipeline
 
 Document = Mapping[str, Any]
 
@@ -74,6 +75,8 @@ def _transformation(document: Document, account: str) -> Transformation:
         )
     if arn.account != account:
         raise InvalidRequest(f"FunctionArn {arn} is not in the account {account}, as the function must be.")
+    if name.partition(":")[0] == NATIVE_FUNCTION:
+        _check_pipeline(document["Actions"], function.get("FunctionPayload"))
     return Transformation(
         actions=frozenset(document["Actions"]),
         function_arn=function["FunctionArn"],
@@ -86,6 +89,17 @@ def _arn(text: str, what: str) -> Arn:
         return Arn.parse(text)
     except ValueError:
         raise InvalidRequest(f"{what} {text} is not an ARN.") from None
+
+
+def _check_pipeline(actions: Sequence[str], payload: str | None) -> None:
+    """Refuse a native pipeline that could never run, while the one who declares it is still there to mend it."""
+    lists = sorted({"ListObjects", "ListObjectsV2"} & set(actions))
+    if lists:
+        raise InvalidRequest(f"{NATIVE_FUNCTION} transforms objects and not listings: leave out {', '.join(lists)}.")
+    try:
+        compile_pipeline(payload or "")
+    except BadPipeline as error:
+        raise InvalidRequest(f"FunctionPayload is not a pipeline that can run: {error}") from error
 
 
 def _written(one: Transformation) -> dict[str, Any]:

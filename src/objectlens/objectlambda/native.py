@@ -1,0 +1,206 @@
+"""GetObject and HeadObject by a native transform: no function, no second connection, the bytes stay in this process.
+
+An access point names the built-in function `objectlens-transform` and gives the pipeline, as JSON, for its payload.
+What follows from a pipeline's being known is done here: ETag, Last-Modified, conditions, and ranges of the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any, TypeVar
+
+from objectlens import errors
+from objectlens.arn import NATIVE_FUNCTION, Arn
+from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.s3.dates import http_date
+from objectlens.s3.headers import encode_value
+from objectlens.s3.preconditions import ReadConditions
+from objectlens.s3.ranges import content_range, parse_range
+from objectlens.stores import Opened, Stat
+from objectlens.streams import CHUNK, FileSlice
+from objectlens.transforms import (
+    Arguments,
+    BadArgument,
+    BadInput,
+    BadPipeline,
+    LimitExceeded,
+    Program,
+    Result,
+    compile_pipeline,
+    parse_header,
+)
+
+ARGUMENTS_HEADER = "x-objectlens-args"
+
+# Query parameters that are S3's own; every other one is an argument of the pipeline.
+_OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
+_PREFIXES_OF_S3 = ("x-amz-", "response-")
+_END = object()
+
+_T = TypeVar("_T")
+
+
+def is_native(function_arn: str) -> bool:
+    """Tell whether an ARN names the built-in function."""
+    name = Arn.parse(function_arn).named("function")
+    return name is not None and name.partition(":")[0] == NATIVE_FUNCTION
+
+
+def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
+    """Return the arguments of a request: those of the header `x-objectlens-args`, and of the query.
+
+    Raises `InvalidArgument` for a name given twice.
+    """
+    header = http.headers.get(ARGUMENTS_HEADER)
+    found = {} if header is None else parse_header(header)
+    for name, value in http.parameters():
+        lower = name.lower()
+        if lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3):
+            continue
+        if name in found:
+            raise errors.InvalidArgument(f"The argument {name!r} is given twice.", ArgumentName=name)
+        found[name] = value
+    return found
+
+
+class Native:
+    """Runs pipelines in threads of its own: the codecs let go of Python's lock."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform")
+        self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
+
+    async def close(self) -> None:
+        """Wait for the threads to end."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    def program(self, payload: str | None) -> Program:
+        """Return the compiled pipeline of a payload; raises `LambdaInvocationFailed` with what is wrong with it."""
+        try:
+            return self._compiled(payload or "")
+        except BadPipeline as error:
+            raise errors.LambdaInvocationFailed(f"The pipeline of this access point is not valid: {error}") from error
+
+    def arguments(self, program: Program, http: HttpRequest) -> Arguments:
+        """Return the checked arguments of a request; raises `InvalidArgument` that names the wrong one."""
+        try:
+            return program.arguments(asked_arguments(http))
+        except BadArgument as error:
+            raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
+
+    async def respond(
+        self, program: Program, arguments: Arguments, opened: Opened, http: HttpRequest, *, ranged: bool
+    ) -> HttpResponse:
+        """Run a program on an opened object and answer with what it makes of it; `ranged` allows `Range`.
+
+        The answer's ETag stands for source, program and arguments together, so conditions are decided without running
+        anything. Raises `NotModified`, `PreconditionFailed`, `InvalidRange`, and what is wrong with the object.
+        """
+        tag = etag(opened.stat, program, arguments)
+        try:
+            ReadConditions.parse(http.headers).check(tag, opened.stat.modified)
+        except errors.ServiceError:
+            await _discard(opened)
+            raise
+        result = await self._run(program, arguments, opened, http)
+        headers = [("ETag", f'"{tag}"'), ("Last-Modified", http_date(opened.stat.modified))]
+        if result.content_type is not None:
+            headers.append(("Content-Type", result.content_type))
+        headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in result.metadata.items()]
+        if not isinstance(result.body, bytes):
+            return HttpResponse(200, Headers(headers), self._stream(result.body))
+        wanted = parse_range(http.headers.get("range")) if ranged else None
+        if wanted is None:
+            return HttpResponse(200, Headers(headers), result.body)
+        start, end = wanted.span(len(result.body))
+        headers.append(("Content-Range", content_range(start, end, len(result.body))))
+        return HttpResponse(206, Headers(headers), result.body[start:end])
+
+    async def _run(self, program: Program, arguments: Arguments, opened: Opened, http: HttpRequest) -> Result:
+        body = opened.body
+        facts = {"key": opened.stat.key, "content_type": opened.stat.attributes.headers.get("Content-Type")}
+        if isinstance(body, FileSlice):
+            # One hop: the thread that transforms reads the file as well.
+            source: Any = _whole_file if not program.streaming else _file_chunks
+            return await self._call(lambda: program.run(source(body), arguments, **facts))
+        # A stream comes in on the event loop; what the program allows of it is gathered first.
+        data = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
+        return await self._call(partial(program.run, data, arguments, **facts))
+
+    async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                chunk = await self._call(partial(next, chunks, _END))
+                if chunk is _END:
+                    return
+                yield chunk
+        except errors.ServiceError as error:
+            # The head is out: only a cut connection can still tell that the body is broken.
+            raise ConnectionError(f"the transform failed in the middle: {error.message}") from error
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                await asyncio.get_running_loop().run_in_executor(self._threads, close)
+
+    async def _call(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except LimitExceeded as error:
+            raise errors.TransformLimitExceeded(str(error)) from error
+        except BadInput as error:
+            raise errors.InvalidTransformInput(str(error)) from error
+        except BadPipeline as error:
+            raise errors.LambdaInvocationFailed(str(error)) from error
+
+
+def etag(stat: Stat, program: Program, arguments: Arguments) -> str:
+    """Return the ETag of a result: the same source, program and arguments always give the same bytes."""
+    text = f"{stat.etag}\n{stat.size}\n{program.digest}\n{arguments.canonical}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _whole_file(body: FileSlice) -> bytes:
+    try:
+        return b"".join(_pieces(body))
+    finally:
+        body.close()
+
+
+def _file_chunks(body: FileSlice) -> Iterator[bytes]:
+    try:
+        yield from _pieces(body)
+    finally:
+        body.close()
+
+
+def _pieces(body: FileSlice) -> Iterator[bytes]:
+    position, end = body.offset, body.offset + body.length
+    while position < end:
+        chunk = os.pread(body.fd, min(max(CHUNK, end - position), 8 * 1024 * 1024), position)
+        if not chunk:
+            raise BadInput("the object became shorter while it was read")
+        position += len(chunk)
+        yield chunk
+
+
+async def _bounded(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > limit:
+            raise errors.TransformLimitExceeded(
+                str(LimitExceeded("bytes", f"an object of {size:,} bytes or more", limit))
+            )
+        yield chunk
+
+
+async def _discard(opened: Opened) -> None:
+    if isinstance(opened.body, FileSlice):
+        opened.body.close()
+    elif (close := getattr(opened.body, "aclose", None)) is not None:
+        await close()

@@ -1,0 +1,209 @@
+"""Native transforms behind an Object Lambda access point, declared with plain boto3."""
+
+import hashlib
+import io
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image
+
+from support.live import LiveServer
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+PHOTOGRAPHS = sorted(path for path in (EXAMPLES / "photographs").iterdir() if path.suffix in {".jpg", ".png"})
+LAMBDA = "arn:aws:lambda:us-west-2"
+REFERENCE_JOB = (EXAMPLES / "pipelines" / "image-normalizer.json").read_text(encoding="utf-8")
+
+
+@dataclass
+class NativeLens:
+    server: LiveServer
+    bucket: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3-object-lambda:{self.server.region}:{self.server.account}:accesspoint/{self.name}"
+
+    @property
+    def s3(self) -> Any:
+        return self.server.client("s3")
+
+    def get(self, key: str, query: str = "", header: str | None = None, **members: Any) -> Any:
+        client = self.server.client("s3", cached=False)
+
+        def change(request: Any, **_: Any) -> None:
+            if query:
+                request.url += ("&" if "?" in request.url else "?") + query
+            if header is not None:
+                request.headers["x-objectlens-args"] = header
+
+        client.meta.events.register("before-sign.s3.*", change)
+        return client.get_object(Bucket=self.arn, Key=key, **members)
+
+
+@pytest.fixture
+def native(server: LiveServer):
+    def make(payload: str | dict[str, Any], features=(), actions=("GetObject", "HeadObject")) -> NativeLens:
+        name = f"n{uuid.uuid4().hex[:16]}"
+        server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+        control = server.client("s3control")
+        control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        control.create_access_point_for_object_lambda(
+            AccountId=server.account,
+            Name=f"{name}-ol",
+            Configuration={
+                "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
+                "AllowedFeatures": list(features),
+                "TransformationConfigurations": [
+                    {
+                        "Actions": list(actions),
+                        "ContentTransformation": {
+                            "AwsLambda": {
+                                "FunctionArn": f"{LAMBDA}:{server.account}:function:objectlens-transform",
+                                "FunctionPayload": text,
+                            }
+                        },
+                    }
+                ],
+            },
+        )
+        return NativeLens(server, name, f"{name}-ol")
+
+    return make
+
+
+def test_the_reference_job_on_every_photograph(native) -> None:
+    lens = native(REFERENCE_JOB)
+    for path in PHOTOGRAPHS:
+        lens.s3.put_object(Bucket=lens.bucket, Key=path.name, Body=path.read_bytes())
+        answer = lens.get(path.name)
+        assert answer["ContentType"] == "image/jpeg"
+        picture = Image.open(io.BytesIO(answer["Body"].read()))
+        assert (picture.size, picture.mode, picture.format) == ((256, 256), "L", "JPEG")
+        reference = cv2.resize(cv2.imread(str(path), cv2.IMREAD_COLOR), (256, 256), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(reference, cv2.COLOR_BGR2GRAY)
+        assert cv2.PSNR(np.asarray(picture), grey) > 30, path.name
+
+
+def test_head_range_etag_and_conditions_are_those_of_the_result(native) -> None:
+    lens = native(REFERENCE_JOB, features=("GetObject-Range", "HeadObject-Range"))
+    lens.s3.put_object(Bucket=lens.bucket, Key="k.png", Body=(EXAMPLES / "photographs" / "test.png").read_bytes())
+    answer = lens.get("k.png")
+    body = answer["Body"].read()
+    head = lens.s3.head_object(Bucket=lens.arn, Key="k.png")
+    assert (head["ContentLength"], head["ETag"], head["ContentType"]) == (len(body), answer["ETag"], "image/jpeg")
+    assert head["LastModified"] == lens.s3.head_object(Bucket=lens.bucket, Key="k.png")["LastModified"]
+    part = lens.get("k.png", Range="bytes=10-99", IfMatch=answer["ETag"])
+    assert part["Body"].read() == body[10:100]
+    assert (part["ContentRange"], part["ETag"]) == (f"bytes 10-99/{len(body)}", answer["ETag"])
+    for members, status in (
+        ({"IfNoneMatch": answer["ETag"]}, 304),
+        ({"IfMatch": '"x"'}, 412),
+        ({"Range": "bytes=999999-"}, 416),
+    ):
+        with pytest.raises(ClientError) as caught:
+            lens.get("k.png", **members)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    lens.s3.put_object(Bucket=lens.bucket, Key="k.png", Body=(EXAMPLES / "photographs" / "rocket.jpg").read_bytes())
+    assert lens.get("k.png")["ETag"] != answer["ETag"]
+
+
+def test_ranges_need_their_feature(native) -> None:
+    lens = native(REFERENCE_JOB)
+    with pytest.raises(ClientError) as caught:
+        lens.get("k", Range="bytes=0-1")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+PARAMETERS = {
+    "pipeline": [
+        {"decode": {}},
+        {"resize": {"width": {"$param": "width"}, "height": 32}},
+        {"encode": {"format": "png"}},
+    ],
+    "parameters": {"width": {"type": "integer", "default": 48, "minimum": 1, "maximum": 256}},
+}
+
+
+def test_arguments_come_in_the_query_or_the_header(native) -> None:
+    lens = native(PARAMETERS)
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=(EXAMPLES / "photographs" / "rocket.jpg").read_bytes())
+
+    def width(**members: str) -> int:
+        return Image.open(io.BytesIO(lens.get("k", **members)["Body"].read())).size[0]
+
+    assert (width(), width(query="width=20"), width(header="width=24"), width(query="x-id=GetObject")) == (
+        48,
+        20,
+        24,
+        48,
+    )
+    tags = {lens.get("k", query=query)["ETag"] for query in ("", "width=48", "width=20")}
+    assert len(tags) == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ({"query": "width=1000"}, "width"),
+        ({"query": "wdith=10"}, "wdith"),
+        ({"header": "width=many"}, "width"),
+        ({"header": "width=10", "query": "width=10"}, "width"),
+    ],
+)
+def test_wrong_arguments_are_named(native, members, named) -> None:
+    lens = native(PARAMETERS)
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=b"x")
+    with pytest.raises(ClientError) as caught:
+        lens.get("k", **members)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert named in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"not a picture", b"\xff\xd8\xff" + b"\0" * 100])
+def test_corrupt_objects_are_refused_with_the_reason(native, body) -> None:
+    lens = native(REFERENCE_JOB)
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=body)
+    with pytest.raises(ClientError) as caught:
+        lens.get("k")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
+    assert caught.value.response["Error"]["Code"] == "InvalidTransformInput"
+
+
+def test_a_bomb_is_stopped_at_its_header(native) -> None:
+    lens = native({**json.loads(REFERENCE_JOB), "limits": {"pixels": 100_000}})
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=(EXAMPLES / "photographs" / "retina.jpg").read_bytes())
+    with pytest.raises(ClientError) as caught:
+        lens.get("k")
+    assert caught.value.response["Error"]["Code"] == "TransformLimitExceeded"
+    assert "pixels" in caught.value.response["Error"]["Message"]
+
+
+def test_a_missing_object_is_missing(native) -> None:
+    lens = native(REFERENCE_JOB)
+    with pytest.raises(ClientError) as caught:
+        lens.get("k")
+    assert caught.value.response["Error"]["Code"] == "NoSuchKey"
+
+
+@pytest.mark.parametrize("payload", ["", "{", '{"pipeline": [{"no-such-step": {}}]}'])
+def test_a_wrong_pipeline_is_refused_when_it_is_declared(native, payload) -> None:
+    with pytest.raises(ClientError) as caught:
+        native(payload or " ")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_the_same_request_gives_the_same_bytes(native) -> None:
+    lens = native(REFERENCE_JOB)
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=(EXAMPLES / "photographs" / "china.jpg").read_bytes())
+    digests = {hashlib.sha256(lens.get("k")["Body"].read()).hexdigest() for _ in range(5)}
+    assert len(digests) == 1
