@@ -77,4 +77,8 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # The packages of functions are read-only, their folders too.
+        for path in self.data.rglob("*"):
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o700)
         shutil.rmtree(self.data)
