@@ -1,0 +1,230 @@
+"""The acceleration of Python handlers: each case runs with it and without, and must come to the same."""
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from objectlens.testing.executors import make_function, make_zip
+
+ERROR = b'<?xml version="1.0"?><Error><Code>ValidationError</Code><Message>bad token</Message></Error>'
+# What the two ways may do differently: how the body's digest is signed, and headers that are new on each attempt.
+PRIVATE = {"authorization", "x-amz-date", "x-amz-content-sha256", "amz-sdk-invocation-id", "amz-sdk-request"}
+PRIVATE |= {"connection", "accept-encoding", "user-agent"}
+
+
+class Recorder(ThreadingHTTPServer):
+    """A server that answers by the token of the request, and remembers what it saw."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.seen = []
+        super().__init__(("127.0.0.1", 0), Answering)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        if self.headers.get("Expect"):
+            self.send_response_only(100)
+            self.end_headers()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        token = self.headers["x-amz-request-token"]
+        before = sum(one["token"] == token for one in self.server.seen)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        assert headers.pop("x-amzn-trace-id").startswith("Root=1-")
+        self.server.seen.append(
+            {
+                "token": token,
+                "body": body,
+                "by the SDK": "amz-sdk-invocation-id" in headers,
+                "authorization": headers.get("authorization", ""),
+                "headers": {name: value for name, value in headers.items() if name not in PRIVATE},
+            }
+        )
+        if token == "cut" and not before:
+            self.close_connection = True
+            return
+        status, content = {"bad": (400, ERROR), "retry": (200 if before else 500, b"")}.get(token, (200, b""))
+        self.send_response(status)
+        self.send_header("x-amz-request-id", "REQUEST")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def recorder():
+    server = Recorder()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+WRITE = """
+import boto3, io, time
+from botocore.exceptions import ClientError
+time.sleep = lambda seconds: None
+def handler(event, context):
+    event = dict(event)
+    if "file" in event: event["Body"] = io.BytesIO(event.pop("file").encode())
+    if "text" in event: event["Body"] = event.pop("text").encode()
+    try:
+        answer = boto3.client("s3").write_get_object_response(RequestRoute="io-1", **event)
+        answer["ResponseMetadata"].pop("HTTPHeaders")
+        return answer
+    except ClientError as error:
+        error.response["ResponseMetadata"].pop("HTTPHeaders")
+        return [type(error).__name__, str(error), error.response]
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+"""
+
+EVENTS = [
+    {"RequestToken": "one", "text": "the answer", "ContentType": "text/plain", "Metadata": {"Key": "v 1"}},
+    {"RequestToken": "empty"},
+    {"RequestToken": "file", "file": "from a file"},
+    {"RequestToken": "long", "text": "x" * 200_000},
+    {"RequestToken": "said", "StatusCode": 404, "ErrorCode": "NoSuchKey", "ErrorMessage": "not  here: é"},
+    {"RequestToken": "ascii", "StatusCode": 404, "ErrorCode": "NoSuchKey", "ErrorMessage": "two  spaces, +=/~"},
+    {"RequestToken": "bad", "text": "x"},
+    {"RequestToken": "retry", "text": "x"},
+    {"RequestToken": "cut", "text": "x"},
+    {"RequestToken": "wrong", "StatusCode": "many"},
+    {"RequestToken": "length", "text": "abc", "ContentLength": 3},
+]
+
+
+def both_ways(bench, recorder, code, events, files=None):
+    """Run events through a handler with and without acceleration; returns values and requests of both."""
+
+    async def main():
+        found = []
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code, **(files or {})}))
+            for switch in ("1", "0"):
+                variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+                function = make_function(package, environment=variables)
+                recorder.seen = []
+                found.append(([await opened.value(function, event) for event in events], recorder.seen))
+        return found
+
+    return asyncio.run(main())
+
+
+def test_writing_an_answer_comes_to_the_same(bench, recorder):
+    (values, seen), (plain_values, plain_seen) = both_ways(bench, recorder, WRITE, EVENTS)
+    assert values == plain_values
+    assert len(values) == len(EVENTS)
+    first = {one["token"]: one for one in seen}
+    plain = {one["token"]: one for one in plain_seen}
+    assert first.keys() == plain.keys() == {one["RequestToken"] for one in EVENTS} - {"wrong"}
+    for token, one in first.items():
+        assert one["body"] == plain[token]["body"]
+        assert one["headers"] == plain[token]["headers"], token
+        assert one["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+
+
+def test_the_short_way_is_taken_where_it_can_be(bench, recorder):
+    (_, seen), (_, plain) = both_ways(bench, recorder, WRITE, EVENTS[:1])
+    assert [one["by the SDK"] for one in (*seen, *plain)] == [False, True]
+
+
+def run(bench, recorder, code, event=None, **files):
+    (fast, _), (plain, _) = both_ways(bench, recorder, code, [event], files)
+    return fast[0], plain[0]
+
+
+SAME = """
+import boto3
+from botocore.config import Config
+def pair(*arguments, **options):
+    return boto3.client(*arguments, **options) is boto3.client(*arguments, **options)
+def handler(event, context):
+    return {
+        "same": pair("s3"),
+        "config": boto3.client("s3", config=Config(retries={"total_max_attempts": 2}))
+            is boto3.client("s3", config=Config(retries={"total_max_attempts": 2})),
+        "other config": boto3.client("s3", config=Config(read_timeout=1)) is boto3.client("s3", config=Config(read_timeout=2)),
+        "other region": boto3.client("s3", region_name="a-b-1") is boto3.client("s3"),
+        "other service": boto3.client("sts") is boto3.client("s3"),
+        "other session": boto3.Session().client("s3") is boto3.Session().client("s3"),
+    }
+"""  # noqa: E501
+
+
+def test_equal_calls_give_the_same_client_and_others_do_not(bench, recorder):
+    fast, plain = run(bench, recorder, SAME)
+    assert fast == {name: name in {"same", "config"} for name in fast}
+    assert plain == dict.fromkeys(fast, False)
+
+
+CHANGES = """
+import boto3, os
+from botocore.stub import Stubber
+calls = []
+def handler(event, context):
+    def note(**_): calls.append(1)
+    out = []
+    for _ in range(3):
+        client = boto3.client("s3")
+        client.meta.events.register("before-call.s3.WriteGetObjectResponse", note)
+        client.write_get_object_response(RequestRoute="r", RequestToken="t")
+        out.append(len(calls))
+    with Stubber(boto3.client("s3")) as stub:
+        stub.add_response("list_buckets", {"Buckets": []})
+        stub.client.list_buckets()
+    try:
+        boto3.client("s3").write_get_object_response(RequestRoute="r", RequestToken="t")
+        out.append("not stubbed")
+    except Exception as error:
+        out.append(type(error).__name__)
+    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = "eu-north-1"
+    session = boto3.Session()
+    out.append(session.client("s3").meta.region_name)
+    seen = []
+    session.events.register("before-send.s3", lambda request, **_: seen.append(request.url) or None)
+    session.client("s3").write_get_object_response(RequestRoute="r", RequestToken="t")
+    out.append(len(seen))
+    return out
+"""
+
+
+def test_a_client_that_was_changed_is_not_given_again(bench, recorder):
+    fast, plain = run(bench, recorder, CHANGES)
+    assert fast == plain == [1, 2, 3, "not stubbed", "eu-north-1", 1]
+
+
+def test_a_client_made_at_import_is_accelerated_after_the_fork(bench, recorder):
+    code = "import boto3\nclient = boto3.client('s3')\n" + WRITE.replace('boto3.client("s3").', "client.")
+    (values, seen), (plain, _) = both_ways(bench, recorder, code, EVENTS[:3])
+    assert values == plain
+    assert [one["body"] for one in seen] == [b"the answer", b"", b"from a file"]
+
+
+def test_the_functions_own_sdk_is_left_alone_when_it_is_another(bench, recorder):
+    code = "import boto3\ndef handler(event, context):\n    return boto3.session.Session().client('s3')"
+    session = "class Session:\n    def client(self, name):\n        return 'mine: ' + name"
+    fast, plain = run(
+        bench, recorder, code, **{"boto3/__init__.py": "import boto3.session", "boto3/session.py": session}
+    )
+    assert fast == plain == "mine: s3"
+
+
+def test_nothing_is_imported_that_the_handler_does_not_import(bench, recorder):
+    code = "import sys\ndef handler(event, context):\n    return [name for name in event if name in sys.modules]"
+    fast, plain = run(bench, recorder, code, ["boto3", "botocore", "accelerate", "launch", "mold", "objectlens"])
+    assert fast == plain == []
