@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import time
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -55,11 +56,12 @@ def runtime(server):
     lambdas = server.client("lambda")
     role = f"arn:aws:iam::{server.account}:role/function-role"
     package = zipped({"index.mjs": "import '@aws-sdk/client-s3'; export const handler = async () => 'ready';"})
+    name = f"node-{uuid.uuid4().hex[:16]}"
     lambdas.create_function(
-        FunctionName="node-ready", Runtime="nodejs22.x", Handler="index.handler", Role=role, Timeout=30,
+        FunctionName=name, Runtime="nodejs22.x", Handler="index.handler", Role=role, Timeout=30,
         Code={"ZipFile": package},
     )  # fmt: skip
-    answer = lambdas.invoke(FunctionName="node-ready", LogType="Tail")
+    answer = lambdas.invoke(FunctionName=name)
     assert json.load(answer["Payload"]) == "ready"
 
 
@@ -277,6 +279,13 @@ export const handler = async (event) => {
     lens.put("k", b"hello")
     # The role allows nothing: the refusal shows that the request arrived, and that its signature was right.
     assert json.loads(lens.read("k")) == {"direct": ["AccessDenied", 403], "signed": 403, "upload": "function"}
+
+
+def test_without_the_capture_sdk_v3_answers_with_host_prefixes_off(make_lens) -> None:
+    code = ESM.format(answer=BODIES["text"]).replace("S3Client({})", "S3Client({ disableHostPrefix: true })")
+    lens = make_lens({"index.mjs": code}, environment={"OBJECTLENS_CAPTURE": "0"}, **NODE)
+    lens.put("k", b"hello")
+    assert lens.read("k") == b"HELLO"
 
 
 def test_errors_are_forwarded(make_lens) -> None:
