@@ -34,7 +34,7 @@ async def create_alias(surroundings: Lambda, request: Request) -> Result:
         return shelves.function_aliases.create(value)
 
     try:
-        return render.alias(await surroundings.catalog.change(make), surroundings.region)
+        return render.alias(await surroundings.catalog.change(make), surroundings.region_of(request))
     except AlreadyExists:
         raise ResourceConflictException(f"Alias already exists: {_arn(surroundings, name, value.name)}") from None
 
@@ -45,7 +45,7 @@ async def get_alias(surroundings: Lambda, request: Request) -> Result:
     found = await surroundings.catalog.function_aliases.get(name.account, name.name, alias)
     if found is None:
         raise no_alias(_arn(surroundings, name, alias))
-    return render.alias(found, surroundings.region)
+    return render.alias(found, surroundings.region_of(request))
 
 
 async def list_aliases(surroundings: Lambda, request: Request) -> Result:
@@ -59,7 +59,7 @@ async def list_aliases(surroundings: Lambda, request: Request) -> Result:
     found = await surroundings.catalog.function_aliases.list(
         after=parameters.get("Marker", ""), limit=size + 1, **where
     )
-    result: Result = {"Aliases": [render.alias(one, surroundings.region) for one in found[:size]]}
+    result: Result = {"Aliases": [render.alias(one, surroundings.region_of(request)) for one in found[:size]]}
     if len(found) > size:
         result["NextMarker"] = found[size - 1].name
     return result
@@ -87,7 +87,7 @@ async def update_alias(surroundings: Lambda, request: Request) -> Result:
         return new
 
     try:
-        return render.alias(await surroundings.catalog.change(work), surroundings.region)
+        return render.alias(await surroundings.catalog.change(work), surroundings.region_of(request))
     except NotFound:
         raise no_alias(_arn(surroundings, name, parameters["Name"])) from None
 

@@ -46,7 +46,7 @@ class ObjectReader(Protocol):
 class Lambda:
     """What surrounds the operations.
 
-    `region` is the one in the ARNs of functions. `concurrency` is the account's limit as GetAccountSettings tells it.
+    `region` is that of requests that name none. `concurrency` is the account's limit as GetAccountSettings tells it.
     `prepare` begins to make ready what a function's runtime needs on this machine, before the first invocation does.
     `new_id` makes revision ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
@@ -62,6 +62,11 @@ class Lambda:
     prepare: Callable[[Function], Coroutine[Any, Any, None]] = _prepare_nothing
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     draw: Callable[[], float] = random.random
+
+    def region_of(self, request: Request) -> str:
+        """Return the region that a request works in, which is that of what it makes: the caller's, as on AWS."""
+        signature = request.caller.signature
+        return self.region if signature is None else signature.region
 
     def name(self, request: Request) -> FunctionName:
         """Return the function that a request names."""

@@ -25,7 +25,7 @@ async def target(surroundings: Lambda, request: Request) -> Function | str:
     name = surroundings.name(request)
     function = await surroundings.function_or_none(name)
     if function is None:
-        return name.arn(surroundings.region)
+        return name.arn(surroundings.region_of(request))
     alias = await surroundings.catalog.function_aliases.get(name.account, name.name, name.version)
     # Reached by an alias, a version has the alias's policy and ARN.
     return function if alias is None else replace(function, policy=alias.policy, version=alias.name)
@@ -36,13 +36,13 @@ async def invoke(surroundings: Lambda, request: Request) -> Result:
     name = surroundings.name(request)
     function = await _chosen(surroundings, name)
     if function is None:
-        raise no_function(name, surroundings.region)
+        raise no_function(name, surroundings.region_of(request))
     kind = request.params.get("InvocationType") or "RequestResponse"
     invocation = Invocation(
         function=function,
         payload=_payload(request.params.get("Payload") or b"", kind),
         request_id=request.request_id,
-        invoked_arn=name.arn(surroundings.region),
+        invoked_arn=name.arn(function.region),
         client_context=_client_context(request.params.get("ClientContext")),
         trace_id=request.http.headers.get("X-Amzn-Trace-Id"),
     )

@@ -37,7 +37,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
     function = Function(
         name=name.name,
         account=name.account,
-        region=surroundings.region,
+        region=surroundings.region_of(request),
         version=LATEST,
         package=package.digest,
         code_sha256=package.code_sha256,
@@ -107,7 +107,7 @@ async def delete_function(surroundings: Lambda, request: Request) -> Result:
             f"Unable to delete version {name.version} of {name.name}: aliases still point to it."
         ) from None
     if not found:
-        raise no_function(name, surroundings.region)
+        raise no_function(name, surroundings.region_of(request))
     for function in gone:
         await surroundings.executor.retire(function)
     surroundings.tasks.start(sweep_packages(surroundings))

@@ -26,7 +26,11 @@ async def _tagged(surroundings: Lambda, request: Request) -> Sequence[Permission
 async def _on(surroundings: Lambda, request: Request, name: FunctionName) -> Sequence[Permission]:
     """Ask for the operation on a function, whose own policy counts; what does not exist has only a name."""
     function = await surroundings.function_or_none(name)
-    return (Permission(action=f"lambda:{request.operation}", resource=function or name.arn(surroundings.region)),)
+    return (
+        Permission(
+            action=f"lambda:{request.operation}", resource=function or name.arn(surroundings.region_of(request))
+        ),
+    )
 
 
 async def _invoked(surroundings: Lambda, request: Request) -> Sequence[Permission]:

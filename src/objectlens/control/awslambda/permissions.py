@@ -34,7 +34,7 @@ _Statements = list[dict[str, Any]]
 async def add_permission(surroundings: Lambda, request: Request) -> Result:
     """Add a statement to the policy."""
     name, parameters = _addressed(surroundings, request), request.params
-    statement = _statement(parameters, name.arn(surroundings.region))
+    statement = _statement(parameters, name.arn(surroundings.region_of(request)))
 
     def add(statements: _Statements) -> _Statements:
         if any(one["Sid"] == statement["Sid"] for one in statements):
@@ -67,7 +67,7 @@ async def get_policy(surroundings: Lambda, request: Request) -> Result:
     name = surroundings.name(request)
     _, holder = await surroundings.catalog.read(lambda shelves: _holder(shelves, name))
     if holder is None:
-        raise no_function(name, surroundings.region)
+        raise no_function(name, surroundings.region_of(request))
     if holder.policy is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
     return {"Policy": holder.policy, "RevisionId": holder.revision_id}

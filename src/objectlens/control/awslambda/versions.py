@@ -46,7 +46,7 @@ async def publish_version(surroundings: Lambda, request: Request) -> Result:
     def work(shelves: Shelves) -> Function:
         latest = shelves.functions.get(name.account, name.name, LATEST)
         if latest is None:
-            raise no_function(name, surroundings.region)
+            raise no_function(name, surroundings.region_of(request))
         check_revision(latest, parameters.get("RevisionId"))
         if digest and digest != latest.code_sha256:
             raise InvalidParameterValueException(
