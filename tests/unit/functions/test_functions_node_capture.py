@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -81,7 +82,7 @@ def probe(names, **environment):
     command = ["node", "-e", PROBE, CAPTURE, json.dumps(names)]
     environment = {
         "OBJECTLENS_ENDPOINT_URL": "http://127.0.0.1:9000",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": os.environ["PATH"],
     } | environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
