@@ -154,6 +154,7 @@ def make_lens_on(
     environment: dict[str, str] | None = None,
     package: bytes | None = None,
     memory: int = 256,
+    role: str = ROLE,
 ) -> Lens:
     """Set up a bucket, an access point, a function and an Object Lambda access point."""
     name = f"t{uuid.uuid4().hex[:16]}"
@@ -165,7 +166,7 @@ def make_lens_on(
         FunctionName=name,
         Runtime=runtime,
         Handler=handler,
-        Role=ROLE,
+        Role=role,
         Code={"ZipFile": package or zipped(source)},
         Timeout=timeout,
         MemorySize=memory,

@@ -22,10 +22,10 @@ def tie_to(parent: int) -> None:
         sys.exit(1)
 
 
-def accelerate() -> None:
-    """Make the AWS SDK cheaper for the handler, under a name that no module of the handler's has."""
-    path = os.path.join(os.path.dirname(__file__), "accelerate.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
-    spec = importlib.util.spec_from_file_location("_objectlens_accelerate", path)
+def adapt(name: str) -> None:
+    """Install one of the changes beside this file, under a name that no module of the handler's has."""
+    path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
+    spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -40,7 +40,8 @@ def run_python() -> None:
     """
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415  (only here is it known to be needed)
 
-    accelerate()
+    adapt("labels")
+    adapt("accelerate")
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     client = lambda_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -46,7 +46,8 @@ def tie_to(parent: int) -> None:
 def prepare(channel: int) -> list[int]:
     """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
     bootstrap = import_runtime()
-    accelerate()
+    adapt("labels")
+    adapt("accelerate")
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
@@ -78,10 +79,10 @@ def import_runtime() -> Any:
     return bootstrap
 
 
-def accelerate() -> None:
-    """Make the AWS SDK cheaper for the handler, under a name that no module of the handler's has."""
-    path = os.path.join(os.path.dirname(__file__), "accelerate.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
-    spec = importlib.util.spec_from_file_location("_objectlens_accelerate", path)
+def adapt(name: str) -> None:
+    """Install one of the changes beside this file, under a name that no module of the handler's has."""
+    path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
+    spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
