@@ -46,6 +46,7 @@ class House:
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         self.asked = []
+        self.prepared = []
         self.tasks = set()
         self.run(self._open())
 
@@ -68,6 +69,7 @@ class House:
             catalog=Catalog(self.database, SystemClock()),
             packages=packages,
             executor=self.pool,
+            prepare=self.prepare,
             tasks=self,
             read_object=self.read_object,
             clock=SystemClock(),
@@ -81,6 +83,9 @@ class House:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    async def prepare(self, function):
+        self.prepared.append((function.name, function.runtime))
 
     async def read_object(self, caller, bucket, key, *, version, limit):
         if key != "code.zip":
@@ -601,3 +606,9 @@ def test_every_operation_is_served_or_declined_by_name(house, client):
     assert [name for name in names - HANDLERS.keys() if house.api.reason(name) is None] == []
     assert [name for name in HANDLERS if house.api.reason(name)] == []
     refused(client.list_layers, "NotImplemented", "ListLayers: layers are not offered", 501)
+
+
+def test_what_a_runtime_needs_is_made_ready_when_a_function_is_made_or_changed(house, client):
+    create(client, "f")
+    client.update_function_configuration(FunctionName="f", Runtime="nodejs20.x")
+    assert house.prepared == [("f", "python3.11"), ("f", "nodejs20.x")]
