@@ -8,15 +8,18 @@ from objectlens.objects.context import (
     Objects,
     bucket_of,
     check_version,
+    empty,
     owner,
     xml,
 )
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
-from objectlens.s3.inputs import ReadAttributes, version_id
+from objectlens.s3.inputs import ReadAttributes, check_acl, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
+from objectlens.s3.xml import MAX_BYTES
+from objectlens.streams import read_all
 
 
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
@@ -48,6 +51,15 @@ async def get_object_acl(objects: Objects, call: Call) -> HttpResponse:
 async def get_bucket_acl(_: Objects, call: Call) -> HttpResponse:
     """Return the ACL of every bucket: its owner has full control."""
     return xml(owner_acl(owner(bucket_of(call).account)))
+
+
+async def put_acl(objects: Objects, call: Call) -> HttpResponse:
+    """Take the ACL that every bucket and every object has anyway."""
+    if call.address.level == "object":
+        check_version(version_id(parameters(call.http)))
+        await found(objects, call)
+    check_acl(call.http.headers, await read_all(call.body, MAX_BYTES), owner(bucket_of(call).account).id)
+    return empty(200)
 
 
 async def not_set(objects: Objects, call: Call) -> HttpResponse:

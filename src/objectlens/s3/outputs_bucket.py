@@ -72,8 +72,6 @@ _REFUSED: Final[dict[str, Callable[[], errors.ServiceError]]] = {
     "GetBucketReplication": errors.ReplicationConfigurationNotFoundError,
     "GetBucketWebsite": errors.NoSuchWebsiteConfiguration,
     "GetObjectLockConfiguration": errors.ObjectLockConfigurationNotFoundError,
-    "PutBucketAcl": errors.AccessControlListNotSupported,
-    "PutObjectAcl": errors.AccessControlListNotSupported,
     "GetObjectLegalHold": lambda: errors.InvalidRequest(_NO_LOCK),
     "PutObjectLegalHold": lambda: errors.InvalidRequest(_NO_LOCK),
     "GetObjectRetention": lambda: errors.InvalidRequest(_NO_LOCK),

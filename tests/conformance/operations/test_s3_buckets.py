@@ -260,3 +260,22 @@ def test_acls_are_disabled(s3: Any, bucket: str) -> None:
     for operation, arguments in ((s3.put_bucket_acl, {}), (s3.put_object_acl, {"Key": "k"})):
         with refused("AccessControlListNotSupported", 400):
             operation(Bucket=bucket, ACL="public-read", **arguments)
+
+
+def test_the_acl_that_is_there_is_taken(s3: Any, wire: Wire, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    acl = s3.get_object_acl(Bucket=bucket, Key="k")
+    policy = {"Owner": acl["Owner"], "Grants": acl["Grants"]}
+    s3.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=policy)
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    everyone = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"}
+    policy["Grants"] = [*acl["Grants"], {"Grantee": everyone, "Permission": "READ"}]
+    with refused("AccessControlListNotSupported", 400):
+        s3.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=policy)
+    with refused("AccessControlListNotSupported", 400):
+        s3.put_object_acl(Bucket=bucket, Key="k", GrantRead="id=x")
+    with refused("NoSuchKey", 404):
+        s3.put_object_acl(Bucket=bucket, Key="none", ACL="private")
+    answer = wire.send("PUT", f"/{bucket}?acl", {}, b"<AccessControlPolicy>")
+    assert (answer.status, answer.code) == (400, "MalformedXML")

@@ -117,6 +117,13 @@ def test_acls(play):
             assert inside(answer, "Permission") == ["FULL_CONTROL"]
             assert len(set(inside(answer, "ID"))) == 1
             await world.refused(errors.AccessControlListNotSupported, "PUT", target, b"<AccessControlPolicy/>")
+            await world.refused(errors.AccessControlListNotSupported, "PUT", target, x_amz_acl="public-read")
+            await world.refused(errors.AccessControlListNotSupported, "PUT", target, x_amz_grant_read="id=1")
+            for same in (answer.body, b""):
+                headers = {} if same else {"x_amz_acl": "bucket-owner-full-control"}
+                assert (await world("PUT", target, same, **headers)).status == 200
+            other = answer.body.replace(b"FULL_CONTROL", b"READ")
+            await world.refused(errors.AccessControlListNotSupported, "PUT", target, other)
         await world.refused(errors.NoSuchKey, "GET", "/pics/missing?acl")
         await world.refused(errors.NoSuchKey, "PUT", "/pics/missing?acl", b"<AccessControlPolicy/>")
 

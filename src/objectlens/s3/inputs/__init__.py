@@ -4,6 +4,7 @@ One value for each operation or family of operations. `parse` reads the query an
 body have `parse(http, body)`. Keys and buckets are the `Address`'s, not repeated here.
 """
 
+from objectlens.s3.inputs.acl import check_acl
 from objectlens.s3.inputs.buckets import CreateBucket, PublicAccessFlags
 from objectlens.s3.inputs.checks import check_bucket_owner, check_customer_keys
 from objectlens.s3.inputs.copying import CopyObject, CopySource, UploadPartCopy
@@ -43,6 +44,7 @@ __all__ = [
     "ReadObject",
     "UploadPart",
     "UploadPartCopy",
+    "check_acl",
     "check_bucket_owner",
     "check_customer_keys",
     "new_token",

@@ -15,7 +15,8 @@ from objectlens.errors import (
 from objectlens.http import Headers
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_OWNER_ONLY: Final = frozenset({"private", "bucket-owner-full-control"})
+# The ACLs that give nobody but the owner anything.
+OWNER_ONLY: Final = frozenset({"private", "bucket-owner-full-control"})
 _ENCRYPTION: Final = "x-amz-server-side-encryption"
 
 
@@ -56,7 +57,7 @@ def check_upload(headers: Headers) -> None:
             raise InvalidRequest("Bucket is missing Object Lock Configuration")
         if name.startswith("x-amz-grant-"):
             raise AccessControlListNotSupported
-    if (headers.get("x-amz-acl") or "private") not in _OWNER_ONLY:
+    if (headers.get("x-amz-acl") or "private") not in OWNER_ONLY:
         raise AccessControlListNotSupported
     if headers.get("x-amz-website-redirect-location"):
         raise errors.NotImplemented(

@@ -1,0 +1,36 @@
+"""PutBucketAcl and PutObjectAcl: the one ACL that changes nothing is taken, any other refused.
+
+A BucketOwnerEnforced bucket takes "bucket owner full control ACLs, such as the bucket-owner-full-control canned ACL or
+an equivalent form of this ACL expressed in the XML format" (S3 API reference). Tools that copy an object's ACL after
+the object send just that.
+"""
+
+from __future__ import annotations
+
+from objectlens.errors import AccessControlListNotSupported
+from objectlens.http import Headers
+from objectlens.s3.inputs.checks import OWNER_ONLY
+from objectlens.s3.xml import parse
+
+
+def check_acl(headers: Headers, body: bytes, owner_id: str) -> None:
+    """Raise `AccessControlListNotSupported` unless the owner, by canonical id, has full control and nobody has else.
+
+    Raises `MalformedXML` for a body that is no such document.
+    """
+    if any(name.startswith("x-amz-grant-") for name in headers.lower()):
+        raise AccessControlListNotSupported
+    canned = headers.get("x-amz-acl")
+    if canned is not None:
+        if canned not in OWNER_ONLY:
+            raise AccessControlListNotSupported
+        return
+    if _grants(body) != {(owner_id, "FULL_CONTROL")}:
+        raise AccessControlListNotSupported
+
+
+def _grants(body: bytes) -> set[tuple[str | None, str | None]]:
+    if not body.strip():
+        return set()
+    grants = parse(body, "AccessControlPolicy").find("AccessControlList")
+    return {(one.findtext("Grantee/ID"), one.findtext("Permission")) for one in (() if grants is None else grants)}
