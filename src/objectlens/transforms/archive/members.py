@@ -1,0 +1,139 @@
+"""One member out of a tar or zip, and every member of a tar shard through a pipeline."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import IO, Annotated, Any
+
+from objectlens.transforms.archive.compression import PIECE, expanded
+from objectlens.transforms.archive.streams import Reader
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput, BadPipeline, reading
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.program import Program, compile_pipeline
+
+_ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError)
+_FREE = 16 * 1024 * 1024
+Pipelines = Annotated[dict[str, Any], Bounds(1, 64)]
+
+
+@transform(family="archive")
+def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) -> bytes:
+    """Return the member called `name` of a zip, or of a tar, compressed or not."""
+    if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _zip_member(data, ctx, name)
+    with reading("tar archive", *_TAR_FAULTS):
+        for info, file in _tar_members(iter((data,)), ctx):
+            if info.name.removeprefix("./") == name:
+                return _whole(file, info.size, ctx)
+    raise BadInput(f"the archive has no member {name!r}")
+
+
+@transform(family="archive")
+def webdataset(
+    chunks: Iterator[bytes], ctx: Context, *, pipelines: Pipelines, keep_others: bool = True
+) -> Iterator[bytes]:
+    """Pass a tar shard on with each member run through the pipeline of its extension, member by member.
+
+    `pipelines` maps extensions (`jpg`, `seg.png`) to pipelines; one may be `{"pipeline": [...], "extension": "npy"}`,
+    which renames the member. Others are kept as they are, or left out.
+    """
+    programs = {extension: _program(extension, said, ctx) for extension, said in pipelines.items()}
+    with reading("tar archive", *_TAR_FAULTS):
+        for info, file in _tar_members(chunks, ctx):
+            stem, extension = _split(info.name)
+            if extension in programs:
+                program, renamed = programs[extension]
+                body = bytes(program.run(_whole(file, info.size, ctx), key=info.name, content_type=None))
+                yield _entry(f"{stem}.{renamed}" if renamed else info.name, body, info)
+            elif keep_others:
+                yield _entry(info.name, _whole(file, info.size, ctx), info)
+    yield b"\0" * tarfile.BLOCKSIZE * 2
+
+
+def _program(extension: str, said: Any, ctx: Context) -> tuple[Program, str | None]:
+    if not isinstance(said, dict):
+        raise BadPipeline(f"what is declared for {extension!r} must be a pipeline")
+    ctx.limits.check("nesting", _nesting(said), "pipelines nested too deeply in pipelines")
+    renamed = said.get("extension")
+    inner = {name: value for name, value in said.items() if name != "extension"}
+    return compile_pipeline(inner, ceiling=ctx.limits, resources=ctx.resources), renamed
+
+
+def _nesting(value: Any) -> int:
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return 1 + max(map(_nesting, inner), default=0)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Part `dir/000.seg.png` into `dir/000` and `seg.png`: a sample's key ends at the first dot (webdataset)."""
+    path = PurePosixPath(name)
+    base, _, extension = path.name.partition(".")
+    return str(path.with_name(base)) if base else name, extension
+
+
+def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = len(body), like.mode & 0o777, like.mtime
+    return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
+
+
+def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """Yield the regular files; links and devices are left out, for nobody may follow them here."""
+    with tarfile.open(fileobj=Reader(_plain(chunks, ctx)), mode="r|") as archive:
+        for count, info in enumerate(archive, start=1):
+            ctx.limits.check("members", count, f"an archive of {count:,} members or more")
+            archive.members.clear()  # type: ignore[attr-defined]
+            file = archive.extractfile(info) if info.isreg() else None
+            if file is not None:
+                yield info, file
+
+
+def _plain(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= tarfile.BLOCKSIZE:
+            break
+    whole = _after(head, chunks)
+    return whole if head[257:262] == b"ustar" or not head.strip(b"\0") else expanded(whole, ctx)
+
+
+def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from chunks
+
+
+def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
+    ctx.limits.check("bytes", size, f"a member of {size:,} bytes")
+    data = file.read(size)
+    if len(data) < size:
+        raise BadInput("the archive is cut short within a member")
+    return data
+
+
+def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
+    # The end record says how many members there are; reading the directory of a hostile one costs before that.
+    end = data.rfind(b"PK\x05\x06")
+    count = int.from_bytes(data[end + 10 : end + 12], "little") if end >= 0 else 0
+    ctx.limits.check("members", count, f"an archive of {count:,} members")
+    with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        ctx.limits.check("members", len(archive.infolist()), f"an archive of {len(archive.infolist()):,} members")
+        try:
+            info = archive.getinfo(name)
+        except KeyError:
+            raise BadInput(f"the archive has no member {name!r}") from None
+        ctx.limits.check("output_bytes", info.file_size, f"a member of {info.file_size:,} bytes, decompressed,")
+        if info.file_size > _FREE:
+            ratio = info.file_size / max(1, info.compress_size)
+            ctx.limits.check("ratio", ratio, f"a member that grows {ratio:,.0f} times")
+        with archive.open(info) as file:
+            # zipfile itself reads no more than the directory promised, and checks the CRC.
+            return b"".join(iter(lambda: file.read(PIECE), b""))

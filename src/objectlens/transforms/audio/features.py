@@ -1,0 +1,150 @@
+"""Loudness, mel spectrogram and MFCC, by the formulas of ITU-R BS.1770-4 and of librosa's defaults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.values import Audio, Tensor
+
+Array = np.ndarray[Any, Any]
+Window = Annotated[int, Bounds(16, 65_536)]
+Bands = Annotated[int, Bounds(1, 1024)]
+_BLOCK, _HOP, _ABSOLUTE_GATE, _RELATIVE_GATE = 0.4, 0.1, -70.0, -10.0
+# Slaney's scale: linear to 1 kHz, then 27 steps for each factor of 6.4.
+_LINEAR, _KNEE, _STEP = 200.0 / 3, 1000.0, np.log(6.4) / 27.0
+
+
+@transform(family="audio")
+def loudness(
+    audio: Audio,
+    ctx: Context,
+    *,
+    target: Annotated[float, Bounds(-70, 0)] = -23.0,
+    peak: Annotated[float, Bounds(0, 1)] = 1.0,
+) -> Audio:
+    """Bring the integrated loudness (ITU-R BS.1770-4) to `target` LUFS, less where samples would pass `peak`."""
+    measured = integrated_loudness(audio.samples, audio.rate)
+    if measured is None:
+        return audio
+    gain = 10 ** ((target - measured) / 20)
+    highest = float(np.abs(audio.samples).max(initial=0.0))
+    gain = min(gain, peak / highest) if highest else gain
+    return replace(audio, samples=audio.samples * np.float32(gain))
+
+
+def integrated_loudness(samples: Array, rate: int) -> float | None:
+    """Return the loudness in LUFS, None for silence or less than one block of 0.4 s."""
+    size, hop = round(_BLOCK * rate), round(_HOP * rate)
+    if len(samples) < size:
+        return None
+    energy = np.cumsum(np.pad(_weighted(samples, rate) ** 2, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
+    starts = np.arange(0, len(samples) - size + 1, hop)
+    powers = ((energy[starts + size] - energy[starts]) / size).sum(axis=1)
+    loud = powers[_lufs(powers) > _ABSOLUTE_GATE]
+    if not len(loud):
+        return None
+    loud = loud[_lufs(loud) > _lufs(loud.mean()) + _RELATIVE_GATE]
+    return float(_lufs(loud.mean()))
+
+
+def _lufs(power: Any) -> Any:
+    return -0.691 + 10 * np.log10(np.maximum(power, 1e-20))
+
+
+def _weighted(samples: Array, rate: int) -> Array:
+    """Return the samples K-weighted: both filters at once, in the frequency domain."""
+    length = 1 << (len(samples) + rate // 2).bit_length()
+    turn = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
+    response = _shelf(turn, rate) * _high_pass(turn, rate)
+    spectrum = np.fft.rfft(samples, length, axis=0) * response[:, None]
+    return np.fft.irfft(spectrum, length, axis=0)[: len(samples)]
+
+
+def _shelf(z: Array, rate: int) -> Array:
+    frequency, gain, quality = 1681.974450955533, 3.999843853973347, 0.7071752369554196
+    k, high = np.tan(np.pi * frequency / rate), 10 ** (gain / 20)
+    low = high**0.4996667741545416
+    top = (high + low * k / quality + k * k) + 2 * (k * k - high) * z + (high - low * k / quality + k * k) * z**2
+    return top / ((1 + k / quality + k * k) + 2 * (k * k - 1) * z + (1 - k / quality + k * k) * z**2)
+
+
+def _high_pass(z: Array, rate: int) -> Array:
+    frequency, quality = 38.13547087602444, 0.5003270373238773
+    k = np.tan(np.pi * frequency / rate)
+    below = 1 + k / quality + k * k
+    return (1 - 2 * z + z**2) / (1 + 2 * (k * k - 1) / below * z + (1 - k / quality + k * k) / below * z**2)
+
+
+@transform(family="audio")
+def mel(
+    audio: Audio,
+    ctx: Context,
+    *,
+    n_fft: Window = 2048,
+    hop_length: Window = 512,
+    n_mels: Bands = 128,
+    power: Annotated[float, Bounds(1, 2)] = 2.0,
+    log: bool = False,
+) -> Tensor:
+    """Make a mel spectrogram, n_mels x frames, float32 (`librosa.feature.melspectrogram`); `log` makes it decibels.
+
+    Several channels are mixed to one first.
+    """
+    bands = _mel_bands(audio, ctx, n_fft, hop_length, n_mels, power)
+    return Tensor((_decibels(bands) if log else bands).astype(np.float32), "MT")
+
+
+@transform(family="audio")
+def mfcc(
+    audio: Audio,
+    ctx: Context,
+    *,
+    n_mfcc: Bands = 20,
+    n_fft: Window = 2048,
+    hop_length: Window = 512,
+    n_mels: Bands = 128,
+) -> Tensor:
+    """Make cepstral coefficients, n_mfcc x frames, float32 (`librosa.feature.mfcc`)."""
+    if n_mfcc > n_mels:
+        raise BadInput(f"n_mfcc is {n_mfcc}: there cannot be more coefficients than mel bands, {n_mels}")
+    bands = _decibels(_mel_bands(audio, ctx, n_fft, hop_length, n_mels, 2.0))
+    angles = np.pi / n_mels * np.outer(np.arange(n_mfcc), np.arange(n_mels) + 0.5)
+    cosines = np.cos(angles) * np.sqrt(2 / n_mels)
+    cosines[0] /= np.sqrt(2)
+    return Tensor((cosines @ bands).astype(np.float32), "CT")
+
+
+def _mel_bands(audio: Audio, ctx: Context, n_fft: int, hop: int, n_mels: int, power: float) -> Array:
+    signal = np.pad(audio.samples.mean(axis=1), n_fft // 2)
+    if len(signal) < n_fft:
+        raise BadInput("the sound is shorter than one window; pad it, or use a smaller n_fft")
+    size = ((len(signal) - n_fft) // hop + 1) * n_fft * 16
+    ctx.limits.check("output_bytes", size, f"spectra of {size:,} bytes")
+    windows = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::hop]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    spectra = np.abs(np.fft.rfft(windows * hann, axis=1)) ** power
+    return _filters(audio.rate, n_fft, n_mels) @ spectra.T
+
+
+def _filters(rate: int, n_fft: int, n_mels: int) -> Array:
+    """Return n_mels triangles of equal area over the bins of the spectrum."""
+    knee = _KNEE / _LINEAR
+    top = rate / 2 / _LINEAR if rate / 2 < _KNEE else knee + np.log(rate / 2 / _KNEE) / _STEP
+    marks = np.linspace(0.0, top, n_mels + 2)
+    edges = np.where(marks < knee, marks * _LINEAR, _KNEE * np.exp(_STEP * (marks - knee)))
+    bins = np.fft.rfftfreq(n_fft, 1 / rate)
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    return np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+
+
+def _decibels(power: Array) -> Array:
+    decibels = 10 * np.log10(np.maximum(power, 1e-10))
+    return np.maximum(decibels, decibels.max(initial=-np.inf) - 80.0)

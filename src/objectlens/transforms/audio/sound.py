@@ -1,0 +1,125 @@
+"""Sound files and samples: libsndfile reads and writes, soxr resamples."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.values import Audio, Result
+
+Rate = Annotated[int, Bounds(1_000, 384_000)]
+Seconds = Annotated[float, Bounds(0, 86_400)]
+_FAULTS = (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, EOFError)
+_FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
+# Only these find an exact sample without decoding all before it.
+_SEEKABLE = frozenset({"wav", "flac"})
+_WRITTEN = {
+    "wav": ("WAV", "PCM_16", "audio/wav"),
+    "flac": ("FLAC", "PCM_16", "audio/flac"),
+    "ogg": ("OGG", "VORBIS", "audio/ogg"),
+    "mp3": ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
+}
+
+
+@transform(family="audio")
+def decode(data: bytes, ctx: Context) -> Audio:
+    """Decode WAV, FLAC, MP3 or OGG to float32 samples (`soundfile.read`)."""
+    return decode_planned(data, ctx, start=0.0, duration=None)
+
+
+def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float | None) -> Audio:
+    """Decode only these seconds where the format can be entered anywhere; the trim that follows is done by this."""
+    with reading("sound file", *_FAULTS), soundfile.SoundFile(io.BytesIO(data)) as file:
+        name = _FORMATS.get(file.format)
+        if name is None:
+            raise BadInput(f"{file.format} is not among the sound formats read here: WAV, FLAC, MP3, OGG")
+        first = min(round(start * file.samplerate), file.frames)
+        count = file.frames - first if duration is None else round(duration * file.samplerate)
+        count = max(0, min(count, file.frames - first))
+        if name not in _SEEKABLE:
+            _check(ctx, file.frames, file.samplerate, file.channels)
+            samples = file.read(dtype="float32", always_2d=True)[first : first + count]
+        else:
+            _check(ctx, count, file.samplerate, file.channels)
+            file.seek(first)
+            samples = file.read(count, dtype="float32", always_2d=True)
+        return Audio(samples, file.samplerate, name)
+
+
+def _check(ctx: Context, frames: int, rate: int, channels: int) -> None:
+    ctx.limits.check("duration", frames / rate, f"sound of {frames / rate:,.1f} s")
+    ctx.limits.check("output_bytes", frames * channels * 4, f"sound of {frames * channels * 4:,} bytes, decoded,")
+
+
+@transform(family="audio")
+def resample(
+    audio: Audio, ctx: Context, *, rate: Rate, quality: Literal["VHQ", "HQ", "MQ", "LQ", "QQ"] = "HQ"
+) -> Audio:
+    """Change the sampling rate (`soxr.resample`)."""
+    if rate == audio.rate:
+        return audio
+    size = len(audio.samples) * rate // audio.rate * audio.samples.shape[1] * 4
+    ctx.limits.check("output_bytes", size, f"sound of {size:,} bytes")
+    return replace(audio, samples=soxr.resample(audio.samples, audio.rate, rate, quality), rate=rate)
+
+
+@transform(family="audio")
+def mono(audio: Audio, ctx: Context) -> Audio:
+    """Mix all channels to one, their mean."""
+    return replace(audio, samples=audio.samples.mean(axis=1, keepdims=True, dtype=np.float32))
+
+
+@transform(family="audio")
+def trim(audio: Audio, ctx: Context, *, start: Seconds = 0.0, duration: Seconds | None = None) -> Audio:
+    """Keep `duration` seconds from `start` on, all the rest without it."""
+    first = round(start * audio.rate)
+    last = None if duration is None else first + round(duration * audio.rate)
+    return replace(audio, samples=audio.samples[first:last])
+
+
+@transform(family="audio")
+def pad(audio: Audio, ctx: Context, *, duration: Seconds) -> Audio:
+    """Add silence at the end until it lasts `duration` seconds."""
+    ctx.limits.check("duration", duration, f"sound of {duration:,.1f} s")
+    missing = max(0, round(duration * audio.rate) - len(audio.samples))
+    return replace(audio, samples=np.pad(audio.samples, ((0, missing), (0, 0)))) if missing else audio
+
+
+@transform(family="audio")
+def encode(
+    audio: Audio,
+    ctx: Context,
+    *,
+    format: Literal["same", "wav", "flac", "ogg", "mp3"] = "same",  # noqa: A002  (soundfile's name for it)
+    subtype: Literal["default", "PCM_16", "PCM_24", "FLOAT"] = "default",
+) -> Result:
+    """Write a sound file (`soundfile.write`); `same` is the format it came in, WAV when it came in none."""
+    name = (audio.format or "wav") if format == "same" else format
+    container, usual, content_type = _WRITTEN[name]
+    sink = io.BytesIO()
+    with reading(f"samples as {name}", *_FAULTS):
+        soundfile.write(sink, audio.samples, audio.rate, usual if subtype == "default" else subtype, format=container)
+    return Result(sink.getvalue(), content_type)
+
+
+def trim_early(steps: Sequence[Bound]) -> Sequence[Bound]:
+    """Let decoding do the trim that follows it at once."""
+    for index in range(len(steps) - 1):
+        first, second = steps[index : index + 2]
+        if (first.name, second.name) == ("audio.decode", "audio.trim"):
+            call = partial(decode_planned, **second.arguments)
+            planned = replace(first, call=call, arguments=second.arguments, note="only the seconds that trim keeps")
+            return (*steps[:index], planned, *steps[index + 2 :])
+    return steps

@@ -1,0 +1,163 @@
+"""CSV, JSON lines, Parquet and Arrow files to tables and back, by pyarrow."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.json
+import pyarrow.parquet
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.values import Result
+
+Format = Literal["auto", "csv", "json", "parquet", "arrow"]
+Names = Annotated[list[str], Bounds(1, 10_000)]
+_FAULTS = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.file",
+}
+
+
+@transform(family="table")
+def read(
+    data: bytes,
+    ctx: Context,
+    *,
+    format: Format = "auto",
+    delimiter: Annotated[str, Bounds(1, 1)] = ",",
+) -> pa.Table:
+    """Read CSV with a header line, JSON lines, Parquet or an Arrow file; `auto` looks at the first bytes."""
+    return read_planned(data, ctx, format=format, delimiter=delimiter)
+
+
+def read_planned(
+    data: bytes,
+    ctx: Context,
+    *,
+    format: str,  # noqa: A002
+    delimiter: str,
+    columns: list[str] | None = None,
+    where: Where | None = None,
+) -> pa.Table:
+    """Read only these columns, and of Parquet only the row groups that can hold rows for which `where` holds."""
+    name = _told(data) if format == "auto" else format
+    with reading(f"{name} table", *_FAULTS):
+        table = _readers(name)(data, ctx, delimiter, columns, where)
+    ctx.limits.check("columns", table.num_columns, f"a table of {table.num_columns:,} columns")
+    ctx.limits.check("rows", table.num_rows, f"a table of {table.num_rows:,} rows")
+    return table
+
+
+@transform(family="table")
+def write(
+    table: pa.Table,
+    ctx: Context,
+    *,
+    format: Literal["csv", "json", "parquet", "arrow"] = "parquet",  # noqa: A002
+    compression: Literal["none", "snappy", "zstd", "gzip", "lz4"] = "snappy",
+) -> Result:
+    """Write the table; `compression` is for Parquet."""
+    if format == "json":
+        return Result(_json_lines(table), _TYPES[format])
+    sink = pa.BufferOutputStream()
+    with reading(f"table as {format}", *_FAULTS):
+        if format == "csv":
+            pa.csv.write_csv(table, sink)
+        elif format == "parquet":
+            pa.parquet.write_table(table, sink, compression=compression)
+        else:
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+    return Result(sink.getvalue().to_pybytes(), _TYPES[format])
+
+
+def _told(data: bytes) -> str:
+    if data[:4] == b"PAR1":
+        return "parquet"
+    if data[:6] == b"ARROW1":
+        return "arrow"
+    return "json" if data.lstrip()[:1] == b"{" else "csv"
+
+
+def _readers(name: str) -> Any:
+    return {"csv": _csv, "json": _json, "parquet": _parquet, "arrow": _arrow}[name]
+
+
+def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _: Any) -> pa.Table:
+    header = data[: 4 * 1024 * 1024].split(b"\n", 1)[0]
+    count = header.count(delimiter.encode()) + 1
+    ctx.limits.check("columns", count, f"a CSV header of {count:,} columns or more")
+    rows = data.count(b"\n")
+    ctx.limits.check("rows", rows, f"a CSV file of {rows:,} lines")
+    return pa.csv.read_csv(
+        pa.py_buffer(data),
+        read_options=pa.csv.ReadOptions(use_threads=False),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+        convert_options=pa.csv.ConvertOptions(include_columns=columns),
+    )
+
+
+def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
+    rows = data.count(b"\n")
+    ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
+    # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
+    ctx.limits.check("nesting", _depth(data), "JSON nested too deeply")
+    block = max(1024 * 1024, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
+    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
+    table = pa.json.read_json(pa.py_buffer(data), read_options=options)
+    return table.select(columns) if columns is not None else table
+
+
+def _depth(data: bytes) -> int:
+    """Return an upper bound of the nesting: the longest run of openings, closings taken off."""
+    depth = most = 0
+    for byte in data.translate(None, bytes(set(range(256)) - set(b"{}[]\n"))):
+        if byte == 0x0A:
+            depth = 0
+        else:
+            depth = max(0, depth + (1 if byte in b"{[" else -1))
+            most = max(most, depth)
+    return most
+
+
+def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where: Where | None) -> pa.Table:
+    if data[-4:] != b"PAR1":
+        raise BadInput("the Parquet file is cut short")
+    buffer = pa.BufferReader(pa.py_buffer(data))
+    limits = {"thrift_string_size_limit": len(data) + 1024, "thrift_container_size_limit": len(data) + 1024}
+    metadata = pa.parquet.ParquetFile(buffer, **limits).metadata
+    ctx.limits.check("columns", metadata.num_columns, f"a table of {metadata.num_columns:,} columns")
+    if where is None:
+        ctx.limits.check("rows", metadata.num_rows, f"a table of {metadata.num_rows:,} rows")
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
+    filters = expression(where) if where else None
+    return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+
+
+def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
+    with pa.ipc.open_file(pa.py_buffer(data)) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    return table.select(columns) if columns is not None else table
+
+
+def _json_lines(table: pa.Table) -> bytes:
+    return b"".join(
+        json.dumps(row, ensure_ascii=False, default=str, separators=(",", ":")).encode() + b"\n"
+        for batch in table.to_batches(max_chunksize=4096)
+        for row in batch.to_pylist()
+    )

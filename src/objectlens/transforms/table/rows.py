@@ -1,0 +1,37 @@
+"""Choosing columns and rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pyarrow as pa
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.hints import Bounds
+from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.files import Names
+
+
+@transform(family="table")
+def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
+    """Keep these columns, in this order (`Table.select`)."""
+    if missing := [name for name in columns if name not in table.column_names]:
+        raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(table.column_names[:100])}")
+    return table.select(columns)
+
+
+@transform(family="table", name="filter")
+def where(table: pa.Table, ctx: Context, *, where: Where) -> pa.Table:
+    """Keep the rows for which all conditions hold (`Table.filter`); empty values never do, except for `is_null`."""
+    with reading("conditions for this table", pa.ArrowException):
+        return table.filter(expression(where))
+
+
+@transform(family="table")
+def limit(
+    table: pa.Table, ctx: Context, *, rows: Annotated[int, Bounds(0)], offset: Annotated[int, Bounds(0)] = 0
+) -> pa.Table:
+    """Keep `rows` rows from `offset` on (`Table.slice`)."""
+    return table.slice(offset, rows)

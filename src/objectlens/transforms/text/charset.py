@@ -1,0 +1,73 @@
+"""From bytes of some charset to clean text."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Literal
+
+import charset_normalizer
+import ftfy
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
+from objectlens.transforms.hints import Bounds
+
+# Detection reads this much; charsets do not change within a text, and its cost grows with length.
+_SAMPLE = 64 * 1024
+
+
+@transform(family="text")
+def decode(
+    data: bytes,
+    ctx: Context,
+    *,
+    charset: Annotated[str, Bounds(1, 64)] = "detect",
+    errors: Literal["strict", "replace", "ignore"] = "strict",
+) -> str:
+    """Decode bytes: UTF-8 where they are, else the charset that charset-normalizer finds, or the one named."""
+    if charset == "detect":
+        charset = _detected(data)
+    try:
+        return data.decode(charset, errors)
+    except LookupError as error:
+        raise BadInput(f"there is no charset {charset!r}") from error
+    except UnicodeError as error:
+        raise BadInput(
+            f"the text is not {charset}: {error}; set errors to replace, or charset to the right one"
+        ) from error
+
+
+@transform(family="text")
+def encode(text: str, ctx: Context, *, charset: Literal["utf-8", "utf-16", "latin-1", "ascii"] = "utf-8") -> bytes:
+    """Encode text; characters outside the charset become question marks."""
+    return text.encode(charset, "replace")
+
+
+@transform(family="text")
+def normalize(text: str, ctx: Context, *, form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC") -> str:
+    """Bring equal characters to one spelling (`unicodedata.normalize`)."""
+    return unicodedata.normalize(form, text)
+
+
+@transform(family="text")
+def fix(text: str, ctx: Context) -> str:
+    """Repair text that was decoded with the wrong charset (`ftfy.fix_text`): `sÃ¼ÃŸ` becomes `süß`."""
+    return ftfy.fix_text(text)
+
+
+@transform(family="text")
+def lower(text: str, ctx: Context) -> str:
+    """Make lower case (`str.lower`)."""
+    return text.lower()
+
+
+def _detected(data: bytes) -> str:
+    try:
+        data.decode("utf-8")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        found = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
+    if found is None:
+        raise BadInput("the object is no text of a known charset")
+    return found.encoding

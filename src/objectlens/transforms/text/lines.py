@@ -1,0 +1,127 @@
+"""JSON lines, filtered and projected while they stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
+from objectlens.transforms.hints import Bounds
+
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "contains", "exists"]
+LINE = 64 * 1024 * 1024
+
+
+@transform(family="text")
+def jsonl(
+    chunks: Iterator[bytes],
+    ctx: Context,
+    *,
+    where: Annotated[list[list[Any]], Bounds(0, 32)] = [],  # noqa: B006  (read only)
+    keep: Annotated[list[str], Bounds(0, 1000)] = [],  # noqa: B006
+    limit: Annotated[int, Bounds(0)] | None = None,
+) -> Iterator[bytes]:
+    """Keep the lines for which all of `where` hold (`["user.age", ">=", 18]`), and of them the fields in `keep`.
+
+    Names reach into objects with dots. A field that is missing fails every test but `["name", "exists", false]`.
+    """
+    left = limit
+    for number, line in enumerate(_lines(chunks, ctx), start=1):
+        if left is not None and left <= 0:
+            return
+        if not line.strip():
+            continue
+        record = _parsed(line, number, ctx)
+        if all(_holds(record, test) for test in where):
+            left = left - 1 if left is not None else None
+            yield line + b"\n" if not keep else _dumped({name: _field(record, name) for name in keep})
+
+
+def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        ctx.limits.check("bytes", len(rest), f"a line of {len(rest):,} bytes")
+        if len(rest) > LINE:
+            raise BadInput(f"a line is longer than {LINE:,} bytes")
+    if rest:
+        yield rest
+
+
+def _parsed(line: bytes, number: int, ctx: Context) -> Any:
+    # Braces counted are an upper bound of the depth, and far cheaper than parsing to find out.
+    if line.count(b"{") + line.count(b"[") > ctx.limits.nesting:
+        ctx.limits.check("nesting", _depth(line), f"JSON nested too deeply on line {number}")
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"line {number} is not JSON: {error}") from error
+
+
+def _depth(line: bytes) -> int:
+    depth = most = 0
+    inside = escaped = False
+    for byte in line:
+        if inside:
+            inside, escaped = escaped or byte != 0x22, byte == 0x5C and not escaped
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"{[":
+            depth += 1
+            most = max(most, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return most
+
+
+_MISSING = object()
+
+
+def _field(record: Any, name: str, missing: Any = None) -> Any:
+    for part in name.split("."):
+        if not isinstance(record, dict) or part not in record:
+            return missing
+        record = record[part]
+    return record
+
+
+def _holds(record: Any, test: list[Any]) -> bool:
+    if len(test) != 3 or not isinstance(test[0], str):
+        raise BadInput(f"a test must be [name, operator, value], not {test!r}")
+    name, operator, wanted = test
+    found = _field(record, name, _MISSING)
+    if operator == "exists":
+        return (found is not _MISSING) is bool(wanted)
+    if found is _MISSING:
+        return False
+    try:
+        return bool(_compare(found, operator, wanted))
+    except TypeError:
+        return False
+
+
+def _compare(found: Any, operator: str, wanted: Any) -> Any:
+    match operator:
+        case "==":
+            return found == wanted
+        case "!=":
+            return found != wanted
+        case "<":
+            return found < wanted
+        case "<=":
+            return found <= wanted
+        case ">":
+            return found > wanted
+        case ">=":
+            return found >= wanted
+        case "contains":
+            return wanted in found
+    raise BadInput(f"there is no operator {operator!r}; there are ==, !=, <, <=, >, >=, contains, exists")
+
+
+def _dumped(record: Any) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"

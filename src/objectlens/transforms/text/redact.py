@@ -1,0 +1,66 @@
+"""Hiding what is personal: e-mail addresses, telephone and card numbers, and custom patterns."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadArgument
+from objectlens.transforms.hints import Bounds
+
+Kind = Literal["email", "phone", "card"]
+# Every quantifier is bounded and none is nested, so that no text makes them slow.
+_PATTERNS = {
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"),
+    "card": re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+    "phone": re.compile(r"(?<![\w+])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"),
+}
+# What lets a backtracking engine take exponential time: a repeated group that repeats itself, and back-references.
+_RISKY = re.compile(r"[*+}]\??\)[*+{]|\(\?P=|\\[1-9]|\|[^)]*\)[*+{]")
+
+
+@transform(family="text")
+def redact(
+    text: str,
+    ctx: Context,
+    *,
+    kinds: list[Kind] = ["email", "card", "phone"],  # noqa: B006  (read only)
+    patterns: dict[str, Annotated[str, Bounds(1, 256)]] = {},  # noqa: B006
+    replacement: Annotated[str, Bounds(0, 64)] = "[{kind}]",
+) -> str:
+    """Replace what the kinds and the custom patterns (name -> regular expression) match; `{kind}` says which.
+
+    Card numbers count only with a right check digit (Luhn); telephone numbers have 7 to 15 digits.
+    """
+    for name, pattern in patterns.items():
+        text = compiled(name, pattern).sub(replacement.replace("{kind}", name).replace("\\", r"\\"), text)
+    for kind in ("email", "card", "phone"):
+        if kind in kinds:
+            text = _PATTERNS[kind].sub(lambda match, kind=kind: _hidden(match[0], kind, replacement), text)  # type: ignore[misc]
+    return text
+
+
+def compiled(name: str, pattern: str) -> re.Pattern[str]:
+    """Compile a custom pattern; raises `BadArgument` for one that is wrong or could take exponential time."""
+    if _RISKY.search(pattern):
+        raise BadArgument(f"pattern {name!r} repeats a repetition, or refers back: some texts would take forever", name)
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise BadArgument(f"pattern {name!r} is no regular expression: {error}", name) from error
+
+
+def _hidden(found: str, kind: str, replacement: str) -> str:
+    digits = [int(one) for one in found if one.isdigit()]
+    if kind == "card" and not _luhn(digits):
+        return found
+    if kind == "phone" and not 7 <= len(digits) <= 15:
+        return found
+    return replacement.replace("{kind}", kind)
+
+
+def _luhn(digits: list[int]) -> bool:
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0

@@ -1,0 +1,47 @@
+"""Text to token ids, with a `tokenizer.json` of the tokenizers library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from objectlens.transforms.context import Context
+from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
+from objectlens.transforms.hints import Bounds, ResourceName
+from objectlens.transforms.values import Tensor
+
+
+@transform(family="text")
+def tokenize(
+    text: str,
+    ctx: Context,
+    *,
+    file: Annotated[str, Bounds(1, 512), ResourceName()],
+    special_tokens: bool = True,
+    max_length: Annotated[int, Bounds(1, 10_000_000)] | None = None,
+    pad_to: Annotated[int, Bounds(1, 10_000_000)] | None = None,
+    pad_id: Annotated[int, Bounds(0, 2**31 - 1)] = 0,
+    dtype: Literal["int32", "int64"] = "int32",
+) -> Tensor:
+    """Encode the text (`Tokenizer.encode`) to a vector of ids, cut at `max_length`, filled up to `pad_to`.
+
+    `file` is a file of the operator.
+    """
+    tokenizer = ctx.resources.load(file, load_tokenizer)
+    ids = np.asarray(tokenizer.encode(text, add_special_tokens=special_tokens).ids[:max_length], dtype=dtype)
+    if pad_to is not None and len(ids) < pad_to:
+        ids = np.pad(ids, (0, pad_to - len(ids)), constant_values=pad_id)
+    return Tensor(ids, "T")
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer; raises `BadInput` when the file is none."""
+    try:
+        return Tokenizer.from_file(str(path))
+    # The library raises bare `Exception` for whatever its Rust side reports.
+    except Exception as error:
+        raise BadInput(f"{path.name} is no tokenizer file: {str(error)[:200]}") from error
