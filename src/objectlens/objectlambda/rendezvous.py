@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from objectlens.errors import ValidationError
+from objectlens.errors import ServiceError, ValidationError
 from objectlens.s3.forwarded import ForwardedResponse
 
 # How much of an answer may wait for a slow client before the function is slowed down, in bytes.
@@ -65,7 +65,7 @@ class Route:
         self.name = name
         self.token = token
         self.state = State.OPEN
-        self.rejected: ValidationError | None = None
+        self.rejected: ServiceError | None = None
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._chunks: deque[bytes] = deque()
         self._size = 0

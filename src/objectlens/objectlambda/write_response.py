@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from objectlens.errors import ServiceError, ValidationError
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.rendezvous import ClientGone
-from objectlens.s3 import forwarded
+from objectlens.objects.receiving import Received
+from objectlens.s3 import checksums, forwarded
 from objectlens.streams import RequestBody
 
 
@@ -19,16 +22,33 @@ async def write_get_object_response(lens: ObjectLambda, http: HttpRequest, body:
     route = lens.rendezvous.find(*forwarded.reply_token(http.headers))
     try:
         answer = forwarded.parse_forwarded(http)
-    except ValidationError as error:
+        payload = _proved(http, body)
+    except ServiceError as error:
         route.rejected = error
         raise
     try:
-        await route.deliver(answer, aiter(body), answer.content_length)
+        await route.deliver(answer, payload, answer.content_length)
     except ClientGone:
         raise ValidationError(
             "1 validation error detected: the caller of GetObject is gone, or the 60 seconds for an answer have passed."
         ) from None
     except ServiceError as error:
-        route.rejected = ValidationError(error.message)
+        route.rejected = error
         raise
     return HttpResponse(200)
+
+
+def _proved(http: HttpRequest, body: RequestBody) -> AsyncIterator[bytes]:
+    """Return the payload, which fails at its end when it has not the checksum that came with it.
+
+    SDKs send none with this operation; one that wraps its bodies may (reference section 7.4).
+    """
+    announced = checksums.parse_announced(http.headers)
+    return aiter(body) if announced is None else _compared(body, announced)
+
+
+async def _compared(body: RequestBody, announced: checksums.Announced) -> AsyncIterator[bytes]:
+    received = Received(body, announced.algorithm, announced, trailers=lambda: body.trailers)
+    async for chunk in received:
+        yield chunk
+    received.checksums()

@@ -68,8 +68,8 @@ def render_error(error: ServiceError, request_id: str, host_id: str) -> bytes:
 
 
 def render_object_lambda_error(code: str, message: str, request_id: str) -> bytes:
-    """Return the error document of an Object Lambda access point: no declaration line, no details (8.2, 8.3)."""
-    return _encode(_error(code, message, {}, request_id, OBJECT_LAMBDA_HOST_ID))
+    """Return the error document of an Object Lambda access point: its own host id, no details (8.2, 8.3)."""
+    return _encode(DECLARATION + _error(code, message, {}, request_id, OBJECT_LAMBDA_HOST_ID))
 
 
 def parse(body: bytes, *roots: str) -> Element:

@@ -1,0 +1,300 @@
+"""WriteGetObjectResponse byte by byte, and the answer that comes of it (reference sections 7.1 to 7.5, and 8.1).
+
+The function here only tells its route and token and stays; the test answers in its place.
+"""
+
+import json
+import threading
+import time
+import uuid
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from support.live import Lens, LiveServer, make_lens_on
+from support.wire import Answer, Wire, head, read_answer
+
+HOLD = """
+import boto3, json, os, time
+from botocore.exceptions import ClientError
+s3 = boto3.client("s3")
+def lambda_handler(event, context):
+    bucket = event["configuration"]["payload"]
+    key = event["userRequest"]["url"].rpartition("/")[2].partition("?")[0]
+    s3.put_object(Bucket=bucket, Key=f"told/{key}", Body=json.dumps(event["getObjectContext"]))
+    for _ in range(200):
+        try:
+            s3.head_object(Bucket=bucket, Key=f"done/{key}")
+            return
+        except ClientError:
+            time.sleep(0.05)
+"""
+TARGET = "/WriteGetObjectResponse"
+
+
+@pytest.fixture(scope="module")
+def held(server: LiveServer) -> Lens:
+    iam = server.client("iam")
+    name = f"hold-{uuid.uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="s3", PolicyDocument=policy(allow))
+    bucket = f"told-{uuid.uuid4().hex[:12]}"
+    server.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": server.region})
+    return make_lens_on(server, HOLD, payload=bucket, role=role)
+
+
+def policy(*statements: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+class Waiting:
+    """A GET that waits for its answer."""
+
+    def __init__(self, lens: Lens) -> None:
+        self.lens, self.wire, self.key = lens, Wire(lens.server), uuid.uuid4().hex
+        control = lens.server.client("s3control")
+        described = control.get_access_point_for_object_lambda(AccountId=lens.server.account, Name=lens.name)
+        self.path = f"/{described['Alias']['Value']}/{self.key}"
+        configured = control.get_access_point_configuration_for_object_lambda(
+            AccountId=lens.server.account, Name=lens.name
+        )["Configuration"]
+        transformation = configured["TransformationConfigurations"][0]
+        self.bucket = transformation["ContentTransformation"]["AwsLambda"]["FunctionPayload"]
+        self.answer: Answer | None = None
+        self._thread = threading.Thread(target=self._get)
+
+    def _get(self) -> None:
+        self.answer = self.wire.send("GET", self.path)
+
+    def open(self) -> None:
+        self._thread.start()
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                told = self.lens.s3.get_object(Bucket=self.bucket, Key=f"told/{self.key}")["Body"].read()
+                break
+            except self.lens.s3.exceptions.NoSuchKey:
+                assert time.monotonic() < deadline, "the function did not begin"
+                time.sleep(0.02)
+        context = json.loads(told)
+        self.names = {"x-amz-request-route": context["outputRoute"], "x-amz-request-token": context["outputToken"]}
+
+    def close(self) -> Answer:
+        self._thread.join(30)
+        self.lens.s3.put_object(Bucket=self.bucket, Key=f"done/{self.key}")
+        assert self.answer is not None
+        return self.answer
+
+    def post(self, headers: dict[str, str] | None = None, body: bytes = b"", target: str = TARGET) -> Answer:
+        return self.wire.plain("POST", target, self.names | (headers or {}), body)
+
+
+@contextmanager
+def waiting(lens: Lens) -> Iterator[Waiting]:
+    one = Waiting(lens)
+    one.open()
+    yield one
+    one.lens.s3.put_object(Bucket=one.bucket, Key=f"done/{one.key}")
+
+
+def test_headers_of_the_answer_are_spelled_as_s3_spells_them(held) -> None:
+    """Sections 7.2 and 8.1, and issue item 9: whatever case an SDK sends, the caller gets S3's."""
+    with waiting(held) as get:
+        sent = {
+            "X-AMZ-FWD-STATUS": "206",
+            "x-amz-fwd-header-content-type": "text/plain",
+            "X-Amz-Fwd-Header-Etag": '"e"',
+            "x-amz-fwd-header-LAST-MODIFIED": "Tue, 02 Jan 2024 03:04:05 GMT",
+            "x-amz-fwd-header-content-range": "bytes 0-2/9",
+            "x-amz-fwd-header-accept-ranges": "bytes",
+            "x-amz-fwd-header-X-Amz-Version-Id": "v",
+            "X-Amz-Meta-Some-Name": "a  b",
+            "x-amz-fwd-header-x-custom": "no such member",
+            "Content-Type": "application/octet-stream",
+        }
+        posted = get.post(sent, b"abc")
+        answer = get.close()
+    assert (posted.status, posted.reason, posted.body) == (200, "OK", b"")
+    assert (answer.status, answer.reason, answer.body) == (206, "Partial Content", b"abc")
+    names = dict(answer.headers)
+    assert {
+        "Content-Type": "text/plain",
+        "ETag": '"e"',
+        "Last-Modified": "Tue, 02 Jan 2024 03:04:05 GMT",
+        "Content-Range": "bytes 0-2/9",
+        "x-amz-version-id": "v",
+        "x-amz-meta-some-name": "a  b",
+        "Content-Length": "3",
+    }.items() <= names.items()
+    assert {"x-amz-request-id", "x-amz-id-2", "Date", "Server"} <= set(names)
+    assert not any("custom" in name or "fwd" in name for name in names)
+
+
+def test_an_error_is_a_document_with_a_declaration(held) -> None:
+    """Section 8.3: code, message, request id; `{host-id}` to the letter (8.2)."""
+    with waiting(held) as get:
+        get.post({"x-amz-fwd-status": "404", "x-amz-fwd-error-code": "NoSuchKey", "x-amz-fwd-error-message": "a<b"})
+        answer = get.close()
+    assert (answer.status, answer.reason, answer.header("Content-Type")) == (404, "Not Found", "application/xml")
+    request_id = answer.header("x-amz-request-id")
+    assert answer.body.decode() == (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code><Message>a&lt;b</Message>'
+        f"<RequestId>{request_id}</RequestId><HostId>{{host-id}}</HostId></Error>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        (None, "/WriteGetObjectResponse?x-id=WriteGetObjectResponse"),
+        (None, "/base/WriteGetObjectResponse"),
+        (None, "/a/b/WriteGetObjectResponse?unknown=1&x-id=WriteGetObjectResponse"),
+        ("io-cell001.s3-object-lambda.us-west-2.amazonaws.com", TARGET),
+        ("s3.us-west-2.amazonaws.com", TARGET),
+        ("io-cell001.127.0.0.1:9000", TARGET),
+        ("anything.example.org", TARGET),
+        ("anything.example.org", "http://io-x.anything.example.org/WriteGetObjectResponse"),
+    ],
+)
+def test_any_host_and_path_prefix(held, host, target) -> None:
+    """Sections 2.2 and 7.1: the route travels in its header; where the request came to means nothing."""
+    with waiting(held) as get:
+        assert get.post({"Host": host} if host else {}, b"here", target).status == 200
+        assert get.close().body == b"here"
+
+
+def test_chunked_bodies_are_relayed_without_a_length(held) -> None:
+    """Section 7.4."""
+    with waiting(held) as get:
+        with get.wire.connection() as opened:
+            names = {"Host": get.wire.netloc, "Transfer-Encoding": "chunked"} | get.names
+            opened.sendall(head("POST", TARGET, names) + b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")
+            assert read_answer(opened, "POST").status == 200
+        answer = get.close()
+    assert (answer.status, answer.body) == (200, b"abcde")
+    assert answer.header("Content-Length") is None
+    assert answer.header("Transfer-Encoding") == "chunked"
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_100_continue_comes_before_the_body(held, framing) -> None:
+    """Section 7.4: a client that hears nothing waits for a second."""
+    with waiting(held) as get:
+        with get.wire.connection() as opened:
+            name, _, value = framing.partition(": ")
+            names = {"Host": get.wire.netloc, "Expect": "100-continue", name: value} | get.names
+            began = time.monotonic()
+            opened.sendall(head("POST", TARGET, names))
+            interim = opened.recv(100)
+            assert interim.startswith(b"HTTP/1.1 100 Continue\r\n")
+            assert time.monotonic() - began < 0.5
+            opened.sendall(b"hello" if "Length" in framing else b"5\r\nhello\r\n0\r\n\r\n")
+            assert read_answer(opened, "POST").status == 200
+        assert get.close().body == b"hello"
+
+
+def test_no_100_continue_for_a_token_that_is_not_live(held) -> None:
+    with Wire(held.server).connection() as opened:
+        names = {"Host": "x", "Expect": "100-continue", "Content-Length": "5", "x-amz-request-route": "io"}
+        opened.sendall(head("POST", TARGET, names | {"x-amz-request-token": "nobody"}))
+        answer = read_answer(opened, "POST")
+    assert (answer.status, answer.code) == (400, "ValidationError")
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("checksum", ["right", "wrong"])
+def test_aws_chunked_bodies_with_trailers(held, framing, checksum) -> None:
+    """Section 7.4: the wrapping is ours to undo and never reaches the caller; its checksum is verified."""
+    value = zlib.crc32(b"payload" if checksum == "right" else b"other").to_bytes(4, "big")
+    wrapped = b"7\r\npayload\r\n0\r\nx-amz-checksum-crc32:" + b64encode(value) + b"\r\n\r\n"
+    with waiting(held) as get:
+        names = {
+            "Host": get.wire.netloc,
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+            "X-Amz-Decoded-Content-Length": "7",
+            "x-amz-fwd-header-Content-Encoding": "identity",
+        } | get.names
+        names |= {"Content-Length": str(len(wrapped))} if framing == "length" else {"Transfer-Encoding": "chunked"}
+        body = wrapped if framing == "length" else b"%x\r\n%s\r\n0\r\n\r\n" % (len(wrapped), wrapped)
+        with get.wire.connection() as opened:
+            opened.sendall(head("POST", TARGET, names) + body)
+            posted = read_answer(opened, "POST")
+        if checksum == "wrong":
+            assert (posted.status, posted.code) == (400, "BadDigest")
+            return
+        assert posted.status == 200
+        answer = get.close()
+    assert (answer.body, answer.header("Content-Encoding")) == (b"payload", "identity")
+    assert answer.header("Content-Length") == "7"
+
+
+@pytest.mark.parametrize("status", [200, 206, 304, 400, 401, 403, 404, 405, 409, 411, 412, 416, 500, 503])
+def test_every_status_that_a_function_may_send(held, status) -> None:
+    """Section 7.3: without a code there is no document, only the status."""
+    with waiting(held) as get:
+        assert get.post({"x-amz-fwd-status": str(status)}).status == 200
+        answer = get.close()
+    assert (answer.status, answer.body) == (status, b"")
+    assert answer.header("Content-Length") == (None if status == 304 else "0")
+
+
+def test_the_answer_of_another_identity_of_the_account(held) -> None:
+    """Section 7.3: any identity may answer that has the right; one that lacks it is refused."""
+    iam, name = held.server.client("iam"), f"answers-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    credentials = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    s3 = held.server.client("s3", cached=False, credentials=credentials, inject_host_prefix=False)
+    with waiting(held) as get:
+        names = {"RequestRoute": get.names["x-amz-request-route"], "RequestToken": get.names["x-amz-request-token"]}
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            s3.write_get_object_response(Body=b"no", **names)
+        assert caught.value.response["Error"]["Code"] == "AccessDenied"
+        allow = {"Effect": "Allow", "Action": "s3-object-lambda:WriteGetObjectResponse", "Resource": "*"}
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(allow))
+        s3.write_get_object_response(Body=b"yes", **names)
+        assert get.close().body == b"yes"
+        # Section 7.5: the token is spent.
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            s3.write_get_object_response(Body=b"again", **names)
+        assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_signature_in_the_scope_of_s3(held) -> None:
+    """Section 7.1: some SDKs signed the answer as `s3`."""
+    with waiting(held) as get:
+        signed = get.wire.signed("POST", TARGET, get.names, b"signed as s3")
+        assert get.wire.plain("POST", TARGET, signed, b"signed as s3").status == 200
+        assert get.close().body == b"signed as s3"
+
+
+def test_a_host_prefix_is_accepted_from_boto3(held) -> None:
+    """Section 7.1: without the switch the SDK puts the route before the host; the proxy resolves it."""
+    s3 = held.server.client("s3", cached=False, inject_host_prefix=True)
+    with waiting(held) as get:
+        s3.write_get_object_response(
+            RequestRoute=get.names["x-amz-request-route"], RequestToken=get.names["x-amz-request-token"], Body=b"x"
+        )
+        assert get.close().body == b"x"
+
+
+@pytest.mark.parametrize("name", ["x-amz-meta-a", "x-amz-fwd-header-Content-Type"])
+@pytest.mark.parametrize("size", [1, 3000, 3001, 0])
+def test_lengths_of_values(held, name, size) -> None:
+    """Section 7.3: 1 to 3000 characters; the error names the map."""
+    with waiting(held) as get:
+        posted = get.post({name: "v" * size}, b"x")
+        if 1 <= size <= 3000:
+            assert posted.status == 200
+            return
+        assert (posted.status, posted.code) == (400, "ValidationError")
+        message = posted.element("Message") or ""
+        assert message.startswith("1 validation error detected: Value '{")
+        assert "at 'metadata' failed to satisfy constraint: Map value must satisfy constraint: [" in message
