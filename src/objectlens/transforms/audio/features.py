@@ -72,14 +72,16 @@ def _shelf(z: Array, rate: int) -> Array:
     k, high = np.tan(np.pi * frequency / rate), 10 ** (gain / 20)
     low = high**0.4996667741545416
     top = (high + low * k / quality + k * k) + 2 * (k * k - high) * z + (high - low * k / quality + k * k) * z**2
-    return top / ((1 + k / quality + k * k) + 2 * (k * k - 1) * z + (1 - k / quality + k * k) * z**2)
+    response: Array = top / ((1 + k / quality + k * k) + 2 * (k * k - 1) * z + (1 - k / quality + k * k) * z**2)
+    return response
 
 
 def _high_pass(z: Array, rate: int) -> Array:
     frequency, quality = 38.13547087602444, 0.5003270373238773
     k = np.tan(np.pi * frequency / rate)
     below = 1 + k / quality + k * k
-    return (1 - 2 * z + z**2) / (1 + 2 * (k * k - 1) / below * z + (1 - k / quality + k * k) / below * z**2)
+    response: Array = (1 - 2 * z + z**2) / (1 + 2 * (k * k - 1) / below * z + (1 - k / quality + k * k) / below * z**2)
+    return response
 
 
 @transform(family="audio")
@@ -97,7 +99,7 @@ def mel(
 
     Several channels are mixed to one first.
     """
-    bands = _mel_bands(audio, ctx, n_fft, hop_length, n_mels, power)
+    bands = _mel_bands(audio, ctx, n_fft=n_fft, hop=hop_length, n_mels=n_mels, power=power)
     return Tensor((_decibels(bands) if log else bands).astype(np.float32), "MT")
 
 
@@ -114,14 +116,14 @@ def mfcc(
     """Make cepstral coefficients, n_mfcc x frames, float32 (`librosa.feature.mfcc`)."""
     if n_mfcc > n_mels:
         raise BadInput(f"n_mfcc is {n_mfcc}: there cannot be more coefficients than mel bands, {n_mels}")
-    bands = _decibels(_mel_bands(audio, ctx, n_fft, hop_length, n_mels, 2.0))
+    bands = _decibels(_mel_bands(audio, ctx, n_fft=n_fft, hop=hop_length, n_mels=n_mels, power=2.0))
     angles = np.pi / n_mels * np.outer(np.arange(n_mfcc), np.arange(n_mels) + 0.5)
     cosines = np.cos(angles) * np.sqrt(2 / n_mels)
     cosines[0] /= np.sqrt(2)
     return Tensor((cosines @ bands).astype(np.float32), "CT")
 
 
-def _mel_bands(audio: Audio, ctx: Context, n_fft: int, hop: int, n_mels: int, power: float) -> Array:
+def _mel_bands(audio: Audio, ctx: Context, *, n_fft: int, hop: int, n_mels: int, power: float) -> Array:
     signal = np.pad(audio.samples.mean(axis=1), n_fft // 2)
     if len(signal) < n_fft:
         raise BadInput("the sound is shorter than one window; pad it, or use a smaller n_fft")
@@ -142,9 +144,11 @@ def _filters(rate: int, n_fft: int, n_mels: int) -> Array:
     bins = np.fft.rfftfreq(n_fft, 1 / rate)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    return np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    filters: Array = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    return filters
 
 
 def _decibels(power: Array) -> Array:
     decibels = 10 * np.log10(np.maximum(power, 1e-10))
-    return np.maximum(decibels, decibels.max(initial=-np.inf) - 80.0)
+    floored: Array = np.maximum(decibels, decibels.max(initial=-np.inf) - 80.0)
+    return floored

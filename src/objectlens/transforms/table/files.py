@@ -35,7 +35,7 @@ def read(
     data: bytes,
     ctx: Context,
     *,
-    format: Format = "auto",
+    format: Format = "auto",  # noqa: A002
     delimiter: Annotated[str, Bounds(1, 1)] = ",",
 ) -> pa.Table:
     """Read CSV with a header line, JSON lines, Parquet or an Arrow file; `auto` looks at the first bytes."""

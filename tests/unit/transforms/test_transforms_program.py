@@ -1,0 +1,250 @@
+"""Compiling, arguments, planning and running."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from objectlens.transforms import (
+    BadArgument,
+    BadInput,
+    BadPipeline,
+    Context,
+    LimitExceeded,
+    Limits,
+    MissingExtra,
+    Resources,
+    compile_pipeline,
+    parse_header,
+    pipeline_schema,
+    registry,
+    transform,
+)
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = (ROOT / "examples/pipelines/image-normalizer.json").read_text()
+
+
+def photograph(width: int = 640, height: int = 480, quality: int = 92) -> bytes:
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [np.sin(columns / a) + np.cos(rows / b) for a, b in ((37, 23), (51, 71), (90, 41))]
+    noise = np.random.default_rng(1).normal(0, 4, (height, width, 3))
+    pixels = np.clip(127 + 50 * np.stack(waves, axis=-1) + noise, 0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def bare(data: bytes) -> bytes:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return cv2.imencode(".jpeg", grey, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def test_exact_is_bit_equal_to_the_reference_library():
+    exact = compile_pipeline({**json.loads(REFERENCE), "quality": "exact"})
+    data = photograph()
+    assert exact.run(data).body == bare(data)
+
+
+@pytest.mark.parametrize("size", [(500, 375), (1600, 1200), (2400, 700)])
+def test_fast_keeps_38_db_of_exact(size):
+    data = photograph(*size)
+    pair = [
+        cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_GRAYSCALE)
+        for one in (bytes(compile_pipeline(REFERENCE).run(data)), bare(data))
+    ]
+    assert cv2.PSNR(*pair) >= 38
+
+
+def test_the_plan_says_what_was_saved():
+    fast = compile_pipeline(REFERENCE).explain()
+    assert "the grey plane only" in fast
+    assert "image.grayscale" not in fast.split("plan:")[1]
+    exact = compile_pipeline({**json.loads(REFERENCE), "quality": "exact"}).explain()
+    assert "image.grayscale" in exact.split("plan:")[1]
+
+
+WITH_ARGUMENTS = {
+    "pipeline": [
+        {"decode": {}},
+        {"resize": {"width": {"$param": "size"}}},
+        {"encode": {"format": {"$param": "format"}}},
+    ],
+    "parameters": {
+        "size": {"type": "integer", "default": 64, "minimum": 16, "maximum": 128},
+        "format": {"type": "string", "default": "png", "enum": ["png", "webp"]},
+    },
+    "presets": {"thumb": {"size": 32}},
+}
+
+
+def test_arguments_change_the_result_and_are_canonical():
+    program = compile_pipeline(WITH_ARGUMENTS)
+    data = photograph()
+    result = program.run(data, program.arguments({"size": "20", "format": "webp"}))
+    assert result.content_type == "image/webp"
+    assert cv2.imdecode(np.frombuffer(result.body, np.uint8), 1).shape == (15, 20, 3)
+    assert program.arguments({"size": "64"}).canonical == program.arguments({}).canonical
+    assert program.arguments({"preset": "thumb"}).canonical == program.arguments({"size": "032"}).canonical
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"sise": "20"}, ("sise",)),
+        ({"size": "15"}, ("size",)),
+        ({"size": "twenty"}, ("size",)),
+        ({"format": "gif"}, ("format",)),
+        ({"preset": "big"}, ("preset",)),
+        ({"z": "1", "a": "1"}, ("a", "z")),
+    ],
+)
+def test_wrong_arguments_are_named(given, names):
+    with pytest.raises(BadArgument) as caught:
+        compile_pipeline(WITH_ARGUMENTS).arguments(given)
+    assert caught.value.names == names
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_presets_only():
+    program = compile_pipeline({**WITH_ARGUMENTS, "presets_only": True})
+    assert program.arguments({"preset": "thumb"}).values["size"] == 32
+    with pytest.raises(BadArgument, match="only presets"):
+        program.arguments({"size": "32"})
+
+
+def test_header_in_both_spellings():
+    assert parse_header("size=20; format=webp") == {"size": "20", "format": "webp"}
+    assert parse_header('{"size": 20, "format": "webp"}') == {"size": "20", "format": "webp"}
+    with pytest.raises(BadArgument):
+        parse_header("size")
+    with pytest.raises(BadArgument):
+        parse_header('{"a":' * 5000)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ("", "not JSON"),
+        ("[" * 5000, "not JSON"),
+        ('{"pipeline": []}', "1 to 64"),
+        ('{"pipeline": [{"decode": {}}], "stages": []}', "unknown entries stages"),
+        ('{"pipeline": [{"decoed": {}}]}', "no step 'decoed'"),
+        ('{"pipeline": [{"sound.decode": {}}]}', "no family of steps 'sound'"),
+        ('{"pipeline": [{"resize": {"widht": 3}}]}', "no argument 'widht'"),
+        ('{"pipeline": [{"resize": {"width": 0}}]}', "width must be from 1 to 65535"),
+        ('{"pipeline": [{"resize": {"width": "x"}}]}', "width must be an integer"),
+        ('{"pipeline": [{"crop": {"x": 0}}]}', "needs the argument"),
+        ('{"pipeline": [{"decode": {}}, {"text.lower": {}}]}', "takes text"),
+        ('{"pipeline": [{"resize": {"width": {"$param": "w"}}}]}', "not declared: w"),
+        ('{"pipeline": ["decode"], "limits": {"pixel": 1}}', "no limit 'pixel'"),
+        ('{"pipeline": ["decode"], "limits": {"pixels": -1}}', "over 0"),
+        ('{"pipeline": ["decode"], "quality": "good"}', "fast or exact"),
+        ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": "x"}}}', "default does not fit"),
+    ],
+)
+def test_wrong_pipelines_are_refused_with_the_reason(payload, reason):
+    with pytest.raises(BadPipeline, match=reason):
+        compile_pipeline(payload)
+
+
+def test_a_pipeline_cannot_raise_the_ceiling():
+    program = compile_pipeline({"pipeline": ["decode"], "limits": {"pixels": 10**9}}, ceiling=Limits(pixels=1000))
+    with pytest.raises(LimitExceeded, match="'pixels'") as caught:
+        program.run(photograph())
+    assert caught.value.limit == "pixels"
+
+
+def test_digest_tells_programs_apart():
+    texts = [REFERENCE, {**json.loads(REFERENCE), "quality": "exact"}, {"pipeline": ["decode"]}]
+    assert len({compile_pipeline(text).digest for text in texts}) == 3
+    assert compile_pipeline(REFERENCE).digest == compile_pipeline(json.loads(REFERENCE)).digest
+
+
+def test_too_many_bytes_whole_and_streamed():
+    program = compile_pipeline({"pipeline": ["decode"], "limits": {"bytes": 100}})
+    with pytest.raises(LimitExceeded, match="'bytes'"):
+        program.run(photograph())
+    with pytest.raises(LimitExceeded, match="'bytes'"):
+        program.run(iter([b"x" * 60, b"x" * 60]))
+
+
+def test_a_family_without_its_libraries_names_the_extra(monkeypatch):
+    def absent(name):
+        raise ModuleNotFoundError(f"No module named 'cv2' for {name}", name="cv2")
+
+    monkeypatch.setattr(registry, "import_module", absent)
+    with pytest.raises(MissingExtra, match=r"pip install 'objectlens\[image\]'"):
+        registry.find("decode")
+
+
+def test_resources_stay_in_their_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("x")
+    with pytest.raises(BadPipeline, match="no file"):
+        Resources(tmp_path / "in").path("../secret")
+    with pytest.raises(BadPipeline, match="no folder"):
+        Resources().path("a")
+
+
+@transform
+def darken(image: np.ndarray, ctx: Context, *, factor: float = 0.5) -> np.ndarray:
+    return (image * factor).astype(np.uint8)
+
+
+@transform
+def shout(chunks, ctx):
+    for chunk in chunks:
+        yield chunk.upper()
+
+
+@transform
+def count(data, ctx):
+    return str(len(data)).encode()
+
+
+def test_functions_run_on_a_path_bytes_a_stream_and_a_value(tmp_path):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(photograph(40, 30))
+    result = darken(path, factor=0.0)
+    assert result.content_type == "image/png"
+    assert cv2.imdecode(np.frombuffer(result.body, np.uint8), 1).max() == 0
+    assert darken(np.full((2, 2, 3), 100, np.uint8)).max() == 50
+    assert bytes(shout(iter([b"a", b"b"]))) == b"AB"
+    assert bytes(shout(b"ab")) == b"AB"
+    assert count(str(path)).body == str(path.stat().st_size).encode()
+
+
+def test_chains_convert_between_what_is_given_and_taken():
+    image = pytest.importorskip("objectlens.transforms.image")
+    job = image.decode >> image.resize(width=8, height=8) >> darken(factor=1.0) >> image.encode(format="png")
+    assert cv2.imdecode(np.frombuffer(job(photograph(40, 30)).body, np.uint8), 1).shape == (8, 8, 3)
+    assert bytes((shout >> count)(b"abc")) == b"3"
+
+
+def test_a_signature_that_is_no_transform():
+    with pytest.raises(TypeError, match="must take the object and the context"):
+        transform(lambda data: data)
+    with pytest.raises(BadInput, match="not UTF-8"):
+        transform_text(b"\xff")
+
+
+@transform
+def transform_text(text: str, ctx: Context) -> str:
+    return text
+
+
+def test_every_step_stands_in_the_schema():
+    schema = pipeline_schema()
+    for family in registry.FAMILIES:
+        for step in registry.load(family).steps.values():
+            entry = schema["$defs"][step.title]
+            assert entry["description"].endswith((".", "!", ":")) or step.summary, step.title
+            assert set(entry["properties"]) == {one.name for one in step.parameters}
+    assert schema["$defs"]["image.resize"]["properties"]["width"]["anyOf"][0] == {
+        "anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "null"}],
+        "default": None,
+    }
+    json.dumps(schema)
