@@ -2,10 +2,11 @@
 """What makes unmodified Python handlers cheaper; it runs inside the function's process, beside user code.
 
 Handlers make a client of the AWS SDK on every call, which costs more than the rest of their work. Here the same call of
-`boto3.client` gives the same client again, sessions share the parsed service models, and `write_get_object_response`
-goes out over a kept connection with a signature made directly. Results, errors and what the service sees stay what they
-are. Wherever a client was changed (its event handlers above all), or anything is unusual, the SDK's own way is taken.
-`OBJECTLENS_ACCELERATE=0` in a function's environment leaves the SDK as it is.
+`boto3.client` gives the same client again, sessions share the parsed service models, `write_get_object_response` goes
+out over a kept connection with a signature made directly, and `requests` keeps its connections to this service.
+Results, errors and what the service sees stay what they are. Wherever a client was changed (its event handlers above
+all), or anything is unusual, the SDK's own way is taken. `OBJECTLENS_ACCELERATE=0` in a function's environment leaves
+both libraries as they are.
 
 Nothing is imported that the handler does not import itself: the changes are made when the SDK is.
 """
@@ -16,12 +17,15 @@ import importlib.util
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 OPT_OUT = "OBJECTLENS_ACCELERATE"
 KEPT = 64
+# Seconds that an idle connection is trusted for.
+_FRESH = 5.0
 # The place of that argument of boto3.Session.
 _BOTOCORE_SESSION = 5
 _ATTEMPTS = "_objectlens_attempts"
@@ -38,7 +42,12 @@ class _Odd(Exception):
 def install() -> None:
     """Have the SDK changed as soon as it is imported."""
     if os.environ.get(OPT_OUT) != "0":
-        sys.meta_path.insert(0, _Importing({"boto3.session": _change_boto3, "botocore.session": _change_botocore}))
+        changes = {
+            "boto3.session": _change_boto3,
+            "botocore.session": _change_botocore,
+            "requests.sessions": _change_requests,
+        }
+        sys.meta_path.insert(0, _Importing(changes))
 
 
 class _Importing:
@@ -154,6 +163,38 @@ def _check_unchanged(events: Any) -> None:
         raise _Odd
 
 
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def _change_requests(sessions: Any) -> None:
+    """Let sessions share their connections to this service: `requests.get` makes a new session for each call."""
+    find, adapter_type = sessions.Session.get_adapter, getattr(sessions, "HTTPAdapter", None)
+    service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
+    shared: dict[int, Any] = {}
+    used = [0.0]
+
+    def get_adapter(self: Any, url: str) -> Any:
+        adapter = find(self, url)
+        if not url.startswith(service) or type(adapter) is not adapter_type or not _is_default(adapter):
+            return adapter
+        common = shared.setdefault(os.getpid(), adapter)  # connections are not for two processes
+        last, used[0] = used[0], time.monotonic()
+        if used[0] - last > _FRESH:
+            common.close()  # before the service does so itself, perhaps just while a request is under way
+        return common
+
+    get_adapter.__doc__ = find.__doc__
+    if adapter_type is not None and service.startswith("http://"):
+        sessions.Session.get_adapter = get_adapter
+
+
+def _is_default(adapter: Any) -> bool:
+    """Whether an adapter is as a session makes it: no retries, ten connections, which do not block."""
+    state = adapter.__dict__
+    settings = tuple(state.get(name) for name in ("_pool_connections", "_pool_maxsize", "_pool_block", "config"))
+    return settings == (10, 10, False, {}) and getattr(state.get("max_retries"), "total", None) == 0
+
+
 # --- WriteGetObjectResponse -------------------------------------------------------------------------------------------
 
 
@@ -262,7 +303,7 @@ class _Writer:
 
         config = self._client.meta.config
         kept: HTTPConnection | None = self._kept.__dict__.pop(host, None)
-        if kept is not None and select.select([kept.sock], [], [], 0)[0]:
+        if kept is not None and (kept.sock is None or select.select([kept.sock], [], [], 0)[0]):
             kept.close()  # the other side has hung up
             kept = None
         connection = kept or HTTPConnection(host, timeout=max(config.connect_timeout, config.read_timeout))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import shutil
 from collections.abc import Hashable
 
 from objectlens.catalog.entities import Function
@@ -66,6 +67,8 @@ class Pool:
         self._ending = 0
         self._closed = False
         surroundings.folder.mkdir(parents=True, exist_ok=True)
+        # What a server that was killed left behind.
+        shutil.rmtree(surroundings.folder / "tmp", ignore_errors=True)
         (surroundings.folder / "sdk-config").write_text(SDK_CONFIG)
 
     # --- Executor ---

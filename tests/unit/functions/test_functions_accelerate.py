@@ -21,6 +21,7 @@ class Recorder(ThreadingHTTPServer):
 
     def __init__(self):
         self.seen = []
+        self.connections = 0
         super().__init__(("127.0.0.1", 0), Answering)
 
     @property
@@ -30,6 +31,17 @@ class Recorder(ThreadingHTTPServer):
 
 class Answering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        self.server.connections += 1
+        super().setup()
+
+    def do_GET(self):
+        self.server.seen.append(dict(self.headers.items()))
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"data")
 
     def do_POST(self):
         if self.headers.get("Expect"):
@@ -228,3 +240,44 @@ def test_nothing_is_imported_that_the_handler_does_not_import(bench, recorder):
     code = "import sys\ndef handler(event, context):\n    return [name for name in event if name in sys.modules]"
     fast, plain = run(bench, recorder, code, ["boto3", "botocore", "accelerate", "launch", "mold", "objectlens"])
     assert fast == plain == []
+
+
+FETCH = """
+import requests
+from requests.adapters import HTTPAdapter
+def handler(event, context):
+    out = []
+    for _ in range(4):
+        answer = requests.get(event + "/a?b=c", headers={"K": "v"})
+        out.append([answer.status_code, answer.text, answer.url, answer.elapsed.total_seconds() < 5])
+    out.append(requests.get(event + "/s", stream=True).raw.read(2).decode())
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=2))
+        out.append(session.get(event).text)
+    try:
+        requests.get("http://127.0.0.1:1/", timeout=1)
+    except requests.ConnectionError as error:
+        out.append(type(error).__name__)
+    return out
+"""
+
+
+def test_fetching_comes_to_the_same_over_fewer_connections(bench, recorder):
+    counts = []
+
+    async def main(switch):
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": FETCH}))
+            variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+            return await opened.value(make_function(package, environment=variables), recorder.url)
+
+    values, seen = [], []
+    for switch in ("1", "0"):
+        before, recorder.seen = recorder.connections, []
+        values.append(asyncio.run(main(switch)))
+        counts.append(recorder.connections - before)
+        seen.append(recorder.seen)
+    assert values[0] == values[1]
+    assert len(values[0]) == 7
+    assert seen[0] == seen[1]
+    assert counts[0] < counts[1] == 6

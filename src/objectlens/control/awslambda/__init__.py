@@ -8,7 +8,7 @@ runs nothing itself.
 from __future__ import annotations
 
 from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
-from objectlens.control.awslambda.lifecycle import sweep_packages
+from objectlens.control.awslambda.lifecycle import collect_packages, sweep_packages
 from objectlens.control.awslambda.operations import DECLINED, HANDLERS
 
-__all__ = ["DECLINED", "HANDLERS", "Lambda", "ObjectReader", "Tasks", "sweep_packages"]
+__all__ = ["DECLINED", "HANDLERS", "Lambda", "ObjectReader", "Tasks", "collect_packages", "sweep_packages"]

@@ -114,6 +114,12 @@ async def delete_function(surroundings: Lambda, request: Request) -> Result:
     return {"StatusCode": 204}
 
 
+async def collect_packages(surroundings: Lambda) -> None:
+    """Remove at once all packages that no version refers to; for the time before anything runs."""
+    _, functions = await surroundings.catalog.read(all_functions)
+    await asyncio.to_thread(surroundings.packages.collect, {one.package for one in functions})
+
+
 async def sweep_packages(surroundings: Lambda) -> None:
     """Remove the packages that no version has referred to for longer than any invocation may last."""
     _, functions = await surroundings.catalog.read(all_functions)
