@@ -229,6 +229,8 @@ def test_what_is_not_there(s3: Any, wire: Wire, bucket: str) -> None:
 
 def test_versions_there_are_none(s3: Any, thing: dict[str, str]) -> None:
     assert s3.get_object(**thing, VersionId="null")["Body"].read() == BODY
+    with refused("InvalidArgument", 400):
+        s3.get_object(**thing, VersionId="none")
     with refused("NoSuchVersion", 404):
         s3.get_object(**thing, VersionId="3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo")
 
