@@ -75,7 +75,8 @@ def _region(asked: str | None, default: str) -> str:
 async def head_bucket(objects: Objects, call: Call) -> HttpResponse:
     """Tell that a bucket is there, and where."""
     bucket = bucket_of(call)
-    through_alias = isinstance(call.resource, AccessPoint)
+    # An ARN becomes a host that names the account; an alias stands where a bucket's name would.
+    through_alias = isinstance(call.resource, AccessPoint) and call.address.account is None
     return empty(
         200,
         [
