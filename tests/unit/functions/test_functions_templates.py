@@ -1,7 +1,9 @@
 """Templates: what forks from them must not be told from plain processes, and nothing of them may stay."""
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.templates import OPT_OUT
+from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
 
 WHO = "import os\nvalue = {made}\ndef handler(event, context):\n    return [os.getpid(), os.getppid(), {shown}]"
@@ -380,5 +383,33 @@ def handler(event, context):
             seen = await spread(opened, opened.function(code), 2)
             assert template_pids(opened)
             assert all(url.startswith("http://127.0.0.1:9000/b/k?") for _, url in seen)
+
+    asyncio.run(main())
+
+
+def test_random_kills_end_in_answers_or_documented_errors(bench, tmp_path):
+    async def main():
+        chance = random.Random(20261123)
+        async with bench(per_function=3, environments=4) as opened:
+            functions = [opened.function(COUNTER, name) for name in ("one", "two")]
+            kinds = set()
+
+            async def caller(function):
+                for _ in range(60):
+                    outcome = await opened.invoke(function, {"sleep": 0.01})
+                    kinds.add(outcome.failure.type if outcome.failure else "fine")
+
+            callers = [asyncio.ensure_future(caller(function)) for function in functions for _ in range(3)]
+            while not all(task.done() for task in callers):
+                await asyncio.sleep(chance.uniform(0.01, 0.15))
+                marker = f"LAMBDA_TASK_ROOT={opened.executor._packages.path(functions[0].package)}".encode()
+                for pid in chance.sample(found := find_members((), [marker]), k=min(1, len(found))):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            await asyncio.gather(*callers)
+            assert "fine" in kinds
+            assert kinds <= {"fine", "Runtime.ExitError"}
+        assert find_members((), [marker]) == []
+        assert os.listdir(tmp_path / "tmp") == []
 
     asyncio.run(main())
