@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
+from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
 from objectlens.stores import Opened, Stat, Store
 from objectlens.streams import FileSlice
@@ -51,7 +52,7 @@ def chosen(asked: ReadObject, stat: Stat) -> Chosen:
     Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPartNumber`.
     """
     asked.conditions.check(stat.etag, stat.modified)
-    if asked.byte_range is not None:
+    if asked.byte_range is not None and range_applies(asked.if_range, stat.etag, stat.modified):
         return asked.byte_range.span(stat.size)
     if asked.part_number is not None:
         span = part_span(asked.part_number, stat.attributes.parts, stat.size)

@@ -123,6 +123,8 @@ def _label_under(host: str, domains: Sequence[str]) -> str | None:
 def _path_style(path: str) -> Address:
     name, _, key = path.removeprefix("/").partition("/")
     if not name:
+        if key:
+            raise InvalidURI("The path begins with two slashes, so no bucket stands first; send one slash.")
         return Address("service")
     return _at(decode_key(name), key)
 

@@ -1,4 +1,4 @@
-"""`If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`: whether to do it at all.
+"""`If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`: whether to do it at all; and `If-Range`.
 
 The order of RFC 9110 section 13.2.2 is S3's too: If-Match beats If-Unmodified-Since, If-None-Match beats
 If-Modified-Since (S3 API reference, GetObject, "Additional considerations about request headers").
@@ -104,6 +104,18 @@ class WriteConditions:
 
     def __bool__(self) -> bool:
         return self.only_if_absent or self.if_match is not None
+
+
+def range_applies(if_range: str | None, etag: str, modified: datetime) -> bool:
+    """Tell whether a `Range` counts under this `If-Range`: only of the very state that the client has a part of.
+
+    Without it, the rest of a new object would be put behind the start of an old one. Weak ETags never match, and a
+    date must be the object's own (RFC 9110 section 13.1.5).
+    """
+    if if_range is None:
+        return True
+    text = if_range.strip()
+    return text.strip('"') == etag or parse_http_date(text) == modified.replace(microsecond=0)
 
 
 def _etags(header: str | None) -> tuple[str, ...] | None:

@@ -138,6 +138,12 @@ def test_paths_that_are_none(wire: Wire, plain: str, path: str) -> None:
     assert answer.code in {"InvalidURI", "KeyTooLongError", "NoSuchBucket", "InvalidBucketName"}
 
 
+def test_two_slashes_name_no_bucket(wire: Wire, plain: str) -> None:
+    for method in ("GET", "PUT"):
+        answer = wire.send(method, f"//{plain}/k")
+        assert (answer.status, answer.code) == (400, "InvalidURI")
+
+
 def test_the_reserved_prefix_is_no_bucket(wire: Wire) -> None:
     assert wire.plain("GET", "/-/health/live", {}).status == 200
     assert wire.plain("GET", "/-/health/ready", {}).status == 200

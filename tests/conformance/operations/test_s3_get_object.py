@@ -62,6 +62,22 @@ def test_what_is_no_range_gets_all(s3: Any, thing: dict[str, str], asked: str) -
     assert answer["Body"].read() == BODY
 
 
+def test_a_range_only_of_the_same_object(s3: Any, wire: Wire, thing: dict[str, str]) -> None:
+    state = s3.head_object(**thing)
+    date = state["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT")
+    for if_range, status in (
+        (state["ETag"], 206),
+        (date, 206),
+        ('"other"', 200),
+        (f"W/{state['ETag']}", 200),
+        ("Sat, 01 Jan 2000 00:00:00 GMT", 200),
+        ("nonsense", 200),
+    ):
+        answer = wire.send("GET", path_of(**_lower(thing)), {"Range": "bytes=5-9", "If-Range": if_range})
+        assert answer.status == status, if_range
+        assert answer.body == (BODY[5:10] if status == 206 else BODY)
+
+
 def test_ranges_of_a_large_object(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="big", Body=BIG)
     assert s3.get_object(Bucket=bucket, Key="big")["Body"].read() == BIG

@@ -8,7 +8,7 @@ from objectlens import errors
 from objectlens.errors import NoSuchKey, NotModified, PreconditionFailed
 from objectlens.http import Headers
 from objectlens.s3.dates import http_date, parse_http_date, xml_date
-from objectlens.s3.preconditions import ReadConditions, WriteConditions
+from objectlens.s3.preconditions import ReadConditions, WriteConditions, range_applies
 
 MODIFIED = datetime(2024, 1, 2, 3, 4, 5, 999_000, tzinfo=UTC)
 SAME = "Tue, 02 Jan 2024 03:04:05 GMT"
@@ -123,3 +123,12 @@ def test_dates_are_written():
     assert http_date(moment) == SAME
     assert xml_date(moment) == "2024-01-02T03:04:05.999Z"
     assert parse_http_date(http_date(moment + timedelta(seconds=1))) == datetime(2024, 1, 2, 3, 4, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "applies"),
+    [(None, True), ('"abc"', True), ("abc", True), ('W/"abc"', False), ('"x"', False), (SAME, True), (BEFORE, False),
+     (AFTER, False), ("nonsense", False)],
+)  # fmt: skip
+def test_a_range_counts_only_of_the_same_state(header, applies):
+    assert range_applies(header, "abc", MODIFIED) is applies

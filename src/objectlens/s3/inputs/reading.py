@@ -20,11 +20,13 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 class ReadObject:
     """GetObject and HeadObject.
 
-    At most one of `byte_range` and `part_number` is set. `overrides` are headers by canonical name that replace the
-    object's. `checksums` tells that checksum headers were asked for.
+    At most one of `byte_range` and `part_number` is set; `if_range` is what the former depends on, as it was sent.
+    `overrides` are headers by canonical name that replace the object's. `checksums` tells that checksum headers were
+    asked for.
     """
 
     byte_range: ByteRange | None = None
+    if_range: str | None = None
     part_number: int | None = None
     version_id: str | None = None
     conditions: ReadConditions = field(default_factory=ReadConditions)
@@ -42,6 +44,7 @@ class ReadObject:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
         return cls(
             byte_range=parse_range(header),
+            if_range=http.headers.get("if-range"),
             part_number=part,
             version_id=version_id(query),
             conditions=ReadConditions.parse(http.headers),
