@@ -123,3 +123,10 @@ def test_legal_bucket_names(name):
 )  # fmt: skip
 def test_illegal_bucket_names(name):
     assert not valid_bucket_name(name)
+
+
+def test_two_slashes_name_no_bucket():
+    with pytest.raises(InvalidURI):
+        parse_address("localhost", "//b/k", ("localhost",))
+    assert parse_address("localhost", "//", ("localhost",)).level == "service"
+    assert parse_address("b.localhost", "//k", ("localhost",)).key == "/k"
