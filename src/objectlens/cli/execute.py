@@ -35,8 +35,8 @@ Every plain http:// request of the program passes through the server, which refu
 def command(data: Path, config: Path | None, endpoint: str | None, arguments: tuple[str, ...]) -> None:
     """Run a program that uses AWS against this server, with nothing changed in the program."""
     settings = read_settings(data, config)
-    url = _reachable(endpoint or _running(data), "--endpoint" if endpoint else str(data / ENDPOINT_NAME))
-    credentials = None if endpoint else _root(settings)
+    url = reachable(endpoint or running(data), "--endpoint" if endpoint else str(data / ENDPOINT_NAME))
+    credentials = None if endpoint else root_of(settings)
     environ = surround(os.environ, endpoint=url, region=settings.account.region, credentials=credentials)
     try:
         # The program takes our place: signals and exit codes are its own.
@@ -47,21 +47,24 @@ def command(data: Path, config: Path | None, endpoint: str | None, arguments: tu
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
-def _root(settings: Settings) -> Credentials:
+def root_of(settings: Settings) -> Credentials:
+    """Return the root's key; ends the command when it cannot be had."""
     try:
         return root_credentials(settings)
     except (SettingsError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _running(data: Path) -> str:
+def running(data: Path) -> str:
+    """Return the URL of the server that runs on `data`; ends the command when none does."""
     endpoint = running_endpoint(data)
     if endpoint is None:
         raise click.ClickException(f"no server runs on {data}: start one with: objectlens serve --data {data}")
     return endpoint
 
 
-def _reachable(url: str, source: str) -> str:
+def reachable(url: str, source: str) -> str:
+    """Return a server's URL when something answers there; ends the command when not. `source` is who named it."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise click.ClickException(f"{url!r} (from {source}) is not a URL such as http://127.0.0.1:9000")

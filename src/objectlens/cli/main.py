@@ -12,6 +12,8 @@ _COMMANDS = {
     "serve": "objectlens.cli.serve",
     "exec": "objectlens.cli.execute",
     "bucket": "objectlens.cli.bucket",
+    "transform": "objectlens.cli.transform",
+    "function": "objectlens.cli.function",
     "logs": "objectlens.cli.logs",
     "credentials": "objectlens.cli.credentials",
     "runtime": "objectlens.cli.runtime",

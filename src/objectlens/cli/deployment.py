@@ -1,0 +1,180 @@
+"""From a transform in Python to what is deployed: a pipeline as data, or the package of an ordinary Lambda function.
+
+Built-in steps need no code of the user's, so their chain becomes the payload of the built-in function. Everything else
+is packaged with a handler that any service of Lambda functions can run, if it has objectlens installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from objectlens.transforms import BadPipeline, Pipeline, Step
+from objectlens.transforms.bound import Bound
+from objectlens.transforms.registry import find
+
+HANDLER = "lambda_function.lambda_handler"
+_HANDLER_SOURCE = '''\
+"""Runs a transform on the object that was asked for. Made by `objectlens function deploy`."""
+
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import boto3
+
+from objectlens.transforms import BadInput, Context, LimitExceeded, Step
+from {module} import {name} as transform
+
+s3 = boto3.client("s3")
+pipeline = transform.bound() if isinstance(transform, Step) else transform
+streaming = "chunks" in pipeline.steps[0].takes
+
+
+class Body:
+    """An iterator of bytes as the file that boto3 wants."""
+
+    def __init__(self, chunks):
+        self.chunks, self.rest = iter(chunks), b""
+
+    def read(self, size=-1):
+        while size < 0 or len(self.rest) < size:
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                break
+            self.rest += chunk
+        size = len(self.rest) if size < 0 else size
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
+
+
+def lambda_handler(event, context):
+    target = event["getObjectContext"]
+    route = {{"RequestRoute": target["outputRoute"], "RequestToken": target["outputToken"]}}
+    try:
+        with urllib.request.urlopen(target["inputS3Url"]) as source:
+            kind = source.headers.get("Content-Type")
+            data = iter(lambda: source.read(65536), b"") if streaming else source.read()
+            result = pipeline(data, ctx=Context(key=key_of(event), content_type=kind))
+            body = result.body if isinstance(result.body, bytes) else Body(result.body)
+            facts = {{"ContentType": result.content_type}} if result.content_type else {{}}
+            s3.write_get_object_response(**route, Body=body, Metadata=dict(result.metadata), **facts)
+    except urllib.error.HTTPError as error:
+        answer = error.read().decode("utf-8", "replace")
+        said = {{name: re.search(f"<{{name}}>(.*?)</{{name}}>", answer) for name in ("Code", "Message")}}
+        code, message = (found.group(1) if found else "SourceFailed" for found in said.values())
+        s3.write_get_object_response(**route, StatusCode=error.code, ErrorCode=code, ErrorMessage=message)
+    except (BadInput, LimitExceeded) as error:
+        code = "InvalidTransformInput" if isinstance(error, BadInput) else "TransformLimitExceeded"
+        s3.write_get_object_response(**route, StatusCode=400, ErrorCode=code, ErrorMessage=str(error))
+
+
+def key_of(event):
+    path = urllib.parse.urlsplit(event["userRequest"]["url"]).path
+    return urllib.parse.unquote(path.removeprefix("/"))
+'''
+
+
+class NotDeployable(ValueError):
+    """What was named is no transform, or cannot be packaged; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A transform where it was found: `module` is its importable name, `origin` the file or package folder."""
+
+    module: str
+    name: str
+    origin: Path
+    pipeline: Pipeline
+
+
+def load(target: str, folder: Path) -> Transform:
+    """Import `module:name`, with `folder` on the path; raises `NotDeployable`."""
+    module, parted, name = target.partition(":")
+    if not parted or not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise NotDeployable(f"{target!r} is not module:name, such as thumbnails:normalize")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise NotDeployable(f"cannot import {module!r} from {folder}: {error}") from error
+    if not isinstance(found, Step | Pipeline):
+        raise NotDeployable(
+            f"{target} is not a transform: decorate the function with @transform, or chain steps with >>"
+        )
+    try:
+        pipeline = found.bound() if isinstance(found, Step) else found
+    except ValueError as error:
+        raise NotDeployable(f"{target} cannot be deployed as it is: {error}") from error
+    return Transform(module, name, _origin(module.partition(".")[0]), pipeline)
+
+
+def _origin(top: str) -> Path:
+    spec = importlib.util.find_spec(top)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise NotDeployable(f"{top!r} has no source file that could be packaged; put the transform into a module")
+    path = Path(spec.origin)
+    return path.parent if path.name == "__init__.py" else path
+
+
+def as_data(pipeline: Pipeline, quality: str) -> str | None:
+    """Return a chain of built-in steps as a pipeline's JSON, None when one of the steps is the user's own."""
+    steps = []
+    for bound in pipeline.steps:
+        step = _built_in(bound)
+        if step is None:
+            return None
+        defaults = {one.name: one.default for one in step.parameters}
+        steps.append({bound.name: {name: value for name, value in bound.arguments.items() if defaults[name] != value}})
+    return json.dumps({"pipeline": steps, "quality": quality})
+
+
+def _built_in(bound: Bound) -> Step | None:
+    if "." not in bound.name:
+        return None
+    try:
+        step = find(bound.name)
+    except BadPipeline:
+        return None
+    same = isinstance(bound.call, partial) and isinstance(step, Step) and bound.call.func is step.function
+    return step if same else None
+
+
+def package(transform: Transform) -> bytes:
+    """Return the zip of a Lambda function: the module or package of the transform, and its handler."""
+    if transform.origin.name == "lambda_function.py":
+        raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        _write(archive, "lambda_function.py", _HANDLER_SOURCE.format(module=transform.module, name=transform.name))
+        for path in _files(transform.origin):
+            _write(archive, path.relative_to(transform.origin.parent).as_posix(), path.read_bytes())
+    return buffer.getvalue()
+
+
+def _files(origin: Path) -> Iterator[Path]:
+    if origin.is_file():
+        yield origin
+        return
+    for path in sorted(origin.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:
+    # Without the time of packing: the same code always gives the same package.
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)

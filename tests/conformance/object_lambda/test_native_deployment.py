@@ -1,0 +1,119 @@
+"""Transforms written in Python: the same object in this process and deployed, with equal results."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+PHOTOGRAPH = Path(__file__).parents[3] / "examples" / "photographs" / "rocket.jpg"
+SOURCE = """
+from collections.abc import Iterator
+
+import numpy as np
+
+from objectlens.transforms import BadInput, Context, Result, transform
+from objectlens.transforms.image import decode, encode, grayscale, resize
+
+small = decode() >> resize(width=64, height=48) >> grayscale() >> encode(format="png")
+
+
+@transform
+def negative(pixels: np.ndarray, ctx: Context) -> np.ndarray:
+    return 255 - pixels
+
+
+mixed = decode() >> resize(width=64, height=48) >> negative >> encode(format="png")
+
+
+@transform
+def signed(data: bytes, ctx: Context) -> Result:
+    if b"bad" in data:
+        raise BadInput("the object is bad")
+    return Result(data + b" by " + ctx.key.encode(), "text/x-signed", {"length": str(len(data))})
+
+
+@transform
+def shout(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk.upper()
+"""
+
+
+@pytest.fixture
+def deployed(server, tmp_path):
+    """Deploy transforms of the module above; returns a function from name to (transform, read)."""
+    endpoint = ["--endpoint", server.url] if server.process is None else ["--data", str(server.data)]
+    environ = os.environ | {
+        "AWS_ACCESS_KEY_ID": server.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
+        "AWS_DEFAULT_REGION": server.region,
+    }
+    (tmp_path / "lenses.py").write_text(SOURCE)
+    spec = importlib.util.spec_from_file_location("lenses", tmp_path / "lenses.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    s3 = server.client("s3")
+    bucket = f"t{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": server.region})
+
+    def deploy(name):
+        command = ["function", "deploy", f"lenses:{name}", "--access-point", f"{bucket}-ol", "--bucket", bucket]
+        done = subprocess.run(
+            [sys.executable, "-m", "objectlens", *command, *endpoint, "--json"],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+
+        def read(key, body):
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+            return s3.get_object(Bucket=made["access_point"], Key=key)
+
+        return getattr(module, name), read, made
+
+    return deploy
+
+
+def test_built_in_steps_are_deployed_as_data(deployed) -> None:
+    small, read, made = deployed("small")
+    assert made["function"].endswith(":function:objectlens-transform")
+    answer = read("a.jpg", PHOTOGRAPH.read_bytes())
+    assert answer["ContentType"] == "image/png"
+    # `fast` and step by step come to pictures of one size; the bytes are those of `fast`.
+    assert answer["Body"].read()[:24] == bytes(small(PHOTOGRAPH))[:24]
+
+
+def test_steps_of_ones_own_run_as_a_lambda_function(deployed) -> None:
+    mixed, read, made = deployed("mixed")
+    assert made["payload"] is None
+    assert read("a.jpg", PHOTOGRAPH.read_bytes())["Body"].read() == bytes(mixed(PHOTOGRAPH))
+
+
+def test_type_metadata_and_key_go_through_and_refusals_are_errors(deployed) -> None:
+    _, read, _ = deployed("signed")
+    answer = read("a b/ü.txt", b"words")
+    assert answer["Body"].read() == "words by a b/ü.txt".encode()
+    assert (answer["ContentType"], answer["Metadata"]) == ("text/x-signed", {"length": "5"})
+    with pytest.raises(ClientError) as caught:
+        read("bad", b"bad")
+    assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "the object is bad"}
+
+
+def test_streams_stay_streams_and_deploying_again_replaces(deployed) -> None:
+    deployed("signed")
+    _, read, _ = deployed("shout")
+    body = b"words " * 100_000
+    assert read("a", body)["Body"].read() == body.upper()
+    _, read, _ = deployed("small")
+    assert read("a", PHOTOGRAPH.read_bytes())["ContentType"] == "image/png"

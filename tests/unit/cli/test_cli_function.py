@@ -1,0 +1,132 @@
+import ast
+import io
+import json
+import re
+import sys
+import zipfile
+
+import pytest
+from click.testing import CliRunner
+
+from objectlens.cli import deployment
+from objectlens.cli.main import main
+from objectlens.transforms import compile_pipeline
+
+SOURCE = """
+from collections.abc import Iterator
+from objectlens.transforms import Context, transform
+from objectlens.transforms.image import decode, encode, grayscale, resize
+
+built_in = decode() >> resize(width=32, height=16) >> grayscale() >> encode(format="png")
+
+@transform
+def shout(data: bytes, ctx: Context) -> bytes:
+    return data.upper()
+
+@transform(name="resize", family="image")
+def impostor(data: bytes, ctx: Context) -> bytes:
+    return b"mine"
+
+@transform
+def needy(data: bytes, ctx: Context, *, times: int) -> bytes:
+    return data * times
+
+mixed = shout >> shout
+nothing = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch, request):
+    name = f"deployed_{abs(hash(request.node.name))}"
+    (tmp_path / f"{name}.py").write_text(SOURCE)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield name
+    sys.modules.pop(name, None)
+
+
+def test_a_chain_of_built_in_steps_becomes_data_that_does_the_same(module, tmp_path):
+    found = deployment.load(f"{module}:built_in", tmp_path)
+    text = deployment.as_data(found.pipeline, "exact")
+    assert json.loads(text) == {
+        "pipeline": [
+            {"image.decode": {}},
+            {"image.resize": {"width": 32, "height": 16}},
+            {"image.grayscale": {}},
+            {"image.encode": {"format": "png"}},
+        ],
+        "quality": "exact",
+    }
+    photograph = _png()
+    assert bytes(compile_pipeline(text).run(photograph)) == bytes(found.pipeline(photograph))
+
+
+def _png():
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["shout", "mixed", "impostor"])
+def test_a_step_of_ones_own_is_code(module, tmp_path, name):
+    found = deployment.load(f"{module}:{name}", tmp_path)
+    assert deployment.as_data(found.pipeline, "fast") is None
+
+
+def test_the_package_holds_the_module_and_a_handler_and_is_always_the_same(module, tmp_path):
+    found = deployment.load(f"{module}:shout", tmp_path)
+    package = deployment.package(found)
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert archive.namelist() == ["lambda_function.py", f"{module}.py"]
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}
+        handler = archive.read("lambda_function.py").decode()
+    assert "lambda_handler" in {one.name for one in ast.parse(handler).body if isinstance(one, ast.FunctionDef)}
+    assert f"from {module} import shout as transform" in handler
+    assert deployment.package(found) == package
+
+
+def test_a_whole_package_comes_along(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    folder = tmp_path / "deployed_package" / "inner"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "__init__.py").touch()
+    (folder / "steps.py").write_text(SOURCE)
+    (folder.parent / "words.txt").write_text("words")
+    package = deployment.package(deployment.load("deployed_package.inner.steps:shout", tmp_path))
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert {one for one in archive.namelist() if "words" in one or "steps" in one} == {
+            "deployed_package/words.txt",
+            "deployed_package/inner/steps.py",
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("{module}", "is not module:name"),
+        ("{module}:no-name", "is not module:name"),
+        ("{module}:nothing", "is not a transform: decorate"),
+        ("{module}:absent", "is not a transform"),
+        ("{module}:needy", "needs the argument 'times'"),
+        ("no_such_module:x", "cannot import 'no_such_module'"),
+    ],
+)
+def test_what_cannot_be_deployed_is_said(module, tmp_path, name, said):
+    with pytest.raises(deployment.NotDeployable, match=re.escape(said)):
+        deployment.load(name.format(module=module), tmp_path)
+
+
+def test_without_a_server_the_command_says_how_to_start_one(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["function", "deploy", f"{module}:shout", "--access-point", "a", "--bucket", "bbb"]
+    shown = CliRunner().invoke(main, [*arguments, "--data", str(tmp_path / "d")])
+    assert shown.exit_code == 1
+    assert "no server runs on" in shown.output
+
+
+def test_the_help_has_an_example():
+    shown = CliRunner().invoke(main, ["function", "deploy", "--help"])
+    assert "objectlens function deploy thumbnails:normalize" in shown.output.partition("Example")[2]

@@ -1,0 +1,142 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from rich.console import Console
+
+from objectlens.cli import pictures
+from objectlens.cli.main import main
+from objectlens.transforms import compile_pipeline, pipeline_schema
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+REFERENCE_JOB = EXAMPLES / "pipelines" / "image-normalizer.json"
+PHOTOGRAPH = EXAMPLES / "photographs" / "china.jpg"
+WITH_PARAMETERS = {
+    "pipeline": ["decode", {"resize": {"width": {"$param": "width"}, "height": 32}}, {"encode": {"format": "png"}}],
+    "parameters": {"width": {"type": "integer", "default": 48, "minimum": 1, "maximum": 256}},
+}
+
+
+def run(*arguments, text=None):
+    return CliRunner().invoke(main, ["transform", *(str(one) for one in arguments)], input=text)
+
+
+@pytest.mark.parametrize("name", ["check", "run", "explain", "schema"])
+def test_the_help_has_an_example(name):
+    shown = run(name, "--help")
+    assert shown.exit_code == 0
+    assert f"objectlens transform {name}" in shown.output.partition("Example")[2]
+
+
+def test_a_valid_pipeline_is_said_to_be_one():
+    shown = run("check", REFERENCE_JOB)
+    assert (shown.exit_code, shown.output) == (0, f"{REFERENCE_JOB}: valid; 4 steps, parameters: none\n")
+
+
+def test_check_as_json_names_the_steps_and_the_digest():
+    found = json.loads(run("check", "-", "--json", text=REFERENCE_JOB.read_text()).output)
+    assert found["valid"] is True
+    assert found["digest"] == compile_pipeline(REFERENCE_JOB.read_text()).digest
+    assert found["steps"][2] == "image.grayscale()"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"pipeline": [', "line 1 column 15"),
+        ('{"pipeline": ["decode", {"resize": {"wdth": 3}}]}', "pipeline[1] (step 2, resize): image.resize has no"),
+        ('{"pipeline": ["decode", "no-such-step"]}', "pipeline[1] (step 2, no-such-step): there is no step"),
+        ('{"pipeline": ["decode", {"encode": {"format": "doc"}}]}', "pipeline[1] (step 2, encode): image.encode: for"),
+        ('{"pipeline": [{"resize": {"width": {"$param": "w"}}}]}', "parameters that are not declared: w"),
+    ],
+)
+def test_a_wrong_pipeline_is_one_line_with_the_place(text, said):
+    shown = run("check", "-", text=text)
+    assert shown.exit_code == 1
+    assert said in shown.output
+    assert shown.output.count("\n") == 1
+
+
+def test_run_writes_what_the_program_makes(tmp_path):
+    out = tmp_path / "out.jpg"
+    shown = run("run", REFERENCE_JOB, PHOTOGRAPH, "-o", out)
+    assert shown.exit_code == 0
+    assert "640x427" in shown.output
+    assert "256x256  image/jpeg" in shown.output
+    assert out.read_bytes() == bytes(compile_pipeline(REFERENCE_JOB.read_text()).run(PHOTOGRAPH.read_bytes()))
+
+
+def test_run_takes_arguments_and_tells_sizes_as_json(tmp_path):
+    found = json.loads(
+        run("run", "-", PHOTOGRAPH, "--arg", "width=20", "--json", text=json.dumps(WITH_PARAMETERS)).output
+    )
+    assert (found["size_in"], found["size_out"], found["content_type"]) == ([640, 427], [20, 32], "image/png")
+    assert found["bytes_in"] == PHOTOGRAPH.stat().st_size
+
+
+@pytest.mark.parametrize(("argument", "said"), [("wdth=2", "'wdth'"), ("width=1000", "from 1 to 256"), ("x", "NAME=")])
+def test_wrong_arguments_are_named(argument, said):
+    shown = run("run", "-", PHOTOGRAPH, "--arg", argument, text=json.dumps(WITH_PARAMETERS))
+    assert shown.exit_code == 1
+    assert said.strip("'") in shown.output
+
+
+def test_an_object_that_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"\xff\xd8\xff" + bytes(50))
+    shown = run("run", REFERENCE_JOB, path)
+    assert shown.exit_code == 1
+    assert shown.output.startswith(f"Error: {path}: ")
+
+
+def test_text_that_comes_out_is_shown(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<p>Good morning</p>")
+    shown = run("run", "-", path, text='{"pipeline": ["html"], "family": "text"}')
+    assert shown.exit_code == 0, shown.output
+    assert "Good morning" in shown.output
+
+
+def test_the_picture_shows_both_at_one_height(tmp_path):
+    sheet = tmp_path / "sheet.png"
+    assert run("run", REFERENCE_JOB, PHOTOGRAPH, "--picture", sheet).exit_code == 0
+    with Image.open(sheet) as opened:
+        assert (opened.format, opened.size) == ("PNG", (576 + 16 + 384, 384))
+        left, right = opened.getpixel((100, 100)), opened.getpixel((800, 100))
+    assert len(set(left)) > 1
+    assert len(set(right)) == 1
+
+
+def test_no_picture_of_text(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<p>x</p>")
+    shown = run("run", "-", path, "--picture", tmp_path / "x.png", text='{"pipeline": ["html"], "family": "text"}')
+    assert shown.exit_code == 1
+    assert "not both the object and the result are pictures" in shown.output
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_blocks_keep_within_the_terminal():
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=60)
+    text = pictures.blocks(PHOTOGRAPH.read_bytes(), PHOTOGRAPH.read_bytes(), 60)
+    lines = [line for line in text.plain.split("\n") if line]
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= 60
+    console.print(text)
+    assert "\x1b[38;2;" in console.file.getvalue()
+
+
+def test_explain_prints_the_plan():
+    shown = run("explain", REFERENCE_JOB).output
+    assert "# the grey plane only" in shown
+    found = json.loads(run("explain", REFERENCE_JOB, "--json").output)
+    assert found["quality"] == "fast"
+    assert len(found["declared"]) == 4
+    assert [one["gives"] for one in found["plan"]] == ["image", "image", "bytes"]
+
+
+def test_schema_is_that_of_the_code():
+    assert json.loads(run("schema", "--family", "image").output) == json.loads(json.dumps(pipeline_schema(["image"])))
