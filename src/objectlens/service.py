@@ -206,7 +206,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             endpoint=url,
             region=settings.account.region,
         )
-        management = _management(settings, lens, packages, pool)
+        management = await _management(settings, lens, packages, pool)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
@@ -231,7 +231,9 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             await server.drain(1.0)
 
 
-def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool) -> dict[Api, ManagementApi]:
+async def _management(
+    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool
+) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
     functions = awslambda.Lambda(
@@ -244,6 +246,8 @@ def _management(settings: Settings, lens: ObjectLambda, packages: PackageStore, 
         clock=clock,
         region=region,
     )
+    # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
+    await awslambda.collect_packages(functions)
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
         "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
