@@ -22,9 +22,9 @@ def shared(server: LiveServer):
     """Return a `make_lens` that makes one for each source."""
     made: dict[str, Lens] = {}
 
-    def make(source: str) -> Lens:
+    def make(source: str, **more) -> Lens:
         if source not in made:
-            made[source] = make_lens_on(server, source)
+            made[source] = make_lens_on(server, source, **more)
         return made[source]
 
     return make
@@ -607,3 +607,52 @@ def test_a_list_handler_hides_keys(make_lens, operation) -> None:
     listing = getattr(lens.s3, operation)(Bucket=lens.arn)
     assert [one["Key"] for one in listing["Contents"]] == ["open/1", "tail"]
     assert listing["Name"] == lens.bucket
+
+
+AS_DICTIONARY = r"""
+import requests
+import xml.etree.ElementTree as ET
+
+def lower(name): return name[:1].lower() + name[1:]
+
+def as_dictionary(node):
+    children = list(node)
+    if not children:
+        return node.text
+    found = {}
+    for child in children:
+        name, value = lower(child.tag.rpartition("}")[2]), as_dictionary(child)
+        if name not in found: found[name] = value
+        elif isinstance(found[name], list): found[name].append(value)
+        else: found[name] = [found[name], value]
+    return found
+
+def lambda_handler(event, context):
+    source = event.get("listObjectsContext") or event["listObjectsV2Context"]
+    answer = requests.get(source["inputS3Url"])
+    if answer.status_code != 200:
+        error = ET.fromstring(answer.content)
+        return {"statusCode": answer.status_code, "errorMessage": error.findtext("Message")}
+    listing = as_dictionary(ET.fromstring(answer.content))
+    listing["@xmlns"] = "http://s3.amazonaws.com/doc/2006-03-01/"
+    return {"statusCode": 200, "listBucketResult": listing}
+"""
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+@pytest.mark.parametrize("arguments", [{}, {"MaxKeys": 1}, {"Delimiter": "/"}, {"Prefix": "none"}, {"Prefix": "ü &"}])
+def test_a_list_handler_that_turns_xml_into_json(shared, operation, arguments) -> None:
+    """Section 10.2: everything a string, one entry an object, names with their first letter in lower case."""
+    lens = shared(AS_DICTIONARY, actions=("ListObjects", "ListObjectsV2"))
+    for key in ("a", "d/b", "d/c", "ü &+<x>"):
+        lens.put(key, b"abc")
+    owner = {"FetchOwner": True} if operation == "list_objects_v2" else {}
+    direct, through = (
+        getattr(lens.s3, operation)(Bucket=bucket, **arguments, **owner) for bucket in (lens.bucket, lens.arn)
+    )
+    for listing in (direct, through):
+        listing.pop("ResponseMetadata")
+        for entry in listing.get("Contents", []):
+            # The JSON has no member for it.
+            entry.pop("ChecksumType", None)
+    assert through == direct
