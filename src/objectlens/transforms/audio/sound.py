@@ -50,6 +50,8 @@ def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float |
         count = max(0, min(count, file.frames - first))
         if name not in _SEEKABLE:
             _check(ctx, file.frames, file.samplerate, file.channels)
+            # As soundfile.read does it: MP3 decoders start over at a seek, with other last bits.
+            file.seek(0)
             samples = file.read(dtype="float32", always_2d=True)[first : first + count]
         else:
             _check(ctx, count, file.samplerate, file.channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -28,6 +29,10 @@ _TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.file",
 }
+
+# Text in quotes, which may hold brackets; a line's end within it is an error to the parser.
+_STRING = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 @transform(family="table")
@@ -121,14 +126,11 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
 
 
 def _depth(data: bytes) -> int:
-    """Return an upper bound of the nesting: the longest run of openings, closings taken off."""
+    """Return how deep objects and lists are nested, over lines too, for Arrow's parser does not mind them."""
     depth = most = 0
-    for byte in data.translate(None, bytes(set(range(256)) - set(b"{}[]\n"))):
-        if byte == 0x0A:
-            depth = 0
-        else:
-            depth = max(0, depth + (1 if byte in b"{[" else -1))
-            most = max(most, depth)
+    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
+        depth = max(0, depth + (1 if byte in b"{[" else -1))
+        most = max(most, depth)
     return most
 
 
@@ -150,7 +152,12 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
 
 def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     with pa.ipc.open_file(pa.py_buffer(data)) as reader:
-        table = reader.read_all()
+        batches, size = [], 0
+        for index in range(reader.num_record_batches):
+            batches.append(reader.get_batch(index))
+            size += batches[-1].nbytes
+            ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
+        table = pa.Table.from_batches(batches, reader.schema)
     table.validate(full=True)
     return table.select(columns) if columns is not None else table
 

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, takewhile
 from typing import Annotated, Any
 
 import av
@@ -118,7 +119,8 @@ def _checked(film: Any, ctx: Context) -> Any:
 def _ticks(fps: float | None, start: float, end: float | None) -> Iterator[float] | None:
     if fps is None:
         return None
-    return (start + count / fps for count in range(10**9) if end is None or start + count / fps < end)
+    times = (start + number / fps for number in count())
+    return times if end is None else takewhile(lambda time: time < end, times)
 
 
 def _taken(shown: Iterator[Any], ctx: Context, wanted: Any, start: float, end: float | None) -> Frames:

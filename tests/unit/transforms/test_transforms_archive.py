@@ -1,0 +1,187 @@
+"""Archive steps against the libraries that wrote the files, and bombs."""
+
+import bz2
+import gzip
+import io
+import json
+import tarfile
+import zipfile
+
+import cramjam
+import cv2
+import lz4.frame
+import numpy as np
+import pytest
+import zstandard
+
+from objectlens.transforms import BadInput, Context, LimitExceeded, Limits, compile_pipeline
+from objectlens.transforms import archive as steps
+
+TEXT = b"".join(b"line %d of the text\n" % number for number in range(50_000))
+PACKED = {
+    "gzip": gzip.compress(TEXT),
+    "zstd": zstandard.compress(TEXT),
+    "bz2": bz2.compress(TEXT),
+    "lz4": lz4.frame.compress(TEXT),
+    "snappy": bytes(cramjam.snappy.compress(TEXT)),
+}
+MIB = 1024 * 1024
+
+
+def pieces(data: bytes, size: int):
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("size", [13, 1000, 10**9])
+def test_decompress(name, size):
+    assert bytes(steps.decompress(pieces(PACKED[name], size))) == TEXT
+    assert bytes(steps.decompress(pieces(PACKED[name], size), format=name)) == TEXT
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bz2", "lz4"])
+def test_several_streams_in_a_row(name):
+    assert bytes(steps.decompress(PACKED[name] * 2)) == TEXT * 2
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_cut_short_or_corrupt(name):
+    with pytest.raises(BadInput):
+        bytes(steps.decompress(PACKED[name][:-9]))
+
+
+@pytest.mark.parametrize("name", ["gzip", "bz2", "snappy"])
+def test_corrupt_in_the_middle(name):
+    damaged = bytearray(PACKED[name])
+    damaged[len(damaged) // 2] ^= 0xFF
+    with pytest.raises(BadInput):
+        bytes(steps.decompress(bytes(damaged)))
+
+
+def test_unknown_compression():
+    with pytest.raises(BadInput, match="not compressed"):
+        bytes(steps.decompress(b"plain"))
+
+
+def bomb(name: str) -> bytes:
+    zeros = bytes(64 * MIB)
+    return {
+        "gzip": gzip.compress,
+        "zstd": zstandard.compress,
+        "bz2": bz2.compress,
+        "lz4": lz4.frame.compress,
+    }[name](zeros)
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bz2", "lz4"])
+def test_bombs(name):
+    context = Context(limits=Limits(ratio=100.0))
+    with pytest.raises(LimitExceeded, match="'ratio'"):
+        bytes(steps.decompress()(bomb(name), ctx=context))
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        bytes(steps.decompress()(bomb(name), ctx=Context(limits=Limits(output_bytes=10 * MIB))))
+
+
+def tar(members: dict[str, bytes], mode: str = "w") -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode=mode) as archive:
+        for name, body in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return sink.getvalue()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    return sink.getvalue()
+
+
+MEMBERS = {"a.txt": b"first", "dir/b.txt": TEXT}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [tar(MEMBERS), tar(MEMBERS, "w:gz"), tar(MEMBERS, "w:bz2"), zstandard.compress(tar(MEMBERS)), zipped(MEMBERS)],
+)
+def test_one_member(data):
+    assert steps.member(data, name="dir/b.txt").body == TEXT
+    assert steps.member(data, name="a.txt").body == b"first"
+    with pytest.raises(BadInput, match="no member 'c'"):
+        steps.member(data, name="c")
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_too_many_members(make):
+    data = make({f"{number}": b"" for number in range(50)})
+    with pytest.raises(LimitExceeded, match="'members'"):
+        steps.member(name="49")(data, ctx=Context(limits=Limits(members=10)))
+
+
+def test_zip_bomb_and_lies():
+    with pytest.raises(LimitExceeded, match="'ratio'"):
+        steps.member(name="z")(zipped({"z": bytes(64 * MIB)}), ctx=Context(limits=Limits(ratio=100.0)))
+    honest = zipped({"z": bytes(MIB)})
+    directory = honest.index(b"PK\x01\x02")
+    lying = honest[: directory + 24] + (10).to_bytes(4, "little") + honest[directory + 28 :]
+    with pytest.raises(BadInput):
+        steps.member(lying, name="z")
+    with pytest.raises(BadInput):
+        steps.member(honest[:-30], name="z")
+    with pytest.raises(BadInput):
+        steps.member(tar(MEMBERS)[:2000], name="dir/b.txt")
+
+
+def test_links_are_not_followed():
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        info = tarfile.TarInfo("link")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(info)
+    with pytest.raises(BadInput, match="no member"):
+        steps.member(sink.getvalue(), name="link")
+
+
+def shard(count: int = 3) -> bytes:
+    picture = cv2.imencode(".jpg", np.full((60, 80, 3), 99, np.uint8))[1].tobytes()
+    members = {}
+    for number in range(count):
+        members |= {f"{number:04}.jpg": picture, f"{number:04}.json": b'{"label": 1}'}
+    return tar(members)
+
+
+RESIZE = {
+    "pipeline": ["decode", {"resize": {"width": 8, "height": 8}}, {"encode": {"format": "png"}}],
+    "extension": "png",
+}
+
+
+@pytest.mark.parametrize("size", [100, 10**9])
+def test_webdataset(size):
+    program = compile_pipeline({"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": RESIZE}}}]})
+    assert program.streaming
+    result = program.run(pieces(shard(), size))
+    with tarfile.open(fileobj=io.BytesIO(bytes(result))) as archive:
+        names = archive.getnames()
+        assert names == ["0000.png", "0000.json", "0001.png", "0001.json", "0002.png", "0002.json"]
+        pixels = cv2.imdecode(np.frombuffer(archive.extractfile("0000.png").read(), np.uint8), 1)
+        assert pixels.shape == (8, 8, 3)
+        assert json.loads(archive.extractfile("0001.json").read()) == {"label": 1}
+
+
+def test_webdataset_without_the_others_and_as_a_stream():
+    taken = []
+
+    def source():
+        for piece in pieces(shard(50), 5000):
+            taken.append(len(piece))
+            yield piece
+
+    body = steps.webdataset(pipelines={"jpg": RESIZE}, keep_others=False)(source()).body
+    next(body)
+    assert sum(taken) < len(shard(50)) / 2
+    with tarfile.open(fileobj=io.BytesIO(b"".join([*body])), mode="r|") as archive:
+        assert {name.split(".")[1] for name in archive.getnames()} == {"png"}

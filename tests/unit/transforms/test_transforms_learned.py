@@ -1,0 +1,78 @@
+"""Models as steps against scikit-learn and ONNX's own meaning, and what is not trusted."""
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from objectlens.transforms import BadInput, BadPipeline, Context, Resources, Tensor, compile_pipeline
+from objectlens.transforms import learned as steps
+
+ROWS = np.random.default_rng(0).normal(3, 2, (50, 4))
+FITTED = make_pipeline(StandardScaler(), PCA(2)).fit(ROWS)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    skops.io.dump(FITTED, tmp_path / "scale.skops")
+    joblib.dump(FITTED, tmp_path / "scale.joblib")
+    (tmp_path / "double.onnx").write_bytes(double())
+    (tmp_path / "broken.onnx").write_bytes(b"\xff" * 50)
+    return tmp_path
+
+
+def field(number: int, value) -> bytes:
+    """Encode one field of a protocol buffer (encoding guide: tag, then varint or length and bytes)."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    body = value.encode() if isinstance(value, str) else value
+    return bytes([number << 3 | 2, len(body)]) + body
+
+
+def double() -> bytes:
+    """Return an ONNX model of one Add: y = x + x, for floats of any shape of two axes (onnx.proto)."""
+    shape = field(2, field(1, field(2, "n")) + field(1, field(2, "m")))
+    kind = field(2, field(1, field(1, 1) + shape))
+    node = field(1, "x") + field(1, "x") + field(2, "y") + field(4, "Add")
+    graph = field(1, node) + field(2, "g") + field(11, field(1, "x") + kind) + field(12, field(1, "y") + kind)
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+def test_onnx(folder):
+    ctx = Context(resources=Resources(folder))
+    vector = np.array([1, 2, 3], np.float32)
+    got = steps.onnx(file="double.onnx")(Tensor(vector), ctx=ctx)
+    assert np.array_equal(got.array, vector * 2)
+    matrix = steps.onnx(file="double.onnx", batch=False)(Tensor(vector[None]), ctx=ctx)
+    assert matrix.array.shape == (1, 3)
+    with pytest.raises(BadInput, match="does not take"):
+        steps.onnx(file="double.onnx")(Tensor(np.zeros((2, 2, 2), np.int64)), ctx=ctx)
+    with pytest.raises(BadPipeline, match="no ONNX model"):
+        steps.onnx(file="broken.onnx")(Tensor(vector), ctx=ctx)
+
+
+@pytest.mark.parametrize("name", ["scale.skops", "scale.joblib"])
+def test_sklearn(folder, name):
+    ctx = Context(resources=Resources(folder, trust_pickles=True))
+    assert np.allclose(steps.fitted(file=name)(Tensor(ROWS), ctx=ctx).array, FITTED.transform(ROWS))
+    assert np.allclose(steps.fitted(file=name)(Tensor(ROWS[0]), ctx=ctx).array, FITTED.transform(ROWS[:1])[0])
+    with pytest.raises(BadInput, match="does not take"):
+        steps.fitted(file=name)(Tensor(ROWS[:, :2]), ctx=ctx)
+
+
+def test_pickles_need_trust(folder):
+    with pytest.raises(BadPipeline, match="trust_pickles"):
+        steps.fitted(file="scale.joblib")(Tensor(ROWS), ctx=Context(resources=Resources(folder)))
+
+
+def test_models_follow_pictures(folder):
+    cv2 = pytest.importorskip("cv2")
+    data = cv2.imencode(".png", np.full((2, 3, 3), 51, np.uint8))[1].tobytes()
+    pipeline = ["decode", "grayscale", {"to_tensor": {}}, {"learned.onnx": {"file": "double.onnx", "batch": False}}]
+    program = compile_pipeline({"pipeline": pipeline}, resources=Resources(folder))
+    with pytest.raises(BadInput, match="does not take"):
+        program.run(data)
+    assert len(program.digest) == 64

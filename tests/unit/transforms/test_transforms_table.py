@@ -1,0 +1,127 @@
+"""Table steps against pyarrow, and hostile files."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+import pytest
+
+from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Limits, compile_pipeline, transform
+from objectlens.transforms import table as steps
+
+TABLE = pa.table(
+    {"id": list(range(1000)), "name": [f"n{i % 7}" for i in range(1000)], "size": [i / 2 for i in range(1000)]}
+)
+
+
+def stored(name: str) -> bytes:
+    sink = pa.BufferOutputStream()
+    if name == "csv":
+        pa.csv.write_csv(TABLE, sink)
+    elif name == "parquet":
+        pa.parquet.write_table(TABLE, sink, row_group_size=100)
+    elif name == "arrow":
+        with pa.ipc.new_file(sink, TABLE.schema) as writer:
+            writer.write_table(TABLE)
+    else:
+        return b"".join(json.dumps(row).encode() + b"\n" for row in TABLE.to_pylist())
+    return sink.getvalue().to_pybytes()
+
+
+def loaded(data: bytes, name: str) -> pa.Table:
+    if name == "csv":
+        return pa.csv.read_csv(io.BytesIO(data))
+    if name == "json":
+        return pa.json.read_json(io.BytesIO(data))
+    return pa.parquet.read_table(io.BytesIO(data)) if name == "parquet" else pa.ipc.open_file(data).read_all()
+
+
+NAMES = ["csv", "json", "parquet", "arrow"]
+
+
+@pytest.mark.parametrize("source", NAMES)
+@pytest.mark.parametrize("target", NAMES)
+def test_every_format_to_every_other(source, target):
+    result = (steps.read >> steps.write(format=target))(stored(source))
+    assert loaded(result.body, target).equals(TABLE)
+
+
+@pytest.mark.parametrize("source", NAMES)
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_plans_come_to_the_same(source, quality):
+    pipeline = [
+        "read",
+        {"filter": {"where": [["id", ">=", 500], ["name", "in", ["n1", "n2"]]]}},
+        {"select": {"columns": ["size", "id"]}},
+        {"limit": {"rows": 10, "offset": 5}},
+        {"write": {"format": "arrow"}},
+    ]
+    result = compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline}).run(stored(source))
+    mask = [row for row in TABLE.to_pylist() if row["id"] >= 500 and row["name"] in ("n1", "n2")][5:15]
+    expected = [{"size": row["size"], "id": row["id"]} for row in mask]
+    assert loaded(result.body, "arrow").to_pylist() == expected
+
+
+def test_the_plan_names_the_columns():
+    pipeline = ["read", {"select": {"columns": ["id"]}}, "write"]
+    assert "only the columns id" in compile_pipeline({"family": "table", "pipeline": pipeline}).explain()
+
+
+def test_wrong_columns_and_conditions():
+    with pytest.raises(BadInput, match="no columns x"):
+        steps.select(TABLE, columns=["x"])
+    with pytest.raises(BadArgument, match="operator"):
+        steps.where(TABLE, where=[["id", "~", 1]])
+    with pytest.raises(BadInput):
+        steps.where(TABLE, where=[["nothing", "==", 1]])
+    assert steps.where(TABLE, where=[["id", "is_null", True]]).num_rows == 0
+    for operator, count in (("==", 1), ("!=", 999), ("<", 5), ("<=", 6), (">", 994)):
+        assert steps.where(TABLE, where=[["id", operator, 5]]).num_rows == count
+
+
+def test_functions_on_tables():
+    @transform
+    def first(table: pa.Table, ctx: Context) -> pa.Table:
+        return table.slice(0, 1)
+
+    assert loaded(first(stored("csv")).body, "parquet").num_rows == 1
+
+
+def test_a_header_of_a_billion_columns_is_refused():
+    with pytest.raises(LimitExceeded, match="'columns'"):
+        steps.read(b"a" + b",a" * 1_000_000 + b"\n")
+    with pytest.raises(LimitExceeded, match="'rows'"):
+        steps.read()(b"a\n" + b"1\n" * 100, ctx=Context(limits=Limits(rows=10)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"a,b\n1\n",
+        b"{]",
+        stored("parquet")[:-5],
+        b"PAR1" + b"\xff" * 100 + b"PAR1",
+        stored("arrow")[:300],
+        b'{"a": 1}\n{"a": "x"}\n',
+    ],
+)
+def test_corrupt_tables(data):
+    with pytest.raises(BadInput):
+        steps.read(data)
+
+
+@pytest.mark.parametrize("opening", [b'{"a":', b'{"a}}":', b'{"b":"}}","a":', b'{\n"a":', b'{"a\\"}":'])
+def test_deeply_nested_json(opening):
+    with pytest.raises(LimitExceeded, match="'nesting'"):
+        steps.read(opening * 100_000 + b"1" + b"}" * 100_000)
+
+
+def test_a_parquet_file_that_grows():
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"a": pa.array([0.5] * 2_000_000)}), sink, use_dictionary=False, compression="zstd")
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.read()(sink.getvalue().to_pybytes(), ctx=Context(limits=Limits(output_bytes=1_000_000)))

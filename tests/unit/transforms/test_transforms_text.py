@@ -1,0 +1,144 @@
+"""Text steps against the standard library, ftfy and tokenizers, and hostile texts."""
+
+import io
+import json
+import time
+import unicodedata
+
+import ftfy
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Resources, compile_pipeline
+from objectlens.transforms import text as steps
+
+GERMAN = "Süße Grüße aus München, schöne Straßen und Häuser. " * 20
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_decode_finds_the_charset(charset):
+    assert bytes(steps.decode(GERMAN.encode(charset))).decode() == GERMAN
+
+
+def test_decode_by_name_and_its_errors():
+    assert bytes(steps.decode("ü".encode("cp437"), charset="cp437")).decode() == "ü"
+    with pytest.raises(BadInput, match="no charset 'klingon'"):
+        steps.decode(b"a", charset="klingon")
+    with pytest.raises(BadInput, match="not ascii"):
+        steps.decode(b"\xff", charset="ascii")
+    assert bytes(steps.decode(b"a\xff", charset="ascii", errors="ignore")) == b"a"
+
+
+def test_encode_normalize_fix_lower():
+    assert bytes(steps.encode("aü€".encode(), charset="latin-1")) == "aü?".encode("latin-1")
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert steps.normalize.function("ﬁ é", Context(), form=form) == unicodedata.normalize(form, "ﬁ é")
+    broken = "süß".encode().decode("latin-1")
+    assert steps.fix.function(broken, Context()) == ftfy.fix_text(broken) == "süß"
+    assert bytes(steps.lower("ÄB".encode())).decode() == "äb"
+
+
+def test_html():
+    page = (
+        b"<html><head><title>t</title></head><body><p>One &amp; <b>two</b></p><script>x()</script><p>three</p></body>"
+    )
+    assert bytes(steps.html(page)) == b"One &\ntwo\nthree"
+    assert bytes(steps.html(page, selector="b")) == b"two"
+    assert bytes(steps.html(b"")) == b""
+
+
+def test_deeply_nested_html_is_refused():
+    with pytest.raises(LimitExceeded, match="'nesting'"):
+        steps.html(b"<div>" * 200_000)
+
+
+def test_redact():
+    text = "Mail ann.b+c@example.co.uk, call +49 (30) 1234 5678, pay 4111 1111 1111 1111; order 1234567812345678, 2026."
+    got = bytes(steps.redact(text.encode(), patterns={"order": r"order"})).decode()
+    assert "[email]" in got
+    assert "[phone]" in got
+    assert "[card]" in got
+    assert "[order]" in got
+    assert "2026" in got
+    assert "example" not in got
+    assert "4111" not in got
+    assert bytes(steps.redact(b"a@b.de", kinds=["phone"])) == b"a@b.de"
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(a*)*b", r"(", r"(x)\1"])
+def test_dangerous_patterns_are_refused(pattern):
+    with pytest.raises(BadArgument, match="'bad'"):
+        steps.redact(b"a", patterns={"bad": pattern})
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "1 " * 100_000, "a@" * 100_000, "1-" * 100_000, "a." * 100_000 + "@"])
+def test_redact_takes_time_in_proportion(text):
+    start = time.perf_counter()
+    steps.redact(text.encode())
+    assert time.perf_counter() - start < 10
+
+
+@pytest.fixture
+def tokenizer_file(tmp_path):
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0, "hello": 1, "world": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    return tmp_path
+
+
+def test_tokenize(tokenizer_file):
+    pipeline = {"family": "text", "pipeline": [{"tokenize": {"file": "tokenizer.json", "max_length": 3, "pad_to": 5}}]}
+    program = compile_pipeline(pipeline, resources=Resources(tokenizer_file))
+    got = np.load(io.BytesIO(program.run(b"hello there world world").body))
+    assert got.tolist() == [1, 0, 2, 0, 0]
+    assert got.dtype == np.int32
+    digest = program.digest
+    (tokenizer_file / "other.json").write_text("{}")
+    changed = json.dumps(pipeline).replace("tokenizer.json", "other.json")
+    other = compile_pipeline(changed, resources=Resources(tokenizer_file))
+    with pytest.raises(BadInput, match="no tokenizer"):
+        other.run(b"hello")
+    (tokenizer_file / "tokenizer.json").write_text((tokenizer_file / "tokenizer.json").read_text() + " ")
+    assert compile_pipeline(pipeline, resources=Resources(tokenizer_file)).digest != digest
+
+
+RECORDS = [{"id": 1, "user": {"age": 17}}, {"id": 2, "user": {"age": 30}, "tags": ["x"]}, {"id": 3}]
+LINES = b"".join(json.dumps(one).encode() + b"\n" for one in RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ([["user.age", ">=", 18]], [2]),
+        ([["user.age", "<", 18]], [1]),
+        ([["user.age", "exists", False]], [3]),
+        ([["tags", "contains", "x"]], [2]),
+        ([["id", "!=", 2]], [1, 3]),
+        ([["id", ">", 1], ["id", "<=", 3]], [2, 3]),
+        ([["id", "==", "1"]], []),
+        ([["id", "<", "1"]], []),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_jsonl_filters(where, ids, size):
+    chunks = (LINES[start : start + size] for start in range(0, len(LINES), size))
+    got = bytes(steps.jsonl(chunks, where=where))
+    assert [json.loads(line)["id"] for line in got.splitlines()] == ids
+
+
+def test_jsonl_projects_and_stops():
+    got = bytes(steps.jsonl(LINES, keep=["id", "user.age"], limit=2)).splitlines()
+    assert list(map(json.loads, got)) == [{"id": 1, "user.age": 17}, {"id": 2, "user.age": 30}]
+
+
+def test_hostile_json_lines():
+    with pytest.raises(BadInput, match="line 1 is not JSON"):
+        bytes(steps.jsonl(b"{]\n"))
+    with pytest.raises(LimitExceeded, match="'nesting'"):
+        bytes(steps.jsonl(b"[" * 100_000 + b"]" * 100_000 + b"\n"))
+    with pytest.raises(BadInput, match="operator"):
+        bytes(steps.jsonl(LINES, where=[["id", "~", 1]]))
+    assert bytes(steps.jsonl(b'["[[[[", ' + b'"[", ' * 100 + b"1]\n")).startswith(b"[")

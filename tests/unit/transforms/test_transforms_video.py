@@ -1,0 +1,137 @@
+"""Video steps against PyAV, and hostile files."""
+
+import io
+import json
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from objectlens.transforms import BadArgument, BadInput, Context, Frames, LimitExceeded, Limits, compile_pipeline
+from objectlens.transforms import video as steps
+
+WIDTH, HEIGHT, FPS, COUNT = 96, 64, 10, 40
+
+
+def film(container: str = "mp4", codec: str = "mpeg4") -> bytes:
+    """Return a film whose frame number n is grey of 6 n."""
+    sink = io.BytesIO()
+    with av.open(sink, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = 10
+        for number in range(COUNT):
+            frame = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number * 6, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            for packet in stream.encode(frame):
+                output.mux(packet)
+        for packet in stream.encode():
+            output.mux(packet)
+    return sink.getvalue()
+
+
+FILM = film()
+
+
+def numbers(pictures) -> list[int]:
+    return [round(float(picture.mean()) / 6) for picture in pictures]
+
+
+def taken(data: bytes = FILM, ctx: Context | None = None, **arguments) -> Frames:
+    return steps.frames.function(data, ctx or Context(), **arguments)
+
+
+def test_probe():
+    found = json.loads(steps.probe(FILM).body)
+    assert abs(found["duration"] - 4) < 0.2
+    assert (found["streams"][0]["width"], found["streams"][0]["height"], found["streams"][0]["fps"]) == (96, 64, 10)
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "avi"])
+def test_every_frame_is_pyavs(container):
+    data = film(container)
+    with av.open(io.BytesIO(data)) as opened:
+        expected = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    got = taken(data)
+    assert all(np.array_equal(*pair) for pair in zip(got.pictures, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ({"times": [0.0, 1.05, 3.9]}, [0, 10, 39]),
+        ({"times": [2.0]}, [20]),
+        ({"fps": 2.0}, [0, 5, 10, 15, 20, 25, 30, 35]),
+        ({"fps": 1.0, "start": 1.0, "end": 3.0}, [10, 20]),
+        ({"start": 3.5}, [35, 36, 37, 38, 39]),
+        ({"start": 1.0, "end": 1.3}, [10, 11, 12]),
+    ],
+)
+def test_frames_at_times(arguments, wanted):
+    assert numbers(taken(**arguments).pictures) == wanted
+
+
+def test_wrong_times():
+    with pytest.raises(BadArgument, match="not both"):
+        taken(times=[1.0], fps=1.0)
+    with pytest.raises(BadInput, match="shows nothing"):
+        taken(times=[100.0])
+
+
+def test_clip_starts_at_a_key_frame():
+    result = steps.clip(FILM, start=1.0, end=2.0)
+    assert result.content_type == "video/mp4"
+    expected = taken(start=1.0, end=2.0).pictures
+    assert len(expected) == 10
+    assert all(np.array_equal(*pair) for pair in zip(taken(result.body).pictures, expected, strict=True))
+
+
+def test_resize_sheet_tensor():
+    pictures = taken(times=[0.0, 1.0, 2.0])
+    small = steps.resize(pictures, width=48, height=32)
+    assert np.array_equal(small.pictures[1], cv2.resize(pictures.pictures[1], (48, 32), interpolation=cv2.INTER_AREA))
+    sheet = steps.sheet(small, columns=2)
+    assert sheet.pixels.shape == (64, 96, 3)
+    assert np.array_equal(sheet.pixels[32:, :48], small.pictures[2])
+    assert not sheet.pixels[32:, 48:].any()
+    for layout, shape in (("TCHW", (3, 3, 32, 48)), ("THWC", (3, 32, 48, 3)), ("CTHW", (3, 3, 32, 48))):
+        assert steps.to_tensor(small, layout=layout).array.shape == shape
+    floats = steps.to_tensor(small, layout="THWC", dtype="float32").array
+    assert np.allclose(floats, np.stack(small.pictures) / 255, atol=1e-6)
+
+
+def test_a_contact_sheet_as_data():
+    pipeline = [
+        {"frames": {"fps": 1.0}},
+        {"resize": {"width": 24, "height": 16}},
+        "sheet",
+        {"image.encode": {"format": "png"}},
+    ]
+    result = compile_pipeline({"family": "video", "pipeline": pipeline}).run(FILM)
+    assert cv2.imdecode(np.frombuffer(result.body, np.uint8), 1).shape == (16, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("frames", 5), ("pixels", 100), ("duration", 1.0), ("output_bytes", 50_000)]
+)
+def test_limits(limit, value):
+    with pytest.raises(LimitExceeded, match=f"'{limit}'"):
+        taken(ctx=Context(limits=Limits(**{limit: value})))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello" * 100,
+        FILM[:200],
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"\x1aE\xdf\xa3" + b"\xff" * 100,
+    ],
+)
+def test_corrupt_films_and_lists_of_other_files(data):
+    with pytest.raises(BadInput):
+        taken(data)
