@@ -17,7 +17,8 @@ def render(answer: Answer, call: Call) -> HttpResponse:
     forwarded = answer.forwarded
     headers = [(name, encode_value(value)) for name, value in forwarded.headers]
     headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in forwarded.metadata.items()]
-    if forwarded.error_code is not None:
+    # A 304 ends with its headers: it has no place for the message that handlers send along with S3's status.
+    if forwarded.error_code is not None and forwarded.status != 304:
         document = xml.render_object_lambda_error(forwarded.error_code, forwarded.error_message or "", call.request_id)
         headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
         return HttpResponse(forwarded.status, Headers([*headers, ("Content-Type", xml.CONTENT_TYPE)]), document)

@@ -298,3 +298,43 @@ def test_lengths_of_values(held, name, size) -> None:
         message = posted.element("Message") or ""
         assert message.startswith("1 validation error detected: Value '{")
         assert "at 'metadata' failed to satisfy constraint: Map value must satisfy constraint: [" in message
+
+
+def test_a_304_has_no_body_whatever_the_function_sends(held) -> None:
+    """Sections 7.3 and 8.3: Node's sample sends S3's status with a message; a 304 ends with its headers."""
+    with waiting(held) as get:
+        sent = {"x-amz-fwd-status": "304", "x-amz-fwd-error-message": "not", "x-amz-fwd-header-etag": '"e"'}
+        assert get.post(sent).status == 200
+        with get.wire.connection() as opened:
+            opened.sendall(head("GET", "/", get.wire.signed("GET", "/")))
+            assert read_answer(opened).status == 200
+        answer = get.close()
+    assert (answer.status, answer.reason, answer.body, answer.header("ETag")) == (304, "Not Modified", b"", '"e"')
+    names = {name.lower() for name, _ in answer.headers}
+    assert not names & {"content-length", "transfer-encoding", "content-type"}
+
+
+def test_connections_are_kept_after_each_kind_of_answer(held) -> None:
+    """Section 7.5: several GETs on one connection, each ended as its framing says."""
+    wire = Wire(held.server)
+    with wire.connection() as opened:
+        for sent, body in (
+            ({"x-amz-fwd-status": "304", "x-amz-fwd-error-code": "NotModified"}, b""),
+            ({"x-amz-fwd-status": "404", "x-amz-fwd-error-code": "NoSuchKey"}, b""),
+            ({}, b"whole"),
+            ({"Transfer-Encoding": "chunked"}, b"5\r\nwhole\r\n0\r\n\r\n"),
+        ):
+            get = Waiting(held)
+            get._get = lambda opened=opened, get=get: setattr(get, "answer", on(opened, get))
+            get._thread = threading.Thread(target=get._get)
+            get.open()
+            assert get.post(sent, body).status == 200
+            answer = get.close()
+            assert answer.status == int(sent.get("x-amz-fwd-status", 200))
+            if not sent or "Transfer-Encoding" in sent:
+                assert answer.body == b"whole"
+
+
+def on(opened, get: Waiting) -> Answer:
+    opened.sendall(head("GET", get.path, get.wire.signed("GET", get.path)))
+    return read_answer(opened)
