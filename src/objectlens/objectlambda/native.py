@@ -34,6 +34,7 @@ from objectlens.transforms import (
     compile_pipeline,
     parse_header,
 )
+from objectlens.transforms.process import quiet_codecs
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
@@ -72,7 +73,8 @@ class Native:
     """Runs pipelines in threads of its own: the codecs let go of Python's lock."""
 
     def __init__(self, threads: int | None = None) -> None:
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform")
+        # Pictures run side by side, each on one core; the first one loads the codec, and not the start of the service.
+        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
         self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
 
     async def close(self) -> None:
