@@ -73,6 +73,7 @@ class Program:
         ctx = replace(self.context, arguments=arguments.values, key=key, content_type=content_type)
         if isinstance(source, bytes):
             limits.check("bytes", len(source), f"an object of {len(source):,} bytes")
+            source = iter((source,)) if self.streaming else source
         elif not self.streaming:
             source = limits.gather(source)
         return run(arguments.plan, source, ctx)

@@ -157,6 +157,13 @@ def test_a_pipeline_cannot_raise_the_ceiling():
     assert caught.value.limit == "pixels"
 
 
+@pytest.mark.parametrize("source", [b"a\nb\n", iter([b"a", b"\nb\n"])])
+def test_a_streaming_program_takes_whole_objects_too(source):
+    lines = {"family": "text", "pipeline": [{"jsonl": {}}]}
+    with pytest.raises(BadInput, match="line 1"):
+        bytes(compile_pipeline(lines).run(source))
+
+
 def test_digest_tells_programs_apart():
     texts = [REFERENCE, {**json.loads(REFERENCE), "quality": "exact"}, {"pipeline": ["decode"]}]
     assert len({compile_pipeline(text).digest for text in texts}) == 3

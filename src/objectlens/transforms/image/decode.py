@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,7 +74,9 @@ def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
 
 
 def _by_pillow(data: bytes, header: Header, *, alpha: bool) -> Image:
-    faults = (OSError, ValueError, SyntaxError, IndexError, EOFError, PillowImage.DecompressionBombError)
+    # Pillow's plugins let through whatever their codecs raise.
+    faults = (OSError, ValueError, SyntaxError, LookupError, EOFError, RuntimeError, TypeError, struct.error,
+              PillowImage.DecompressionBombError)  # fmt: skip
     with (
         reading(f"{header.format.upper()} picture", *faults),
         PillowImage.open(io.BytesIO(data), formats=[header.format.upper()]) as opened,

@@ -60,6 +60,8 @@ def read_planned(
     name = _told(data) if format == "auto" else format
     with reading(f"{name} table", *_FAULTS):
         table = _readers(name)(data, ctx, delimiter, columns, where)
+        # Names are decoded only when asked for; better here than in a later step.
+        str(table.schema)
     ctx.limits.check("columns", table.num_columns, f"a table of {table.num_columns:,} columns")
     ctx.limits.check("rows", table.num_rows, f"a table of {table.num_rows:,} rows")
     return table
@@ -74,11 +76,11 @@ def write(
     compression: Literal["none", "snappy", "zstd", "gzip", "lz4"] = "snappy",
 ) -> Result:
     """Write the table; `compression` is for Parquet."""
-    if format == "json":
-        return Result(_json_lines(table), _TYPES[format])
     sink = pa.BufferOutputStream()
     with reading(f"table as {format}", *_FAULTS):
-        if format == "csv":
+        if format == "json":
+            sink.write(_json_lines(table))
+        elif format == "csv":
             pa.csv.write_csv(table, sink)
         elif format == "parquet":
             pa.parquet.write_table(table, sink, compression=compression)

@@ -97,6 +97,8 @@ def opened(data: bytes) -> Iterator[Any]:
 def _described(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     found = {"type": stream.type, "codec": context.name if context else None}
+    if context is None:
+        return found
     if stream.type == "video":
         rate = stream.average_rate
         return found | {"width": context.width, "height": context.height, "fps": float(rate) if rate else None,
@@ -108,6 +110,8 @@ def _checked(film: Any, ctx: Context) -> Any:
     if not film.streams.video:
         raise BadInput("the file has no moving pictures")
     stream = film.streams.video[0]
+    if stream.codec_context is None:
+        raise BadInput("the film's pictures are coded in a way that is not known here")
     stream.codec_context.thread_count = 1
     size = f"a film of {stream.width}x{stream.height} pixels"
     ctx.limits.check("pixels", stream.width * stream.height, size)

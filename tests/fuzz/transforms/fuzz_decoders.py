@@ -1,0 +1,214 @@
+"""Fuzzing of every decoder path: damaged files must come to a `TransformError` or a result, never a crash or a hang.
+
+    python tests/fuzz/transforms/fuzz_decoders.py [--seconds 60] [--seed 0] [--only image.png]
+
+Each target runs in a process of its own, so that a crash is seen and named; each input has a deadline. An input that
+crashes or hangs is kept as a file named in the report, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import faulthandler
+import gzip
+import io
+import json
+import multiprocessing
+import os
+import random
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import cramjam
+import cv2
+import lz4.frame
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import soundfile
+import zstandard
+from PIL import Image as Pillow
+
+from objectlens.transforms import Limits, TransformError, compile_pipeline
+from objectlens.transforms.process import quiet_codecs
+
+DEADLINE = 20.0
+LIMITS = Limits(bytes=1 << 22, output_bytes=1 << 26, pixels=1 << 22, frames=64, duration=60, members=1000, rows=1 << 20)
+PIXELS = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8), (5, 5), 2)
+TEXT = b'{"id": 1, "tags": ["a", {"b": null}], "text": "caf\\u00e9"}\n' * 20
+PAGE = "<html><body><p>ü &amp; <b>two</b></p><!-- x --><table><tr><td>1</table>".encode()
+
+
+def pictures(name: str) -> bytes:
+    sink = io.BytesIO()
+    Pillow.fromarray(PIXELS).save(sink, name)
+    return sink.getvalue()
+
+
+def sounds(name: str) -> bytes:
+    sink = io.BytesIO()
+    soundfile.write(sink, np.sin(np.arange(4000) / 20).astype(np.float32), 8000, format=name)
+    return sink.getvalue()
+
+
+def film(container: str) -> bytes:
+    sink = io.BytesIO()
+    with av.open(sink, "w", format=container) as output:
+        stream = output.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 56, 40, "yuv420p"
+        for _ in range(8):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(PIXELS, format="rgb24")):
+                output.mux(packet)
+        for packet in stream.encode():
+            output.mux(packet)
+    return sink.getvalue()
+
+
+def tar() -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for name, body in (("a.png", pictures("PNG")), ("b.json", TEXT)):
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return sink.getvalue()
+
+
+def zipped() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.json", TEXT)
+    return sink.getvalue()
+
+
+def table(name: str) -> bytes:
+    rows, sink = pa.table({"a": list(range(200)), "b": [f"x{n % 5}" for n in range(200)]}), pa.BufferOutputStream()
+    if name == "parquet":
+        pa.parquet.write_table(rows, sink)
+    else:
+        with pa.ipc.new_file(sink, rows.schema) as writer:
+            writer.write_table(rows)
+    return sink.getvalue().to_pybytes()
+
+
+def targets() -> dict[str, tuple[list[Any], bytes]]:
+    """Return for each decoder path the pipeline and a sound file to damage."""
+    small: list[Any] = ["image.decode", {"image.resize": {"width": 8, "height": 8, "interpolation": "area"}},
+                        "image.grayscale", {"image.encode": {"format": "jpeg"}}]  # fmt: skip
+    shard = {"archive.webdataset": {"pipelines": {"png": {"pipeline": small}}}}
+    found = {
+        f"image.{name.lower()}": (small, pictures(name)) for name in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
+    }
+    found |= {f"strip.{name.lower()}": (["image.strip"], pictures(name)) for name in ("JPEG", "PNG", "WEBP")}
+    found |= {f"audio.{name.lower()}": (["audio.decode", "audio.mono", "audio.encode"], sounds(name))
+              for name in ("WAV", "FLAC", "OGG", "MP3")}  # fmt: skip
+    found |= {
+        f"video.{name}": ([{"video.frames": {"fps": 5}}, "video.sheet"], film(name))
+        for name in ("mp4", "matroska", "avi")
+    }
+    found["video.clip"] = ([{"video.clip": {"end": 0.5}}], film("mp4"))
+    packers: dict[str, Callable[[bytes], Any]] = {
+        "gzip": gzip.compress,
+        "bz2": bz2.compress,
+        "zstd": zstandard.compress,
+        "lz4": lz4.frame.compress,
+        "snappy": cramjam.snappy.compress,
+    }
+    found |= {f"archive.{name}": (["archive.decompress"], bytes(pack(TEXT))) for name, pack in packers.items()}
+    found["archive.tar"] = ([shard], tar())
+    found["archive.zip"] = ([{"archive.member": {"name": "b.json"}}], zipped())
+    found |= {
+        f"table.{name}": (["table.read", {"table.write": {"format": "json"}}], table(name))
+        for name in ("parquet", "arrow")
+    }
+    found["table.csv"] = (["table.read", {"table.write": {"format": "json"}}], b"a,b\n" + b'1,"x"\n' * 50)
+    found["table.json"] = (["table.read", "table.write"], TEXT)
+    found["text.html"] = (["text.decode", "text.html"], PAGE * 5)
+    found["text.jsonl"] = ([{"text.jsonl": {"keep": ["id", "text"]}}], TEXT)
+    found["text.redact"] = (
+        ["text.decode", "text.fix", "text.redact"],
+        b"ann@example.com +49 30 1234567 4111111111111111 " * 5,
+    )
+    return found
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """Flip, overwrite, cut out, double or cut off a few places."""
+    made = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        place, size = chance.randrange(len(made) + 1), chance.choice((1, 1, 2, 4, 32))
+        match chance.randrange(5):
+            case 0 if place < len(made):
+                made[place] ^= 1 << chance.randrange(8)
+            case 1:
+                made[place : place + size] = chance.choice((b"\xff", b"\0", b"\x7f", b"\x80")) * size
+            case 2:
+                del made[place : place + size]
+            case 3:
+                made[place:place] = made[place : place + size] * chance.choice((1, 8))
+            case 4 if chance.random() < 0.2:
+                del made[place:]
+    return bytes(made)
+
+
+def hunt(name: str, seconds: float, seed: int, kept: str) -> None:
+    """Run one target for so long; the input at hand is always in the file `kept`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    faulthandler.disable()
+    quiet_codecs()
+    pipeline, data = targets()[name]
+    program, chance = compile_pipeline({"pipeline": pipeline}, ceiling=LIMITS), random.Random(f"{name}{seed}")
+    end, count = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        made = damaged(data, chance)
+        Path(kept).write_bytes(made)
+        begin = time.monotonic()
+        try:
+            bytes(program.run(made))
+        except TransformError:
+            pass
+        # Whatever else is raised is the find that this hunts for.
+        except Exception:  # noqa: BLE001
+            Path(kept + ".txt").write_text(traceback.format_exc())
+            os._exit(3)
+        if time.monotonic() - begin > DEADLINE:
+            os._exit(4)
+        count += 1
+    Path(kept).unlink()
+    print(f"{name}: {count} inputs", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="targets whose name begins so")
+    chosen = parser.parse_args()
+    names = [name for name in targets() if name.startswith(chosen.only)]
+    folder, failures = tempfile.mkdtemp(prefix="fuzz-"), {}
+    context = multiprocessing.get_context("spawn")
+    for name in names:
+        kept = f"{folder}/{name}"
+        process = context.Process(target=hunt, args=(name, chosen.seconds / len(names), chosen.seed, kept))
+        process.start()
+        process.join(chosen.seconds / len(names) + 3 * DEADLINE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        if process.exitcode != 0:
+            failures[name] = {"exit": process.exitcode, "input": kept}
+    print(json.dumps({"targets": len(names), "failures": failures}, indent=2))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
