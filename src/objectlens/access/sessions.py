@@ -111,6 +111,14 @@ class Sessions:
         caller = unpack(claims["c"], access_key_id, tuple(claims.get("v", ())))
         return caller, self._secret(token)
 
+    def is_live(self, access_key_id: str, token: str) -> bool:
+        """Tell whether credentials were made here and have not ended; proves nothing about who sent them."""
+        try:
+            self.open(access_key_id, token)
+        except (InvalidToken, ExpiredToken):
+            return False
+        return True
+
     def _session(
         self,
         role_arn: str,

@@ -40,6 +40,7 @@ class Limits:
     write_seconds: float = 60.0
     discard_bytes: int = 256 * 1024
     discard_seconds: float = 5.0
+    pipelined: int = 32
     write_buffer: int = 1024 * 1024
 
 
@@ -60,6 +61,7 @@ class _Exchange:
     keep_alive: bool
     http10: bool
     sent: int = 0
+    told: bool = False
 
 
 class WriteTimeout(ConnectionError):
@@ -90,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
         self._seen = 0
+        self._idle_bytes = 0
         self._in_head = False
         self._upgrading = False
         self._resuming = False
@@ -151,6 +154,9 @@ class Connection(asyncio.Protocol):
             return
         if self._in_head or self._parsing is None:
             self._head_size += len(data)
+        else:
+            # Bytes that bring neither body nor its end: the parser gathers trailers, and nothing else bounds them.
+            self._idle_bytes += len(data)
         try:
             self._feed(data)
         except BadRequest as error:
@@ -169,6 +175,8 @@ class Connection(asyncio.Protocol):
                 self._decline_upgrade()
         if self._in_head and self._head_size > self._limits.head_bytes:
             raise BadRequest(f"request line and headers are longer than {self._limits.head_bytes} bytes")
+        if self._parsing is not None and self._idle_bytes > self._limits.head_bytes:
+            raise BadRequest(f"chunk extensions or trailers are longer than {self._limits.head_bytes} bytes")
 
     def _decline_upgrade(self) -> None:
         """Go on in HTTP/1.1: an offer such as Java's `Upgrade: h2c` may be ignored (RFC 9110 section 7.8).
@@ -239,12 +247,15 @@ class Connection(asyncio.Protocol):
         exchange = _Exchange(request, body, self._parser.should_keep_alive() and not self._closing, http10)
         if self._task is None:
             self._start(exchange)
+        elif len(self._pending) >= self._limits.pipelined:
+            raise BadRequest(f"more than {self._limits.pipelined} requests were sent ahead")
         else:
             self._pending.append(exchange)
             self._pause_reading()
 
     def on_body(self, data: bytes) -> None:
         """Hand body bytes over."""
+        self._idle_bytes = 0
         if self._parsing is not None:
             self._parsing.feed(data)
             if self._parsing.full:
@@ -252,20 +263,26 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """End the body."""
+        self._idle_bytes = 0
         if self._parsing is not None and not self._upgrading:
             self._parsing.end()
             self._parsing = None
 
     @staticmethod
     def _body_length(headers: Headers) -> int | None:
-        if headers.get("transfer-encoding") is not None:
+        coding = headers.get("transfer-encoding")
+        if coding is not None:
+            if coding.strip().lower() != "chunked":
+                raise BadRequest("the only transfer coding that is understood is chunked")
             return None
         return int(headers.get("content-length") or 0)
 
     # --- running ------------------------------------------------------------------------------------------------------
 
     def _start(self, exchange: _Exchange) -> None:
-        self._continue_due = (exchange.request.headers.get("expect") or "").lower() == "100-continue"
+        expects = (exchange.request.headers.get("expect") or "").lower() == "100-continue"
+        # HTTP/1.0 knows no interim answers (RFC 9110 section 10.1.1).
+        self._continue_due = expects and not exchange.http10
         self.deadline = float("inf")
         self._task = self._loop.create_task(self._serve(exchange))
 
@@ -276,19 +293,24 @@ class Connection(asyncio.Protocol):
             keep = await self._answer(exchange, response)
             keep = keep and await self._finish_body(exchange.body)
         except asyncio.CancelledError:
-            self._sent(Sent(exchange.request, None, exchange.sent, complete=False))
             if not self._lost:
                 raise
         except ConnectionError as error:
             _log.info("request %s %s cut: %s", exchange.request.method, exchange.request.path, error)
-            self._sent(Sent(exchange.request, None, exchange.sent, complete=False))
             self._transport.abort()
         except Exception:  # noqa: BLE001  (the last line of defence: the corridor renders every error it can)
             _log.exception("the connection to %s failed", self._peer)
             self._transport.abort()
         finally:
+            self._tell(exchange, None, complete=False)
             self._task = None
             self._next(keep=keep)
+
+    def _tell(self, exchange: _Exchange, response: HttpResponse | None, *, complete: bool) -> None:
+        """Report the end of a request, once: whatever went wrong, the place that it holds must become free."""
+        if not exchange.told:
+            exchange.told = True
+            self._sent(Sent(exchange.request, response, exchange.sent, complete))
 
     def _next(self, *, keep: bool) -> None:
         if self._lost:
@@ -372,12 +394,15 @@ class Connection(asyncio.Protocol):
             if not complete:
                 # Cutting is the only way to tell the client that a body is broken.
                 self._transport.abort()
-        self._sent(Sent(exchange.request, response, exchange.sent, complete))
+            self._tell(exchange, response, complete=complete)
         return keep and complete
 
     async def _write_bytes(self, exchange: _Exchange, response: HttpResponse, body: bytes, *, keep: bool) -> None:
         carries = has_body(exchange.request.method, response.status)
         length: int | None = len(body) if response.length is None else response.length
+        if carries and length != len(body):
+            # Sent so, the rest would be read as the next answer.
+            raise ConnectionError(f"the body has {len(body)} bytes, and {length} were announced")
         if response.status in {204, 304} and not body:
             length = None
         head = render_head(response, length, chunked=False, close=not keep, date=_date())

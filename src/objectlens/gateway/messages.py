@@ -30,8 +30,13 @@ def split_target(method: str, target: str, host: str | None) -> tuple[str, str, 
             raise BadRequest("the request target is neither a path nor an http URL")
         slash = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
         authority, target = rest[:slash], rest[slash:]
+        if not authority:
+            # The signature would speak of the Host header, and the path be read without it.
+            raise BadRequest("the request target names no host")
         if not target.startswith("/"):
             target = "/" + target
+    if "@" in authority:
+        raise BadRequest("the host comes with user information, which no request may carry (RFC 9110 section 4.2.4)")
     path, _, query = target.partition("?")
     return scheme.lower(), authority, path, query.partition("#")[0]
 

@@ -85,7 +85,10 @@ def verified(http: HttpRequest, signature: Signature | None) -> RequestBody:
         verifier = signature.seed.verifier() if framing.signed and signature and signature.seed else None
         return ChunkedPayload(http.body, framing, ChunkedDecoder(framing, verifier))
     claimed = http.headers.get("x-amz-content-sha256")
-    if claimed is None or claimed == _UNSIGNED or (signature is not None and signature.kind == "REST-QUERY-STRING"):
+    if signature is not None and signature.kind == "REST-QUERY-STRING":
+        # What counts is what was signed; the header may have been added by whoever uses the URL.
+        claimed = signature.payload_hash.lower() or None
+    if claimed is None or claimed.upper() == _UNSIGNED:
         return http.body
     if len(claimed) != 64 or not _HEX.issuperset(claimed):
         raise InvalidArgument(

@@ -9,6 +9,7 @@ place (`sent`) where the request ends, when its answer's last byte is out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -36,7 +37,7 @@ from objectlens.objects import OPERATIONS, Objects
 from objectlens.objects.permitting import permit
 from objectlens.operation import Api, Operation
 from objectlens.s3 import operations
-from objectlens.s3.address import Address, parse_address
+from objectlens.s3.address import Address, names_bucket, parse_address
 from objectlens.streams import TooLarge, read_all
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,12 @@ _BODY_LIMITS: Mapping[Api, int] = {
     "iam": 1024 * 1024,
     "sts": 65536,
 }
+
+
+# Such bodies are held in memory: of those longer than this only so many are taken in at a time, each for so long.
+_LARGE = 1024 * 1024
+_LARGE_AT_ONCE = 8
+_BODY_SECONDS = 300.0
 
 
 class ManagementApi(Protocol):
@@ -105,10 +112,11 @@ class Corridor:
         self._ready = ready
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
+        self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
-        if http.path.startswith(reserved.PREFIX):
+        if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
             return reserved.serve(http, self._ready)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
@@ -178,7 +186,9 @@ class Corridor:
         """Tell whether this is a function's read of the source, or its answer, of a GET that is inside already."""
         key = access_key_id(http)
         if key is not None and self._rooms.access.sessions.made_here(key) == "forward":
-            return True
+            # An id alone is for ever and can be repeated by anybody; its token is good for a minute.
+            sealed = dict(http.parameters()).get("X-Amz-Security-Token", "")
+            return self._rooms.access.sessions.is_live(key, sealed)
         token = http.headers.get("x-amz-request-token")
         return token is not None and self._rooms.lens.rendezvous.knows(token)
 
@@ -245,19 +255,30 @@ class Corridor:
         return await write_get_object_response(self._rooms.lens, http, verified(http, caller.signature))
 
     async def _manage(self, api: ManagementApi, name: Api, http: HttpRequest, visit: _Visit) -> HttpResponse:
-        try:
-            body = await read_all(http.body, _BODY_LIMITS[name])
-        except TooLarge as error:
-            raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None
+        held: list[bytes] = []
 
         async def digest() -> str:
-            return hashlib.sha256(body).hexdigest()
+            # Read only when it is known whose signature is to be proved: strangers' bodies cost no memory.
+            held.append(await self._whole_body(http, _BODY_LIMITS[name]))
+            return hashlib.sha256(held[0]).hexdigest()
 
         caller = await self._rooms.access.authenticate(http, api=name, digest=digest)
         visit.caller = caller.arn
-        if caller.signature is not None and caller.signature.payload_hash not in {await digest(), "UNSIGNED-PAYLOAD"}:
+        found = hashlib.sha256(held[0]).hexdigest() if held else await digest()
+        if caller.signature is not None and caller.signature.payload_hash not in {found, "UNSIGNED-PAYLOAD"}:
             raise errors.XAmzContentSHA256Mismatch
-        return await api.serve(http, caller, body, visit.request_id)
+        return await api.serve(http, caller, held[0], visit.request_id)
+
+    async def _whole_body(self, http: HttpRequest, limit: int) -> bytes:
+        length = http.body.length
+        large = length is None or length > _LARGE
+        try:
+            async with asyncio.timeout(_BODY_SECONDS), self._large_bodies if large else contextlib.nullcontext():
+                return await read_all(http.body, limit)
+        except TooLarge as error:
+            raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None
+        except TimeoutError:
+            raise errors.RequestTimeout from None
 
     def _render(self, error: errors.ServiceError, visit: _Visit) -> HttpResponse:
         api = None if visit.api is None else self._rooms.management.get(visit.api)

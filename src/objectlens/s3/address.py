@@ -70,6 +70,11 @@ def parse_address(host: str, path: str, domains: Sequence[str]) -> Address:
     return _virtual_host(first, path) if _ACCESS_POINT_LABEL.fullmatch(first) else _path_style(path)
 
 
+def names_bucket(host: str, domains: Sequence[str]) -> bool:
+    """Tell whether the host itself names a bucket or access point, so that the whole path is a key."""
+    return parse_address(host, "/", domains).level == "bucket"
+
+
 def host_name(authority: str) -> str:
     """Return the host of an authority, without its port, in lower case; the brackets of IPv6 stay."""
     end = authority.find("]")

@@ -180,7 +180,9 @@ def _value(name: str, value: str) -> str:
 
 
 def _length(http: HttpRequest) -> int | None:
-    decoded = http.headers.get("x-amz-decoded-content-length")
+    # Only a body in `aws-chunked` framing is proved to have the length that stands beside it.
+    framed = (http.headers.get("x-amz-content-sha256") or "").startswith("STREAMING-")
+    decoded = http.headers.get("x-amz-decoded-content-length") if framed else None
     text = decoded if decoded is not None else http.headers.get("content-length")
     if text is None:
         return http.body.length if "transfer-encoding" not in http.headers else None

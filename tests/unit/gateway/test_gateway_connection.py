@@ -100,6 +100,12 @@ def test_takes_absolute_form_targets_and_prefers_their_authority() -> None:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3x\r\n\r\nabc", b""),
         (b"\x16\x03\x01\x02\x00 a TLS hello\r\n\r\n", b""),
+        (b"GET http:///b/k HTTP/1.1\r\nHost: a\r\n\r\n", b"names no host"),
+        (b"GET http://?x HTTP/1.1\r\nHost: a\r\n\r\n", b""),
+        (b"GET http://u@a/k HTTP/1.1\r\nHost: a\r\n\r\n", b"user information"),
+        (b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", b"user information"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", b"chunked"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"chunked"),
     ],
 )
 def test_refuses_what_is_not_http(request_bytes: bytes, reason: bytes) -> None:
@@ -129,6 +135,56 @@ def test_answers_pipelined_requests_in_order() -> None:
         assert b"/2  abc" in answer
 
     with_server(slow_first, test)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        HttpResponse(200, Headers([("X-A", "b\r\nX-B: c")])),
+        HttpResponse(200, Headers([("X-A", "\ud800")])),
+        HttpResponse(200, body=b"longer than announced", length=3),
+    ],
+)
+def test_an_answer_that_cannot_be_written_cuts_and_is_reported_once(response: HttpResponse) -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        return response
+
+    async def test(server: Running) -> None:
+        answer = await server.talk(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert answer in {b"", b"<cut>"}
+        # Whoever counts requests counts this one out, or its place would be lost for ever.
+        assert [sent.complete for sent in server.sent] == [False]
+
+    with_server(app, test)
+
+
+def test_requests_sent_ahead_are_bounded() -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(0.1)
+        return HttpResponse(200, body=b"done")
+
+    async def test(server: Running) -> None:
+        answer = await server.talk(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 1000)
+        assert answer.count(b"done") == 1
+        assert not answer.endswith(b"<open>")
+
+    with_server(app, test)
+
+
+def test_endless_trailers_and_chunk_extensions_are_cut() -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        await read_all(request.body, 1000)
+        return HttpResponse(200, body=b"done")
+
+    async def test(server: Running) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        for endless in (b"0\r\nX: " + b"y" * 60_000, b"3;a=" + b"y" * 60_000):
+            answer = await server.talk(head + endless, b"y" * 60_000, b"y" * 60_000)
+            assert answer in {b"", b"<cut>"}
+        few = await server.talk(head + b"0\r\nX-Sum: 1\r\n\r\n", wait=0.2)
+        assert few.endswith(b"done<open>")
+
+    with_server(app, test)
 
 
 def test_sends_continue_only_when_the_body_is_wanted() -> None:

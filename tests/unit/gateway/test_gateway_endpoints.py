@@ -1,5 +1,7 @@
 """Which API a request is for."""
 
+import time
+
 import pytest
 
 from objectlens.gateway.endpoints import access_key_id, which_api
@@ -42,3 +44,16 @@ def test_access_key_id_is_read_from_header_and_query_without_trust() -> None:
     assert access_key_id(request(query="X-Amz-Credential=ASIA%2F20260101%2Fr%2Fs3%2Faws4_request")) == "ASIA"
     assert access_key_id(request(authorization="AWS key:signature")) == ""
     assert access_key_id(request()) is None
+
+
+def test_a_hostile_scope_is_read_in_time_in_proportion_to_its_length() -> None:
+    began = time.perf_counter()
+    assert access_key_id(request(authorization="Credential=" * 6000)) == ""
+    assert access_key_id(request(authorization="Credential=" + "/20260101" * 7000)) == ""
+    assert time.perf_counter() - began < 0.5
+
+
+def test_access_key_ids_may_hold_slashes() -> None:
+    scope = "AWS4-HMAC-SHA256 Credential=a/b/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+    assert access_key_id(request(authorization=scope)) == "a/b"
+    assert which_api(request(authorization=scope)) == "iam"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_what_is_not_signed_passes(word: str | None) -> None:
 
 def test_a_presigned_request_does_not_sign_its_payload() -> None:
     assert payload(request(b"abc", x_amz_content_sha256="0" * 64), QUERY) == b"abc"
+
+
+def test_a_digest_that_a_presigned_request_did_sign_is_proved() -> None:
+    bound = replace(QUERY, payload_hash=hashlib.sha256(b"abc").hexdigest())
+    assert payload(request(b"abc"), bound) == b"abc"
+    with pytest.raises(XAmzContentSHA256Mismatch):
+        payload(request(b"abd", x_amz_content_sha256="UNSIGNED-PAYLOAD"), bound)
 
 
 @pytest.mark.parametrize("word", ["", "abc", "0" * 63 + "g", "STREAMING"])
