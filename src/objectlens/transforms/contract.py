@@ -24,7 +24,7 @@ from typing import Any, overload
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.context import Context
 from objectlens.transforms.errors import BadArgument
-from objectlens.transforms.hints import check, names_resource, schema
+from objectlens.transforms.hints import check, marked, schema
 from objectlens.transforms.runner import run_here
 from objectlens.transforms.values import Audio, Frames, Image, Result, Tensor
 
@@ -94,10 +94,9 @@ class Step:
         """The name that pipelines use."""
         return f"{self.family}.{self.name}" if self.family else self.name
 
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """The arguments that name files of the operator."""
-        return tuple(one.name for one in self.parameters if names_resource(one.hint))
+    def marked(self, mark: type) -> tuple[str, ...]:
+        """Return the arguments annotated with a mark of this type."""
+        return tuple(one.name for one in self.parameters if marked(one.hint, mark))
 
     def __call__(self, source: Any = None, /, **arguments: Any) -> Any:
         """Run on a path, bytes, a stream, or a decoded value; without a source, return a pipeline of this one step."""

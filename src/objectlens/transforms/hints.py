@@ -41,6 +41,11 @@ class ResourceName:
     """Marks text that names a file of the operator, which is therefore a part of the program's digest."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineMap:
+    """Marks an object of pipelines by name, whose digests are therefore a part of the program's."""
+
+
 _PLAIN = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -117,9 +122,9 @@ def schema(hint: Any) -> dict[str, Any]:
     return {} if hint is Any else {"type": _PLAIN[hint]}
 
 
-def names_resource(hint: Any) -> bool:
-    """Tell whether values of this hint name files of the operator."""
-    return any(isinstance(mark, ResourceName) for mark in getattr(hint, "__metadata__", ()))
+def marked(hint: Any, mark: type) -> bool:
+    """Tell whether a hint is annotated with a mark of this type."""
+    return any(isinstance(one, mark) for one in getattr(hint, "__metadata__", ()))
 
 
 def _between(least: float | None, most: float | None) -> str:

@@ -21,6 +21,7 @@ from objectlens.transforms.errors import BadPipeline
 
 MAX_LENGTH = 64 * 1024
 MAX_STEPS = 64
+MAX_DEPTH = 64
 REFERENCE = "$param"
 _FIELDS = frozenset({"pipeline", "family", "quality", "parameters", "presets", "presets_only", "limits", "$schema"})
 
@@ -51,6 +52,8 @@ def read(said: Any) -> Payload:
     """Read a payload that is parsed JSON already; raises `BadPipeline`."""
     if not isinstance(said, Mapping) or "pipeline" not in said:
         raise BadPipeline('a pipeline is an object such as {"pipeline": [{"decode": {}}, {"encode": {}}]}')
+    if _deeper(said, MAX_DEPTH):
+        raise BadPipeline(f"the pipeline is nested more than {MAX_DEPTH} levels deep")
     if unknown := sorted(set(said) - _FIELDS):
         raise BadPipeline(f"unknown entries {', '.join(unknown)}; there are {', '.join(sorted(_FIELDS))}")
     steps = said["pipeline"]
@@ -66,6 +69,12 @@ def read(said: Any) -> Payload:
         raise BadPipeline("presets_only must be true or false")
     parameters = Parameters.parse(said.get("parameters", {}), said.get("presets", {}), presets_only=presets_only)
     return Payload(tuple(map(_step, range(len(steps)), steps)), parameters, limits, quality, family)
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Tell whether JSON is nested more than so many levels deep, without going deeper itself."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _deeper(one, levels - 1) for one in inner)
 
 
 def _step(number: int, said: Any) -> tuple[str, Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from objectlens.transforms.arguments import canonical
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.context import Context, Resources
 from objectlens.transforms.errors import BadArgument, BadPipeline
+from objectlens.transforms.hints import PipelineMap, ResourceName
 from objectlens.transforms.limits import Limits
 from objectlens.transforms.registry import find, load
 from objectlens.transforms.runner import connected, run
@@ -113,6 +114,17 @@ def compile_pipeline(
     return Program(said, steps, context, _digest(said, steps, context, defaults), defaults)
 
 
+def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
+    """Make a pipeline inside a pipeline ready, with the same limits and files; second is its `extension`, if any."""
+    if not isinstance(said, Mapping):
+        raise BadPipeline(f"a pipeline within a pipeline must be an object, not {said!r:.60}")
+    extension = said.get("extension")
+    if extension is not None and not isinstance(extension, str):
+        raise BadPipeline("extension must be a text such as png")
+    entries = {name: value for name, value in said.items() if name != "extension"}
+    return compile_pipeline(entries, ceiling=context.limits, resources=context.resources), extension
+
+
 def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any]) -> Arguments:
     """Bind the steps, connect them, and let the rules of their families rearrange them in `fast`."""
     pairs = zip(steps, said.steps, strict=True)
@@ -129,13 +141,17 @@ def _families(steps: Sequence[Bound]) -> list[str]:
 
 
 def _digest(said: payloads.Payload, steps: Sequence[Any], context: Context, defaults: Arguments) -> str:
-    files = {}
+    files, inner = {}, []
     for step, bound in zip(steps, defaults.declared, strict=True):
-        for name in step.resources:
+        for name in step.marked(ResourceName):
             path = context.resources.path(bound.arguments[name])
             files[bound.arguments[name]] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in step.marked(PipelineMap):
+            inner += [compile_inner(one, context)[0].digest for one in bound.arguments[name].values()]
     versions = {family: dict(load(family).versions) for family in _families(defaults.plan)}
     declared = [[step.title, arguments] for step, (_, arguments) in zip(steps, said.steps, strict=True)]
     limits = {name: getattr(context.limits, name) for name in context.limits.__dataclass_fields__}
     said_all = {"steps": declared, "quality": said.quality, "files": files, "versions": versions, "limits": limits}
-    return hashlib.sha256(canonical(said_all | {"vocabulary": VOCABULARY}).encode()).hexdigest()
+    # Defaults count: a request without arguments has the same canonical form as one that says them.
+    rest = {"vocabulary": VOCABULARY, "inner": inner, "defaults": defaults.canonical}
+    return hashlib.sha256(canonical(said_all | rest).encode()).hexdigest()

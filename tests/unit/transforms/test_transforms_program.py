@@ -1,6 +1,7 @@
 """Compiling, arguments, planning and running."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -129,6 +130,9 @@ def test_header_in_both_spellings():
     [
         ("", "not JSON"),
         ("[" * 5000, "not JSON"),
+        ('{"pipeline": [{"decode": {"a": ' + "[" * 300 + "]" * 300 + "}}]}", "nested more than 64"),
+        ('{"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": 1}}}]}', "must be an object"),
+        ('{"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": {"pipeline": ["x"]}}}}]}', "no step 'x'"),
         ('{"pipeline": []}', "1 to 64"),
         ('{"pipeline": [{"decode": {}}], "stages": []}', "unknown entries stages"),
         ('{"pipeline": [{"decoed": {}}]}', "no step 'decoed'"),
@@ -241,6 +245,26 @@ def test_a_signature_that_is_no_transform():
 @transform
 def transform_text(text: str, ctx: Context) -> str:
     return text
+
+
+def test_a_program_runs_in_many_threads_at_once():
+    program = compile_pipeline(WITH_ARGUMENTS)
+    data = photograph()
+    sizes = [str(16 + number % 40) for number in range(80)]
+    alone = [program.run(data, program.arguments({"size": size})).body for size in sizes]
+    with ThreadPoolExecutor(8) as threads:
+        together = threads.map(lambda size: program.run(data, program.arguments({"size": size})).body, sizes)
+        assert list(together) == alone
+
+
+def test_inner_pipelines_count_for_the_digest(tmp_path):
+    inner = {"pipeline": ["decode", "to_tensor", {"learned.onnx": {"file": "m.onnx"}}]}
+    outer = {"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": inner}}}]}
+    digests = set()
+    for content in (b"a", b"b"):
+        (tmp_path / "m.onnx").write_bytes(content)
+        digests.add(compile_pipeline(outer, resources=Resources(tmp_path)).digest)
+    assert len(digests) == 2
 
 
 def test_every_step_stands_in_the_schema():

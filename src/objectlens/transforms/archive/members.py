@@ -14,14 +14,14 @@ from objectlens.transforms.archive.compression import PIECE, expanded
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, BadPipeline, reading
-from objectlens.transforms.hints import Bounds
-from objectlens.transforms.program import Program, compile_pipeline
+from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.hints import Bounds, PipelineMap
+from objectlens.transforms.program import compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 _TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError)
 _FREE = 16 * 1024 * 1024
-Pipelines = Annotated[dict[str, Any], Bounds(1, 64)]
+Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
 
 
 @transform(family="archive")
@@ -45,7 +45,7 @@ def webdataset(
     `pipelines` maps extensions (`jpg`, `seg.png`) to pipelines; one may be `{"pipeline": [...], "extension": "npy"}`,
     which renames the member. Others are kept as they are, or left out.
     """
-    programs = {extension: _program(extension, said, ctx) for extension, said in pipelines.items()}
+    programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
     with reading("tar archive", *_TAR_FAULTS):
         for info, file in _tar_members(chunks, ctx):
             stem, extension = _split(info.name)
@@ -56,20 +56,6 @@ def webdataset(
             elif keep_others:
                 yield _entry(info.name, _whole(file, info.size, ctx), info)
     yield b"\0" * tarfile.BLOCKSIZE * 2
-
-
-def _program(extension: str, said: Any, ctx: Context) -> tuple[Program, str | None]:
-    if not isinstance(said, dict):
-        raise BadPipeline(f"what is declared for {extension!r} must be a pipeline")
-    ctx.limits.check("nesting", _nesting(said), "pipelines nested too deeply in pipelines")
-    renamed = said.get("extension")
-    inner = {name: value for name, value in said.items() if name != "extension"}
-    return compile_pipeline(inner, ceiling=ctx.limits, resources=ctx.resources), renamed
-
-
-def _nesting(value: Any) -> int:
-    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return 1 + max(map(_nesting, inner), default=0)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -34,7 +34,7 @@ def read_header(data: bytes, max_frames: int) -> Header:
     """
     try:
         header = _read(data, max_frames)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise BadInput("the picture's header is cut short or corrupt") from error
     if header.width < 1 or header.height < 1:
         raise BadInput(f"the {header.format.upper()} picture says it is {header.width}x{header.height} pixels")
