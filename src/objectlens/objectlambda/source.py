@@ -16,6 +16,9 @@ from objectlens.sigv4 import presign
 # The only headers beside `Host` that go into the signature: a function that fetches the bare URL must succeed, also
 # when the caller's SDK sent `x-amz-checksum-mode` (reference sections 6 and 18.1).
 _SIGNED = ("x-amz-request-payer", "x-amz-expected-bucket-owner")
+# Its credentials outlive the URL, so that a function that comes late reads "Request has expired" (section 6) and
+# nothing of tokens. They cannot sign anything else: their secret stays here.
+_TOKEN_LEEWAY = timedelta(minutes=15)
 
 
 async def supporting_access_point(lens: ObjectLambda, access_point: ObjectLambdaAccessPoint) -> AccessPoint:
@@ -42,7 +45,8 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) 
         rest = [piece for piece in query.split("&") if piece and not piece.startswith("list-type=")]
         query = "&".join(["list-type=2", *rest])
     url = f"{lens.endpoint}/{source.alias}/{key}" + (f"?{query}" if query else "")
-    credentials = lens.access.sessions.forward(call.caller, SERVICE, timedelta(seconds=lens.url_seconds))
+    lifetime = timedelta(seconds=lens.url_seconds) + _TOKEN_LEEWAY
+    credentials = lens.access.sessions.forward(call.caller, SERVICE, lifetime)
     headers = {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
     return presign(
         method,
