@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -42,6 +43,7 @@ from objectlens.objects import Objects
 from objectlens.objects.whole import read_whole
 from objectlens.operation import Api
 from objectlens.settings import Listen, Settings, root_credentials
+from objectlens.settings.credentials import FILE_NAME as CREDENTIALS
 from objectlens.stores.opener import StoreOpener
 from objectlens.transforms.process import tune_allocator
 
@@ -59,8 +61,8 @@ class StartError(Exception):
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
     """Hold the data directory for this process alone; raises `StartError` when another server has it."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StartError(f"cannot use the data directory {data}: {error.strerror}") from None
@@ -159,10 +161,19 @@ async def serve(settings: Settings) -> int:
     with owned(settings.data), closing(bound_socket(settings.server.listen)) as sock:
         async with running(settings, sock) as url:
             with published(settings.data, url):
-                _log.info("serving %s at %s", settings.data, url)
+                _log.info("serving %s at %s; Ctrl-C or SIGTERM stops", settings.data, url)
+                _log.info("%s; a first try, in another terminal: %s", *_first_steps(settings))
                 await stop.wait()
                 _log.info("draining")
     return 0
+
+
+def _first_steps(settings: Settings) -> tuple[str, str]:
+    """Return where the root's key is, and a command to begin with."""
+    where = "the settings bring the root's key"
+    if settings.root.access_key_id is None:
+        where = f"the root's key is in {settings.data / CREDENTIALS}"
+    return where, f"objectlens exec --data {shlex.quote(str(settings.data))} -- aws s3 ls"
 
 
 @asynccontextmanager

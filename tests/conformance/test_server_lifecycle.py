@@ -174,3 +174,25 @@ def test_reserved_paths(server) -> None:
         except urllib.error.HTTPError as error:
             assert error.code == status  # noqa: PT017
             error.close()
+
+
+def test_a_data_directory_that_cannot_be_is_named(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot use the data directory" in refused_start(tmp_path / "file" / "data", "--listen", "127.0.0.1:0")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "functions").touch()
+    said = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0")
+    assert f"File exists at {tmp_path / 'data' / 'functions'}" in said
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_server_tells_the_operator_what_to_know(tmp_path, quiet) -> None:
+    live = start_server(tmp_path / "data", *(["--quiet"] if quiet else []))
+    live.client("s3").list_buckets()
+    assert stop_server(live) == 0
+    said = (tmp_path / "data.log").read_text()
+    assert f"at {live.url}; Ctrl-C" in said
+    assert str(tmp_path / "data" / "credentials") in said
+    assert f"objectlens exec --data {tmp_path / 'data'} -- aws s3 ls" in said
+    assert ("ListBuckets GET / 200" in said) is not quiet
+    assert live.secret_access_key not in said

@@ -138,7 +138,10 @@ async def _detach(catalog: Catalog, name: str) -> None:
     try:
         await catalog.buckets.delete(name)
     except InUse as error:
-        raise click.ClickException(f"{name} cannot be detached: {error}") from error
+        raise click.ClickException(
+            f"{name} cannot be detached: it has access points; delete them first, with: "
+            "objectlens exec -- aws s3control delete-access-point"
+        ) from error
 
 
 async def _all_buckets(catalog: Catalog) -> list[Bucket]:

@@ -22,6 +22,8 @@ MAX_MEMBERS = 50_000
 MAX_RATIO = 200
 RATIO_FLOOR = 32 * 1024 * 1024
 MAX_LINK = 4096
+# Below Linux's 255 and 4096 bytes, with room for the folder that packages are in; deeper trees end in recursion.
+MAX_PART, MAX_NAME, MAX_DEPTH = 255, 2048, 100
 _CHUNK = 256 * 1024
 
 
@@ -56,6 +58,8 @@ def _checked(archive: zipfile.ZipFile, zipped: int) -> dict[str, zipfile.ZipInfo
             _refuse(f"it has the member {name!r} twice")
         members[name] = info
     members.pop(".", None)
+    if not members:
+        raise InvalidParameterValueException("Uploaded file must be a non-empty zip")
     return members
 
 
@@ -63,6 +67,9 @@ def _safe_name(info: zipfile.ZipInfo) -> str:
     name = info.orig_filename
     if "\0" in name or "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
         _refuse(f"the member {name!r} has a name that leaves the package")
+    parts = [os.fsencode(part) for part in PurePosixPath(name).parts]
+    if len(parts) > MAX_DEPTH or max(map(len, parts), default=0) > MAX_PART or sum(map(len, parts)) > MAX_NAME:
+        _refuse(f"the member {name[:60]!r}... has a name that is too long or too deep")
     if info.flag_bits & 0x1:
         _refuse(f"the member {name!r} is encrypted")
     kind = stat.S_IFMT(info.external_attr >> 16)

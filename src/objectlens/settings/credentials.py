@@ -60,8 +60,14 @@ def read_credentials(data: Path) -> Credentials | None:
         credentials = Credentials(section["aws_access_key_id"], section["aws_secret_access_key"])
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, configparser.Error, KeyError) as error:
-        raise SettingsError(f"cannot use {path}: {error}; restore it, or remove it to have a new key made") from error
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, configparser.Error, KeyError):
+        # The parser's words quote the line that it does not understand, which may be the secret.
+        raise SettingsError(
+            f"{path} is damaged: it must have the section [{_PROFILE}] with aws_access_key_id and "
+            "aws_secret_access_key; restore it, or remove it to have a new key made"
+        ) from None
     if mode & 0o077:
         raise SettingsError(
             f"{path} may be read by others (mode {mode:04o}): chmod 600 {path}, or set the key in the environment"

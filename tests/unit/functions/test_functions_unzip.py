@@ -139,3 +139,13 @@ def test_a_bomb(folder, monkeypatch):
 def test_too_many_members(folder, monkeypatch):
     monkeypatch.setattr(module, "MAX_MEMBERS", 3)
     refused(archive(*((f"f{n}", b"", 0o100644) for n in range(4))), folder, "4 members")
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "ü" * 200, "a/" * 150 + "x", "/".join(["a" * 200] * 20)])
+def test_names_that_the_file_system_does_not_take(folder, name):
+    refused(archive(("a.py", b"x", 0o100644), (name, b"x", 0o100644)), folder, "too long or too deep")
+
+
+def test_a_zip_with_nothing_in_it(folder):
+    with pytest.raises(InvalidParameterValueException, match="Uploaded file must be a non-empty zip"):
+        unzip(archive(), folder)

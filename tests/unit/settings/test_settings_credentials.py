@@ -42,13 +42,17 @@ def test_a_file_that_others_may_read_is_refused(tmp_path):
         root_credentials(Settings(data=tmp_path))
 
 
-@pytest.mark.parametrize("content", ["", "[default]\naws_access_key_id = AKIA\n", "no section", "[default]\nx"])
-def test_a_damaged_file_is_refused_and_left_alone(tmp_path, content):
+@pytest.mark.parametrize(
+    "content",
+    ["", "[default]\naws_access_key_id = AKIA\n", "no section", "[default]\nx", "aws_secret_access_key = s3cr3t\n"],
+)
+def test_a_damaged_file_is_refused_and_left_alone_and_not_shown(tmp_path, content):
     path = tmp_path / "credentials"
     path.touch(0o600)
     path.write_text(content)
-    with pytest.raises(SettingsError, match="restore it, or remove it to have a new key made"):
+    with pytest.raises(SettingsError, match="restore it, or remove it to have a new key made") as caught:
         root_credentials(Settings(data=tmp_path))
+    assert "s3cr3t" not in str(caught.value)
     assert path.read_text() == content
 
 
