@@ -13,7 +13,9 @@ from objectlens.sigv4.chunks import ChunkSeed
 from objectlens.sigv4.claim import Claim
 from objectlens.sigv4.keys import Secret, SigningKeys, signature
 
-_MAY_FOLLOW_PRESIGNED = frozenset({"x-amz-content-sha256"})
+# Functions send `x-amz-checksum-mode` with `inputS3Url`, as AWS signs it there and we do not (reference sections 6 and
+# 18.1), or every header that their caller sent. Neither it nor an agent's name changes what is read or who may.
+_MAY_FOLLOW_PRESIGNED = frozenset({"x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-user-agent"})
 _MAY_FOLLOW_OUTSIDE_S3 = frozenset({"x-amz-security-token"})
 MAX_SKEW = timedelta(minutes=15)
 

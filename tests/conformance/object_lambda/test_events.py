@@ -191,3 +191,37 @@ def test_versions_and_aliases_of_functions(server) -> None:
         lens.get("k")
     error = caught.value.response
     assert (error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]) == (404, "LambdaNotFound")
+
+
+def test_what_functions_read_is_spelled_as_s3_spells_it(lens, alias) -> None:
+    """Sections 2.5 and 8.1: functions look headers up as S3 writes them; checksums come to who asks for them."""
+    key = "spelled"
+    lens.put(key, b"abc", ContentType="text/plain", Metadata={"Some": "x"}, CacheControl="no-store")
+    url = urlsplit(events(lens, alias, f"/{key}")["getObjectContext"]["inputS3Url"])
+    wire, target = Wire(lens.server), f"{url.path}?{url.query}"
+    answer = wire.plain("GET", target, {"Host": url.netloc}, None)
+    assert (answer.status, answer.reason) == (200, "OK")
+    names = {name for name, _ in answer.headers}
+    expected = {"Content-Type", "ETag", "Last-Modified", "Content-Length", "Accept-Ranges", "Cache-Control", "Date"}
+    assert expected | {"Server", "x-amz-request-id", "x-amz-id-2", "x-amz-meta-some"} <= names
+    assert not any("checksum" in name for name in names)
+    asked = wire.plain("GET", target, {"Host": url.netloc, "x-amz-checksum-mode": "ENABLED"}, None)
+    assert any(name.startswith("x-amz-checksum-") for name, _ in asked.headers)
+    ranged = wire.plain("GET", target, {"Host": url.netloc, "Range": "bytes=0-0"}, None)
+    assert (ranged.status, ranged.reason, ranged.header("Content-Range")) == (206, "Partial Content", "bytes 0-0/3")
+    wrong = wire.plain("GET", target, {"Host": url.netloc, "Range": "bytes=9-"}, None)
+    assert (wrong.status, wrong.reason, wrong.code) == (416, "Requested Range Not Satisfiable", "InvalidRange")
+    same = wire.plain("GET", target, {"Host": url.netloc, "If-None-Match": answer.header("ETag") or ""}, None)
+    assert (same.status, same.reason, same.body, same.header("ETag")) == (
+        304,
+        "Not Modified",
+        b"",
+        answer.header("ETag"),
+    )
+    other = wire.plain("GET", target, {"Host": url.netloc, "If-Match": '"other"'}, None)
+    assert (other.status, other.reason, other.code) == (412, "Precondition Failed", "PreconditionFailed")
+    missing = urlsplit(events(lens, alias, "/none")["getObjectContext"]["inputS3Url"])
+    gone = wire.plain("GET", f"{missing.path}?{missing.query}", {"Host": missing.netloc}, None)
+    assert (gone.status, gone.reason, gone.code) == (404, "Not Found", "NoSuchKey")
+    assert gone.header("Content-Type") == "application/xml"
+    assert gone.body.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code>')

@@ -149,6 +149,35 @@ def test_readers_that_replay_the_signed_headers(make_lens, server, client) -> No
         assert (error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]) == (status, code)
 
 
+HEADERS_TOO = r"""
+import boto3, requests
+def lambda_handler(event, context):
+    c = event["getObjectContext"]
+    {choose}
+    source = requests.get(c["inputS3Url"], headers=headers)
+    boto3.client("s3").write_get_object_response(RequestRoute=c["outputRoute"], RequestToken=c["outputToken"],
+        Body=f"{{source.status_code}} {{source.text[:300]}}")
+"""
+CHOICES = {
+    "always": "headers = {'x-amz-checksum-mode': 'ENABLED'}",
+    "by name": "headers = {n: v for n, v in event['userRequest']['headers'].items() if 'x-amz-c' in n.lower()}",
+    "all but the host": "headers = {n: v for n, v in event['userRequest']['headers'].items() if n != 'Host'}",
+}
+
+
+@pytest.mark.parametrize("choice", sorted(CHOICES))
+@pytest.mark.parametrize("asked", [{}, {"ChecksumMode": "ENABLED"}, {"RequestPayer": "requester"}])
+def test_readers_that_send_headers_that_were_not_signed(shared, choice, asked) -> None:
+    """Section 18.1: what people wrote when SDKs began to ask for checksums, and functions failed."""
+    lens = shared(HEADERS_TOO.format(choose=CHOICES[choice]))
+    lens.put("k", b"abc")
+    if choice != "all but the host" and "RequestPayer" in asked:
+        # On AWS, too, a signed header that is not sent again is a wrong signature.
+        assert lens.read("k", **asked).startswith(b"403 ")
+    else:
+        assert lens.read("k", **asked) == b"200 abc"
+
+
 ARGUMENTS = r"""
 import boto3, json
 from urllib.parse import urlparse, parse_qs, parse_qsl, unquote

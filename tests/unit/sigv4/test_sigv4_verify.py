@@ -53,6 +53,11 @@ class TestHeadersThatMustBeSigned:
         conditions = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
         check(presigned(add={"Range": "bytes=0-1", "x-amz-content-sha256": EMPTY} | dict.fromkeys(conditions, "x")))
 
+    def test_presigned_requests_may_ask_for_checksums(self):
+        check(presigned(add={"x-amz-checksum-mode": "ENABLED", "X-Amz-User-Agent": "aws-sdk-js"}))
+        with pytest.raises(errors.AccessDenied, match="not signed"):
+            check(signed(add={"x-amz-checksum-mode": "ENABLED"}))
+
     def test_what_was_signed_must_be_sent(self):
         signed_with = {"x-amz-checksum-mode": "ENABLED"}
         check(presigned(**signed_with))
