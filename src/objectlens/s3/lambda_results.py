@@ -7,6 +7,7 @@ knows, a message without a code. Those are accepted; what is left out of a form 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -18,6 +19,8 @@ from objectlens.s3.members import Member
 from objectlens.s3.outputs import Item, ListBucketResult, Owner
 
 _META: Final = "x-amz-meta-"
+# What a header's name may consist of (RFC 9110 section 5.6.2).
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HEAD_HEADERS: Final = frozenset(FORWARDABLE) | {"content-length", "x-amz-archive-status", "x-amz-checksum-type"}
 
 
@@ -97,6 +100,8 @@ def _headers(headers: Member) -> tuple[tuple[str, str], ...]:
     for name in headers.fields():
         lower = name.lower()
         if lower in _HEAD_HEADERS or lower.startswith(_META):
+            if not _NAME.fullmatch(lower):
+                raise Member(None, f"headers.{name[:100]}").invalid("is no name of a header")
             value = headers.get(name)
             text = str(value.integer()) if lower == "content-length" else value.header()
             # An empty value tells nothing; one of AWS's examples has an empty Content-Type.

@@ -141,6 +141,9 @@ def test_answers_pipelined_requests_in_order() -> None:
     "response",
     [
         HttpResponse(200, Headers([("X-A", "b\r\nX-B: c")])),
+        HttpResponse(200, Headers([("X-A: b\r\nX-B", "c")])),
+        HttpResponse(200, Headers([("X-A", "b\0")])),
+        HttpResponse(200, reason="Fine\nX-B: c"),
         HttpResponse(200, Headers([("X-A", "\ud800")])),
         HttpResponse(200, body=b"longer than announced", length=3),
     ],

@@ -42,6 +42,14 @@ def test_head_as_documented():
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["x-amz-meta-a: b\r\nSet-Cookie", "x-amz-meta-a b", "x-amz-meta-\u00e9", "x-amz-meta-a:"]
+)
+def test_a_name_that_could_end_its_header_is_refused(name):
+    with pytest.raises(LambdaInvalidResponse, match="no name of a header"):
+        head(statusCode=200, headers={"Content-Length": 1, name: "c"})
+
+
 def test_head_with_the_whole_header_map_of_an_s3_answer():
     result = head(
         statusCode="200",
