@@ -129,10 +129,16 @@ class Environment:
             async with asyncio.timeout(limit):
                 await self._polling.wait()
         except TimeoutError:
-            self._fail(fault("Sandbox.Timedout", timeout_message(self.function.timeout)))
+            self.give_up()
         self._init_ms = (self._clock.monotonic() - self.started_at) * 1000
         self._memory_mb()
         return self._init_failure is None
+
+    def give_up(self) -> None:
+        """End an initialisation that takes too long."""
+        limit = self._limits.init_seconds + self.function.timeout
+        self._output.say(f"[ERROR] Initialisation takes longer than {limit:g} seconds.".encode())
+        self._fail(fault("Sandbox.Timedout", timeout_message(self.function.timeout)))
 
     def fail(self, invocation: Invocation) -> Outcome:
         """Make the outcome of an invocation that initialisation failed."""

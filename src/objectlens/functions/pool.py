@@ -165,7 +165,10 @@ class Pool:
             self._running.pop(_name(function), None)
 
     def _expire(self, group: Group, ticket: Ticket) -> None:
-        if not ticket.running:
+        if group.starts_for(ticket):
+            # It has its place: what it waits for is initialisation, which has a limit of its own.
+            asyncio.get_running_loop().call_later(1.0, self._expire, group, ticket)
+        elif not ticket.running:
             group.drop(ticket)
             ticket.refuse(_throttled("ConcurrentInvocationLimitExceeded"))
 
@@ -285,6 +288,8 @@ class Pool:
         try:
             template = await self._templates.of(function, environment.runtime, task_root, credentials)
             await environment.start(credentials, template)
+        except TimeoutError:
+            environment.give_up()
         except BaseException:
             await surely(environment.stop())
             raise

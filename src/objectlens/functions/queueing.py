@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import islice
 
 from objectlens.catalog.entities import Function
 from objectlens.functions.values import Invocation, Outcome
@@ -96,6 +97,10 @@ class Group:
         """Forget a waiting ticket."""
         if ticket in self.waiting:
             self.waiting.remove(ticket)
+
+    def starts_for(self, ticket: Ticket) -> bool:
+        """Tell whether one of the environments that are being started is for this ticket."""
+        return not ticket.outcome.done() and ticket in islice(self.waiting, self.starting)
 
     def sit(self) -> Seat:
         """Let an environment wait for a ticket."""

@@ -47,7 +47,10 @@ class Template:
     async def start(
         self, python: str, variables: Mapping[str, str], folder: Path, *, marker: str, limit: float
     ) -> bool:
-        """Start it and wait for its imports, at most `limit` seconds; returns whether it can be forked."""
+        """Start it and wait for its imports; returns whether it can be forked.
+
+        Raises `TimeoutError` when they take longer than `limit` seconds, `OSError` when the machine refuses.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         writing = self._output.open()
@@ -67,11 +70,9 @@ class Template:
         asyncio.get_running_loop().add_reader(ours, self._receive)
         try:
             async with asyncio.timeout(limit):
-                ready = await asyncio.shield(self._state)
-        except TimeoutError:
-            self.refused, ready = f"its imports take longer than {limit:.0f} seconds", False
-        self._output.drain()
-        return ready
+                return await asyncio.shield(self._state)
+        finally:
+            self._output.drain()
 
     async def fork(self, variables: Mapping[str, str], output: int, marker: str) -> Process:
         """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""

@@ -58,7 +58,10 @@ class Templates:
     async def of(
         self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials
     ) -> Template | None:
-        """Return the template of a function version; None when its environments start from nothing."""
+        """Return the template of a function version; None when its environments start from nothing.
+
+        Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
+        """
         if not self._limits.templates or not _is_python(runtime) or function.environment.get(OPT_OUT) == "0":
             return None
         key = shape(function)
@@ -144,11 +147,11 @@ class Templates:
         try:
             if await template.start(self._surroundings.python, variables, task_root, marker=marker, limit=limit):
                 return template
-        except OSError as error:
-            template.refused = str(error)
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError):
             await surely(template.close())
             raise
+        except OSError as error:
+            template.refused = str(error)
         output.say(f"[INFO] Each environment of this function starts from nothing: {template.refused}.".encode())
         await template.close()
         return None

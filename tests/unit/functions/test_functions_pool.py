@@ -319,9 +319,27 @@ def test_initialisation_may_be_slow_if_the_timeout_allows(bench, tmp_path):
             stuck = opened.function(
                 "import time\ntime.sleep(60)\ndef handler(event, context):\n    return 1", timeout=1
             )
+            began = time.monotonic()
             outcome = await opened.invoke(stuck)
             assert outcome.failure.type == "Sandbox.Timedout"
             assert outcome.failure.message.endswith("Task timed out after 1.00 seconds")
+            assert b"Initialisation takes longer than 1.2 seconds." in outcome.log_tail
+            # Not once in a template and then once more from nothing.
+            assert time.monotonic() - began < 2.2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("forked", ["0", "1"])
+def test_waiting_for_initialisation_is_not_waiting_for_a_place(bench, forked):
+    async def main():
+        async with bench(queue_seconds=0.3, starting=1) as opened:
+            slow = "import time\ntime.sleep(1.5)\ndef handler(event, context):\n    return 1"
+            function = opened.function(slow, timeout=5, environment={"OBJECTLENS_TEMPLATE": forked})
+            first, second = opened.invoke(function), opened.invoke(function)
+            done = await asyncio.gather(first, second, return_exceptions=True)
+            assert done[0].payload == b"1"
+            assert isinstance(done[1], TooManyRequestsException)
 
     asyncio.run(main())
 
