@@ -11,10 +11,12 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, cast
 
 import httptools
@@ -230,7 +232,7 @@ class Connection(asyncio.Protocol):
         host = one_host(headers)
         if host is None and not http10:
             raise BadRequest("the Host header is missing")
-        scheme, authority, path, query = split_target(method, self._url.decode("utf-8", "surrogateescape"), host)
+        authority, path, query = split_target(method, self._url.decode("utf-8", "surrogateescape"), host)
         body = IncomingBody(self._body_length(headers), self._limits.body_seconds, self._wanted, self._resume_reading)
         self._parsing = body
         self._upgrading = self._parser.should_upgrade() and body.length != 0
@@ -240,7 +242,6 @@ class Connection(asyncio.Protocol):
             query=query,
             headers=headers,
             host=authority,
-            scheme=scheme,
             body=body,
             peer=self._peer,
         )
@@ -489,4 +490,9 @@ def _read_cached(fd: int, size: int, offset: int) -> bytes | None:
 
 
 def _date() -> bytes:
-    return formatdate(usegmt=True).encode("ascii")
+    return _date_of(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date_of(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode("ascii")

@@ -16,8 +16,11 @@ from objectlens.objectlambda.invoking import may_invoke
 from objectlens.objectlambda.native import is_native
 from objectlens.objectlambda.source import supporting_access_point
 from objectlens.objects import OPERATIONS
+from objectlens.objects.context import key_of, resource_of, store_errors
+from objectlens.objects.finding import missing
 from objectlens.objects.permitting import permit
-from objectlens.objects.whole import open_whole
+from objectlens.objects.whole import open_whole, opening
+from objectlens.stores import KeyNotFound
 
 _TRANSFORMED = {
     "GetObject": get_object,
@@ -66,8 +69,17 @@ async def _native(
     program = lens.native.program(transformation.function_payload)
     arguments = lens.native.arguments(program, call.http)
     source = await _at_source(lens, call, access_point)
-    opened = await open_whole(lens.objects, source)
     ranged = f"{call.operation.name}-Range" in access_point.configuration.allowed_features
+    open_here = None if program.streaming else opening(lens.objects, source)
+    if open_here is not None:
+        with store_errors():
+            try:
+                answer = await lens.native.open_and_respond(program, arguments, open_here, call.http, ranged=ranged)
+            except KeyNotFound:
+                raise await missing(lens.objects, source, resource_of(source), key_of(source)) from None
+        if answer is not None:
+            return answer
+    opened = await open_whole(lens.objects, source)
     return await lens.native.respond(program, arguments, opened, call.http, ranged=ranged)
 
 

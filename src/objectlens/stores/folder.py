@@ -61,6 +61,10 @@ class FolderStore:
         """Open an object or a run of its bytes; raises `KeyNotFound`."""
         return await run_owned(self._executor, _close, self._files.open, key, span)
 
+    def open_here(self, key: str) -> Opened:
+        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
+        return self._files.open(key, None)
+
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
         """Return one page of the keys, in UTF-8 byte order."""
         return await self._run(self._files.list, prefix, delimiter, after, limit)
