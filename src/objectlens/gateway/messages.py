@@ -14,15 +14,15 @@ class BadRequest(ValueError):
     """A request that cannot be answered within its protocol; the message is for the client."""
 
 
-def split_target(method: str, target: str, host: str | None) -> tuple[str, str, str, str]:
-    """Return (scheme, authority, path, query) of a request target.
+def split_target(method: str, target: str, host: str | None) -> tuple[str, str, str]:
+    """Return (authority, path, query) of a request target.
 
     Clients behind `HTTP_PROXY` send the absolute form, whose authority then counts instead of `Host` (RFC 9112
-    section 3.2.2). The path stays percent-encoded, for it is what was signed.
+    section 3.2.2); its scheme proves nothing about the connection it came over. The path stays percent-encoded, for it
+    is what was signed.
     """
     if method == "CONNECT":
         raise BadRequest("CONNECT is not supported: this server answers for S3 itself and tunnels nothing")
-    scheme = "http"
     authority = host or ""
     if not target.startswith(("/", "*")):
         scheme, found, rest = target.partition("://")
@@ -38,7 +38,7 @@ def split_target(method: str, target: str, host: str | None) -> tuple[str, str, 
     if "@" in authority:
         raise BadRequest("the host comes with user information, which no request may carry (RFC 9110 section 4.2.4)")
     path, _, query = target.partition("?")
-    return scheme.lower(), authority, path, query.partition("#")[0]
+    return authority, path, query.partition("#")[0]
 
 
 def one_host(headers: Headers) -> str | None:

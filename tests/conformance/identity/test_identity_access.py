@@ -11,6 +11,8 @@ from urllib.error import HTTPError
 import pytest
 from botocore.exceptions import ClientError
 
+from support.live import zipped
+
 OBJECT_LAMBDA = "s3-object-lambda.amazonaws.com"
 HANDLER = """
 import urllib.request
@@ -267,3 +269,29 @@ def test_why(server, person, bucket):
     results = answer["EvaluationResults"]
     assert [one["EvalDecision"] for one in results] == ["allowed", "implicitDeny"]
     assert results[0]["MatchedStatements"][0]["SourcePolicyId"] == f"user_{person.name}_p"
+
+
+def test_a_role_is_handed_on_only_with_the_right_to_it(server, person):
+    def function(name, role):
+        return {
+            "FunctionName": name, "Runtime": "python3.11", "Handler": "lambda_function.lambda_handler", "Role": role,
+            "Code": {"ZipFile": zipped("def lambda_handler(event, context):\n    return 1")},
+        }  # fmt: skip
+
+    name, lambdas = f"f{uuid.uuid4().hex[:8]}", person.client("lambda")
+    weak, strong = (f"arn:aws:iam::{server.account}:role/{name}-{kind}" for kind in ("weak", "strong"))
+    person.may({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"})
+    assert refused(lambdas.create_function, **function(name, weak)) == ("AccessDeniedException", 403)
+    person.may(
+        {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": [weak, "arn:aws:iam::999999999999:role/*"],
+         "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}},
+    )  # fmt: skip
+    lambdas.create_function(**function(name, weak))
+    changed = {"FunctionName": name, "Role": strong}
+    assert refused(lambdas.update_function_configuration, **changed) == ("AccessDeniedException", 403)
+    lambdas.update_function_configuration(FunctionName=name, Timeout=5)
+    foreign = function(f"{name}x", "arn:aws:iam::999999999999:role/x")
+    assert refused(lambdas.create_function, **foreign) == ("AccessDeniedException", 403)
+    assert refused(server.client("lambda").create_function, **foreign) == ("AccessDeniedException", 403)
+    lambdas.delete_function(FunctionName=name)

@@ -221,6 +221,7 @@ def test_creating_and_describing(client, house):
     assert found["Tags"] == {"team": "a"}
     assert client.get_function_configuration(FunctionName="f")["CodeSha256"] == made["CodeSha256"]
     assert ("lambda:CreateFunction", f"{ARN}:f") in house.asked
+    assert ("iam:PassRole", ROLE) in house.asked
     client.get_waiter("function_active_v2").wait(FunctionName="f")
     client.get_waiter("function_updated_v2").wait(FunctionName="f")
     client.get_waiter("function_exists").wait(FunctionName="f")

@@ -89,6 +89,18 @@ def test_takes_absolute_form_targets_and_prefers_their_authority() -> None:
     with_server(echo, test)
 
 
+def test_a_scheme_in_the_target_proves_nothing() -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, body=request.scheme.encode())
+
+    async def test(server: Running) -> None:
+        answer = await server.talk(b"GET https://h/k HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        # Policies with `aws:SecureTransport` ask for it.
+        assert answer.endswith(b"\r\n\r\nhttp")
+
+    with_server(app, test)
+
+
 @pytest.mark.parametrize(
     ("request_bytes", "reason"),
     [

@@ -33,6 +33,19 @@ async def _on(surroundings: Lambda, request: Request, name: FunctionName) -> Seq
     )
 
 
+async def _with_role(surroundings: Lambda, request: Request) -> Sequence[Permission]:
+    """Ask also for the right to hand on the role: code that runs under it has all that the role may do.
+
+    Roles of other accounts can be handed on by nobody, for no policy here can allow it.
+    """
+    needs = await _named(surroundings, request)
+    role = request.params.get("Role")
+    if role is None:
+        return needs
+    passed = {"iam:PassedToService": "lambda.amazonaws.com"}
+    return (*needs, Permission(action="iam:PassRole", resource=role, context=passed))
+
+
 async def _invoked(surroundings: Lambda, request: Request) -> Sequence[Permission]:
     return (Permission(action="lambda:InvokeFunction", resource=await invoking.target(surroundings, request)),)
 
@@ -40,7 +53,7 @@ async def _invoked(surroundings: Lambda, request: Request) -> Sequence[Permissio
 HANDLERS: Mapping[str, Handler[Lambda]] = {
     "AddPermission": Handler(permissions.add_permission, _named),
     "CreateAlias": Handler(aliases.create_alias, _named),
-    "CreateFunction": Handler(lifecycle.create_function, _named),
+    "CreateFunction": Handler(lifecycle.create_function, _with_role),
     "DeleteAlias": Handler(aliases.delete_alias, _named),
     "DeleteFunction": Handler(lifecycle.delete_function, _named),
     "DeleteFunctionConcurrency": Handler(attributes.delete_function_concurrency, _named),
@@ -62,7 +75,7 @@ HANDLERS: Mapping[str, Handler[Lambda]] = {
     "UntagResource": Handler(attributes.untag_resource, _tagged),
     "UpdateAlias": Handler(aliases.update_alias, _named),
     "UpdateFunctionCode": Handler(lifecycle.update_function_code, _named),
-    "UpdateFunctionConfiguration": Handler(lifecycle.update_function_configuration, _named),
+    "UpdateFunctionConfiguration": Handler(lifecycle.update_function_configuration, _with_role),
 }
 
 DECLINED = (

@@ -59,7 +59,7 @@ def _items(shape: Any, element: Any, default: str, tree: Tree, where: str) -> li
     if not shape.serialization.get("flattened"):
         tree = tree.get(element.serialization.get("name", default), {})
     numbers = [step for step in tree if step != _HERE]
-    if not all(step.isascii() and step.isdigit() for step in numbers):
+    if not all(step.isascii() and step.isdigit() and len(step) < 10 for step in numbers):
         raise Malformed(f"{where}: items are numbered, as in {where}.{default}.1")
     return [(f"{where}.{step}", tree[step]) for step in sorted(numbers, key=int)]
 
