@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.removing import clear_away
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
@@ -249,7 +249,7 @@ class Environment:
             await self._process.stop(patience)
             self._watchman.release(self._process.pid)
         self._output.close()
-        await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+        await asyncio.to_thread(clear_away, self._temporary)
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

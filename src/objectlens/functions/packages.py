@@ -10,7 +10,6 @@ import base64
 import hashlib
 import os
 import re
-import shutil
 import stat
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from objectlens.functions.removing import remove_tree
 from objectlens.functions.unzip import unzip
 
 # The longest timeout of an invocation, and a reserve.
@@ -124,10 +124,3 @@ def _make_read_only(folder: Path) -> None:
                 executable = path.stat().st_mode & stat.S_IXUSR
                 path.chmod(0o555 if executable else 0o444)
         Path(parent).chmod(0o555)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a directory whose contents may be read-only."""
-    for parent, _, _ in os.walk(folder):
-        Path(parent).chmod(0o755)
-    shutil.rmtree(folder)

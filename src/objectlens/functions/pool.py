@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import shutil
 from collections.abc import Hashable
 
 from objectlens.catalog.entities import Function
@@ -27,6 +26,7 @@ from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
 from objectlens.functions.queueing import Group, Seat, Ticket, shape
+from objectlens.functions.removing import clear_away
 from objectlens.functions.runtimes import find_runtime
 from objectlens.functions.templates import Templates
 from objectlens.functions.values import Invocation, Outcome
@@ -68,7 +68,7 @@ class Pool:
         self._closed = False
         surroundings.folder.mkdir(parents=True, exist_ok=True)
         # What a server that was killed left behind.
-        shutil.rmtree(surroundings.folder / "tmp", ignore_errors=True)
+        clear_away(surroundings.folder / "tmp")
         (surroundings.folder / "sdk-config").write_text(SDK_CONFIG)
 
     # --- Executor ---

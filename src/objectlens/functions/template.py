@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from objectlens.functions.mold import MESSAGE
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.removing import clear_away
 from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
@@ -146,4 +146,4 @@ class Template:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
         self._output.close()
-        await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+        await asyncio.to_thread(clear_away, self._temporary)

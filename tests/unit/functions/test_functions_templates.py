@@ -241,7 +241,7 @@ async def until_gone(pid, within=5.0):
 
 def test_templates_are_few_and_end_when_unused(bench):
     async def main():
-        async with bench(templates=2, idle_seconds=0.05, template_idle_seconds=0.5) as opened:
+        async with bench(templates=2, idle_seconds=0.05, template_idle_seconds=2.5) as opened:
             pids = []
             for name in ("one", "two", "three"):
                 await opened.value(opened.function(COUNTER, name))
