@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001  (the SDK has no public way to what is changed here; whatever is missing, its own way is taken)
 """What makes unmodified Python handlers cheaper; it runs inside the function's process, beside user code.
 
 Handlers make a client of the AWS SDK on every call, which costs more than the rest of their work. Here the same call of
@@ -13,29 +12,23 @@ Nothing is imported that the handler does not import itself: the changes are mad
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
-import select
 import sys
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 OPT_OUT = "OBJECTLENS_ACCELERATE"
 KEPT = 64
-# Seconds that an idle connection is trusted for.
-_FRESH = 5.0
 # The place of that argument of boto3.Session.
 _BOTOCORE_SESSION = 5
-_ATTEMPTS = "_objectlens_attempts"
 _CHANGES = "_objectlens_changes"
-_WRITE = "s3.WriteGetObjectResponse"
 # What a client may take from the environment; the trace of an invocation changes with each and is none of it.
-_RELEVANT = ("AWS_", "BOTO_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "HOME")
+_RELEVANT = (b"AWS_", b"BOTO_", b"HTTP", b"NO_PROXY", b"http", b"no_proxy", b"HOME")
 
 
-class _Odd(Exception):
+class _Odd(ValueError):
     """Something is not as usual: leave it to the SDK."""
 
 
@@ -45,9 +38,25 @@ def install() -> None:
         changes = {
             "boto3.session": _change_boto3,
             "botocore.session": _change_botocore,
-            "requests.sessions": _change_requests,
+            "botocore.client": _note_client,
+            "requests.sessions": lambda sessions: _beside("fetching").change(sessions, lambda: _beside("wire")),
         }
         sys.meta_path.insert(0, _Importing(changes))
+
+
+def _beside(name: str) -> Any:
+    """Return one of the modules beside this file, under a name that no module of the handler's has."""
+    if name not in _loaded:
+        path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (it costs its import)
+        spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
+        if spec is None or spec.loader is None:
+            raise ImportError(name)
+        _loaded[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(_loaded[name])
+    return _loaded[name]
+
+
+_loaded: dict[str, Any] = {}
 
 
 class _Importing:
@@ -90,6 +99,14 @@ def _change_botocore(session: Any) -> None:
     session.create_loader = create_loader
 
 
+_own: dict[str, Any] = {}
+
+
+def _note_client(client: Any) -> None:
+    """Keep the SDK's own method, to see later whether it was replaced."""
+    _own["_make_api_call"] = getattr(getattr(client, "BaseClient", None), "_make_api_call", None)
+
+
 def _change_boto3(session: Any) -> None:
     """Let a session give the same client for the same arguments, unless its event handlers were changed."""
     make, begin = session.Session.client, session.Session.__init__
@@ -112,7 +129,8 @@ def _change_boto3(session: Any) -> None:
             found = make(self, *arguments, **options)
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
-                _shorten(found)
+                unchanged = functools.partial(_check_unchanged, found.meta.events)
+                _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"))
             if len(kept) >= KEPT:
                 kept.pop(next(iter(kept)))
             kept[key] = found
@@ -139,7 +157,11 @@ def _frozen(value: Any) -> Any:
 
 
 def _surroundings() -> Any:
-    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_RELEVANT))
+    # As the environment keeps them: decoding all of it would take longer than the rest.
+    found: dict[Any, Any] | None = getattr(os.environ, "_data", None)
+    if found is None:
+        raise _Odd
+    return tuple(item for item in found.items() if item[0].startswith(_RELEVANT))
 
 
 def _watch(events: Any) -> None:
@@ -161,184 +183,3 @@ def _check_unchanged(events: Any) -> None:
     """Raise `_Odd` when event handlers were changed, or may have been before anyone counted."""
     if getattr(events, "__dict__", {}).get(_CHANGES) != 0:
         raise _Odd
-
-
-# --- requests ---------------------------------------------------------------------------------------------------------
-
-
-def _change_requests(sessions: Any) -> None:
-    """Let sessions share their connections to this service: `requests.get` makes a new session for each call."""
-    find, adapter_type = sessions.Session.get_adapter, getattr(sessions, "HTTPAdapter", None)
-    service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
-    shared: dict[int, Any] = {}
-    used = [0.0]
-
-    def get_adapter(self: Any, url: str) -> Any:
-        adapter = find(self, url)
-        if not url.startswith(service) or type(adapter) is not adapter_type or not _is_default(adapter):
-            return adapter
-        common = shared.setdefault(os.getpid(), adapter)  # connections are not for two processes
-        last, used[0] = used[0], time.monotonic()
-        if used[0] - last > _FRESH:
-            common.close()  # before the service does so itself, perhaps just while a request is under way
-        return common
-
-    get_adapter.__doc__ = find.__doc__
-    if adapter_type is not None and service.startswith("http://"):
-        sessions.Session.get_adapter = get_adapter
-
-
-def _is_default(adapter: Any) -> bool:
-    """Whether an adapter is as a session makes it: no retries, ten connections, which do not block."""
-    state = adapter.__dict__
-    settings = tuple(state.get(name) for name in ("_pool_connections", "_pool_maxsize", "_pool_block", "config"))
-    return settings == (10, 10, False, {}) and getattr(state.get("max_retries"), "total", None) == 0
-
-
-# --- WriteGetObjectResponse -------------------------------------------------------------------------------------------
-
-
-def _shorten(client: Any) -> None:
-    """Answer WriteGetObjectResponse where the SDK would begin to sign and send it."""
-    events = client.meta.events
-    # By way of the class: these registrations are not changes of the handler's.
-    type(events).register_last(events, f"before-call.{_WRITE}", _Writer(client))
-    type(events).register_first(events, f"after-call.{_WRITE}", _count_attempt)
-
-
-def _count_attempt(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    """Count an attempt of ours that failed before the SDK's own."""
-    parsed["ResponseMetadata"]["RetryAttempts"] += context.get(_ATTEMPTS, 0)
-
-
-class _Writer:
-    """Sends the answers of one client, over one connection per thread."""
-
-    def __init__(self, client: Any) -> None:
-        import threading  # noqa: PLC0415  (the SDK has imported it by now)
-
-        self._client = client
-        self._kept = threading.local()
-        self._keys: dict[tuple[str, ...], bytes] = {}
-
-    def __call__(
-        self, model: Any, params: dict[str, Any], request_signer: Any, context: dict[str, Any], **_: Any
-    ) -> Any:
-        """Return the service's answer, or None to let the SDK do all of it."""
-        try:
-            host, target = self._where(params)
-            body = self._body(params)
-            headers = self._headers(params, host, body)
-            self._sign(headers, target, request_signer, context)
-            context[_ATTEMPTS] = 1
-            status, answer, content = self._send(host, target, headers, body)
-            if status >= 500:
-                return None  # the SDK tries those again
-            context[_ATTEMPTS] = 0
-            return self._parse(model, params["url"], status, answer, content)
-        except (_Odd, OSError, KeyError, AttributeError, ValueError):
-            return None
-
-    def _where(self, params: dict[str, Any]) -> tuple[str, str]:
-        scheme, _, rest = params["url"].partition("://")
-        host, slash, path = rest.partition("/")
-        usual = scheme == "http" and "?" not in path and not self._client.meta.config.proxies
-        if not usual or any(os.environ.get(name) for name in _PROXIES):
-            raise _Odd
-        _check_unchanged(self._client.meta.events)
-        return host, slash + path
-
-    def _body(self, params: dict[str, Any]) -> bytes:
-        body = params.get("body") or b""
-        if not isinstance(body, (bytes, bytearray)) or len(body) > _WHOLE:
-            raise _Odd
-        return bytes(body)
-
-    def _headers(self, params: dict[str, Any], host: str, body: bytes) -> dict[str, str]:
-        headers = {name.lower(): _header(value) for name, value in params["headers"].items()}
-        if "expect" in headers or "transfer-encoding" in headers:
-            raise _Odd
-        if int(headers.get("content-length", len(body))) != len(body):
-            raise _Odd
-        if trace := os.environ.get("_X_AMZN_TRACE_ID"):
-            headers.setdefault("x-amzn-trace-id", _header(trace))
-        headers |= {"host": host, "content-length": str(len(body)), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
-        return headers
-
-    def _sign(self, headers: dict[str, str], target: str, signer: Any, context: dict[str, Any]) -> None:
-        import hashlib  # noqa: PLC0415  (the SDK has imported them by now)
-        import hmac  # noqa: PLC0415
-
-        scope = context["signing"]
-        credentials = signer._credentials.get_frozen_credentials()
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        place = (stamp[:8], scope["region"], scope["signing_name"], "aws4_request")
-        headers["x-amz-date"] = stamp
-        if credentials.token:
-            headers["x-amz-security-token"] = credentials.token
-        signed = sorted(name for name in headers if name == "host" or name.startswith(("x-amz-", "x-amzn-")))
-        canonical = "\n".join(
-            [
-                *("POST", target, ""),
-                *(f"{name}:{' '.join(headers[name].split())}" for name in signed),
-                *("", ";".join(signed), "UNSIGNED-PAYLOAD"),
-            ]
-        )
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = "\n".join(["AWS4-HMAC-SHA256", stamp, "/".join(place), digest])
-        key = self._keys.get((credentials.secret_key, *place))
-        if key is None:
-            key = ("AWS4" + credentials.secret_key).encode()
-            for word in place:
-                key = hmac.digest(key, word.encode(), "sha256")
-            self._keys = {(credentials.secret_key, *place): key}
-        signature = hmac.digest(key, text.encode(), "sha256").hex()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{'/'.join(place)}, "
-            f"SignedHeaders={';'.join(signed)}, Signature={signature}"
-        )
-
-    def _send(self, host: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, Any, bytes]:
-        from http.client import HTTPConnection, HTTPException  # noqa: PLC0415  (the SDK has imported it by now)
-
-        config = self._client.meta.config
-        kept: HTTPConnection | None = self._kept.__dict__.pop(host, None)
-        if kept is not None and (kept.sock is None or select.select([kept.sock], [], [], 0)[0]):
-            kept.close()  # the other side has hung up
-            kept = None
-        connection = kept or HTTPConnection(host, timeout=max(config.connect_timeout, config.read_timeout))
-        try:
-            connection.request("POST", target, body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, HTTPException) as error:
-            connection.close()
-            raise _Odd from error
-        if answer.will_close:
-            connection.close()
-        else:
-            self._kept.__dict__[host] = connection
-        return answer.status, answer.headers, content
-
-    def _parse(self, model: Any, url: str, status: int, headers: Any, content: bytes) -> Any:
-        from botocore.awsrequest import AWSResponse, HeadersDict  # noqa: PLC0415
-
-        found = HeadersDict(list(headers.items()))
-        answer = {"status_code": status, "headers": found, "body": content, "context": {"operation_name": model.name}}
-        parsed = self._client._response_parser.parse(answer, model.output_shape)
-        parsed["ResponseMetadata"]["RetryAttempts"] = 0
-        response = AWSResponse(url, status, found, None)
-        response._content = content
-        return response, parsed
-
-
-_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-# Longer answers leave as a stream, in the SDK's way.
-_WHOLE = 8 * 1024 * 1024
-
-
-def _header(value: Any) -> str:
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    if not text.isascii() or not text.isprintable():
-        raise _Odd
-    return text

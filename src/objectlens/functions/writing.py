@@ -1,0 +1,247 @@
+# ruff: noqa: SLF001  (see `accelerate`)
+"""WriteGetObjectResponse of an accelerated client: made, signed and sent with little of the SDK.
+
+The first call with some set of parameters goes through the SDK until it would sign and send (`Writer.__call__`); what
+it made is kept, and the next such call only fills in its values (`Writer.briefly`). Whatever is unusual, and every
+answer but 200 to a brief call, is left to the SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import hmac
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+ATTEMPTS = "_objectlens_attempts"
+NAME = "s3.WriteGetObjectResponse"
+_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+# Longer answers leave as a stream, in the SDK's way.
+_WHOLE = 8 * 1024 * 1024
+_SHAPES = 32
+_TYPES = {"string": str, "integer": int, "long": int}
+_OF_ONE_CALL = {"host", "content-length", "x-amzn-trace-id", "x-amz-content-sha256", "x-amz-date"}
+_OF_ONE_CALL |= {"x-amz-security-token", "authorization"}
+_META = "x-amz-meta-"
+
+
+class _Known(NamedTuple):
+    """What calls with the same parameters have in common."""
+
+    model: Any
+    url: str
+    host: str
+    target: str
+    headers: dict[str, str]
+    signer: Any
+    scope: tuple[str, str]
+
+
+def shorten(client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any) -> None:
+    """Answer the operation where the SDK would begin to sign and send it, and before that when it is like another.
+
+    `unchanged` raises `wire.Unsuited` when the client was changed meanwhile; `api_call` is the SDK's own method, which
+    tracing tools replace in order to see calls.
+    """
+    events, writer = client.meta.events, Writer(client, wire, unchanged, api_call)
+    # By way of the class: these registrations are not changes of the handler's.
+    type(events).register_last(events, f"before-call.{NAME}", writer)
+    type(events).register_first(events, f"after-call.{NAME}", _count_attempt)
+    wholly = client.write_get_object_response
+
+    @functools.wraps(wholly)
+    def write_get_object_response(*arguments: Any, **members: Any) -> Any:
+        answer = None if arguments else writer.briefly(members)
+        if answer is not None:
+            return answer
+        with writer.learning(members):
+            return wholly(*arguments, **members)
+
+    client.write_get_object_response = write_get_object_response
+
+
+def _count_attempt(parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    """Count an attempt of ours that failed before the SDK's own."""
+    parsed["ResponseMetadata"]["RetryAttempts"] += context.get(ATTEMPTS, 0)
+
+
+class Writer:
+    """Sends the answers of one client, over one connection per thread."""
+
+    def __init__(self, client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any) -> None:
+        self._client, self._wire, self._unchanged, self._api_call = client, wire, unchanged, api_call
+        self._wires = wire.Wires()
+        self._keys: dict[tuple[str, ...], bytes] = {}
+        self._known: dict[frozenset[str], _Known] = {}
+        self._state = threading.local()
+        self._log = logging.getLogger("botocore")
+        shape = client.meta.service_model.operation_model("WriteGetObjectResponse").input_shape
+        self._members = {
+            name: (member.serialization["name"].lower(), _TYPES[member.type_name])
+            for name, member in shape.members.items()
+            if member.serialization.get("location") == "header" and member.type_name in _TYPES
+        }
+
+    def __call__(
+        self, model: Any, params: dict[str, Any], request_signer: Any, context: dict[str, Any], **_: Any
+    ) -> Any:
+        """Return the service's answer, or None to let the SDK do all of it."""
+        if self._state.__dict__.pop("failed", False):
+            context[ATTEMPTS] = 1
+            return None
+        try:
+            host, target = self._where(params)
+            body = self._body(params.get("body") or b"")
+            given = {name.lower(): self._wire.typed(value) for name, value in params["headers"].items()}
+            if given.keys() & {"expect", "transfer-encoding"} or given.get("content-length", str(len(body))) != str(
+                len(body)
+            ):
+                return None
+            scope = context["signing"]["region"], context["signing"]["signing_name"]
+            known = _Known(model, params["url"], host, target, given, request_signer, scope)
+            headers = self._signed(known, given, body)
+            context[ATTEMPTS] = 1
+            answer = self._send(known, headers, body)
+            if answer.status >= 500:
+                return None  # the SDK tries those again
+            context[ATTEMPTS] = 0
+            response, parsed = self._parsed(known, answer)
+            if answer.status == 200:
+                self._learn(known)
+            return response, parsed
+        except (OSError, KeyError, AttributeError, ValueError):
+            return None
+
+    # --- the brief way ---
+
+    def briefly(self, members: dict[str, Any]) -> Any:
+        """Return the result of a call like an earlier one, or None to let the SDK do all of it."""
+        known = self._known.get(frozenset(members))
+        if known is None or not self._is_plain():
+            return None
+        try:
+            self._unchanged()
+            body = self._body(members.get("Body", b""))
+            headers = self._signed(known, known.headers | self._given(members), body)
+        except (KeyError, AttributeError, ValueError):
+            return None
+        try:
+            answer = self._send(known, headers, body)
+        except (OSError, ValueError):
+            self._state.failed = True
+            return None
+        if answer.status == 200:
+            return self._parsed(known, answer)[1]
+        self._state.failed = answer.status >= 500
+        return None
+
+    def _is_plain(self) -> bool:
+        """Whether calls go the way that botocore has made, unobserved."""
+        own = type(self._client)._make_api_call is self._api_call and "_make_api_call" not in self._client.__dict__
+        return own and not self._log.isEnabledFor(logging.DEBUG)
+
+    def _given(self, members: dict[str, Any]) -> dict[str, str]:
+        """Return the headers of a call's parameters; raises `Unsuited` for those that the SDK has to look at."""
+        headers: dict[str, str] = {}
+        for name, value in members.items():
+            if name == "Metadata" and type(value) is dict:
+                headers |= {_META + self._wire.typed(key).lower(): self._wire.typed(one) for key, one in value.items()}
+            elif name != "Body":
+                header, kind = self._members[name]
+                if type(value) is not kind or value == "":
+                    raise self._wire.Unsuited
+                headers[header] = self._wire.typed(str(value))
+        if not headers["x-amz-request-route"].replace("-", "0").isalnum():
+            raise self._wire.Unsuited
+        return headers
+
+    @contextlib.contextmanager
+    def learning(self, members: dict[str, Any]) -> Iterator[None]:
+        """Keep what the call inside comes to, for calls with the same parameters."""
+        self._state.names = frozenset(members)
+        try:
+            yield
+        finally:
+            self._state.names = None
+
+    def _learn(self, known: _Known) -> None:
+        names = self._state.__dict__.get("names")
+        if names is None or len(self._known) >= _SHAPES:
+            return
+        values = {header for header, _ in self._members.values()} | _OF_ONE_CALL
+        kept = {
+            name: value for name, value in known.headers.items() if name not in values and not name.startswith(_META)
+        }
+        self._known[names] = known._replace(headers=kept)
+
+    # --- both ways ---
+
+    def _where(self, params: dict[str, Any]) -> tuple[str, str]:
+        scheme, _, rest = params["url"].partition("://")
+        host, slash, path = rest.partition("/")
+        self._unchanged()
+        if scheme != "http" or "?" in path or ":" not in host:
+            raise self._wire.Unsuited
+        return host, slash + path
+
+    def _body(self, body: Any) -> bytes:
+        if not isinstance(body, (bytes, bytearray)) or len(body) > _WHOLE:
+            raise self._wire.Unsuited
+        return bytes(body)
+
+    def _signed(self, known: _Known, given: dict[str, str], body: bytes) -> dict[str, str]:
+        if self._client.meta.config.proxies or any(os.environ.get(name) for name in _PROXIES):
+            raise self._wire.Unsuited
+        headers = {"host": known.host, **given}
+        if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+            headers.setdefault("x-amzn-trace-id", self._wire.typed(trace))
+        headers |= {"content-length": str(len(body)), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+        credentials = known.signer._credentials.get_frozen_credentials()
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        place = (stamp[:8], *known.scope, "aws4_request")
+        headers["x-amz-date"] = stamp
+        if credentials.token:
+            headers["x-amz-security-token"] = credentials.token
+        signed = sorted(name for name in headers if name == "host" or name.startswith(("x-amz-", "x-amzn-")))
+        lines = [f"{name}:{' '.join(headers[name].split())}" for name in signed]
+        canonical = "\n".join(["POST", known.target, "", *lines, "", ";".join(signed), "UNSIGNED-PAYLOAD"])
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = "\n".join(["AWS4-HMAC-SHA256", stamp, "/".join(place), digest])
+        signature = hmac.digest(self._key(credentials.secret_key, place), text.encode(), "sha256").hex()
+        headers["authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{'/'.join(place)}, "
+            f"SignedHeaders={';'.join(signed)}, Signature={signature}"
+        )
+        return headers
+
+    def _key(self, secret: str, place: tuple[str, ...]) -> bytes:
+        key = self._keys.get((secret, *place))
+        if key is None:
+            key = ("AWS4" + secret).encode()
+            for word in place:
+                key = hmac.digest(key, word.encode(), "sha256")
+            self._keys = {(secret, *place): key}
+        return key
+
+    def _send(self, known: _Known, headers: dict[str, str], body: bytes) -> Any:
+        config = self._client.meta.config
+        rest = [(name, value) for name, value in headers.items() if name != "host"]
+        timeout = max(config.connect_timeout, config.read_timeout)
+        return self._wires.ask("POST", known.host, known.target, rest, body=body, timeout=timeout)
+
+    def _parsed(self, known: _Known, answer: Any) -> Any:
+        from botocore.awsrequest import AWSResponse, HeadersDict  # noqa: PLC0415
+
+        headers, context = HeadersDict(answer.headers), {"operation_name": known.model.name}
+        found = {"status_code": answer.status, "headers": headers, "body": answer.content, "context": context}
+        parsed = self._client._response_parser.parse(found, known.model.output_shape)
+        parsed["ResponseMetadata"]["RetryAttempts"] = 0
+        response = AWSResponse(known.url, answer.status, headers, None)
+        response._content = answer.content
+        return response, parsed
