@@ -2,17 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CONTESTANTS := build/contestants
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint bench docs lock clean
+.PHONY: help demo test check lint chaos bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
 	@echo 'make test    all tests'
 	@echo 'make check   what CI runs: lint and test'
 	@echo 'make lint    format, ruff, mypy, the import contract'
+	@echo 'make chaos   clients that break off anywhere; ROUNDS=50 SEED=7 for more of them, and others'
 	@echo 'make bench   every claim of speed'
 	@echo 'make docs    the parts of the documentation that are made from the code'
 	@echo 'make lock    requirements.lock anew, from the newest versions'
@@ -47,8 +49,21 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(STAMP)
+chaos: $(STAMP)
+	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
+
+bench: $(CONTESTANTS)/.installed
 	$(BIN)/python benchmarks
+
+# What cannot be installed here is named as missing by the benchmark. nginx with its image filter comes from the system:
+# apt install nginx libnginx-mod-http-image-filter
+$(CONTESTANTS)/.installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group bench
+	$(PYTHON) -m venv $(CONTESTANTS)
+	$(CONTESTANTS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	-$(CONTESTANTS)/bin/python -m pip install --quiet --group contestants
+	-npm install --no-audit --no-fund --prefix $(CONTESTANTS)/npm ipx@3
+	touch $@
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py

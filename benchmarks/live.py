@@ -1,4 +1,4 @@
-"""A server of its own for a benchmark, with one function in front of one bucket."""
+"""A server of our own for a benchmark, with lenses in front of one bucket."""
 
 from __future__ import annotations
 
@@ -10,56 +10,96 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
+from load import Orders
+
 ACCOUNT, REGION = "123456789012", "us-east-1"
+BUCKET = "photographs"
 START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What is measured; `folder` is for files that end with it."""
+class Server:
+    """A running server with one bucket; `folder` is for files that end with it."""
 
-    s3: Any
-    alias: str
+    url: str
+    key: tuple[str, str]
     folder: Path
+    process: int
+    s3: Any
+    control: Any
+    functions: Any
 
-    def upload(self, files: list[Path]) -> None:
+    def upload(self, files: Iterable[Path]) -> None:
         """Put files into the bucket."""
         for path in files:
-            self.s3.put_object(Bucket="photographs", Key=path.name, Body=path.read_bytes())
+            self.s3.upload_file(str(path), BUCKET, path.name)
 
-    def lens_urls(self, files: list[Path]) -> list[str]:
-        """Return presigned URLs that go through the function."""
-        return [self._url(self.alias, path) for path in files]
+    def native(self, name: str, pipeline: str) -> str:
+        """Make a lens that runs a pipeline; returns its alias."""
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:objectlens-transform"
+        return self._lens(name, {"FunctionArn": arn, "FunctionPayload": pipeline})
 
-    def bucket_urls(self, files: list[Path]) -> list[str]:
-        """Return presigned URLs of the originals."""
-        return [self._url("photographs", path) for path in files]
+    def handler(self, name: str, handler: Path) -> str:
+        """Make a lens that runs an unmodified Lambda handler; returns its alias."""
+        made = self.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Handler="lambda_function.lambda_handler",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/measured",
+            Timeout=60,
+            Code={"ZipFile": _zipped(handler)},
+        )
+        return self._lens(name, {"FunctionArn": made["FunctionArn"]})
 
-    def _url(self, bucket: str, path: Path) -> str:
-        return str(self.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": path.name}, ExpiresIn=86400))
+    def _lens(self, name: str, function: dict[str, str]) -> str:
+        made = self.control.create_access_point_for_object_lambda(
+            AccountId=ACCOUNT,
+            Name=name,
+            Configuration={
+                "SupportingAccessPoint": f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/{BUCKET}",
+                "TransformationConfigurations": [
+                    {"Actions": ["GetObject"], "ContentTransformation": {"AwsLambda": function}}
+                ],
+            },
+        )
+        return str(made["Alias"]["Value"])
+
+    def orders(self, bucket: str, files: Iterable[Path], *, clients: int, seconds: float) -> Orders:
+        """Return signed GETs of files through a bucket or a lens."""
+        return orders(self.url, self.key, bucket, files, clients=clients, seconds=seconds)
+
+
+def orders(
+    url: str, key: tuple[str, str] | None, bucket: str, files: Iterable[Path], *, clients: int, seconds: float
+) -> Orders:
+    """Return signed GETs of files from a server that speaks S3."""
+    at = urlsplit(url)
+    paths = [f"/{bucket}/{path.name}" for path in files]
+    return Orders(at.hostname or "", at.port or 80, paths, clients, seconds, key, REGION)
 
 
 @contextmanager
-def started(handler: Path) -> Iterator[Target]:
-    """Start a server, deploy a handler, and take both down again."""
+def started() -> Iterator[Server]:
+    """Start a server, make the bucket, and take both down again."""
     folder = Path(tempfile.mkdtemp(prefix="objectlens-bench-"))
     data = folder / "data"
     command = [sys.executable, "-m", "objectlens", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            yield _target(folder, _endpoint(data, server), handler)
+            yield _server(folder, _endpoint(data, process), process.pid)
         finally:
-            server.terminate()
-            server.wait()
+            process.terminate()
+            process.wait()
             shutil.rmtree(folder, onerror=_writable)
 
 
@@ -72,41 +112,23 @@ def _endpoint(data: Path, server: subprocess.Popen[bytes]) -> str:
     return (data / "endpoint").read_text().strip()
 
 
-def _target(folder: Path, url: str, handler: Path) -> Target:
+def _server(folder: Path, url: str, process: int) -> Server:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(folder / "data" / "credentials")
     root = parser["default"]
-    session = boto3.Session(root["aws_access_key_id"], root["aws_secret_access_key"], region_name=REGION)
+    key = (root["aws_access_key_id"], root["aws_secret_access_key"])
+    s3, control, functions = clients(url, key, "s3", "s3control", "lambda")
+    s3.create_bucket(Bucket=BUCKET)
+    control.create_access_point(AccountId=ACCOUNT, Name=BUCKET, Bucket=BUCKET)
+    return Server(url, key, folder, process, s3, control, functions)
+
+
+def clients(url: str, key: tuple[str, str], *services: str) -> list[Any]:
+    """Return boto3 clients for a server on this machine."""
+    session = boto3.Session(*key, region_name=REGION)
     # The account's label becomes a host name; the server is the proxy that knows it.
-    config = Config(signature_version="s3v4", proxies={"http": url})
-    s3, control, functions = (session.client(one, endpoint_url=url, config=config) for one in _SERVICES)
-    s3.create_bucket(Bucket="photographs")
-    control.create_access_point(AccountId=ACCOUNT, Name="photographs", Bucket="photographs")
-    function = functions.create_function(
-        FunctionName="measured",
-        Runtime="python3.11",
-        Handler="lambda_function.lambda_handler",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/measured",
-        Timeout=60,
-        Code={"ZipFile": _zipped(handler)},
-    )
-    made = control.create_access_point_for_object_lambda(
-        AccountId=ACCOUNT,
-        Name="measured",
-        Configuration={
-            "SupportingAccessPoint": f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/photographs",
-            "TransformationConfigurations": [
-                {
-                    "Actions": ["GetObject"],
-                    "ContentTransformation": {"AwsLambda": {"FunctionArn": function["FunctionArn"]}},
-                }
-            ],
-        },
-    )
-    return Target(s3, made["Alias"]["Value"], folder)
-
-
-_SERVICES = ("s3", "s3control", "lambda")
+    config = Config(signature_version="s3v4", proxies={"http": url}, s3={"addressing_style": "path"})
+    return [session.client(one, endpoint_url=url, config=config) for one in services]
 
 
 def _zipped(handler: Path) -> bytes:
