@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from objectlens.catalog import AlreadyExists, Catalog, InUse
@@ -82,7 +83,7 @@ def list_(data: Path, config: Path | None, as_json: bool) -> None:
         return
     table = Table("bucket", "store", box=None, pad_edge=False)
     for one in found:
-        table.add_row(one.name, one.store)
+        table.add_row(one.name, escape(one.store))
     Console().print(table)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from objectlens.cli.options import (
@@ -66,7 +67,7 @@ def command(data: Path, config: Path | None, as_json: bool) -> None:
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for one in findings:
-            table.add_row(_MARKS[one.state], one.what, one.detail)
+            table.add_row(_MARKS[one.state], escape(one.what), escape(one.detail))
         Console().print(table)
     sys.exit(any(one.state == "bad" for one in findings))
 

@@ -195,6 +195,12 @@ def address_found(data):
     return next((one["state"], one["detail"]) for one in found if one["what"] == "address")
 
 
+def test_brackets_are_no_markup(tmp_path):
+    data = tmp_path / "[red]x[all]"
+    data.mkdir()
+    assert "[red]x[all]" in "".join(run("doctor", "--data", data).output.split())
+
+
 def test_doctor_tells_a_running_server_from_one_that_was_killed(tmp_path, listening):
     assert address_found(tmp_path) == ("ok", f"the server of this data directory answers at {listening}")
     (tmp_path / "endpoint").write_text("http://127.0.0.1:1\n")

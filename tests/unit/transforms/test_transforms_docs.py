@@ -125,8 +125,10 @@ def test_the_page_itself(tmp_path, monkeypatch):
     for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(code, "docs/transforms.md", "exec"), {"__name__": "docs"})
     for text in re.findall(r"```json\n(.*?)```", page, re.DOTALL):
-        program = compile_pipeline(text)
-        small = program.run(PICTURE, program.arguments({"preset": "thumb"})).body
+        # A pipeline, or the configuration of an access point with one for its payload.
+        payload = re.search(r'"FunctionPayload": (".*")', text)
+        program = compile_pipeline(json.loads(payload[1]) if payload else text)
+        small = program.run(PICTURE, program.arguments({} if payload else {"preset": "thumb"})).body
         assert cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_UNCHANGED).shape == (64, 64)
 
 
