@@ -7,6 +7,7 @@ import errno
 import fcntl
 import logging
 import os
+import resource
 import secrets
 import shlex
 import signal
@@ -147,6 +148,18 @@ def published(data: Path, url: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def allow_files(connections: int) -> None:
+    """Let the process open the files that so many connections need; systems start programs with 1,024 of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A connection, its file, and what its function holds open.
+    wanted = 3 * connections + 1024
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if most < wanted:
+        _log.warning("only %d files may be open, fewer than max_connections may need: raise `ulimit -Hn`", most)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 async def serve(settings: Settings) -> int:
     """Run the service until SIGTERM or SIGINT, then drain it; returns the exit code.
 
@@ -154,6 +167,7 @@ async def serve(settings: Settings) -> int:
     """
     # Large pictures would pay a quarter of their time in page faults.
     tune_allocator()
+    allow_files(settings.server.max_connections)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):

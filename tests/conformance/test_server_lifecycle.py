@@ -196,3 +196,18 @@ def test_the_server_tells_the_operator_what_to_know(tmp_path, quiet) -> None:
     assert f"objectlens exec --data {tmp_path / 'data'} -- aws s3 ls" in said
     assert ("ListBuckets GET / 200" in said) is not quiet
     assert live.secret_access_key not in said
+
+
+def test_a_low_soft_limit_of_open_files_is_raised(tmp_path):
+    limit = psutil.Process().rlimit(psutil.RLIMIT_NOFILE)
+    psutil.Process().rlimit(psutil.RLIMIT_NOFILE, (min(512, limit[1]), limit[1]))
+    try:
+        live = start_server(tmp_path / "data")
+    finally:
+        psutil.Process().rlimit(psutil.RLIMIT_NOFILE, limit)
+    try:
+        assert live.process is not None
+        soft, hard = psutil.Process(live.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert soft >= min(3 * 4096, hard if hard > 0 else soft)
+    finally:
+        assert stop_server(live) == 0

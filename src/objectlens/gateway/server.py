@@ -43,8 +43,10 @@ class Server:
         self._connections.add(connection)
         self._empty.clear()
         if len(self._connections) > self._max_connections:
-            _log.warning("more than %d connections: one more was closed", self._max_connections)
-            connection.abort()
+            # Those who only hold a place lose it first, so that a crowd of them keeps nobody out.
+            idlest = min(self._connections, key=lambda one: one.deadline)
+            _log.warning("more than %d connections: one was closed", self._max_connections)
+            (idlest if idlest.deadline < float("inf") else connection).abort()
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)

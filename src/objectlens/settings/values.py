@@ -52,7 +52,9 @@ class ServerSettings:
         seconds(1, 3600), 75, "How long a connection may stay without a request or without progress in one."
     )
     max_connections: int = _setting(
-        count(16, 1_000_000), 4096, "Connections open at the same time; more wait in the system's queue."
+        count(16, 1_000_000),
+        4096,
+        "Connections open at the same time; a further one takes the place of one that is idle, or is closed.",
     )
 
 

@@ -388,6 +388,25 @@ def test_idle_and_headless_connections_are_closed() -> None:
     with_server(echo, test, Limits(head_seconds=0.5, idle_seconds=0.5))
 
 
+def test_one_too_many_takes_the_place_of_an_idle_connection() -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(0.5 if request.path == "/slow" else 0)
+        return HttpResponse(200, body=b"done")
+
+    async def test(server: Running) -> None:
+        busy = asyncio.create_task(server.talk(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n", wait=1))
+        await asyncio.sleep(0.1)
+        idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
+        quick = await server.talk(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert quick.endswith(b"done")
+        assert (await busy).endswith(b"done<open>")
+        assert await idle[0][0].read() == b""
+        for _, writer in idle:
+            writer.close()
+
+    with_server(app, test, max_connections=4)
+
+
 def test_draining_lets_the_answer_under_way_go_out() -> None:
     async def app(request: HttpRequest) -> HttpResponse:
         await asyncio.sleep(0.5)
