@@ -15,7 +15,7 @@ from typing import TypeVar
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from objectlens.catalog import AlreadyExists, Catalog, InUse
 from objectlens.catalog.entities import MANAGED_STORE, Bucket
@@ -81,7 +81,7 @@ def list_(data: Path, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([{"name": one.name, "store": one.store, "region": one.region} for one in found])
         return
-    table = Table("bucket", "store", box=None, pad_edge=False)
+    table = Table("bucket", Column("store", overflow="fold"), box=None, pad_edge=False)
     for one in found:
         table.add_row(one.name, escape(one.store))
     Console().print(table)

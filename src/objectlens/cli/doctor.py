@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from objectlens.cli.options import (
     ENDPOINT_NAME,
@@ -65,7 +65,7 @@ def command(data: Path, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in findings])
     else:
-        table = Table(box=None, show_header=False, pad_edge=False)
+        table = Table("", "", Column(overflow="fold"), box=None, show_header=False, pad_edge=False)
         for one in findings:
             table.add_row(_MARKS[one.state], escape(one.what), escape(one.detail))
         Console().print(table)

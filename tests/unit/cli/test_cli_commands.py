@@ -202,6 +202,12 @@ def test_brackets_are_no_markup(tmp_path):
     assert "[red]x[all], " in run("doctor", "--data", data, environ={"COLUMNS": "400"}).output
 
 
+def test_long_paths_are_broken_and_not_cut(tmp_path):
+    data = tmp_path / ("long" * 40)
+    data.mkdir()
+    assert "long" * 40 in "".join(run("doctor", "--data", data).output.split())
+
+
 def test_doctor_tells_a_running_server_from_one_that_was_killed(tmp_path, listening):
     assert address_found(tmp_path) == ("ok", f"the server of this data directory answers at {listening}")
     (tmp_path / "endpoint").write_text("http://127.0.0.1:1\n")
