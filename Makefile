@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CONTESTANTS := build/contestants
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
+# Older ones know no --group. A .venv that was made by hand, as the README says, has the pip of its Python.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
 .PHONY: help demo test check lint chaos bench docs lock clean
@@ -23,15 +25,16 @@ help:
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
 $(DEMO_STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo 'Installing objectlens and its packages into $(VENV), once; this takes a minute.'
+	$(PIP)
 	$(INSTALL) --group demo
 	touch $@
 
 $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo 'Installing objectlens, its packages and the test tools into $(VENV), once; this takes a minute.'
+	$(PIP)
 	$(INSTALL) --group dev
 	touch $@ $(DEMO_STAMP)
 
