@@ -46,8 +46,8 @@ def tie_to(parent: int) -> None:
 def prepare(channel: int) -> list[int]:
     """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
     bootstrap = import_runtime()
-    adapt("labels")
-    adapt("accelerate")
+    load("labels").install()
+    load("accelerate").install()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
@@ -79,14 +79,15 @@ def import_runtime() -> Any:
     return bootstrap
 
 
-def adapt(name: str) -> None:
-    """Install one of the changes beside this file, under a name that no module of the handler's has."""
+def load(name: str) -> Any:
+    """Return one of the modules beside this file, under a name that no module of the handler's has."""
     path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
     spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
-    if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.install()
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def check_forkable(channel: int) -> list[int]:
@@ -234,10 +235,16 @@ def run() -> None:
     """Serve invocations in a fork; what was prepared is not prepared again."""
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
 
-    lambda_runtime_client.runtime_client = client = importlib.import_module(_CLIENT)
-    client.initialize_client(lambda_runtime_client._user_agent())  # noqa: SLF001
+    def native() -> Any:
+        client = importlib.import_module(_CLIENT)
+        client.initialize_client(lambda_runtime_client._user_agent())  # noqa: SLF001
+        return client
+
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    accelerated = os.environ.get("OBJECTLENS_ACCELERATE") != "0"
+    lambda_runtime_client.runtime_client = load("polling").Runtime(address, native) if accelerated else native()
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
-    runtime = lambda_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    runtime = lambda_runtime_client.LambdaRuntimeClient(address)
     bootstrap.run(os.environ["_HANDLER"], runtime)
 
 
