@@ -189,12 +189,15 @@ def test_a_data_directory_that_cannot_be_is_named(tmp_path) -> None:
 def test_the_server_tells_the_operator_what_to_know(tmp_path, quiet) -> None:
     live = start_server(tmp_path / "data", *(["--quiet"] if quiet else []))
     live.client("s3").list_buckets()
+    live.client("iam").list_users()
+    live.client("lambda").list_functions()
     assert stop_server(live) == 0
     said = (tmp_path / "data.log").read_text()
     assert f"at {live.url}; Ctrl-C" in said
     assert str(tmp_path / "data" / "credentials") in said
     assert f"objectlens exec --data {tmp_path / 'data'} -- aws s3 ls" in said
-    assert ("ListBuckets GET / 200" in said) is not quiet
+    for line in ("ListBuckets GET / 200", "ListUsers POST / 200", "ListFunctions GET /2015-03-31/functions 200"):
+        assert (line in said) is not quiet
     assert live.secret_access_key not in said
 
 

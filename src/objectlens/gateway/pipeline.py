@@ -65,6 +65,10 @@ class ManagementApi(Protocol):
         """Authorise and do what is asked; raises `ServiceError`."""
         ...
 
+    def operation_of(self, http: HttpRequest, body: bytes) -> str | None:
+        """Return the name of the operation that is asked for, None when it is none of this API's."""
+        ...
+
     def render_error(self, error: errors.ServiceError, request_id: str) -> HttpResponse:
         """Return an error in this API's own form."""
         ...
@@ -267,6 +271,7 @@ class Corridor:
         found = hashlib.sha256(held[0]).hexdigest() if held else await digest()
         if caller.signature is not None and caller.signature.payload_hash not in {found, "UNSIGNED-PAYLOAD"}:
             raise errors.XAmzContentSHA256Mismatch
+        visit.operation = api.operation_of(http, held[0]) or visit.operation
         return await api.serve(http, caller, held[0], visit.request_id)
 
     async def _whole_body(self, http: HttpRequest, limit: int) -> bytes:

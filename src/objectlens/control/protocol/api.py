@@ -148,6 +148,13 @@ class ControlApi(Generic[C]):
         result = await handler.run(self._context, request)
         return writing.write(self._model, match.operation, result, request_id)
 
+    def operation_of(self, http: HttpRequest, body: bytes) -> str | None:
+        """Return the name of the operation that a request asks for, None when it is none of this API's."""
+        try:
+            return str(self._match(http, body).operation.name)
+        except ServiceError:
+            return None
+
     def render_error(self, error: ServiceError, request_id: str) -> HttpResponse:
         """Render an error in the form of this API."""
         return failing.write(self._model, error, request_id)
