@@ -1,7 +1,9 @@
 """The acceleration of Python handlers: each case runs with it and without, and must come to the same."""
 
 import asyncio
+import gzip
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -38,10 +40,37 @@ class Answering(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append(dict(self.headers.items()))
-        self.send_response(200)
-        self.send_header("Content-Length", "4")
+        kind = self.path.partition("/key-")[2].partition("?")[0]
+        if kind == "slow":
+            time.sleep(0.6)
+        if kind == "cut":
+            self.close_connection = True
+            return
+        if kind == "chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"4\r\ndata\r\n0\r\n\r\n")
+            return
+        content = {"gzip": gzip.compress(b"data" * 100, mtime=0), "long": b"data" * 500_000, "empty": b""}.get(
+            kind, b"data"
+        )
+        status = {"missing": 404, "moved": 302, "same": 304}.get(kind, 200)
+        self.send_response(status)
+        if kind == "gzip":
+            self.send_header("Content-Encoding", "gzip")
+        if kind == "cookie":
+            self.send_header("Set-Cookie", "a=b")
+        if kind == "moved":
+            self.send_header("Location", "/elsewhere")
+        self.send_header("X-Twice", "1")
+        self.send_header("X-Twice", "2")
+        if status != 304:
+            self.send_header("Content-Length", str(len(content) + 5 * (kind == "short")))
         self.end_headers()
-        self.wfile.write(b"data")
+        if status != 304:
+            self.wfile.write(content)
+        self.close_connection = kind == "short"
 
     def do_POST(self):
         if self.headers.get("Expect"):
@@ -49,7 +78,7 @@ class Answering(BaseHTTPRequestHandler):
             self.end_headers()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         token = self.headers["x-amz-request-token"]
-        before = sum(one["token"] == token for one in self.server.seen)
+        before = sum(one.get("token") == token for one in self.server.seen)
         headers = {name.lower(): value for name, value in self.headers.items()}
         assert headers.pop("x-amzn-trace-id").startswith("Root=1-")
         self.server.seen.append(
@@ -281,3 +310,134 @@ def test_fetching_comes_to_the_same_over_fewer_connections(bench, recorder):
     assert len(values[0]) == 7
     assert seen[0] == seen[1]
     assert counts[0] < counts[1] == 6
+
+
+READ = """
+import requests, os
+def handler(event, context):
+    path, options = event
+    os.environ.update(options.pop("environ", {}))
+    try:
+        answer = requests.get(os.environ["AWS_ENDPOINT_URL_S3"] + path, **options)
+        out = [answer.status_code, answer.reason, answer.url, len(answer.content), answer.text[:100], answer.ok]
+        out += [[(name, value) for name, value in answer.headers.items() if name != "Date"], answer.cookies.get_dict()]
+        out += [[one.status_code for one in answer.history], answer.encoding, sorted(answer.request.headers.items())]
+        return out + [answer.raw.status, answer.raw.version, answer.raw.headers.getlist("X-Twice"), answer.raw.read()]
+    except Exception as error:
+        return [type(error).__name__, type(error.args[0]).__name__]
+    finally:
+        os.environ.pop("http_proxy", None)
+""".replace("answer.raw.read()", "len(answer.raw.read())")
+SOURCE = "/bucket-s3alias/key-{}?X-Amz-Signature=ab%2Fcd&x=a%20b"
+READS = [
+    *(
+        (SOURCE.format(kind), {})
+        for kind in ("", "missing", "gzip", "long", "empty", "chunked", "moved", "same", "cookie")
+    ),
+    (SOURCE.format(""), {"headers": {"Range": "bytes=0-3", "If-Match": "x"}}),
+    (SOURCE.format(""), {"headers": {"Host": "another"}}),
+    (SOURCE.format(""), {"auth": ["user", "word"]}),
+    (SOURCE.format(""), {"params": {"ü": "%zz"}}),
+    (SOURCE.format("") + "&low=%2f&wild=%zz&é=ü", {"timeout": 5}),
+    (SOURCE.format("slow"), {"timeout": 0.3}),
+    (SOURCE.format("cut"), {}),
+    (SOURCE.format("short"), {}),
+    (SOURCE.format(""), {"timeout": "long"}),
+    (SOURCE.format(""), {"proxies": {"http": "http://127.0.0.1:1"}}),
+    (SOURCE.format(""), {"environ": {"http_proxy": "http://127.0.0.1:1"}}),
+    ("/bucket/key-", {}),
+]
+
+
+def test_reading_a_source_comes_to_the_same(bench, recorder):
+    (values, _), (plain, _) = both_ways(bench, recorder, READ, READS)
+    for read, value, expected in zip(READS, values, plain, strict=True):
+        assert value == expected, read
+    assert [value[0] for value in values[:9]] == [200, 404, 200, 200, 200, 200, 200, 304, 200]
+
+
+def test_reads_reach_the_service_as_they_would(bench, recorder):
+    reads = [
+        read for read in READS if not any(kind in read[0] for kind in ("chunked", "same", "cookie", "cut", "short"))
+    ]
+    (_, seen), (_, plain) = both_ways(bench, recorder, READ, reads)
+    assert seen == plain
+
+
+OBSERVED = """
+import boto3, requests, os
+from http.client import HTTPConnection
+from botocore.client import BaseClient
+seen = []
+def watch(owner, name):
+    made = getattr(owner, name)
+    def watching(*arguments, **options):
+        seen.append(name)
+        return made(*arguments, **options)
+    setattr(owner, name, watching)
+    return lambda: setattr(owner, name, made)
+def write():
+    return boto3.client("s3").write_get_object_response(RequestRoute="r", RequestToken="t", Body=b"x")
+def read():
+    return requests.get(os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key?X-Amz-Signature=x")
+def handler(event, context):
+    for _ in range(2):
+        write(), read()
+    for owner, name, work in (
+        (BaseClient, "_make_api_call", write),
+        (HTTPConnection, "request", read),
+        (HTTPConnection, "getresponse", read),
+        (requests.adapters.HTTPAdapter, "send", read),
+    ):
+        undo = watch(owner, name)
+        work()
+        undo()
+    return seen
+"""
+
+
+def test_tools_that_observe_the_libraries_see_calls(bench, recorder):
+    fast, plain = run(bench, recorder, OBSERVED)
+    assert set(fast) == set(plain) >= {"_make_api_call", "getresponse", "send"}
+
+
+AGAIN = """
+import boto3, io
+def handler(event, context):
+    out = []
+    for members in event:
+        for name in ("Body",):
+            if name in members: members[name] = members[name].encode()
+        try:
+            answer = boto3.client("s3").write_get_object_response(RequestRoute=members.pop("route", "io-1"), **members)
+            out.append([answer["ResponseMetadata"]["HTTPStatusCode"], answer["ResponseMetadata"]["RetryAttempts"]])
+        except Exception as error:
+            out.append([type(error).__name__, str(error)])
+    return out
+"""
+CALLS = [
+    {"RequestToken": "first", "Body": "1", "StatusCode": 200, "Metadata": {"A": "b"}, "CacheControl": "x"},
+    {
+        "RequestToken": "again",
+        "Body": "22",
+        "StatusCode": 201,
+        "Metadata": {"C": "d e", "Long": "f"},
+        "CacheControl": "y",
+    },
+    {"RequestToken": "wrong", "Body": "22", "StatusCode": "201", "Metadata": {}, "CacheControl": "y"},
+    {"RequestToken": "letters", "Body": "22", "StatusCode": 200, "Metadata": {"k": "é"}, "CacheControl": "y"},
+    {"RequestToken": "empty", "Body": "", "StatusCode": 200, "Metadata": {}, "CacheControl": ""},
+    {"RequestToken": "route", "route": "a.b", "Body": "", "StatusCode": 200, "Metadata": {}, "CacheControl": "y"},
+    {"RequestToken": "route", "route": "a b", "Body": "", "StatusCode": 200, "Metadata": {}, "CacheControl": "y"},
+    {"RequestToken": "line", "Body": "1", "StatusCode": 200, "Metadata": {"a": "b\nc"}, "CacheControl": "y"},
+    {"RequestToken": "bad", "Body": "22", "StatusCode": 200, "Metadata": {}, "CacheControl": "y"},
+    {"RequestToken": "unknown", "Body": "22", "NoSuchThing": 1},
+]
+
+
+def test_a_call_like_an_earlier_one_comes_to_the_same(bench, recorder):
+    (values, seen), (plain, plain_seen) = both_ways(bench, recorder, AGAIN, [CALLS])
+    assert values == plain
+    unique = {(one["token"], one["body"], tuple(sorted(one["headers"].items()))) for one in seen}
+    assert unique == {(one["token"], one["body"], tuple(sorted(one["headers"].items()))) for one in plain_seen}
+    assert [one["by the SDK"] for one in seen if one["token"] in {"first", "again"}] == [False, False]
