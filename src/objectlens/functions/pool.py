@@ -35,6 +35,8 @@ from objectlens.functions.watchman import Watchman
 
 _LOGGER = logging.getLogger(__name__)
 
+_OPEN_LOGS = 64
+
 
 class Pool:
     """Runs functions in processes of this machine; see `values.Executor` for what its methods promise."""
@@ -352,6 +354,10 @@ class Pool:
 
     def _log(self, name: str) -> FunctionLog:
         if name not in self._logs:
+            if len(self._logs) % _OPEN_LOGS == 0:
+                # There is a log for every function that ever ran. Those that are written again open their file again.
+                for log in self._logs.values():
+                    log.close()
             self._logs[name] = FunctionLog(
                 log_folder(self._surroundings.folder, name),
                 self._clock,

@@ -10,12 +10,11 @@ from objectlens.catalog import AlreadyExists, InUse
 from objectlens.catalog.entities import MANAGED_STORE, AccessPoint, Bucket
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
+from objectlens.objects.documents import read_document
 from objectlens.s3.address import valid_bucket_name
 from objectlens.s3.inputs import CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
-from objectlens.s3.xml import MAX_BYTES
-from objectlens.streams import read_all
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 # The location constraint of the first days of S3, which clients may still send.
@@ -26,7 +25,7 @@ _OWNER_ENFORCED = "BucketOwnerEnforced"
 async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     """Make a bucket with a folder of ours behind it."""
     name = call.address.name or ""
-    asked = CreateBucket.parse(call.http, await read_all(call.body, MAX_BYTES))
+    asked = CreateBucket.parse(call.http, await read_document(call))
     if not valid_bucket_name(name):
         raise errors.InvalidBucketName(BucketName=name)
     if (call.http.headers.get("x-amz-object-ownership") or _OWNER_ENFORCED) != _OWNER_ENFORCED:

@@ -11,6 +11,7 @@ from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, key_of, xml
+from objectlens.objects.documents import read_document
 from objectlens.objects.multipart import algorithm_of, checksum_type_of
 from objectlens.objects.put import condition
 from objectlens.objects.receiving import DEFAULT
@@ -19,17 +20,13 @@ from objectlens.s3.inputs import CompletedPart, CompleteMultipartUpload
 from objectlens.s3.outputs_multipart import complete_result
 from objectlens.s3.xml import MAX_BYTES
 from objectlens.stores import KeyNotFound, Part, PartNotFound, Stat, Store, Upload, UploadNotFound
-from objectlens.streams import TooLarge, read_all
 
 SMALLEST_PART = 5 * 1024 * 1024
 
 
 async def complete_multipart_upload(objects: Objects, call: Call) -> HttpResponse:
     """Make the object of the parts that the request lists."""
-    try:
-        body = await read_all(call.body, MAX_BYTES)
-    except TooLarge:
-        raise errors.MalformedXML from None
+    body = await read_document(call, MAX_BYTES)
     asked = CompleteMultipartUpload.parse(call.http, body)
     bucket, key = bucket_of(call), key_of(call)
     try:

@@ -8,12 +8,13 @@ from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, check_version, empty, key_of, resource_of, store_errors, xml
+from objectlens.objects.documents import read_document
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.inputs import DeleteObject, DeleteObjects, ObjectName
 from objectlens.s3.outputs import DeleteFailure, delete_result
 from objectlens.s3.preconditions import WriteConditions
 from objectlens.s3.xml import MAX_BYTES
-from objectlens.streams import BytesBody, TooLarge, read_all
+from objectlens.streams import BytesBody
 
 # How many keys of one request are removed at a time.
 _AT_ONCE = 16
@@ -29,10 +30,7 @@ async def delete_object(objects: Objects, call: Call) -> HttpResponse:
 
 async def delete_objects(objects: Objects, call: Call) -> HttpResponse:
     """Remove up to 1,000 objects, each under its own authorisation; failures are told key by key."""
-    try:
-        body = await read_all(call.body, MAX_BYTES)
-    except TooLarge:
-        raise errors.MalformedXML from None
+    body = await read_document(call, MAX_BYTES)
     asked = DeleteObjects.parse(call.http, body)
     await _check_body(asked, BytesBody(body, call.body.trailers))
     places = asyncio.Semaphore(_AT_ONCE)

@@ -12,14 +12,13 @@ from objectlens.objects.context import (
     owner,
     xml,
 )
+from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
 from objectlens.s3.inputs import ReadAttributes, check_acl, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
-from objectlens.s3.xml import MAX_BYTES
-from objectlens.streams import read_all
 
 
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
@@ -58,7 +57,7 @@ async def put_acl(objects: Objects, call: Call) -> HttpResponse:
     if call.address.level == "object":
         check_version(version_id(parameters(call.http)))
         await found(objects, call)
-    check_acl(call.http.headers, await read_all(call.body, MAX_BYTES), owner(bucket_of(call).account).id)
+    check_acl(call.http.headers, await read_document(call), owner(bucket_of(call).account).id)
     return empty(200)
 
 

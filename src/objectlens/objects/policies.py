@@ -10,9 +10,9 @@ from objectlens.call import Call
 from objectlens.catalog.entities import PublicAccessBlock
 from objectlens.http import Headers, HttpResponse
 from objectlens.objects.context import Objects, bucket_of, change_bucket, empty, xml
+from objectlens.objects.documents import read_document
 from objectlens.s3 import outputs_bucket
 from objectlens.s3.inputs import PublicAccessFlags
-from objectlens.s3.xml import MAX_BYTES
 from objectlens.streams import TooLarge, read_all
 
 # S3 user guide, "Bucket policies": at most 20 KB.
@@ -68,7 +68,7 @@ async def get_public_access_block(_: Objects, call: Call) -> HttpResponse:
 
 async def put_public_access_block(objects: Objects, call: Call) -> HttpResponse:
     """Replace the bucket's Block Public Access settings."""
-    flags = PublicAccessFlags.parse(await read_all(call.body, MAX_BYTES))
+    flags = PublicAccessFlags.parse(await read_document(call))
     await change_bucket(objects, call, public_access_block=PublicAccessBlock(**asdict(flags)))
     return empty(200)
 

@@ -17,13 +17,12 @@ from objectlens.objects.context import (
     key_of,
     xml,
 )
+from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3 import outputs
 from objectlens.s3.inputs import parse_tagging, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.inputs.tagging import BUCKET_TAGS
-from objectlens.s3.xml import MAX_BYTES
-from objectlens.streams import read_all
 
 
 async def get_object_tagging(objects: Objects, call: Call) -> HttpResponse:
@@ -36,7 +35,7 @@ async def get_object_tagging(objects: Objects, call: Call) -> HttpResponse:
 async def put_object_tagging(objects: Objects, call: Call) -> HttpResponse:
     """Replace an object's tags."""
     check_version(version_id(parameters(call.http)))
-    await _set_tags(objects, call, parse_tagging(await read_all(call.body, MAX_BYTES)))
+    await _set_tags(objects, call, parse_tagging(await read_document(call)))
     return empty(200)
 
 
@@ -63,7 +62,7 @@ async def get_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:
 
 async def put_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:
     """Replace a bucket's tags."""
-    tags = parse_tagging(await read_all(call.body, MAX_BYTES), BUCKET_TAGS)
+    tags = parse_tagging(await read_document(call), BUCKET_TAGS)
     await change_bucket(objects, call, tags=tags)
     return empty(204)
 

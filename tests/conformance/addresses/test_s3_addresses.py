@@ -150,6 +150,25 @@ def test_the_reserved_prefix_is_no_bucket(wire: Wire) -> None:
     assert wire.plain("GET", "/-/no-such-page", {}).status == 404
 
 
+def test_below_a_bucket_s_own_host_no_key_is_reserved(wire: Wire, server: LiveServer, bucket: str) -> None:
+    host = f"{bucket}.localhost:{_port(server)}"
+    assert wire.send("PUT", "/-/health/live", {"Host": host}, b"mine", host=host).status == 200
+    assert wire.send("GET", "/-/health/live", {"Host": host}, host=host).body == b"mine"
+    assert wire.send("GET", f"/{bucket}/-/health/live").body == b"mine"
+
+
+def test_a_url_of_one_host_leads_to_no_other_bucket(wire: Wire, server: LiveServer, bucket: str) -> None:
+    """Whoever gets URLs presigned for keys of his choice in one bucket must not read another with them."""
+    host = f"elsewhere.localhost:{_port(server)}"
+    path = f"/{bucket}/a%20b/k"
+    headers = wire.signed("GET", path, {"Host": host}, host=host)
+    assert wire.plain("GET", path, headers).status == 404
+    for target in (f"http://{path}", f"http://?x=1{path}", f"http://@{wire.netloc}{path}"):
+        assert wire.plain("GET", target, headers).status == 400
+    for other in (wire.netloc, "localhost", "s3.amazonaws.com"):
+        assert wire.plain("GET", f"http://{other}{path}", headers).status == 403
+
+
 def test_domains_and_ipv6(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET6) as free:
         free.bind(("::1", 0))
