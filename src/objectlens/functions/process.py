@@ -158,18 +158,24 @@ def _open_files() -> tuple[int, int]:
 
 
 def _descendants(pid: int) -> list[int]:
-    try:
-        text = (PROC / str(pid) / "task" / str(pid) / "children").read_text()
-    except OSError:
-        return []
-    children = [int(word) for word in text.split()]
+    children = [int(word) for word in _read(f"{PROC}/{pid}/task/{pid}/children").split()]
     return children + [grandchild for child in children for grandchild in _descendants(child)]
 
 
 def _peak_kib(pid: int) -> int:
-    try:
-        status = (PROC / str(pid) / "status").read_text()
-    except OSError:
-        return 0
-    _, found, rest = status.partition("VmHWM:")
+    _, found, rest = _read(f"{PROC}/{pid}/status").partition(b"VmHWM:")
     return int(rest.split(None, 1)[0]) if found else 0
+
+
+def _read(path: str) -> bytes:
+    """Return what a file of /proc says, nothing when its process is gone; it is read after every invocation."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
