@@ -52,10 +52,12 @@ _BODY_LIMITS: Mapping[Api, int] = {
 }
 
 
-# Such bodies are held in memory: of those longer than this only so many are taken in at a time, each for so long.
+# Such bodies are held in memory: of those longer than this only so many are taken in at a time. Each has so long, and
+# the longer ones what they need at so many bytes a second.
 _LARGE = 1024 * 1024
 _LARGE_AT_ONCE = 8
-_BODY_SECONDS = 300.0
+_BODY_SECONDS = 30.0
+_SLOWEST = 256 * 1024
 
 
 class ManagementApi(Protocol):
@@ -277,8 +279,9 @@ class Corridor:
     async def _whole_body(self, http: HttpRequest, limit: int) -> bytes:
         length = http.body.length
         large = length is None or length > _LARGE
+        seconds = _BODY_SECONDS + (limit if length is None else min(length, limit)) / _SLOWEST
         try:
-            async with asyncio.timeout(_BODY_SECONDS), self._large_bodies if large else contextlib.nullcontext():
+            async with asyncio.timeout(seconds), self._large_bodies if large else contextlib.nullcontext():
                 return await read_all(http.body, limit)
         except TooLarge as error:
             raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None

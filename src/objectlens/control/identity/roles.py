@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from objectlens.arn import iam_arn
 from objectlens.catalog import AlreadyExists, Shelves
@@ -68,12 +67,7 @@ async def list_roles(identity: Identity, request: Request) -> Result:
         prefix=params.get("PathPrefix", ""),
     )
     shown, rest = paging.page(found, params, lambda one: one.name)
-    return {"Roles": [_brief(one) for one in shown], **rest}
-
-
-def _brief(entity: Role) -> dict[str, Any]:
-    left_out = {"Tags", "PermissionsBoundary"}
-    return {name: value for name, value in shapes.role(entity).items() if name not in left_out}
+    return {"Roles": [shapes.brief(shapes.role(one)) for one in shown], **rest}
 
 
 async def update(identity: Identity, request: Request) -> Result:

@@ -50,6 +50,12 @@ def role(entity: Role) -> dict[str, Any]:
     }
 
 
+def brief(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what lists do not show."""
+    left_out = {"Tags", "PermissionsBoundary"}
+    return {name: value for name, value in shown.items() if name not in left_out}
+
+
 def managed_policy(entity: ManagedPolicy, attachments: int, boundaries: int = 0) -> dict[str, Any]:
     """Show a managed policy; it has one version."""
     return {

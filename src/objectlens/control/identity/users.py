@@ -61,12 +61,7 @@ async def list_users(identity: Identity, request: Request) -> Result:
         prefix=params.get("PathPrefix", ""),
     )
     shown, rest = paging.page(found, params, lambda one: one.name)
-    return {"Users": [_brief(one) for one in shown], **rest}
-
-
-def _brief(entity: User) -> dict[str, Any]:
-    left_out = {"Tags", "PermissionsBoundary"}
-    return {name: value for name, value in shapes.user(entity).items() if name not in left_out}
+    return {"Users": [shapes.brief(shapes.user(one)) for one in shown], **rest}
 
 
 async def update(identity: Identity, request: Request) -> Result:
