@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import configparser
 import io
 import os
@@ -73,6 +74,8 @@ def start_server(data: Path, *arguments: str, env: dict[str, str] | None = None)
         env=os.environ | (env or {}),
     )
     log.close()
+    # When a test fails before it stops its server.
+    atexit.register(process.kill)
     deadline = time.monotonic() + 60
     while not (data / "endpoint").exists():
         if process.poll() is not None or time.monotonic() > deadline:
