@@ -422,9 +422,14 @@ class Connection(asyncio.Protocol):
         try:
             chunked = carries and length is None and not unframed
             head = render_head(response, length, chunked=chunked, close=not keep or unframed, date=_date())
-            self._transport.write(head)
+            if not isinstance(body, FileSlice):
+                # What comes from a stream may take its time; a file's first piece goes out with the head.
+                self._transport.write(head)
+                head = b""
             if carries:
-                await self._write_chunks(exchange, chunks, length, chunked=chunked)
+                head = await self._write_chunks(exchange, chunks, length, chunked=chunked, head=head)
+            if head:
+                self._transport.write(head)
             self._closing = self._closing or unframed
         finally:
             await _close(chunks)
@@ -432,19 +437,22 @@ class Connection(asyncio.Protocol):
                 body.close()
 
     async def _write_chunks(
-        self, exchange: _Exchange, chunks: AsyncIterator[bytes], length: int | None, *, chunked: bool
-    ) -> None:
+        self, exchange: _Exchange, chunks: AsyncIterator[bytes], length: int | None, *, chunked: bool, head: bytes
+    ) -> bytes:
+        """Write `head` with the first chunk, then the others; returns the head when there was none."""
         async for chunk in chunks:
             exchange.sent += len(chunk)
             if length is not None and exchange.sent > length:
                 raise ConnectionError("the body is longer than announced")
             if chunk:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+                self._transport.writelines((head, b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk))
+                head = b""
                 await self._drain()
         if length is not None and exchange.sent < length:
             raise ConnectionError(f"the body ended {length - exchange.sent} bytes too early")
         if chunked:
             self._transport.write(b"0\r\n\r\n")
+        return head
 
     async def _drain(self) -> None:
         if self._lost:
