@@ -27,6 +27,9 @@ from support.live import Lens, LiveServer, make_lens_on, start_server, stop_serv
 ROUNDS = int(os.environ.get("OBJECTLENS_CHAOS_ROUNDS", "2"))
 SEED = int(os.environ.get("OBJECTLENS_CHAOS_SEED", "1"))
 REQUESTS, AT_A_TIME, PLACES = 120, 12, 4
+ENVIRONMENTS = 3
+# Environments may have been replaced, or keep a connection or two to the service; what leaks, leaks with every request.
+SLACK = 3 * ENVIRONMENTS
 SIZE = 3_000_000
 HANDLER = """
 import http.client, os, time
@@ -144,7 +147,11 @@ def drafts(server: LiveServer) -> list[Path]:
 
 @pytest.mark.timeout(180 + 60 * ROUNDS)
 def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    settings = {"OBJECTLENS_ADMISSION_MAX_REQUESTS": str(PLACES), "OBJECTLENS_ADMISSION_MAX_INNER_REQUESTS": "16"}
+    settings = {
+        "OBJECTLENS_ADMISSION_MAX_REQUESTS": str(PLACES),
+        "OBJECTLENS_ADMISSION_MAX_INNER_REQUESTS": "16",
+        "OBJECTLENS_FUNCTIONS_MAX_ENVIRONMENTS": str(ENVIRONMENTS),
+    }
     server = start_server(tmp_path / "data", env=settings)
     try:
         lens = make_lens_on(server, HANDLER)
@@ -158,7 +165,7 @@ def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path) -> None:
         before, stored = settled(server, 0), len(drafts(server))
         for number in range(ROUNDS):
             asyncio.run(Chaos(lens, alias, SEED + number).round())
-        assert settled(server, before + 2) <= before + 2
+        assert settled(server, before + SLACK) <= before + SLACK
         assert len(drafts(server)) <= stored
         # Were places lost, these would wait in line and be refused; each has its whole body.
         for _ in range(2 * PLACES):
