@@ -313,6 +313,7 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         region=settings.account.region,
         python=sys.executable,
         node_modules=settings.functions.node_modules,
+        isolation=settings.functions.isolation,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import socket
@@ -30,6 +29,7 @@ from objectlens.cli.options import (
     running_endpoint,
 )
 from objectlens.errors import InvalidRuntimeException
+from objectlens.functions.isolation import find_isolation
 from objectlens.functions.runtimes import find_runtime
 from objectlens.settings import Settings, SettingsError
 from objectlens.settings.credentials import read_credentials
@@ -80,7 +80,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _credentials(settings)
     yield _port(settings)
     yield from _runtimes()
-    yield from _isolation()
+    yield from _isolation(settings)
 
 
 def _packages() -> Iterator[Finding]:
@@ -149,14 +149,12 @@ def _runtimes() -> Iterator[Finding]:
     yield Finding("ok", "runtime provided", "an executable named bootstrap in the package")
 
 
-def _isolation() -> Iterator[Finding]:
+def _isolation(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "own process", "active: every environment is a process of its own, ended with its children")
     yield Finding("ok", "time limit", "active: a function that runs over its timeout is killed")
     yield Finding("ok", "open files", "active: 1024 for each environment")
-    user = f"user {os.getuid()}"
-    yield Finding(
-        "note", "own user", f"not active: functions run as {user}, like the server, and can read what it can read"
-    )
-    yield Finding("note", "memory limit", "not active: MemorySize is told to the function, not enforced")
-    yield Finding("note", "file system", "not active: functions see the file system of the server")
+    found = find_isolation(settings.functions.isolation)
+    for one in found.features:
+        state: Literal["ok", "bad", "note"] = "ok" if one.active else "bad" if found.refusal else "note"
+        yield Finding(state, one.name, f"{'active' if one.active else 'not active'}: {one.detail}")
     yield Finding("note", "network", "not active: functions reach what the server reaches")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from objectlens.catalog.entities import Function
 
@@ -63,6 +63,7 @@ class Surroundings:
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
     functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
     says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
+    `isolation` is the mode, see `isolation`.
     """
 
     folder: Path
@@ -70,3 +71,4 @@ class Surroundings:
     region: str
     python: str
     node_modules: str = "install"
+    isolation: Literal["auto", "off", "strict"] = "off"

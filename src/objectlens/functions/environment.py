@@ -15,10 +15,10 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.isolation import Confinement, Isolation
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
-from objectlens.functions.removing import clear_away
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
@@ -40,6 +40,7 @@ class Environment:
         task_root: Path,
         surroundings: Surroundings,
         limits: Limits,
+        isolation: Isolation,
         log: FunctionLog,
         watchman: Watchman,
         clock: Clock,
@@ -49,6 +50,8 @@ class Environment:
         self._task_root = task_root
         self._surroundings = surroundings
         self._limits = limits
+        self._isolation = isolation
+        self._confinement: Confinement | None = None
         self._watchman = watchman
         self._clock = clock
         self._api = RuntimeApi(self)
@@ -63,7 +66,6 @@ class Environment:
         moment = clock.now()
         self.stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         self._output = Output(log, self.stream)
-        self._temporary = surroundings.folder / "tmp" / self.stream[-32:]
 
     @property
     def alive(self) -> bool:
@@ -82,20 +84,35 @@ class Environment:
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
-        start = command(self.runtime, self._surroundings.python, self._task_root)
+        confinement = self._confinement = self._isolation.confine(
+            folder=self._surroundings.folder,
+            key=self.stream[-32:],
+            task_root=self._task_root,
+            python=self._surroundings.python,
+            memory_size=self.function.memory_size,
+            ephemeral_storage=self.function.ephemeral_storage,
+            node=self.runtime.node,
+        )
+        start = command(
+            self.runtime,
+            self._surroundings.python,
+            self._task_root,
+            parent=confinement.parent,
+            orders=confinement.orders,
+        )
         if start is None:
             message = "exec: no executable named bootstrap in the package's root folder"
             self._fail(fault("Runtime.InvalidEntrypoint", message))
             return
         address = await self._api.listen()
-        self._temporary.mkdir(parents=True, mode=0o700)
+        confinement.make_temporary()
         variables = make_variables(
             self.function,
             runtime=self.runtime,
             surroundings=self._surroundings,
             credentials=credentials,
             task_root=self._task_root,
-            temporary=self._temporary,
+            temporary=confinement.temporary,
             runtime_api=address,
             log_stream=self.stream,
         )
@@ -103,17 +120,21 @@ class Environment:
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
             if template is not None:
-                self._process = await self._fork(template, variables, output, marker)
+                self._process = await self._fork(template, confinement, variables, output, marker)
             if self._process is None:
-                self._process = Spawned.start(start, variables, self._task_root, output=output, marker=marker)
+                self._process = Spawned.confined(
+                    confinement, start, variables, self._task_root, output=output, marker=marker
+                )
         finally:
             os.close(output)
         self._watchman.hold(self._process.pid, marker)
         self._process.ended.add_done_callback(self._process_ended)
 
-    async def _fork(self, template: Template, variables: dict[str, str], output: int, marker: str) -> Process | None:
+    async def _fork(
+        self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
+    ) -> Process | None:
         try:
-            return await template.fork(variables, output, marker)
+            return await template.fork(confinement, variables, output, marker)
         except ConnectionError as error:
             self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
             return None
@@ -223,6 +244,9 @@ class Environment:
         if ended.cancelled():
             return
         crash = fault("Runtime.ExitError", str(ended.result()))
+        if self._confinement is not None and self._confinement.ran_out_of_memory:
+            message = f"Runtime ran out of memory: MemorySize is {self.function.memory_size} MB"
+            crash = fault("Runtime.OutOfMemory", message)
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():
@@ -249,7 +273,8 @@ class Environment:
             await self._process.stop(patience)
             self._watchman.release(self._process.pid)
         self._output.close()
-        await asyncio.to_thread(clear_away, self._temporary)
+        if self._confinement is not None:
+            await asyncio.to_thread(self._confinement.close)
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

@@ -1,7 +1,8 @@
-"""The first code that runs in an environment's process, started as a script: `launch.py PARENT [COMMAND ...]`.
+"""The first code that runs in an environment's process, started as a script: `launch.py PARENT LIMITS [COMMAND ...]`.
 
-It ties the process to its parent, then becomes the command, or, without one, AWS's runtime interface client for Python
-with the function's own files first on the path. It imports nothing of objectlens, because it runs beside user code.
+It ties the process to its parent, limits it (see `confine`), then becomes the command, or, without one, AWS's runtime
+interface client for Python with the function's own files first on the path. It imports nothing of objectlens, because
+it runs beside user code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.util
 import os
 import signal
 import sys
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
@@ -23,13 +25,19 @@ def tie_to(parent: int) -> None:
 
 
 def adapt(name: str) -> None:
-    """Install one of the changes beside this file, under a name that no module of the handler's has."""
+    """Install one of the changes beside this file."""
+    load(name).install()
+
+
+def load(name: str) -> Any:
+    """Load a module beside this file, under a name that no module of the handler's has."""
     path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
     spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
-    if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.install()
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run_python() -> None:
@@ -51,7 +59,8 @@ def run_python() -> None:
 def main(arguments: list[str]) -> None:
     """Do what the module says."""
     tie_to(int(arguments[0]))
-    if command := arguments[1:]:
+    load("confine").apply(arguments[1])
+    if command := arguments[2:]:
         os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
     del sys.path[0]  # the folder of this script
     run_python()

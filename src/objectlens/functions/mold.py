@@ -1,9 +1,12 @@
 """The script of a template: a process that has imported a handler once, and forks environments from that.
 
-Started as `mold.py PARENT CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
+Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
-    to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N, "pid": P}, {"ended": P, "exit": E}
-    to the template  {"fork": N, "variables": {…}} with the descriptor of the environment's output
+    to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
+    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptor of the environment's output
+
+`forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -19,6 +22,7 @@ import importlib.util
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -133,7 +137,7 @@ class Mold:
     def __init__(self, channel: socket.socket, files: list[int]) -> None:
         self._channel = channel
         self._files = files
-        self._children: dict[int, int] = {}
+        self._children: dict[int, tuple[int, int, str | None]] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
 
@@ -166,26 +170,32 @@ class Mold:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order["variables"], output)
+            return lambda: self._become(template, order, output)
         os.close(output)
         child = os.pidfd_open(pid)
-        self._children[child] = pid
+        self._children[child] = pid, order["fork"], order["folder"]
         self._poll.register(child, select.POLLIN)
-        self.tell(forked=order["fork"], pid=pid)
         return None
 
     def _reap(self, child: int) -> None:
-        pid, status = os.waitpid(self._children[child], os.WNOHANG)
+        forked, number, folder = self._children[child]
+        pid, status = os.waitpid(forked, os.WNOHANG)
         if pid:
             self._poll.unregister(child)
             os.close(child)
             del self._children[child]
-            self.tell(ended=pid, exit=os.waitstatus_to_exitcode(status))
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, variables: dict[str, str], output: int) -> None:
+    def _become(self, template: int, order: dict[str, Any], output: int) -> None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
+        self.tell(forked=order["fork"])
+        variables = order["variables"]
+        if order["folder"] is not None:
+            os.mkdir(order["folder"], 0o700)  # noqa: PTH102
         for fd in (1, 2):
             os.dup2(output, fd)
         os.close(output)
@@ -251,8 +261,9 @@ def run() -> None:
 def main(arguments: list[str]) -> None:
     """Do what the module says."""
     tie_to(int(arguments[0]))
+    load("confine").apply(arguments[1])
     del sys.path[0]  # the folder of this script
-    channel = socket.socket(fileno=int(arguments[1]))
+    channel = socket.socket(fileno=int(arguments[2]))
     os.set_inheritable(channel.fileno(), False)
     mold = Mold(channel, [])
     try:

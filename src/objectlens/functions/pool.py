@@ -21,6 +21,7 @@ from objectlens.errors import (
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
+from objectlens.functions.isolation import find_isolation
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
@@ -58,8 +59,14 @@ class Pool:
         self._groups: dict[Hashable, Group] = {}
         self._watchman = Watchman(surroundings.python)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
+        self._isolation = find_isolation(surroundings.isolation)
         self._templates = Templates(
-            surroundings=surroundings, limits=self._limits, watchman=self._watchman, clock=clock, log=self._log
+            surroundings=surroundings,
+            limits=self._limits,
+            isolation=self._isolation,
+            watchman=self._watchman,
+            clock=clock,
+            log=self._log,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
@@ -142,6 +149,8 @@ class Pool:
     def _admit(self, ticket: Ticket) -> Group:
         if self._closed:
             raise ServiceUnavailable("The server is stopping.")
+        if self._isolation.refusal is not None:
+            raise ServiceException(self._isolation.refusal)
         function = ticket.invocation.function
         find_runtime(function.runtime)
         self._check_reserved(function)
@@ -283,6 +292,7 @@ class Pool:
             task_root=task_root,
             surroundings=self._surroundings,
             limits=self._limits,
+            isolation=self._isolation,
             log=self._log(function.name),
             watchman=self._watchman,
             clock=self._clock,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from objectlens.functions.isolation import Confinement, sandbox_command
 from objectlens.functions.watch import end_all
 
 PROC = Path("/proc")
@@ -110,6 +111,36 @@ class Spawned(Process):
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
 
     @classmethod
+    def confined(
+        cls,
+        confinement: Confinement,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        output: int,
+        marker: str,
+        keep: Sequence[int] = (),
+    ) -> Spawned:
+        """Start `command` as `start` does, in what confines it."""
+        kept: list[int] = []
+        kind = cls
+        if confinement.sandbox is not None and confinement.wanted is not None:
+            kind = Sandboxed
+            command, kept = sandbox_command(confinement.sandbox, confinement.wanted, environment, command)
+            name, _, value = marker.partition("=")
+            environment, folder = {name: value}, Path("/")
+        if confinement.group is not None:
+            # The shell joins the groups before anything else is started, so that nothing is outside of them.
+            places = [str(path / "cgroup.procs") for path in sorted(set(confinement.group.folders.values()))]
+            command = ["/bin/sh", "-c", _JOIN, str(len(places)), *places, *command]
+        try:
+            return kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
+        finally:
+            for fd in kept:
+                os.close(fd)
+
+    @classmethod
     def start(
         cls,
         command: Sequence[str],
@@ -148,7 +179,40 @@ class Spawned(Process):
             return
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        self.conclude(Exit(self._popen.returncode))
+        self.conclude(Exit(self._status(self._popen.returncode)))
+
+    def _status(self, status: int) -> int:
+        return status
+
+
+class Sandboxed(Spawned):
+    """A process in a sandbox: what was started is bwrap, its child is the first of the sandbox, the next is ours."""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the process in the sandbox; SIGKILL ends the sandbox, and the kernel all that is in it."""
+        if number == signal.SIGKILL:
+            super().signal(number)
+            return
+        for pid in self._inner():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def peak_kib(self) -> int:
+        """Return the most memory that was held inside, in KiB."""
+        return sum(_peak_kib(pid) for inner in self._inner() for pid in (inner, *_descendants(inner)))
+
+    def _inner(self) -> list[int]:
+        return [pid for first in _children(self.pid) for pid in _children(first)]
+
+    def _status(self, status: int) -> int:
+        """Translate: bwrap ends with 128 and the signal's number."""
+        return 128 - status if status - 128 in _SIGNALS else status
+
+
+# "$0" is the number of files to write to, which come before the command.
+_JOIN = 'n=$0; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
 
 
 def _open_files() -> tuple[int, int]:
@@ -157,8 +221,12 @@ def _open_files() -> tuple[int, int]:
     return limit, limit
 
 
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in _read(f"{PROC}/{pid}/task/{pid}/children").split()]
+
+
 def _descendants(pid: int) -> list[int]:
-    children = [int(word) for word in _read(f"{PROC}/{pid}/task/{pid}/children").split()]
+    children = _children(pid)
     return children + [grandchild for child in children for grandchild in _descendants(child)]
 
 

@@ -50,4 +50,4 @@ def failure_of(answer: Answer, request_id: str) -> tuple[bytes, Failure | None]:
     return json.dumps(content, ensure_ascii=False).encode(), failure
 
 
-_NAMES_THE_REQUEST = {"Runtime.ExitError", "Runtime.InvalidEntrypoint", "Sandbox.Timedout"}
+_NAMES_THE_REQUEST = {"Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint", "Sandbox.Timedout"}

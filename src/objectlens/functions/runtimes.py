@@ -70,9 +70,12 @@ def _node_runtime(name: str, major: int) -> Runtime:
     )
 
 
-def command(runtime: Runtime, python: str, task_root: Path) -> list[str] | None:
-    """Return the command that starts an environment, None when the package lacks an executable `bootstrap`."""
-    launch = [python, LAUNCH, str(os.getpid())]
+def command(runtime: Runtime, python: str, task_root: Path, *, parent: int, orders: str) -> list[str] | None:
+    """Return the command that starts an environment, None when the package lacks an executable `bootstrap`.
+
+    `parent` is the process that the environment ends with, as it sees it; `orders` are for `confine`.
+    """
+    launch = [python, LAUNCH, str(parent), orders]
     if runtime.node is not None:
         return [python, "-I", "-S", *launch[1:], *node_command(runtime.node)]
     if runtime.managed:

@@ -7,17 +7,19 @@ import json
 import os
 import signal
 import socket
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+from objectlens.functions.isolation import Confinement
 from objectlens.functions.mold import MESSAGE
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
-from objectlens.functions.removing import clear_away
 from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
 _KILLED = Exit(-9)
+_CREDENTIALS = struct.Struct("3i")  # process, user, group (unix(7))
 
 
 class Template:
@@ -27,16 +29,17 @@ class Template:
     at least as long as its forks; `close` it when the last has ended.
     """
 
-    def __init__(self, output: Output, watchman: Watchman, temporary: Path) -> None:
+    def __init__(self, output: Output, watchman: Watchman, confinement: Confinement) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
+        """By their numbers."""
         self._output = output
         self._watchman = watchman
-        self._temporary = temporary
+        self._confinement = confinement
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._asked: dict[int, tuple[asyncio.Future[Process], str]] = {}
+        self._asked: dict[int, tuple[asyncio.Future[Process], Confinement, str]] = {}
         self._number = 0
 
     @property
@@ -53,11 +56,14 @@ class Template:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
+        # The kernel tells with each message which process sent it.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         writing = self._output.open()
         try:
-            command = [python, MOLD, str(os.getpid()), str(theirs.fileno())]
-            self._process = Spawned.start(
-                command, variables, folder, output=writing, marker=marker, keep=(theirs.fileno(),)
+            confinement = self._confinement
+            command = [python, MOLD, str(confinement.parent), confinement.orders, str(theirs.fileno())]
+            self._process = Spawned.confined(
+                confinement, command, variables, folder, output=writing, marker=marker, keep=(theirs.fileno(),)
             )
         except OSError:
             ours.close()
@@ -74,15 +80,16 @@ class Template:
         finally:
             self._output.drain()
 
-    async def fork(self, variables: Mapping[str, str], output: int, marker: str) -> Process:
+    async def fork(self, confinement: Confinement, variables: Mapping[str, str], output: int, marker: str) -> Process:
         """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
         if self._channel is None:
             raise ConnectionError("the template has ended")
         self._number += 1
         number, asked = self._number, asyncio.get_running_loop().create_future()
-        self._asked[number] = (asked, marker)
+        self._asked[number] = (asked, confinement, marker)
+        folder = None if confinement.wanted is None else str(confinement.temporary)
         try:
-            order = json.dumps({"fork": number, "variables": dict(variables)}).encode()
+            order = json.dumps({"fork": number, "variables": dict(variables), "folder": folder}).encode()
             socket.send_fds(self._channel, [order], [output])
             process: Process = await asked
         except OSError as error:
@@ -92,7 +99,7 @@ class Template:
     def _receive(self) -> None:
         assert self._channel is not None
         try:
-            data = self._channel.recv(MESSAGE)
+            data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
         except BlockingIOError:
             return
         except OSError:
@@ -105,13 +112,25 @@ class Template:
             self.refused = message.get("reason")
             self._settle(message["state"] == "ready")
         elif "forked" in message:
-            self._forked(message["forked"], message["pid"])
-        elif process := self.forks.pop(message["ended"], None):
-            process.conclude(Exit(message["exit"]))
+            self._forked(message["forked"], _sender(controls))
+        else:
+            self._ended(message["ended"], Exit(message["exit"]))
+
+    def _ended(self, number: int, how: Exit) -> None:
+        if process := self.forks.pop(number, None):
+            process.conclude(how)
+        elif number in self._asked:
+            asked, _, _ = self._asked.pop(number)
+            if not asked.done():
+                asked.set_exception(ConnectionError(f"the fork ended at once: {how}"))
 
     def _forked(self, number: int, pid: int) -> None:
-        asked, marker = self._asked.pop(number)
-        process = self.forks[pid] = Process(pid, marker)
+        if pid <= 0:
+            return  # it is gone; the template says how it ended
+        asked, confinement, marker = self._asked.pop(number)
+        if confinement.group is not None:
+            confinement.group.add(pid)
+        process = self.forks[number] = Process(pid, marker)
         if asked.done():
             process.signal(signal.SIGKILL)  # whoever asked was cancelled
         else:
@@ -126,7 +145,7 @@ class Template:
         self._disconnect()
         self.refused = self.refused or "its imports ended the process"
         self._settle(False)
-        for asked, _ in self._asked.values():
+        for asked, _, _ in self._asked.values():
             if not asked.done():
                 asked.set_exception(ConnectionError("the template has ended"))
         forks, self.forks = self.forks, {}
@@ -146,4 +165,13 @@ class Template:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
         self._output.close()
-        await asyncio.to_thread(clear_away, self._temporary)
+        await asyncio.to_thread(self._confinement.close)
+
+
+def _sender(controls: list[tuple[int, int, bytes]]) -> int:
+    """Return the process that sent a message, as this process numbers it; 0 when it is gone."""
+    for level, kind, data in controls:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            pid: int = _CREDENTIALS.unpack_from(data)[0]
+            return pid
+    return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.isolation import Isolation
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.output import Output
 from objectlens.functions.owned import surely
@@ -43,12 +44,14 @@ class Templates:
         *,
         surroundings: Surroundings,
         limits: Limits,
+        isolation: Isolation,
         watchman: Watchman,
         clock: Clock,
         log: Callable[[str], FunctionLog],
     ) -> None:
         self._surroundings = surroundings
         self._limits = limits
+        self._isolation = isolation
         self._watchman = watchman
         self._clock = clock
         self._log = log
@@ -128,20 +131,27 @@ class Templates:
     ) -> Template | None:
         moment = self._clock.now()
         stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
-        temporary = self._surroundings.folder / "tmp" / stream[-32:]
-        temporary.mkdir(parents=True, mode=0o700)
+        confinement = self._isolation.confine(
+            folder=self._surroundings.folder,
+            key=stream[-32:],
+            task_root=task_root,
+            python=self._surroundings.python,
+            memory_size=function.memory_size,
+            ephemeral_storage=function.ephemeral_storage,
+        )
+        confinement.make_temporary()
         variables = make_variables(
             function,
             runtime=runtime,
             surroundings=self._surroundings,
             credentials=credentials,
             task_root=task_root,
-            temporary=temporary,
+            temporary=confinement.temporary,
             runtime_api="127.0.0.1:9",
             log_stream=stream,
         )
         output = Output(self._log(function.name), stream)
-        template = Template(output, self._watchman, temporary)
+        template = Template(output, self._watchman, confinement)
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"
         limit = self._limits.init_seconds + function.timeout
         try:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from objectlens.settings.kinds import (
     ACCESS_KEY_ID,
     ACCOUNT,
     DATABASE_URL,
     DOMAINS,
+    ISOLATION,
     LISTEN,
     NODE_MODULES,
     REGION,
@@ -91,6 +92,12 @@ class FunctionSettings:
     )
     queue_seconds: float = _setting(
         seconds(0, 900), 30, "How long an invocation waits for an environment before it is refused."
+    )
+    isolation: Literal["auto", "off", "strict"] = _setting(
+        ISOLATION,
+        "auto",
+        "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
+        "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
     )
     node_modules: str = _setting(
         NODE_MODULES,

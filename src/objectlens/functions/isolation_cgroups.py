@@ -1,0 +1,168 @@
+"""Control groups: limits on the memory, the processes and the processor time of all that an environment starts.
+
+Groups are made below the one that the server itself is in (cgroups(7)), with version 1 or 2 of the interface, where
+the server may write there. A controller that is not to be had is left out, and `missing` says why.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CONTROLLERS = ("memory", "pids", "cpu")
+# Lambda gives one processor to 1769 MB.
+_MB_OF_ONE_CPU = 1769
+_PERIOD = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The groups of one environment: a folder for each controller (with version 2 the same)."""
+
+    folders: Mapping[str, Path]
+
+    def add(self, pid: int) -> None:
+        """Move a process into it; one that has ended already is let be."""
+        for folder in set(self.folders.values()):
+            try:
+                (folder / "cgroup.procs").write_text(str(pid))
+            except ProcessLookupError:
+                return
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel ended a process of the group because its memory was used up."""
+        if (folder := self.folders.get("memory")) is None:
+            return False
+        for name in ("memory.events", "memory.oom_control"):
+            try:
+                words = (folder / name).read_text().split()
+            except OSError:
+                continue
+            return "oom_kill" in words and int(words[words.index("oom_kill") + 1]) > 0
+        return False
+
+    def remove(self) -> None:
+        """Remove the groups; their processes must be gone."""
+        for folder in set(self.folders.values()):
+            for _ in range(50):
+                try:
+                    folder.rmdir()
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.01)  # processes that were killed leave a moment later
+                else:
+                    break
+
+
+@dataclass(frozen=True, slots=True)
+class Cgroups:
+    """The controllers that this server may use: the folder of each in which groups can be made, or why there is none."""
+
+    parents: Mapping[str, Path]
+    missing: Mapping[str, str]
+    version: int
+
+    def make(self, *, memory: int, processes: int, memory_size: int) -> Group:
+        """Make the groups of one environment; `memory` in bytes, `memory_size` in MB, for the share of processors."""
+        name = f"objectlens-{os.getpid()}-{secrets.token_hex(6)}"
+        folders = {}
+        for controller, parent in self.parents.items():
+            folder = parent / name
+            folder.mkdir(exist_ok=True)
+            folders[controller] = folder
+        group = Group(folders)
+        share = max(1000, _PERIOD * memory_size // _MB_OF_ONE_CPU)
+        if self.version == 1:
+            values = {
+                "memory": {"memory.limit_in_bytes": memory},
+                "pids": {"pids.max": processes},
+                "cpu": {"cpu.shares": max(2, 1024 * share // _PERIOD)},
+            }
+        else:
+            values = {
+                "memory": {"memory.max": memory},
+                "pids": {"pids.max": processes},
+                "cpu": {"cpu.weight": min(10_000, max(1, 100 * share // _PERIOD))},
+            }
+        try:
+            for controller, folder in folders.items():
+                for file, value in values[controller].items():
+                    (folder / file).write_text(str(value))
+        except OSError:
+            group.remove()
+            raise
+        return group
+
+
+def find_cgroups() -> Cgroups:
+    """Look which controllers can be used, by really making a group in each."""
+    own = _own_groups()
+    parents: dict[str, Path] = {}
+    missing: dict[str, str] = {}
+    version = 1 if any(controller in own for controller in CONTROLLERS) else 2
+    for controller in CONTROLLERS:
+        parent = own.get(controller if version == 1 else "")
+        why = "not mounted" if parent is None else _try(parent, controller, version)
+        if why is None and parent is not None:
+            parents[controller] = parent
+            _sweep(parent)
+        else:
+            missing[controller] = why or ""
+    return Cgroups(parents, missing, version)
+
+
+def _own_groups() -> dict[str, Path]:
+    """Return the folders of the server's own groups by controller; that of version 2 under the empty name."""
+    mounts: dict[str, tuple[str, Path]] = {}
+    for line in _read(Path("/proc/self/mountinfo")).splitlines():
+        before, _, after = line.partition(" - ")
+        words, tail = before.split(), after.split()
+        if len(words) > 4 and len(tail) > 2 and tail[0] in {"cgroup", "cgroup2"}:
+            names = tail[2].split(",") if tail[0] == "cgroup" else [""]
+            mounts.update({name: (words[3], Path(words[4])) for name in names})
+    found = {}
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        for name in controllers.split(","):
+            if name in mounts:
+                root, mount = mounts[name]
+                inner = path.removeprefix(root.rstrip("/")).lstrip("/")
+                found[name] = mount / inner if (mount / inner).is_dir() else mount
+    return found
+
+
+def _try(parent: Path, controller: str, version: int) -> str | None:
+    """Return why no group of this controller can be made, None when one was made (and removed)."""
+    if version == 2 and controller not in _read(parent / "cgroup.subtree_control").split():
+        return f"{parent}/cgroup.subtree_control does not have {controller}: delegate the controller to the server"
+    probe = parent / f"objectlens-probe-{os.getpid()}"
+    try:
+        probe.mkdir(exist_ok=True)
+        probe.rmdir()
+    except OSError as error:
+        return f"cannot make groups in {parent}: {error.strerror}"
+    return None
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the empty groups of servers that were killed."""
+    for folder in parent.glob("objectlens-*-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            try:
+                folder.rmdir()
+            except OSError:
+                continue  # something is left in it, and it is not ours to end
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

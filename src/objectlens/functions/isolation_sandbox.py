@@ -1,0 +1,149 @@
+"""The command that puts a process into a sandbox of its own, with bubblewrap (bwrap(1)).
+
+In it are namespaces of its own (user, processes, mounts, IPC, host name, control groups), no capabilities, the filter of
+system calls, and a file system of just what a function needs, read-only but for a `/tmp` in memory. The network is the
+machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+USER = 993
+GROUP = 990
+SHM_BYTES = 64 * 2**20
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = (
+    "alternatives",
+    "ca-certificates",
+    "crypto-policies",
+    "fonts",
+    "gai.conf",
+    "host.conf",
+    "hosts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "pki",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+_USERS = f"root:x:0:0:root:/:/usr/sbin/nologin\nfunction:x:{USER}:{GROUP}::/tmp:/usr/sbin/nologin\n"
+_GROUPS = f"root:x:0:\nfunction:x:{GROUP}:\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one sandbox shows and bounds; `reading` are the paths beside the system that are readable in it."""
+
+    reading: tuple[Path, ...]
+    hidden: Path
+    folder: Path
+    temporary: Path
+    tmp_bytes: int
+    variables: Mapping[str, str]
+
+
+def interpreter_paths(python: str) -> tuple[Path, ...]:
+    """Return what a Python needs of the file system: its environment, its installation, and this package."""
+    package = Path(__file__).parents[1]
+    executable = Path(python).absolute()
+    return (executable.parents[1], *_links(executable), Path(sys.prefix), Path(sys.base_prefix), package)
+
+
+def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> list[str]:
+    """Return the arguments of bwrap; `data` are descriptors of files' contents by their path in the sandbox."""
+    return [
+        *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--uid", str(USER), "--gid", str(GROUP), "--hostname", "function", "--die-with-parent"),
+        *("--cap-drop", "ALL", "--seccomp", str(filter_fd)),
+        *_system(),
+        *_etc(data),
+        *_readable(wanted),
+        # A process of the machine's root could set the kernel's variables through /proc/sys: none can be written here.
+        *("--proc", "/proc", "--remount-ro", "/proc"),
+        *("--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
+        *("--perms", "1777", "--size", str(wanted.tmp_bytes), "--tmpfs", "/tmp"),  # noqa: S108
+        *_below_tmp(wanted),
+        *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
+        *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
+        *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
+        *(word for name, value in wanted.variables.items() for word in ("--setenv", name, value)),
+    ]
+
+
+def data_files() -> dict[str, bytes]:
+    """Return the files that are made up for a sandbox: path and contents."""
+    return {"/etc/passwd": _USERS.encode(), "/etc/group": _GROUPS.encode()}
+
+
+def _system() -> Iterator[str]:
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), name)
+        elif path.is_dir():
+            yield from ("--ro-bind", name, name)
+
+
+def _etc(data: Mapping[str, int]) -> Iterator[str]:
+    for name in _ETC:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for path, descriptor in data.items():
+        yield from ("--ro-bind-data", str(descriptor), path)
+
+
+def _readable(wanted: Wanted) -> Iterator[str]:
+    """Show the paths that are not below `/tmp`, hiding the data directory where one of them would show it."""
+    shown = [path for path in _outermost(wanted.reading) if not _is_system(path) and not _in_tmp(path)]
+    for path in shown:
+        yield from ("--ro-bind-try", str(path), str(path))
+    if any(wanted.hidden.is_relative_to(path) for path in (*shown, *map(Path, _SYSTEM))):
+        yield from ("--tmpfs", str(wanted.hidden))
+        for path in wanted.reading:
+            if path.is_relative_to(wanted.hidden):
+                yield from ("--ro-bind-try", str(path), str(path))
+        yield from ("--remount-ro", str(wanted.hidden))
+
+
+def _below_tmp(wanted: Wanted) -> Iterator[str]:
+    for path in wanted.reading:
+        if _in_tmp(path):
+            yield from ("--ro-bind-try", str(path), str(path))
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """Leave out what is inside another, and what would show too much: the root, a home directory, its parent."""
+    home = Path.home()
+    fit = {path for path in paths if path != Path("/") and not home.is_relative_to(path)}
+    return sorted(path for path in fit if not any(path != one and path.is_relative_to(one) for one in fit))
+
+
+def _is_system(path: Path) -> bool:
+    return any(path.is_relative_to(name) for name in _SYSTEM)
+
+
+def _in_tmp(path: Path) -> bool:
+    return path.is_relative_to("/tmp")  # noqa: S108
+
+
+def _links(path: Path) -> Sequence[Path]:
+    """Return the installation that an executable's links lead to, link by link."""
+    found = []
+    for _ in range(16):
+        if not path.is_symlink():
+            break
+        path = Path(os.path.normpath(path.parent / path.readlink()))
+        found.append(path.parent if path.parent.name != "bin" else path.parents[1])
+    return found

@@ -1,0 +1,328 @@
+"""Hostile functions, and what keeps them in."""
+
+import asyncio
+import os
+import shutil
+import sys
+import textwrap
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from objectlens.clock import SystemClock
+from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
+from objectlens.functions.isolation import find_isolation
+from objectlens.testing.executors import Bench
+
+ISOLATION = find_isolation("auto")
+HONEST = "def handler(event, context):\n    return 'fine'"
+KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
+needs_sandbox = pytest.mark.skipif(ISOLATION.bwrap is None, reason="no bubblewrap here")
+needs_groups = pytest.mark.skipif(
+    ISOLATION.cgroups is None or "memory" not in ISOLATION.cgroups.parents, reason="no control groups here"
+)
+
+
+@asynccontextmanager
+async def isolated(folder, mode="auto"):
+    (folder / "functions").mkdir(exist_ok=True)
+    for secret in ("credentials", "server-key", "objectlens.db"):
+        (folder / secret).write_text("secret")
+    packages = PackageStore(folder / "functions" / "packages")
+    pool = Pool(
+        packages=packages,
+        surroundings=Surroundings(
+            folder=folder / "functions",
+            endpoint_url="http://127.0.0.1:9000",
+            region="us-east-1",
+            python=sys.executable,
+            node_modules="none",
+            isolation=mode,
+        ),
+        credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
+        clock=SystemClock(),
+    )
+    try:
+        yield Bench(pool, packages.add)
+    finally:
+        await pool.close()
+
+
+def run(folder, code, event=None, environment=None, **attributes):
+    """Run a hostile function beside an honest one; returns its outcome when the honest one still works."""
+
+    async def main():
+        async with isolated(folder) as bench:
+            honest = bench.function(HONEST, "honest")
+            assert await bench.value(honest) == "fine"
+            function = bench.function(
+                textwrap.dedent(code), "hostile", environment=environment or {}, **{"timeout": 20, **attributes}
+            )
+            outcome = await bench.invoke(function, event)
+            assert await bench.value(honest) == "fine"
+            return outcome
+
+    return asyncio.run(main())
+
+
+def value(folder, code, event=None, environment=None, **attributes):
+    import json
+
+    outcome = run(folder, code, event, environment, **attributes)
+    assert outcome.failure is None, outcome
+    return json.loads(outcome.payload)
+
+
+TRY = """
+import os
+def attempt(work, *args):
+    try:
+        return str(work(*args))
+    except OSError as error:
+        return type(error).__name__
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+def write(path):
+    with open(path, "ab") as file:
+        file.write(b"x")
+    return "written"
+"""
+
+
+@needs_sandbox
+@pytest.mark.parametrize("environment", KINDS)
+def test_secrets_and_other_functions_cannot_be_read(tmp_path, environment):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    names = ["credentials", "server-key", "objectlens.db", "functions/logs", "functions/tmp"]
+    paths = [str(folder / name) for name in names] + [f"/proc/{os.getpid()}/environ", "/etc/shadow", "/root/.profile"]
+    code = TRY + textwrap.dedent("""
+        def handler(event, context):
+            packages = os.path.dirname(os.environ["LAMBDA_TASK_ROOT"])
+            environ = open("/proc/self/environ").read() + open("/proc/1/environ").read()
+            return [[attempt(read, path) for path in event], os.listdir(packages), os.listdir("/tmp"),
+                    "SERVER_SECRET" in environ, sorted(filter(str.isdigit, os.listdir("/proc")))]
+    """)
+    os.environ["SERVER_SECRET"] = "x"
+    try:
+        reads, packages, _, seen, processes = value(folder, code, paths, environment)
+    finally:
+        del os.environ["SERVER_SECRET"]
+    assert reads == ["FileNotFoundError"] * len(paths)
+    assert len(packages) == 1
+    assert not seen
+    assert len(processes) <= 3
+
+
+@needs_sandbox
+@pytest.mark.parametrize("environment", KINDS)
+def test_nothing_but_tmp_can_be_written(tmp_path, environment):
+    code = TRY + textwrap.dedent("""
+        import sys, tempfile
+        def handler(event, context):
+            root = os.environ["LAMBDA_TASK_ROOT"]
+            places = [root + "/app.py", root + "/new", "/new", "/usr/new", "/etc/passwd", "/dev/new", "/var/new",
+                      sys.prefix + "/new", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"]
+            fine = ["/tmp/new", "/var/tmp/new", os.path.join(os.environ["TMPDIR"], "new"), "/dev/shm/new", "/dev/null"]
+            return [attempt(write, one) for one in places], [attempt(write, one) for one in fine], tempfile.gettempdir()
+    """)
+    refused, fine, folder = value(tmp_path, code, environment=environment)
+    assert set(refused) <= {"OSError", "PermissionError", "FileNotFoundError"}, refused
+    assert set(fine) == {"written"}
+    assert folder.startswith("/tmp/")
+
+
+@needs_sandbox
+@pytest.mark.parametrize("environment", KINDS)
+def test_privileged_calls_are_refused(tmp_path, environment):
+    code = TRY + textwrap.dedent("""
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        def call(name, *args):
+            done = getattr(libc, name)(*args)
+            return "done" if done >= 0 else os.strerror(ctypes.get_errno())
+        def handler(event, context):
+            return {
+                "mount": call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
+                "umount": call("umount2", b"/tmp", 2),
+                "unshare": call("unshare", 0x10000000),
+                "ptrace": call("ptrace", 16, 1, None, None),
+                "chroot": call("chroot", b"/tmp"),
+                "setuid": call("setuid", 0),
+                "bpf": call("syscall", 321 if os.uname().machine == "x86_64" else 280, 0, None, 0),
+                "server": attempt(os.kill, event, 0),
+                "init": attempt(os.kill, 1, 9),
+                "status": [line.split()[1] for line in open("/proc/self/status")
+                           if line.startswith(("CapEff", "CapBnd", "NoNewPrivs", "Seccomp:"))],
+            }
+    """)
+    seen = value(tmp_path, code, os.getpid(), environment)
+    assert [int(word, 16) for word in seen.pop("status")] == [0, 0, 1, 2]
+    assert seen.pop("server") == "ProcessLookupError"
+    assert seen.pop("init") == "None"  # the first process of a sandbox is not ended by those inside
+    assert seen.pop("setuid") in {"Operation not permitted", "Invalid argument"}
+    assert set(seen.values()) == {"Operation not permitted"}, seen
+
+
+@needs_sandbox
+@pytest.mark.parametrize("environment", KINDS)
+def test_tmp_is_as_large_as_its_storage(tmp_path, environment):
+    code = """
+        def handler(event, context):
+            written = 0
+            try:
+                with open("/tmp/fill", "wb") as file:
+                    while True:
+                        written += file.write(bytes(1 << 20))
+            except OSError as error:
+                return [written >> 20, error.strerror]
+    """
+    written, error = value(tmp_path, code, environment=environment, ephemeral_storage=64, memory_size=256)
+    assert 60 <= written <= 64
+    assert error == "No space left on device"
+
+
+@needs_sandbox
+@pytest.mark.parametrize("environment", KINDS)
+def test_processes_and_files_are_limited(tmp_path, environment):
+    if not any(one.name == "process limit" and one.active for one in ISOLATION.features):
+        pytest.skip("no process limit here")
+    code = """
+        import os, time
+        def handler(event, context):
+            files = []
+            try:
+                while len(files) < 10_000:
+                    files.append(open("/dev/null"))
+            except OSError as error:
+                files_end = error.strerror
+            count = len(files)
+            del files
+            forks = 0
+            try:
+                while forks < 5000:
+                    if os.fork() == 0:
+                        time.sleep(60)
+                        os._exit(0)
+                    forks += 1
+            except OSError as error:
+                return [count, files_end, forks, error.strerror]
+    """
+    files, files_end, forks, forks_end = value(tmp_path, code, environment=environment, memory_size=512)
+    assert files < 1024
+    assert files_end == "Too many open files"
+    assert 100 < forks <= 256
+    assert forks_end == "Resource temporarily unavailable"
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_one_process_that_asks_for_too_much_memory_is_told(tmp_path, environment):
+    code = "def handler(event, context):\n    return len(bytearray(1 << 30))"
+    outcome = run(tmp_path, code, environment=environment)
+    assert outcome.failure.type == "MemoryError"
+
+
+@needs_groups
+@pytest.mark.parametrize("environment", KINDS)
+def test_processes_that_fill_the_memory_together_are_ended(tmp_path, environment):
+    code = """
+        import mmap
+        def handler(event, context):
+            kept = []
+            while True:
+                shared = mmap.mmap(-1, 16 << 20)
+                for at in range(0, 16 << 20, 4096):
+                    shared[at] = 1
+                kept.append(shared)
+    """
+    outcome = run(tmp_path, code, environment=environment, memory_size=128, ephemeral_storage=512)
+    assert outcome.failure.type == "Runtime.OutOfMemory"
+    assert "128 MB" in outcome.failure.message
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_ends_are_told_as_without_a_sandbox(tmp_path, environment):
+    for ending, told in (("os._exit(3)", "exit status 3"), ("os.kill(os.getpid(), 9)", "signal: killed")):
+        outcome = run(tmp_path, f"import os\ndef handler(event, context):\n    {ending}", environment=environment)
+        assert outcome.failure.type == "Runtime.ExitError"
+        assert told in outcome.failure.message
+
+
+@needs_sandbox
+def test_what_a_function_can_be_loaded_with_is_not_loaded_outside(tmp_path):
+    environment = {"LD_PRELOAD": "/tmp/nothing.so", "OBJECTLENS_TEMPLATE": "0", "BASH_ENV": "/tmp/x"}
+    assert value(tmp_path, HONEST, environment=environment) == "fine"
+
+
+@needs_sandbox
+def test_nothing_is_left_behind(tmp_path):
+    value(tmp_path, "import subprocess\nsubprocess.Popen(['sleep', '600'])\n" + HONEST)
+    assert not [name for name in os.listdir("/proc") if name.isdigit() and has_marker(name, tmp_path)]
+    groups = ISOLATION.cgroups.parents.values() if ISOLATION.cgroups else []
+    assert not [one for parent in groups for one in parent.glob(f"objectlens-{os.getpid()}-*")]
+
+
+def has_marker(pid, folder):
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return str(folder).encode() in file.read()
+    except OSError:
+        return False
+
+
+def test_strict_refuses_when_something_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def main():
+        async with isolated(tmp_path, "strict") as bench:
+            with pytest.raises(Exception, match="install bubblewrap"):
+                await bench.invoke(bench.function(HONEST))
+
+    asyncio.run(main())
+
+
+@needs_sandbox
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js here")
+def test_other_runtimes_are_in_it_too(tmp_path):
+    import json
+
+    from objectlens.testing.executors import make_function, make_zip
+
+    script = b"""exports.handler = async () => {
+        const fs = require("fs");
+        let seen = "read";
+        try { fs.readFileSync(process.env.SECRET); } catch (error) { seen = error.code; }
+        return [seen, process.getuid()];
+    };"""
+
+    async def main():
+        async with isolated(tmp_path) as bench:
+            package = bench.install(make_zip({"index.js": script.decode()}))
+            function = make_function(
+                package,
+                runtime="nodejs20.x",
+                handler="index.handler",
+                timeout=20,
+                environment={"SECRET": str(tmp_path / "credentials")},
+            )
+            outcome = await bench.invoke(function)
+            assert outcome.failure is None, outcome
+            assert json.loads(outcome.payload) == ["ENOENT", 993]
+
+    asyncio.run(main())
+
+
+@needs_sandbox
+def test_forks_are_quick(tmp_path):
+    async def main():
+        async with isolated(tmp_path) as bench:
+            function = bench.function("import time\ndef handler(event, context):\n    time.sleep(0.2)")
+            await bench.invoke(function)
+            began = time.monotonic()
+            outcomes = await asyncio.gather(*(bench.invoke(function) for _ in range(4)))
+            assert time.monotonic() - began < 3
+            assert [one.failure for one in outcomes] == [None] * 4
+
+    asyncio.run(main())
