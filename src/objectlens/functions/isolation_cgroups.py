@@ -62,7 +62,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """The controllers that this server may use: the folder of each in which groups can be made, or why there is none."""
+    """The controllers that this server may use: the folder in which each makes groups, or why it has none."""
 
     parents: Mapping[str, Path]
     missing: Mapping[str, str]

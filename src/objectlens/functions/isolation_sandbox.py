@@ -1,13 +1,14 @@
 """The command that puts a process into a sandbox of its own, with bubblewrap (bwrap(1)).
 
-In it are namespaces of its own (user, processes, mounts, IPC, host name, control groups), no capabilities, the filter of
-system calls, and a file system of just what a function needs, read-only but for a `/tmp` in memory. The network is the
-machine's.
+In it are namespaces of its own (user, processes, mounts, IPC, host name, control groups), no capabilities, the filter
+of system calls, and a file system of just what a function needs, read-only but for a `/tmp` in memory. The network is
+the machine's.
 """
 
 from __future__ import annotations
 
 import os
+import site
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,17 @@ def interpreter_paths(python: str) -> tuple[Path, ...]:
     """Return what a Python needs of the file system: its environment, its installation, and this package."""
     package = Path(__file__).parents[1]
     executable = Path(python).absolute()
-    return (executable.parents[1], *_links(executable), Path(sys.prefix), Path(sys.base_prefix), package)
+    return (executable.parents[1], *_links(executable), Path(sys.prefix), Path(sys.base_prefix), package, *_added())
+
+
+def _added() -> Iterator[Path]:
+    """The folders that `.pth` files add to Python's path (site): those of packages installed to be edited."""
+    for place in site.getsitepackages():
+        for file in sorted(Path(place).glob("*.pth")):
+            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+                path = Path(place, line.strip())
+                if line.strip() and not line.startswith(("#", "import ", "import\t")) and path.is_dir():
+                    yield path
 
 
 def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> list[str]:
