@@ -157,4 +157,5 @@ def _isolation(settings: Settings) -> Iterator[Finding]:
     for one in found.features:
         state: Literal["ok", "bad", "note"] = "ok" if one.active else "bad" if found.refusal else "note"
         yield Finding(state, one.name, f"{'active' if one.active else 'not active'}: {one.detail}")
+    yield Finding("note", "processor share", "not active: MemorySize does not change it")
     yield Finding("note", "network", "not active: functions reach what the server reaches")

@@ -109,7 +109,7 @@ class Isolation:
         memory = (memory_size + (ephemeral_storage if self.bwrap else 0)) * MIB
         made = None
         if self.cgroups is not None:
-            made = self.cgroups.make(memory=memory, processes=PROCESSES, memory_size=memory_size)
+            made = self.cgroups.make(memory=memory, processes=PROCESSES)
         if self.bwrap is None:
             return Confinement(None, orders, os.getpid(), folder / "tmp" / key, made, None)
         temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
@@ -222,7 +222,6 @@ def _limit_features(bwrap: str | None, cgroups: Cgroups) -> Iterator[Feature]:
         yield Feature("process limit", True, f"{PROCESSES} for each function's sandbox (RLIMIT_NPROC)")
     else:
         yield _from_group(cgroups, "pids", "process limit", f"{PROCESSES} for each environment, in a control group")
-    yield _from_group(cgroups, "cpu", "processor share", "by MemorySize, in a control group")
 
 
 def _from_group(cgroups: Cgroups, controller: str, name: str, does: str) -> Feature:

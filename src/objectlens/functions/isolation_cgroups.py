@@ -1,4 +1,4 @@
-"""Control groups: limits on the memory, the processes and the processor time of all that an environment starts.
+"""Control groups: limits on the memory and the number of processes of all that an environment starts.
 
 Groups are made below the one that the server itself is in (cgroups(7)), with version 1 or 2 of the interface, where
 the server may write there. A controller that is not to be had is left out, and `missing` says why.
@@ -13,10 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CONTROLLERS = ("memory", "pids", "cpu")
-# Lambda gives one processor to 1769 MB.
-_MB_OF_ONE_CPU = 1769
-_PERIOD = 100_000
+CONTROLLERS = ("memory", "pids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,8 @@ class Cgroups:
     missing: Mapping[str, str]
     version: int
 
-    def make(self, *, memory: int, processes: int, memory_size: int) -> Group:
-        """Make the groups of one environment; `memory` in bytes, `memory_size` in MB, for the share of processors."""
+    def make(self, *, memory: int, processes: int) -> Group:
+        """Make the groups of one environment; `memory` in bytes."""
         name = f"objectlens-{os.getpid()}-{secrets.token_hex(6)}"
         folders = {}
         for controller, parent in self.parents.items():
@@ -77,23 +74,14 @@ class Cgroups:
             folder.mkdir(exist_ok=True)
             folders[controller] = folder
         group = Group(folders)
-        share = max(1000, _PERIOD * memory_size // _MB_OF_ONE_CPU)
-        if self.version == 1:
-            values = {
-                "memory": {"memory.limit_in_bytes": memory},
-                "pids": {"pids.max": processes},
-                "cpu": {"cpu.shares": max(2, 1024 * share // _PERIOD)},
-            }
-        else:
-            values = {
-                "memory": {"memory.max": memory},
-                "pids": {"pids.max": processes},
-                "cpu": {"cpu.weight": min(10_000, max(1, 100 * share // _PERIOD))},
-            }
+        files = {
+            "memory": ("memory.limit_in_bytes" if self.version == 1 else "memory.max", memory),
+            "pids": ("pids.max", processes),
+        }
         try:
             for controller, folder in folders.items():
-                for file, value in values[controller].items():
-                    (folder / file).write_text(str(value))
+                name, value = files[controller]
+                (folder / name).write_text(str(value))
         except OSError:
             group.remove()
             raise

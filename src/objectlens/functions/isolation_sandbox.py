@@ -64,7 +64,7 @@ def interpreter_paths(python: str) -> tuple[Path, ...]:
 
 
 def _added() -> Iterator[Path]:
-    """The folders that `.pth` files add to Python's path (site): those of packages installed to be edited."""
+    """Yield the folders that `.pth` files add to Python's path (site): those of packages installed to be edited."""
     for place in site.getsitepackages():
         for file in sorted(Path(place).glob("*.pth")):
             for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
