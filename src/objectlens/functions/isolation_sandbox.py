@@ -81,12 +81,11 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *("--cap-drop", "ALL", "--seccomp", str(filter_fd)),
         *_system(),
         *_etc(data),
-        *_readable(wanted),
         # A process of the machine's root could set the kernel's variables through /proc/sys: none can be written here.
         *("--proc", "/proc", "--remount-ro", "/proc"),
         *("--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
         *("--perms", "1777", "--size", str(wanted.tmp_bytes), "--tmpfs", "/tmp"),  # noqa: S108
-        *_below_tmp(wanted),
+        *_readable(wanted),
         *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
@@ -116,8 +115,8 @@ def _etc(data: Mapping[str, int]) -> Iterator[str]:
 
 
 def _readable(wanted: Wanted) -> Iterator[str]:
-    """Show the paths that are not below `/tmp`, hiding the data directory where one of them would show it."""
-    shown = [path for path in _outermost(wanted.reading) if not _is_system(path) and not _in_tmp(path)]
+    """Show the paths, hiding the data directory where one of them would show it."""
+    shown = [path for path in _outermost(wanted.reading) if not _is_system(path)]
     for path in shown:
         yield from ("--ro-bind-try", str(path), str(path))
     if any(wanted.hidden.is_relative_to(path) for path in (*shown, *map(Path, _SYSTEM))):
@@ -126,12 +125,6 @@ def _readable(wanted: Wanted) -> Iterator[str]:
             if path.is_relative_to(wanted.hidden):
                 yield from ("--ro-bind-try", str(path), str(path))
         yield from ("--remount-ro", str(wanted.hidden))
-
-
-def _below_tmp(wanted: Wanted) -> Iterator[str]:
-    for path in wanted.reading:
-        if _in_tmp(path):
-            yield from ("--ro-bind-try", str(path), str(path))
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
@@ -143,10 +136,6 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
 
 def _is_system(path: Path) -> bool:
     return any(path.is_relative_to(name) for name in _SYSTEM)
-
-
-def _in_tmp(path: Path) -> bool:
-    return path.is_relative_to("/tmp")  # noqa: S108
 
 
 def _links(path: Path) -> Sequence[Path]:

@@ -3,16 +3,19 @@
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
-from objectlens.functions.isolation import find_isolation
+from objectlens.functions.isolation import find_isolation, sandbox_command
+from objectlens.functions.isolation_sandbox import Wanted, interpreter_paths
 from objectlens.testing.executors import Bench
 
 ISOLATION = find_isolation("auto")
@@ -97,7 +100,7 @@ def test_secrets_and_other_functions_cannot_be_read(tmp_path, environment):
     folder = tmp_path / "data"
     folder.mkdir()
     names = ["credentials", "server-key", "objectlens.db", "functions/logs", "functions/tmp"]
-    paths = [str(folder / name) for name in names] + [f"/proc/{os.getpid()}/environ", "/etc/shadow", "/root/.profile"]
+    paths = [str(folder / name) for name in names] + [f"/proc/{os.getpid()}/environ", "/etc/shadow"]
     code = TRY + textwrap.dedent("""
         def handler(event, context):
             packages = os.path.dirname(os.environ["LAMBDA_TASK_ROOT"])
@@ -248,6 +251,28 @@ def test_ends_are_told_as_without_a_sandbox(tmp_path, environment):
         outcome = run(tmp_path, f"import os\ndef handler(event, context):\n    {ending}", environment=environment)
         assert outcome.failure.type == "Runtime.ExitError"
         assert told in outcome.failure.message
+
+
+@needs_sandbox
+def test_a_data_directory_inside_what_is_shown_is_hidden(tmp_path):
+    package = tmp_path / "shown" / "data" / "functions" / "packages" / "one"
+    package.mkdir(parents=True)
+    (package / "app.py").write_text("here")
+    (tmp_path / "shown" / "data" / "credentials").write_text("secret")
+    wanted = Wanted(
+        reading=(*interpreter_paths(sys.executable), tmp_path / "shown", package),
+        hidden=tmp_path / "shown" / "data",
+        folder=package,
+        temporary=Path("/tmp/one"),
+        tmp_bytes=1 << 20,
+        variables={},
+    )
+    code = f"import os; print(os.listdir(), os.listdir({str(wanted.hidden)!r}))"
+    command, kept = sandbox_command(ISOLATION.bwrap, wanted, {}, [sys.executable, "-I", "-c", code])
+    ran = subprocess.run(command, pass_fds=kept, capture_output=True, text=True, check=True)
+    for fd in kept:
+        os.close(fd)
+    assert ran.stdout == "['app.py'] ['functions']\n"
 
 
 @needs_sandbox
