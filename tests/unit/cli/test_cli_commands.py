@@ -185,7 +185,7 @@ def test_doctor_changes_nothing_and_finds_the_port(tmp_path):
     data = tmp_path / "d"
     environ = {"OBJECTLENS_SERVER_LISTEN": "127.0.0.1:0"}
     found = json.loads(run("doctor", "--data", data, "--json", environ=environ).output)
-    assert {one["what"] for one in found} >= {"Python", "boto3", "data directory", "address", "own user"}
+    assert {one["what"] for one in found} >= {"Python", "boto3", "data directory", "address", "processor share"}
     assert [one for one in found if one["state"] == "bad"] == []
     assert not data.exists()
 
