@@ -95,7 +95,7 @@ class FunctionSettings:
     )
     isolation: Literal["auto", "off", "strict"] = _setting(
         ISOLATION,
-        "auto",
+        "off",
         "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
         "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
     )
