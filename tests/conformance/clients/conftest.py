@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +74,8 @@ def tree(tmp_path: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(random.Random(name).randbytes(size))
+        # S3 tells times in whole seconds: a file made in the second of its upload would look newer than its copy.
+        os.utime(path, (time.time() - 60,) * 2)
     return folder
 
 
