@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint chaos bench docs lock clean
+.PHONY: help demo test check lint soak oracle fuzz chaos bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -17,6 +17,9 @@ help:
 	@echo 'make check   what CI runs: lint and test'
 	@echo 'make lint    format, ruff, mypy, the import contract'
 	@echo 'make chaos   clients that break off anywhere; ROUNDS=50 SEED=7 for more of them, and others'
+	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
+	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
+	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
 	@echo 'make bench   every claim of speed'
 	@echo 'make docs    the parts of the documentation that are made from the code'
 	@echo 'make lock    requirements.lock anew, from the newest versions'
@@ -54,6 +57,15 @@ lint: $(STAMP)
 
 chaos: $(STAMP)
 	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
+
+soak: $(STAMP)
+	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak
+
+oracle: $(STAMP)
+	OBJECTLENS_ORACLE_CASES='$(or $(CASES),100000)' $(BIN)/python -m pytest --timeout 3600 tests/properties/test_iam_oracle.py
+
+fuzz: $(STAMP)
+	$(BIN)/python tests/fuzz/transforms/fuzz_decoders.py --seconds '$(or $(SECONDS),60)'
 
 bench: $(CONTESTANTS)/.installed
 	$(BIN)/python benchmarks
