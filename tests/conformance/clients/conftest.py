@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.debian import debian_program
 from support.live import LiveServer
 
 Run = Callable[..., str]
@@ -89,24 +89,11 @@ def other_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def _debian(package: str) -> str:
-    def apt(*arguments: str) -> int:
-        return subprocess.run(["apt-get", *arguments], capture_output=True, timeout=300, check=False).returncode
-
-    install = ("install", "-y", "--no-install-recommends", package)
-    if shutil.which(package) is None and apt(*install) != 0:
-        apt("update")
-        apt(*install)
-    found = shutil.which(package)
-    assert found, f"{package} is missing and could not be installed: apt-get install {package}"
-    return found
-
-
 @pytest.fixture(scope="session")
 def rclone() -> str:
-    return _debian("rclone")
+    return debian_program("rclone")
 
 
 @pytest.fixture(scope="session")
 def s3cmd() -> str:
-    return _debian("s3cmd")
+    return debian_program("s3cmd")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -17,11 +16,12 @@ from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
 from objectlens.functions.isolation import find_isolation, sandbox_command
 from objectlens.functions.isolation_sandbox import Wanted, interpreter_paths
 from objectlens.testing.executors import Bench
+from support.debian import debian_program
 
+debian_program("bubblewrap", "bwrap")
 ISOLATION = find_isolation("auto")
 HONEST = "def handler(event, context):\n    return 'fine'"
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
-needs_sandbox = pytest.mark.skipif(ISOLATION.bwrap is None, reason="no bubblewrap here")
 needs_groups = pytest.mark.skipif(
     ISOLATION.cgroups is None or "memory" not in ISOLATION.cgroups.parents, reason="no control groups here"
 )
@@ -94,7 +94,6 @@ def write(path):
 """
 
 
-@needs_sandbox
 @pytest.mark.parametrize("environment", KINDS)
 def test_secrets_and_other_functions_cannot_be_read(tmp_path, environment):
     folder = tmp_path / "data"
@@ -119,7 +118,6 @@ def test_secrets_and_other_functions_cannot_be_read(tmp_path, environment):
     assert len(processes) <= 3
 
 
-@needs_sandbox
 @pytest.mark.parametrize("environment", KINDS)
 def test_nothing_but_tmp_can_be_written(tmp_path, environment):
     code = TRY + textwrap.dedent("""
@@ -137,7 +135,6 @@ def test_nothing_but_tmp_can_be_written(tmp_path, environment):
     assert folder.startswith("/tmp/")
 
 
-@needs_sandbox
 @pytest.mark.parametrize("environment", KINDS)
 def test_privileged_calls_are_refused(tmp_path, environment):
     code = TRY + textwrap.dedent("""
@@ -169,7 +166,6 @@ def test_privileged_calls_are_refused(tmp_path, environment):
     assert set(seen.values()) == {"Operation not permitted"}, seen
 
 
-@needs_sandbox
 @pytest.mark.parametrize("environment", KINDS)
 def test_tmp_is_as_large_as_its_storage(tmp_path, environment):
     code = """
@@ -187,7 +183,6 @@ def test_tmp_is_as_large_as_its_storage(tmp_path, environment):
     assert error == "No space left on device"
 
 
-@needs_sandbox
 @pytest.mark.parametrize("environment", KINDS)
 def test_processes_and_files_are_limited(tmp_path, environment):
     if not any(one.name == "process limit" and one.active for one in ISOLATION.features):
@@ -253,7 +248,6 @@ def test_ends_are_told_as_without_a_sandbox(tmp_path, environment):
         assert told in outcome.failure.message
 
 
-@needs_sandbox
 def test_a_data_directory_inside_what_is_shown_is_hidden(tmp_path):
     package = tmp_path / "shown" / "data" / "functions" / "packages" / "one"
     package.mkdir(parents=True)
@@ -275,13 +269,11 @@ def test_a_data_directory_inside_what_is_shown_is_hidden(tmp_path):
     assert ran.stdout == "['app.py'] ['functions']\n"
 
 
-@needs_sandbox
 def test_what_a_function_can_be_loaded_with_is_not_loaded_outside(tmp_path):
     environment = {"LD_PRELOAD": "/tmp/nothing.so", "OBJECTLENS_TEMPLATE": "0", "BASH_ENV": "/tmp/x"}
     assert value(tmp_path, HONEST, environment=environment) == "fine"
 
 
-@needs_sandbox
 def test_nothing_is_left_behind(tmp_path):
     value(tmp_path, "import subprocess\nsubprocess.Popen(['sleep', '600'])\n" + HONEST)
     assert not [name for name in os.listdir("/proc") if name.isdigit() and has_marker(name, tmp_path)]
@@ -308,8 +300,6 @@ def test_strict_refuses_when_something_is_missing(tmp_path, monkeypatch):
     asyncio.run(main())
 
 
-@needs_sandbox
-@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js here")
 def test_other_runtimes_are_in_it_too(tmp_path):
     import json
 
@@ -339,7 +329,6 @@ def test_other_runtimes_are_in_it_too(tmp_path):
     asyncio.run(main())
 
 
-@needs_sandbox
 def test_forks_are_quick(tmp_path):
     async def main():
         async with isolated(tmp_path) as bench:

@@ -1,5 +1,6 @@
 """Models as steps against scikit-learn and ONNX's own meaning, and what is not trusted."""
 
+import cv2
 import joblib
 import numpy as np
 import pytest
@@ -69,7 +70,6 @@ def test_pickles_need_trust(folder):
 
 
 def test_models_follow_pictures(folder):
-    cv2 = pytest.importorskip("cv2")
     data = cv2.imencode(".png", np.full((2, 3, 3), 51, np.uint8))[1].tobytes()
     pipeline = ["decode", "grayscale", {"to_tensor": {}}, {"learned.onnx": {"file": "double.onnx", "batch": False}}]
     program = compile_pipeline({"pipeline": pipeline}, resources=Resources(folder))

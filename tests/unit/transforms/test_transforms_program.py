@@ -18,6 +18,7 @@ from objectlens.transforms import (
     MissingExtra,
     Resources,
     compile_pipeline,
+    image,
     parse_header,
     pipeline_schema,
     registry,
@@ -229,7 +230,6 @@ def test_functions_run_on_a_path_bytes_a_stream_and_a_value(tmp_path):
 
 
 def test_chains_convert_between_what_is_given_and_taken():
-    image = pytest.importorskip("objectlens.transforms.image")
     job = image.decode >> image.resize(width=8, height=8) >> darken(factor=1.0) >> image.encode(format="png")
     assert cv2.imdecode(np.frombuffer(job(photograph(40, 30)).body, np.uint8), 1).shape == (8, 8, 3)
     assert bytes((shout >> count)(b"abc")) == b"3"
