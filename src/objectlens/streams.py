@@ -82,7 +82,8 @@ async def read_all(stream: AsyncIterator[bytes] | RequestBody, limit: int) -> by
 class FileSlice:
     """A run of bytes of an open file, the answer body that can be sent without passing through Python.
 
-    It owns `fd`; `close` may be called more than once.
+    It owns `fd`; `close` may be called more than once, and is called when nobody holds the slice any more: a generator
+    that was never started closes nothing itself.
     """
 
     fd: int
@@ -95,6 +96,14 @@ class FileSlice:
         if not self._closed:
             self._closed = True
             os.close(self.fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def narrowed(self, offset: int, length: int) -> FileSlice:
+        """Return another run of the same file, which takes the file over."""
+        self._closed = True
+        return FileSlice(self.fd, offset, length)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         position, end = self.offset, self.offset + self.length

@@ -22,7 +22,7 @@ from objectlens.s3.headers import encode_value
 from objectlens.s3.preconditions import ReadConditions
 from objectlens.s3.ranges import content_range, parse_range
 from objectlens.stores import Opened, Stat
-from objectlens.streams import CHUNK, FileSlice
+from objectlens.streams import FileSlice
 from objectlens.transforms import (
     Arguments,
     BadArgument,
@@ -42,6 +42,7 @@ ARGUMENTS_HEADER = "x-objectlens-args"
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "response-")
 _END = object()
+_PIECE = 8 * 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -225,7 +226,7 @@ def _file_chunks(body: FileSlice) -> Iterator[bytes]:
 def _pieces(body: FileSlice) -> Iterator[bytes]:
     position, end = body.offset, body.offset + body.length
     while position < end:
-        chunk = os.pread(body.fd, min(max(CHUNK, end - position), 8 * 1024 * 1024), position)
+        chunk = os.pread(body.fd, min(end - position, _PIECE), position)
         if not chunk:
             raise BadInput("the object became shorter while it was read")
         position += len(chunk)

@@ -27,7 +27,7 @@ async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Awaitable
             return whole, None
         if isinstance(whole.body, FileSlice):
             start, end = span
-            return Opened(whole.stat, FileSlice(whole.body.fd, start, end - start)), span
+            return Opened(whole.stat, whole.body.narrowed(start, end - start)), span
         await discard(whole.body)
         part = await store.open(key, span)
         if part.stat == whole.stat:

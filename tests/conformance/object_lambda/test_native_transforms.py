@@ -1,5 +1,6 @@
 """Native transforms behind an Object Lambda access point, declared with plain boto3."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
@@ -207,3 +209,16 @@ def test_the_same_request_gives_the_same_bytes(native) -> None:
     lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=(EXAMPLES / "photographs" / "china.jpg").read_bytes())
     digests = {hashlib.sha256(lens.get("k")["Body"].read()).hexdigest() for _ in range(5)}
     assert len(digests) == 1
+
+
+def test_a_head_of_a_streamed_result_leaves_no_file_open(native, server) -> None:
+    if server.process is None:
+        return
+    lens = native({"pipeline": [{"archive.decompress": {}}]})
+    lens.s3.put_object(Bucket=lens.bucket, Key="k.gz", Body=gzip.compress(b"text" * 100_000))
+    assert lens.get("k.gz")["Body"].read() == b"text" * 100_000
+    process = psutil.Process(server.process.pid)
+    before = process.num_fds()
+    for _ in range(20):
+        lens.s3.head_object(Bucket=lens.arn, Key="k.gz")
+    assert process.num_fds() <= before + 4
