@@ -30,8 +30,8 @@ from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
+from objectlens.functions import Entrances, PackageStore, Pool, Surroundings
 from objectlens.functions import Limits as FunctionLimits
-from objectlens.functions import PackageStore, Pool, Surroundings
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
@@ -216,7 +216,12 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             region=settings.account.region,
         )
         packages = PackageStore(settings.data / "functions" / "packages")
-        pool = _pool(settings, access, packages, clock, url)
+
+        # The server is made below, of what needs the pool; no function runs before it accepts.
+        async def accept(sock: socket.socket) -> asyncio.Server:
+            return await server.accept(sock)
+
+        pool = _pool(settings, access, packages, clock, Entrances(url, accept))
         stack.push_async_callback(pool.close)
         native = Native()
         stack.push_async_callback(native.close)
@@ -294,7 +299,7 @@ async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
     return Catalog(database, SystemClock())
 
 
-def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str) -> Pool:
+def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, entrances: Entrances) -> Pool:
     lifetime = timedelta(hours=12)
 
     def credentials(function: Function) -> FunctionCredentials:
@@ -309,11 +314,13 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
     )
     surroundings = Surroundings(
         folder=settings.data / "functions",
-        endpoint_url=url,
+        endpoint_url=entrances.endpoint_url,
         region=settings.account.region,
         python=sys.executable,
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
+        processors=settings.functions.processors,
+        entrances=entrances,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

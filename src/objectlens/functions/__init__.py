@@ -11,6 +11,7 @@ room).
 from __future__ import annotations
 
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.isolation_doors import Entrances
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
 from objectlens.functions.values import Executor, Failure, Invocation, Outcome
@@ -18,6 +19,7 @@ from objectlens.functions.values import Executor, Failure, Invocation, Outcome
 __all__ = [
     "CredentialSource",
     "Credentials",
+    "Entrances",
     "Executor",
     "Failure",
     "Invocation",

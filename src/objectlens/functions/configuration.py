@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from objectlens.catalog.entities import Function
+from objectlens.functions.isolation_doors import Entrances
 
 
 class Credentials(NamedTuple):
@@ -63,7 +64,8 @@ class Surroundings:
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
     functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
     says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
-    `isolation` is the mode, see `isolation`.
+    `isolation` is the mode, see `isolation`; `processors` says whether MemorySize gives a function a share of the
+    processors or is the limit of it. `entrances` is how functions without a network reach this service.
     """
 
     folder: Path
@@ -72,3 +74,5 @@ class Surroundings:
     python: str
     node_modules: str = "install"
     isolation: Literal["auto", "off", "strict"] = "off"
+    processors: Literal["share", "limit"] = "share"
+    entrances: Entrances | None = None

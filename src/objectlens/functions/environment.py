@@ -16,8 +16,11 @@ from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.isolation import Confinement, Isolation
+from objectlens.functions.isolation_doors import Door, Doors
 from objectlens.functions.logs import FunctionLog
+from objectlens.functions.network import network_of
 from objectlens.functions.output import Output
+from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
@@ -56,6 +59,8 @@ class Environment:
         self._clock = clock
         self._api = RuntimeApi(self)
         self._process: Process | None = None
+        self._doors: Doors | None = None
+        self._door: Door | None = None
         self._peak_kib = 0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
@@ -92,6 +97,8 @@ class Environment:
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
+            network=network_of(self.function.environment),
+            entrances=self._surroundings.entrances,
         )
         start = command(
             self.runtime,
@@ -104,7 +111,9 @@ class Environment:
             message = "exec: no executable named bootstrap in the package's root folder"
             self._fail(fault("Runtime.InvalidEntrypoint", message))
             return
-        address = await self._api.listen()
+        if template is not None and template.doors is not None and not template.doors.free:
+            template = None
+        address = await self._listen(confinement.doors if template is None else template.doors)
         confinement.make_temporary()
         variables = make_variables(
             self.function,
@@ -116,19 +125,49 @@ class Environment:
             runtime_api=address,
             log_stream=self.stream,
         )
+        if self._doors is not None:
+            variables = self._doors.variables | variables
         output = self._output.open()
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
             if template is not None:
                 self._process = await self._fork(template, confinement, variables, output, marker)
             if self._process is None:
+                if self._door is not None and self._doors is not confinement.doors:
+                    variables["AWS_LAMBDA_RUNTIME_API"] = await self._listen(confinement.doors)
                 self._process = Spawned.confined(
                     confinement, start, variables, self._task_root, output=output, marker=marker
                 )
         finally:
             os.close(output)
         self._watchman.hold(self._process.pid, marker)
+        await self._admit(Family(self._process.pid, marker))
         self._process.ended.add_done_callback(self._process_ended)
+
+    async def _listen(self, doors: Doors | None) -> str:
+        """Return the address of the Runtime API: one on this machine, or in a sandbox that has no network."""
+        self._close_door()
+        if doors is None:
+            return await self._api.listen()
+        door = doors.lend()
+        if door is None:
+            raise OSError("its sandbox has no place for a further environment")
+        self._doors, self._door = doors, door
+        return door.address
+
+    async def _admit(self, family: Family) -> None:
+        """Serve the Runtime API to the process and what it starts, and to nobody else."""
+        if self._doors is not None and self._door is not None:
+            if self._door.sock is None:
+                await self._doors.open()
+            assert self._door.sock is not None
+            await self._api.listen_on(self._door.sock)
+        self._api.admit(family.holds)
+
+    def _close_door(self) -> None:
+        if self._doors is not None and self._door is not None:
+            self._doors.give_back(self._door)
+        self._doors = self._door = None
 
     async def _fork(
         self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
@@ -273,7 +312,10 @@ class Environment:
             await self._process.stop(patience)
             self._watchman.release(self._process.pid)
         self._output.close()
+        self._close_door()
         if self._confinement is not None:
+            if self._confinement.doors is not None:
+                self._confinement.doors.close()
             await asyncio.to_thread(self._confinement.close)
 
 

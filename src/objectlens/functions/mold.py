@@ -6,7 +6,9 @@ Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messa
     to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptor of the environment's output
 
 `forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. With
+the output may come a second descriptor, of a file system that becomes the `/tmp` of the fork (see `confine.own_tmp`);
+what the handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -15,7 +17,6 @@ position. It imports nothing of objectlens, because it runs beside user code.
 
 from __future__ import annotations
 
-import array
 import ctypes
 import gc
 import importlib.util
@@ -32,6 +33,8 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
+# What a module may leave in /tmp for each of its environments to copy, in bytes.
+LEFT = 16 * 1024 * 1024
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -134,9 +137,10 @@ def _read(path: str) -> str:
 class Mold:
     """The template at work: forks when told, reports the ends of its forks."""
 
-    def __init__(self, channel: socket.socket, files: list[int]) -> None:
+    def __init__(self, channel: socket.socket, files: list[int], confine: Any) -> None:
         self._channel = channel
         self._files = files
+        self._confine = confine
         self._children: dict[int, tuple[int, int, str | None]] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -158,20 +162,17 @@ class Mold:
                 if become := self._fork(*order):
                     return become
 
-    def _receive(self) -> tuple[dict[str, Any], int] | None:
-        size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(size))
-        if not data:
-            return None
-        (descriptor,) = array.array("i", controls[0][2][:size])
-        return json.loads(data), descriptor
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
+        data, descriptors, _, _ = socket.recv_fds(self._channel, MESSAGE, 2)
+        return (json.loads(data), descriptors) if data else None
 
-    def _fork(self, order: dict[str, Any], output: int) -> Callable[[], None] | None:
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> Callable[[], None] | None:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order, output)
-        os.close(output)
+            return lambda: self._become(template, order, *descriptors)
+        for fd in descriptors:
+            os.close(fd)
         child = os.pidfd_open(pid)
         self._children[child] = pid, order["fork"], order["folder"]
         self._poll.register(child, select.POLLIN)
@@ -184,14 +185,16 @@ class Mold:
             self._poll.unregister(child)
             os.close(child)
             del self._children[child]
-            if folder is not None:
+            if folder is not None:  # unless it was in a /tmp of the fork's own
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, order: dict[str, Any], output: int) -> None:
+    def _become(self, template: int, order: dict[str, Any], output: int, tmp: int | None = None) -> None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
+        if tmp is not None:
+            take_tmp(self._confine, tmp)
         self.tell(forked=order["fork"])
         variables = order["variables"]
         if order["folder"] is not None:
@@ -216,6 +219,29 @@ def _open_anew(fd: int) -> None:
     os.lseek(other, position, os.SEEK_SET)
     os.dup2(other, fd, inheritable=inheritable)
     os.close(other)
+
+
+def take_tmp(confine: Any, tmp: int) -> None:
+    """Take a `/tmp` of its own, with what the handler's module left in the template's."""
+    there = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: S108
+    confine.own_tmp(tmp)
+    os.close(tmp)
+    if os.listdir(there):  # noqa: PTH208  (it is no path)
+        shutil.copytree(f"/proc/self/fd/{there}", "/tmp", symlinks=True, dirs_exist_ok=True)  # noqa: S108
+    os.close(there)
+
+
+def check_left() -> None:
+    """Raise `Plain` when the handler's module left too much in `/tmp`, or what is neither file nor directory."""
+    size = 0
+    for folder, folders, files in os.walk("/tmp"):  # noqa: S108
+        for name in (*folders, *files):
+            status = os.lstat(os.path.join(folder, name))  # noqa: PTH118
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+                raise Plain("its module left sockets or pipes in /tmp")
+            size += status.st_blocks * 512
+    if size > LEFT:
+        raise Plain(f"its module left more than {LEFT >> 20} MiB in /tmp")
 
 
 def renew_state() -> None:
@@ -261,13 +287,16 @@ def run() -> None:
 def main(arguments: list[str]) -> None:
     """Do what the module says."""
     tie_to(int(arguments[0]))
-    load("confine").apply(arguments[1])
+    confine = load("confine")
+    confine.apply(arguments[1])
     del sys.path[0]  # the folder of this script
     channel = socket.socket(fileno=int(arguments[2]))
     os.set_inheritable(channel.fileno(), False)
-    mold = Mold(channel, [])
+    mold = Mold(channel, [], confine)
     try:
-        mold = Mold(channel, prepare(channel.fileno()))
+        mold = Mold(channel, prepare(channel.fileno()), confine)
+        if "tmp=1" in arguments[1].split(","):
+            check_left()
     except Plain as error:
         mold.tell(state="plain", reason=str(error))
         return

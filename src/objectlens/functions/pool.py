@@ -21,8 +21,9 @@ from objectlens.errors import (
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
-from objectlens.functions.isolation import find_isolation
+from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.logs import FunctionLog, log_folder
+from objectlens.functions.network import network_of
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
@@ -59,7 +60,7 @@ class Pool:
         self._groups: dict[Hashable, Group] = {}
         self._watchman = Watchman(surroundings.python)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
-        self._isolation = find_isolation(surroundings.isolation)
+        self._isolation = find_isolation(surroundings.isolation, surroundings.processors)
         self._templates = Templates(
             surroundings=surroundings,
             limits=self._limits,
@@ -142,6 +143,7 @@ class Pool:
         await self._templates.close()
         for log in self._logs.values():
             log.close()
+        await asyncio.to_thread(self._isolation.close)
         await asyncio.to_thread(self._watchman.close)
 
     # --- admission ---
@@ -153,6 +155,7 @@ class Pool:
             raise ServiceException(self._isolation.refusal)
         function = ticket.invocation.function
         find_runtime(function.runtime)
+        self._check_network(function)
         self._check_reserved(function)
         group = self._groups.setdefault(shape(function), Group(function))
         if len(group.waiting) >= self._limits.queue:
@@ -162,6 +165,14 @@ class Pool:
         group.put(ticket)
         self._grow()
         return group
+
+    def _check_network(self, function: Function) -> None:
+        try:
+            network = network_of(function.environment)
+        except ValueError as error:
+            raise ServiceException(str(error)) from None
+        if refusal := self._isolation.refusal_of(network, self._surroundings.entrances):
+            raise ServiceException(f"The function cannot run here: {refusal}")
 
     def _check_reserved(self, function: Function) -> None:
         reserved = function.reserved_concurrency

@@ -8,10 +8,11 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
+from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.mold import MESSAGE
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
@@ -41,6 +42,11 @@ class Template:
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked: dict[int, tuple[asyncio.Future[Process], Confinement, str]] = {}
         self._number = 0
+
+    @property
+    def doors(self) -> Doors | None:
+        """The sockets of its sandbox, and of its forks, when that has no network."""
+        return self._confinement.doors
 
     @property
     def alive(self) -> bool:
@@ -74,6 +80,8 @@ class Template:
         self._watchman.hold(self._process.pid, marker)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
+        if confinement.doors is not None:
+            await confinement.doors.open()
         try:
             async with asyncio.timeout(limit):
                 return await asyncio.shield(self._state)
@@ -82,19 +90,32 @@ class Template:
 
     async def fork(self, confinement: Confinement, variables: Mapping[str, str], output: int, marker: str) -> Process:
         """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
-        if self._channel is None:
-            raise ConnectionError("the template has ended")
-        self._number += 1
-        number, asked = self._number, asyncio.get_running_loop().create_future()
-        self._asked[number] = (asked, confinement, marker)
-        folder = None if confinement.wanted is None else str(confinement.temporary)
+        tmp = await self._make_tmp(confinement)
         try:
+            if self._channel is None:
+                raise ConnectionError("the template has ended")
+            self._number += 1
+            number, asked = self._number, asyncio.get_running_loop().create_future()
+            self._asked[number] = (asked, confinement, marker)
+            folder = None if confinement.wanted is None else str(confinement.temporary)
             order = json.dumps({"fork": number, "variables": dict(variables), "folder": folder}).encode()
-            socket.send_fds(self._channel, [order], [output])
+            socket.send_fds(self._channel, [order], [output, *tmp])
             process: Process = await asked
         except OSError as error:
             raise ConnectionError(f"the template did not fork: {error}") from error
+        finally:
+            _close(tmp)
         return process
+
+    async def _make_tmp(self, confinement: Confinement) -> list[int]:
+        making = asyncio.ensure_future(asyncio.to_thread(confinement.make_tmp))
+        try:
+            return await asyncio.shield(making)
+        except OSError as error:
+            raise ConnectionError(f"there is no /tmp for it: {error}") from error
+        except asyncio.CancelledError:
+            making.add_done_callback(_close_made)
+            raise
 
     def _receive(self) -> None:
         assert self._channel is not None
@@ -165,7 +186,19 @@ class Template:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
         self._output.close()
+        if self.doors is not None:
+            self.doors.close()
         await asyncio.to_thread(self._confinement.close)
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)
+
+
+def _close_made(making: asyncio.Future[list[int]]) -> None:
+    if making.exception() is None:
+        _close(making.result())
 
 
 def _sender(controls: list[tuple[int, int, bytes]]) -> int:

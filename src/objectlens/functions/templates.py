@@ -13,6 +13,7 @@ from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.isolation import Isolation
 from objectlens.functions.logs import FunctionLog
+from objectlens.functions.network import network_of
 from objectlens.functions.output import Output
 from objectlens.functions.owned import surely
 from objectlens.functions.queueing import shape
@@ -138,6 +139,9 @@ class Templates:
             python=self._surroundings.python,
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
+            network=network_of(function.environment),
+            entrances=self._surroundings.entrances,
+            forks=self._limits.per_function,
         )
         confinement.make_temporary()
         variables = make_variables(
@@ -150,6 +154,8 @@ class Templates:
             runtime_api="127.0.0.1:9",
             log_stream=stream,
         )
+        if confinement.doors is not None:
+            variables = confinement.doors.variables | variables
         output = Output(self._log(function.name), stream)
         template = Template(output, self._watchman, confinement)
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Callable
 from functools import partial
+from weakref import WeakSet
 
 from objectlens.gateway.connection import App, Connection, Limits, Sent
 
@@ -25,6 +26,7 @@ class Server:
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server | None = None
+        self._further: WeakSet[asyncio.Server] = WeakSet()
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -34,10 +36,18 @@ class Server:
 
     async def start(self, sock: socket.socket) -> None:
         """Begin to accept on a bound socket."""
-        loop = asyncio.get_running_loop()
+        self._server = await self._accept(sock)
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def accept(self, sock: socket.socket) -> asyncio.Server:
+        """Accept on a further socket, until the answer is closed or the server drains."""
+        further = await self._accept(sock)
+        self._further.add(further)
+        return further
+
+    async def _accept(self, sock: socket.socket) -> asyncio.Server:
         factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
-        self._server = await loop.create_server(factory, sock=sock, backlog=2048)
-        self._sweeper = loop.create_task(self._sweep())
+        return await asyncio.get_running_loop().create_server(factory, sock=sock, backlog=2048)
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -64,8 +74,8 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let answers under way go out for at most `seconds`, then cut what is left."""
-        if self._server is not None:
-            self._server.close()
+        for server in (*([self._server] if self._server else []), *self._further):
+            server.close()
         for connection in list(self._connections):
             connection.close_when_idle()
         try:

@@ -92,6 +92,7 @@ ACCESS_KEY_ID = text(r"[A-Za-z0-9_]{3,128}", "3 to 128 letters, digits and under
 SECRET = text(r"[!-~]{8,128}", "8 to 128 printable ASCII characters without spaces")
 NODE_MODULES = text(r"install|none|/\S.*", "install, none, or the absolute path of a node_modules folder")
 ISOLATION = text(r"auto|off|strict", "auto, off or strict")
+PROCESSORS = text(r"share|limit", "share or limit")
 DATABASE_URL = text(
     r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",
     "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",

@@ -13,7 +13,8 @@ import pytest
 
 from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
-from objectlens.functions.isolation import find_isolation, sandbox_command
+from objectlens.functions.isolation import sandbox_command
+from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.isolation_sandbox import Wanted, interpreter_paths
 from objectlens.testing.executors import Bench
 from support.debian import debian_program
