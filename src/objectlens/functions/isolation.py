@@ -175,7 +175,11 @@ class Isolation:
 
     def _orders(self, memory_size: int, *, node: bool, forks: bool) -> str:
         """Return what a process does to itself, see `confine`."""
-        orders = [f"data={memory_size * MIB + (_HEADROOM_NODE if node else _HEADROOM)}", f"nofile={OPEN_FILES}", "core=0"]
+        orders = [
+            f"data={memory_size * MIB + (_HEADROOM_NODE if node else _HEADROOM)}",
+            f"nofile={OPEN_FILES}",
+            "core=0",
+        ]
         if self.cgroups is None or "memory" not in self.cgroups.parents:
             orders += [] if node else [f"as={memory_size * MIB + _HEADROOM_ALL}"]
         if self.cgroups is None or "cpu" not in self.cgroups.parents:

@@ -59,7 +59,8 @@ _CLONE = (56, 220)
 _CLONE3 = 435
 # The first that is newer than Linux 6.10; from there on come open_tree_attr and its like.
 _UNKNOWN = 463
-_NEW_MOUNTS = 0x00020000  # CLONE_NEWNS
+# With CLONE_NEWNS alone; with OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC and AT_RECURSIVE.
+_FOR_TMP = {"unshare": (0, 0x00020000), "open_tree": (2, 0x00088001)}
 # CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NAMESPACES = 0x7E020080
 _X32 = 0x40000000
@@ -72,8 +73,8 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 def make_filter(machine: str | None = None, *, forks: bool = False) -> bytes:
     """Return the program for a machine as `platform.machine` names it; raises `LookupError` for others.
 
-    For a template, whose `forks` get a `/tmp` of their own, it leaves what that takes: a new mount namespace, nothing
-    else that is new, and to attach a file system to it (see `confine.own_tmp`).
+    For a template, whose `forks` get a `/tmp` of their own, it leaves what that takes: a new mount namespace and no
+    other, to copy a mount and to attach one (see `confine.own_tmp`).
     """
     name = machine or platform.machine()
     if name not in _AUDIT:
@@ -94,13 +95,14 @@ def make_filter(machine: str | None = None, *, forks: bool = False) -> bytes:
     denied = {name: numbers[column] for name, numbers in _DENIED.items()}
     if forks:
         del denied["move_mount"]
-        lines += [
-            _line(_EQUAL, denied.pop("unshare") or 0, 0, 4),
-            _line(_LOAD, _FIRST_ARGUMENT),
-            _line(_EQUAL, _NEW_MOUNTS, 0, 1),
-            _line(_RETURN, _ALLOW),
-            _line(_RETURN, _ERRNO | errno.EPERM),
-        ]
+        for name, (argument, only) in _FOR_TMP.items():
+            lines += [
+                _line(_EQUAL, denied.pop(name) or 0, 0, 4),
+                _line(_LOAD, _FIRST_ARGUMENT + 8 * argument),
+                _line(_EQUAL, only, 0, 1),
+                _line(_RETURN, _ALLOW),
+                _line(_RETURN, _ERRNO | errno.EPERM),
+            ]
     for number in denied.values():
         if number is not None:
             lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, _ERRNO | errno.EPERM)]

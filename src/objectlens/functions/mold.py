@@ -22,6 +22,7 @@ import gc
 import importlib.util
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -130,7 +131,7 @@ def _flags(fd: int) -> int:
 
 
 def _read(path: str) -> str:
-    with open(path, encoding="ascii") as file:  # noqa: PTH123  (pathlib is not worth its import here)
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  (pathlib is not worth its import here)
         return file.read()
 
 
@@ -224,19 +225,38 @@ def _open_anew(fd: int) -> None:
 def take_tmp(confine: Any, tmp: int) -> None:
     """Take a `/tmp` of its own, with what the handler's module left in the template's."""
     there = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: S108
-    confine.own_tmp(tmp)
+    device = os.fstat(there).st_dev
+    confine.own_tmp(tmp, mounts_below())
     os.close(tmp)
-    if os.listdir(there):  # noqa: PTH208  (it is no path)
-        shutil.copytree(f"/proc/self/fd/{there}", "/tmp", symlinks=True, dirs_exist_ok=True)  # noqa: S108
+
+    def elsewhere(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if os.lstat(f"{folder}/{name}").st_dev != device]
+
+    source = f"/proc/self/fd/{there}"
+    shutil.copytree(source, "/tmp", symlinks=True, ignore=elsewhere, dirs_exist_ok=True)  # noqa: S108
     os.close(there)
+
+
+def mounts_below() -> list[str]:
+    """Return the paths below `/tmp` at which something is mounted, without those that are below another (proc(5))."""
+    found: list[str] = []
+    for line in _read("/proc/self/mountinfo").splitlines():
+        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), line.split()[4])
+        if path.startswith("/tmp/"):  # noqa: S108
+            found.append(path)
+    return [path for path in found if not any(path.startswith(f"{other}/") for other in found)]
 
 
 def check_left() -> None:
     """Raise `Plain` when the handler's module left too much in `/tmp`, or what is neither file nor directory."""
     size = 0
+    device = os.stat("/tmp").st_dev  # noqa: PTH116, S108
     for folder, folders, files in os.walk("/tmp"):  # noqa: S108
         for name in (*folders, *files):
             status = os.lstat(os.path.join(folder, name))  # noqa: PTH118
+            if status.st_dev != device:
+                folders[:] = [one for one in folders if one != name]
+                continue
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                 raise Plain("its module left sockets or pipes in /tmp")
             size += status.st_blocks * 512
