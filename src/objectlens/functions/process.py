@@ -218,7 +218,7 @@ class Sandboxed(Spawned):
 # When the machine's memory is used up, environments are to go before the server does (proc(5), oom_score_adj). "$0" is
 # the number of files to write to, which come before the command.
 _JOIN = (
-    "echo 500 > /proc/self/oom_score_adj; n=$0; "
+    "[ -w /proc/self/oom_score_adj ] && echo 500 > /proc/self/oom_score_adj; n=$0; "
     'while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
 )
 

@@ -21,6 +21,7 @@ from support.debian import debian_program
 
 debian_program("bubblewrap", "bwrap")
 ISOLATION = find_isolation("auto")
+ISOLATION.close()
 HONEST = "def handler(event, context):\n    return 'fine'"
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
 needs_groups = pytest.mark.skipif(
