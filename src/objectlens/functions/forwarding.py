@@ -98,10 +98,19 @@ class Forwarder:
             raise Refused("502 Bad Gateway") from None
         addresses = [ipaddress.ip_address(one[4][0]) for one in found]
         named = self._network.by_name(host, port)
-        allowed = [one for one in addresses if named or self._network.by_address(one, port)]
+        allowed = [
+            one
+            for one in addresses
+            if self._network.by_address(one, port) or (named and (host == "localhost" or not _is_here(one)))
+        ]
         if not allowed:
             raise Refused("403 Forbidden by OBJECTLENS_NETWORK")
         return allowed
+
+
+def _is_here(address: Address) -> bool:
+    """Whether an address is this machine's or its link's: who owns an allowed name could lead it there."""
+    return address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
 
 
 def _parse(head: bytes) -> tuple[str, int, bytes, bytes]:

@@ -51,7 +51,7 @@ class Entrances:
         parts = urlsplit(self.endpoint_url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         if host == "localhost":
-            return [(_LOOPBACK, port), ("::1", port)]
+            host = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
         try:
             return [(host, port)] if ipaddress.ip_address(host).is_loopback else []
         except ValueError:

@@ -26,6 +26,8 @@ class Storage:
         It takes about a tenth of a millisecond, and may be called on any thread.
         """
         with self._lock:
+            if self._popen is not None and self._popen.poll() is not None:
+                self._stop()
             if self._channel is None:
                 self._channel = self._start()
             try:

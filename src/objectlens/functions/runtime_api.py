@@ -145,9 +145,10 @@ class RuntimeApi:
 
     def made(self, connection: RuntimeConnection) -> None:
         """Take a connection of the environment's own processes, and of nobody else."""
-        if self._admits is None or (ends := connection.ends) is None:
+        if self._admits is None:
             return
-        if self._admits(*ends):
+        ends = connection.ends
+        if ends is not None and self._admits(*ends):
             connection.begin()
         else:
             connection.close()

@@ -142,11 +142,11 @@ class RuntimeConnection(asyncio.Protocol):
 
     @property
     def ends(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
-        """The addresses of the other end and of this one, None when it is closed."""
+        """The addresses of the other end and of this one, None when the connection is broken."""
         if self._transport is None:
             return None
         peer, own = self._transport.get_extra_info("peername"), self._transport.get_extra_info("sockname")
-        return (peer[0], peer[1]), (own[0], own[1])
+        return ((peer[0], peer[1]), (own[0], own[1])) if peer and own else None
 
     def begin(self) -> None:
         """Take requests."""
