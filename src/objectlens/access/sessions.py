@@ -93,12 +93,15 @@ class Sessions:
 
         Their requests carry the condition key `lambda:SourceFunctionArn`, as on AWS.
         """
+        return self._make("S", {"c": pack(self.function_caller(role_arn, function_arn, role_id=role_id))}, lifetime)
+
+    def function_caller(self, role_arn: str, function_arn: str, *, role_id: str | None = None) -> Caller:
+        """Return whom those credentials stand for; its access key is not known."""
         role_name = role_arn.rpartition("/")[2]
         session_name = function_arn.split(":")[6]
-        caller = self._session(
+        return self._session(
             role_arn, role_name, role_id or _role_id(role_arn), session_name, attributes={SOURCE_FUNCTION: function_arn}
         )
-        return self._make("S", {"c": pack(caller)}, lifetime)
 
     def open(self, access_key_id: str, token: str) -> tuple[Caller, str]:
         """Return whom the credentials stand for, and their secret; raises `InvalidToken` or `ExpiredToken`."""

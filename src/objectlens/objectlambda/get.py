@@ -11,6 +11,7 @@ from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
 from objectlens.functions import Invocation, Outcome
 from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.inside import make_door
 from objectlens.objectlambda.invoking import failed, function_of, invocation, refusal
 from objectlens.objectlambda.rendezvous import Answer, Route
 from objectlens.objectlambda.reply import render
@@ -29,8 +30,9 @@ async def get_object(
     route = lens.rendezvous.open()
     deadline = asyncio.get_running_loop().call_later(lens.answer_seconds, route.expire)
     try:
+        url = input_url(lens, call, source, "GET")
         context = {
-            "inputS3Url": input_url(lens, call, source, "GET"),
+            "inputS3Url": url,
             "outputRoute": route.name,
             "outputToken": route.token,
         }
@@ -42,6 +44,7 @@ async def get_object(
             function=function,
             transformation=transformation,
             context=("getObjectContext", context),
+            door=make_door(lens, call, source, function, url),
         )
         answer = await _answer(lens, route, request)
     except BaseException:
