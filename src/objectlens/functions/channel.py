@@ -9,21 +9,21 @@ breaks the form loses the channel, and with it the environment.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from objectlens.functions.polling import ANSWER, ASK, FRAME, INVOKE, NEXT, RESULT, SMALL
+from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, INVOKE, NEXT, RESULT, SMALL, UNUSED
 from objectlens.functions.runtime_api import RuntimeApi
 from objectlens.functions.states import Forbidden
+from objectlens.functions.values import Door
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.streams import BytesBody, FileSlice
 
 _LOGGER = logging.getLogger(__name__)
 
 _READ = 256 * 1024
-_NO_ANSWER = json.dumps([0, "", [], 0, None]).encode()
+_NO_ANSWER = b"0 0 -1 "
 
 Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 
@@ -40,6 +40,8 @@ class Channel:
         self._incoming = b""
         self._outgoing = b""
         self._asking: asyncio.Task[None] | None = None
+        self._habit: str | None = None
+        self._ahead: tuple[bytes, HttpResponse | None] | None = None
         self._open = True
 
     def listen(self) -> None:
@@ -95,17 +97,20 @@ class Channel:
         return kind, data[FRAME.size : start], data[start:end]
 
     def _take(self, kind: int, head: bytes, body: bytes) -> None:
-        if kind == RESULT:
+        if kind in {RESULT, UNUSED}:
+            if kind == UNUSED:
+                self._habit = None
             self._api.take_result(head.decode(), body)
             self._api.poll(self)
         elif kind == NEXT:
             self._api.poll(self)
         elif kind == ASK and self._asking is None:
-            self._asking = self._loop.create_task(self._serve(_request(head, body)))
+            self._asking = self._loop.create_task(self._serve(head.decode(), body))
         else:
             raise ValueError("a frame came that was not its turn")
 
-    async def _serve(self, http: HttpRequest) -> None:
+    async def _serve(self, head: str, body: bytes) -> None:
+        http = _request(head, body)
         try:
             response = await self._ask(http)
         except (ConnectionError, OSError) as error:
@@ -113,23 +118,35 @@ class Channel:
             _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
             response = None
         self._asking = None
+        if http.method == "GET":
+            self._habit = head.partition("\n")[2]
         self._answer(response)
+
+    async def foresee(self, door: Door) -> None:
+        """Ask for what this environment read first in its last invocation, to give it along with the next."""
+        if self._habit is not None:
+            head = f"GET {door.source}\n{self._habit}"
+            self._ahead = head.encode(), await door(_request(head, b""))
 
     # --- what goes ---
 
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Give the environment its next invocation (a `RuntimeConnection` answers so)."""
         del status  # there is no other than 200
-        self._send(INVOKE, json.dumps(dict(headers)).encode(), body)
+        if self._ahead is not None:
+            (request, response), self._ahead = self._ahead, None
+            self._answer(response, request)
+        self._send(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
 
-    def _answer(self, response: HttpResponse | None) -> None:
+    def _answer(self, response: HttpResponse | None, foreseen: bytes | None = None) -> None:
         body = None if response is None else response.body
-        if response is None or not isinstance(body, (bytes, FileSlice)) or self._outgoing:
+        if response is not None and isinstance(body, FileSlice) and not self._outgoing:
+            kind = ANSWER if foreseen is None else FORESEEN
+            self._send(kind, _head(response, body.offset, body.length), foreseen or b"", body)
+        elif foreseen is None and response is not None and isinstance(body, bytes):
+            self._send(ANSWER, _head(response, 0, -1), body)
+        elif foreseen is None:
             self._send(ANSWER, _NO_ANSWER, b"")
-        elif isinstance(body, bytes):
-            self._send(ANSWER, _head(response, 0, None), body)
-        else:
-            self._send(ANSWER, _head(response, body.offset, body.length), b"", body)
         if isinstance(body, FileSlice):
             body.close()
 
@@ -166,14 +183,19 @@ class Channel:
             self._loop.remove_writer(self._socket)
 
 
-def _head(response: HttpResponse, offset: int, size: int | None) -> bytes:
-    return json.dumps([response.status, response.reason or "", list(response.headers), offset, size]).encode()
+def _head(response: HttpResponse, offset: int, size: int) -> bytes:
+    first = f"{response.status} {offset} {size} {response.reason or ''}"
+    return "\n".join([first, *[f"{name}: {value}" for name, value in response.headers]]).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
-def _request(head: bytes, body: bytes) -> HttpRequest:
-    method, target, headers = json.loads(head)
+def _request(head: str, body: bytes) -> HttpRequest:
+    """Read a request; raises `ValueError`."""
+    first, *lines = head.split("\n")
+    method, target = first.split(" ", 1)
     path, _, query = target.partition("?")
-    named = Headers([(str(name), str(value)) for name, value in headers])
+    named = Headers([(name, value) for name, _, value in [line.partition(": ") for line in lines]])
     return HttpRequest(
         method=method,
         path=path,

@@ -31,6 +31,10 @@ from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
 from objectlens.http import HttpRequest, HttpResponse
 
+# A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
+# short invocation.
+_LOOK_SECONDS = 0.1
+
 
 class Environment:
     """One environment of one function version."""
@@ -62,6 +66,7 @@ class Environment:
         self._door: Door | None = None
         self._process: Process | None = None
         self._peak_kib = 0
+        self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -188,6 +193,8 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
+        if self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         began = self._clock.monotonic()
         timeout = self.function.timeout
@@ -238,7 +245,9 @@ class Environment:
 
     def _memory_mb(self) -> int:
         """Return the peak so far; of a process that is gone, what it was when last looked at."""
-        if self._process is not None:
+        now = self._clock.monotonic()
+        if self._process is not None and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
             self._peak_kib = max(self._peak_kib, self._process.peak_kib())
         return -(-self._peak_kib // 1024)
 

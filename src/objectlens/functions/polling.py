@@ -11,29 +11,34 @@ from __future__ import annotations
 
 import array
 import functools
-import json
 import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 FRAME = struct.Struct("<BII")
-"""The kind of a frame, the bytes of its head and of its body."""
+"""The kind of a frame, the bytes of its head and of its body. Heads are lines, parted by newlines."""
 
-NEXT, RESULT, ASK = 1, 2, 3
-"""From the environment: for work; a result (the head is its request id); a request (`[method, target, headers]`)."""
+NEXT, RESULT, UNUSED, ASK = 1, 2, 3, 4
+"""From the environment: for work; a result (the head is its request id), with `UNUSED` also that what was foreseen was
+not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`."""
 
-INVOKE, ANSWER = 1, 2
-"""To the environment: an invocation (the head has its headers); `[status, reason, headers, offset, size]`.
+INVOKE, ANSWER, FORESEEN = 1, 2, 3
+"""To the environment: an invocation with its headers; an answer: `STATUS OFFSET SIZE REASON`, then its headers; the
+answer to a request that will probably be made, whose head is the frame's body.
 
-An answer's content is the frame's body, or, when `size` is not null, so many bytes at `offset` of the file that comes
-along. The status 0 says that this request needs a connection of its own.
+An answer's content is the frame's body, or, when SIZE is not negative, so many bytes at OFFSET of the file that comes
+along, as does that of a foreseen one. The status 0 says that this request needs a connection of its own.
 """
 
 SMALL = 1024 * 1024
 """Results and requests of up to so many bytes go through the channel; longer ones take the usual way."""
+
+FRESH = 1.0
+"""Seconds for which a foreseen answer is as good as one that is asked for now."""
 
 _PIECE = 256 * 1024
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
@@ -62,15 +67,20 @@ class Channel:
         self._data = b""
         self._files: list[int] = []
         self._unread = 0
+        self._ahead: tuple[bytes, bytes] | None = None
+        self._came = 0.0
+        self._wasted = False
 
     def next(self, result: tuple[str, bytes] | None) -> tuple[bytes, dict[str, Any]]:
         """Hand a result in, if there is one, and wait for an invocation: its event and headers. Raises `OSError`."""
         with self._lock:
             self._socket.settimeout(None)
             name, body = result or ("", b"")
-            self._send(NEXT if result is None else RESULT, name.encode(), body)
+            self._forget()
+            self._send(NEXT if result is None else UNUSED if self._wasted else RESULT, name.encode(), body)
+            self._wasted = False
             head, body = self._receive(INVOKE)
-            return body, json.loads(head)
+            return body, dict(_pairs(head.decode().split("\n")))
 
     def ask(
         self, method: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
@@ -79,22 +89,42 @@ class Channel:
 
         None when this request has to take a connection. Raises `TimeoutError`, and `OSError` when the server is gone.
         """
-        head = json.dumps([method, target, headers]).encode()
+        head = "\n".join([f"{method} {target}", *[f"{name}: {value}" for name, value in headers]]).encode()
         # After a wait that was given up, the channel is free again with the next invocation.
         mine = os.getpid() == self._owner and not self._unread
         if not mine or max(len(head), len(body)) > SMALL or not self._lock.acquire(blocking=False):
             return None
         try:
-            self._socket.settimeout(timeout)
-            self._send(ASK, head, body)
-            self._unread += 1
-            answer, content = self._receive(ANSWER)
-            status, reason, named, offset, size = json.loads(answer)
-            if size is not None:
-                content = _read_file(self._files.pop(0), offset, size)
+            answer, content = self._foreseen(head) or self._exchange(head, body, timeout)
+            first, *lines = answer.decode("latin-1").split("\n")
+            status, offset, size, reason = first.split(" ", 3)
+            if size[0] != "-":
+                content = _read_file(self._files.pop(0), int(offset), int(size))
         finally:
             self._lock.release()
-        return (status, reason, [(name, value) for name, value in named], content) if status else None
+        return (int(status), reason, _pairs(lines), content) if status != "0" else None
+
+    def _exchange(self, head: bytes, body: bytes, timeout: float | None) -> tuple[bytes, bytes]:
+        self._forget()
+        self._socket.settimeout(timeout)
+        self._send(ASK, head, body)
+        self._unread += 1
+        return self._receive(ANSWER)
+
+    def _foreseen(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """Return the answer that came with the invocation, if this is its request and it is fresh."""
+        if self._ahead is None or self._ahead[1] != head or time.monotonic() - self._came > FRESH:
+            return None
+        (answer, _), self._ahead = self._ahead, None
+        return answer, b""
+
+    def _forget(self) -> None:
+        """Drop what was foreseen and not asked for."""
+        self._wasted = self._wasted or self._ahead is not None
+        self._ahead = None
+        for descriptor in self._files:
+            os.close(descriptor)
+        self._files.clear()
 
     def leads_to(self, host: str, access_key_id: str) -> bool:
         """Whether it stands for requests to this host that are signed with this key: the service's, the function's."""
@@ -117,9 +147,10 @@ class Channel:
                 self._unread -= 1
             if kind == wanted:
                 return found[FRAME.size : start], found[start:]
-            for descriptor in self._files:
-                os.close(descriptor)
-            self._files.clear()
+            if kind == FORESEEN:
+                self._ahead, self._came = (found[FRAME.size : start], found[start:]), time.monotonic()
+            else:
+                self._forget()
 
     def _more(self) -> None:
         data, controls, _, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)
@@ -131,6 +162,10 @@ class Channel:
 
 
 _INT = array.array("i").itemsize
+
+
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in [line.partition(": ") for line in lines]]
 
 
 def _read_file(descriptor: int, offset: int, size: int) -> bytes:

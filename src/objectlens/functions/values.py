@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from objectlens.catalog.entities import Function
 from objectlens.http import HttpRequest, HttpResponse
 
-Door = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
-"""How a function reaches this service without a connection; None for a request that has to take one."""
+
+class Door(Protocol):
+    """How a function reaches this service without a connection while it serves one invocation.
+
+    `source` is the path and query of what it will probably read first.
+    """
+
+    @property
+    def source(self) -> str:
+        """Return path and query, percent-encoded."""
+        ...
+
+    async def __call__(self, http: HttpRequest) -> HttpResponse | None:
+        """Answer a request, with all the headers that it has on the wire; None when it has to take a connection."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,10 @@ _META = "x-amz-meta-"
 
 
 class _Known(NamedTuple):
-    """What calls with the same parameters have in common."""
+    """What calls with the same parameters have in common.
+
+    `plain` tells that the SDK's parser made of an answer what `_written` makes.
+    """
 
     model: Any
     url: str
@@ -41,6 +44,7 @@ class _Known(NamedTuple):
     headers: dict[str, str]
     signer: Any
     scope: tuple[str, str]
+    plain: bool = False
 
 
 def shorten(client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any, channel: Callable[[], Any]) -> None:
@@ -116,7 +120,7 @@ class Writer:
             context[ATTEMPTS] = 0
             response, parsed = self._parsed(known, answer)
             if answer.status == 200:
-                self._learn(known)
+                self._learn(known._replace(plain=_written(answer) == parsed))
             return response, parsed
         except (OSError, KeyError, AttributeError, ValueError):
             return None
@@ -140,7 +144,7 @@ class Writer:
             self._state.failed = True
             return None
         if answer.status == 200:
-            return self._parsed(known, answer)[1]
+            return _written(answer) if known.plain else self._parsed(known, answer)[1]
         self._state.failed = answer.status >= 500
         return None
 
@@ -257,3 +261,16 @@ class Writer:
         response = AWSResponse(known.url, answer.status, headers, None)
         response._content = answer.content
         return response, parsed
+
+
+def _written(answer: Any) -> dict[str, Any]:
+    """Return what the SDK makes of an answer that says nothing but that it went well."""
+    headers = {name.lower(): value for name, value in answer.headers}
+    metadata = {
+        "RequestId": headers.get("x-amz-request-id"),
+        "HostId": headers.get("x-amz-id-2"),
+        "HTTPStatusCode": answer.status,
+        "HTTPHeaders": headers,
+        "RetryAttempts": 0,
+    }
+    return {"ResponseMetadata": metadata}

@@ -11,7 +11,7 @@ from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
 from objectlens.functions import Invocation, Outcome
 from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
-from objectlens.objectlambda.inside import make_door
+from objectlens.objectlambda.inside import Inside
 from objectlens.objectlambda.invoking import failed, function_of, invocation, refusal
 from objectlens.objectlambda.rendezvous import Answer, Route
 from objectlens.objectlambda.reply import render
@@ -44,7 +44,7 @@ async def get_object(
             function=function,
             transformation=transformation,
             context=("getObjectContext", context),
-            door=make_door(lens, call, source, function, url),
+            door=Inside(lens, call, source, function, url),
         )
         answer = await _answer(lens, route, request)
     except BaseException:

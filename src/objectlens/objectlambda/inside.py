@@ -11,10 +11,9 @@ import asyncio
 from dataclasses import replace
 from typing import Literal
 
-from objectlens.access import Signature
+from objectlens.access import Caller, Signature
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Function
-from objectlens.functions import Door
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.source import signed_headers
@@ -22,28 +21,40 @@ from objectlens.objectlambda.source import signed_headers
 _ANSWER = "/WriteGetObjectResponse"
 
 
-def make_door(lens: ObjectLambda, call: Call, source: AccessPoint, function: Function, url: str) -> Door:
-    """Return what the function of one GET may reach; `url` is the `inputS3Url` that it was given."""
-    target = url.removeprefix(lens.endpoint)
-    # A URL that needs further headers is left to the proof of its signature.
-    readable = not signed_headers(call)
-    made = asyncio.get_running_loop().time()
+class Inside:
+    """What the function of one GET may reach; `url` is the `inputS3Url` that it was given."""
 
-    async def door(http: HttpRequest) -> HttpResponse | None:
+    def __init__(self, lens: ObjectLambda, call: Call, source: AccessPoint, function: Function, url: str) -> None:
+        self.source = url.removeprefix(lens.endpoint)
+        self._lens, self._call, self._function = lens, call, function
+        self._region = source.region
+        # A URL that needs further headers is left to the proof of its signature.
+        self._readable = not signed_headers(call)
+        self._made = asyncio.get_running_loop().time()
+
+    async def __call__(self, http: HttpRequest) -> HttpResponse | None:
+        """Answer one of the two requests; None for any other."""
         if "authorization" in http.headers:
             return None
-        age = asyncio.get_running_loop().time() - made
+        caller = None
         if http.method == "POST" and http.path == _ANSWER:
-            caller = lens.access.sessions.function_caller(function.role, function.arn)
-            signature = _signature("REST-HEADER", 0.0, function.region)
-        elif readable and http.method == "GET" and f"{http.path}?{http.query}" == target and age < lens.url_seconds:
-            caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
-            signature = _signature("REST-QUERY-STRING", age, source.region)
-        else:
-            return None
-        return await lens.inner(http, replace(caller, signature=signature))
+            caller = self._as_function()
+        elif self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
+            caller = self._as_caller()
+        return None if caller is None else await self._lens.inner(http, caller)
 
-    return door
+    def _as_function(self) -> Caller:
+        function = self._function
+        caller = self._lens.access.sessions.function_caller(function.role, function.arn)
+        return replace(caller, signature=_signature("REST-HEADER", 0.0, function.region))
+
+    def _as_caller(self) -> Caller | None:
+        """Return the caller of the GET, None when the URL has expired."""
+        age = asyncio.get_running_loop().time() - self._made
+        if age >= self._lens.url_seconds:
+            return None
+        via = (*self._call.caller.called_via, SERVICE)
+        return replace(self._call.caller, called_via=via, signature=_signature("REST-QUERY-STRING", age, self._region))
 
 
 def _signature(kind: Literal["REST-HEADER", "REST-QUERY-STRING"], age: float, region: str) -> Signature:
