@@ -60,8 +60,15 @@ async def get_object(
 async def _answer(lens: ObjectLambda, route: Route, request: Invocation) -> Answer:
     """Wait for the answer, the end of the function, or the deadline, whichever comes first."""
     running = lens.background.start(lens.executor.invoke(request))
-    either: set[asyncio.Future[Any]] = {running, route.answer}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def come(_: asyncio.Future[Any]) -> None:
+        if not first.done():
+            first.set_result(None)
+
+    running.add_done_callback(come)
+    route.answer.add_done_callback(come)
+    await first
     if route.answer.done() or route.answering:
         # The function may return while its answer is still coming in: from a thread of its own, say.
         return await _arrival(route)

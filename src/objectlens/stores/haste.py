@@ -8,6 +8,7 @@ place, and after a look that took long, threads do it for a while.
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -40,13 +41,19 @@ class Haste:
 
     def take(self, look: Callable[[], T]) -> T:
         """Look, and learn from how long it took."""
-        began = time.monotonic()
+        began, slept = time.monotonic(), _naps()
         try:
             return look()
         finally:
             ended = time.monotonic()
-            if ended - began > LONG:
+            # Who was only put aside for another process did not sleep.
+            if ended - began > LONG and _naps() != slept:
                 self._rests_until = ended + REST
+
+
+def _naps() -> int:
+    """Return how often this thread has waited for something so far (getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def file_system(folder: bytes) -> str:
