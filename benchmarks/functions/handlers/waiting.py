@@ -1,0 +1,13 @@
+"""The demo's handler, after waiting until the moment that the key names: `until-SECONDS`, since 1970."""
+
+import re
+import time
+
+import lambda_function
+
+
+def lambda_handler(event, context):
+    moment = re.search(r"until-(\d+)", event["userRequest"]["url"])
+    if moment:
+        time.sleep(max(0.0, float(moment[1]) - time.time()))
+    return lambda_function.lambda_handler(event, context)
