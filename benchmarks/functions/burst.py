@@ -41,7 +41,7 @@ def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
         "burst": Found(
             title=f"{asked.burst} GETs at once where no environment is: the demo's handler, 500x375",
             lines=lines,
-            axis="seconds until the last byte, logarithmic",
+            axis="seconds until the last byte",
             curves=curves,
         )
     }

@@ -61,7 +61,7 @@ def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
                 line("plain process with the same imports", spread([plain for _, plain in first]), "ms"),
                 line(f"{_FIRST}, to that process", spread(ratios), "x", FIRST, f"{len(first)} starts of each"),
             ],
-            axis="ms, logarithmic",
+            axis="ms",
             mark=WARM.limit,
             curves={f"template warm, {name}": percentiles(times) for name, times in warm.items()}
             | {

@@ -44,7 +44,7 @@ def measure(server: Server, asked: Asked, say: Say) -> dict[str, Found]:
         "latency": Found(
             title="A GET of 100 KB, warm, one client",
             lines=lines,
-            axis="ms, logarithmic",
+            axis="ms",
             curves={way: percentiles([time for one in rounds for time in one]) for way, rounds in taken.items()},
         )
     }
