@@ -133,7 +133,7 @@ class Client(asyncio.Protocol):
 
     def _length(self, head: bytes) -> int | None:
         if not head.startswith((b"http/1.1 200", b"http/1.0 200")):
-            self._fail(f"{head.decode('latin-1')}")
+            self._fail(head.partition(b"\r\n")[0].decode("latin-1"))
         for line in head.split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 return int(line[15:])

@@ -99,10 +99,10 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head:
         data = await reader.read()
     except ConnectionError:
         data = b""
-    return Answer(_status(data), time.perf_counter() - began)
+    return Answer(status_of(data), time.perf_counter() - began)
 
 
-def _status(data: bytes) -> int:
+def status_of(data: bytes) -> int:
     """Return the status of an answer; 0 when a part is missing."""
     head, _, body = data.lower().partition(b"\r\n\r\n")
     length = head.partition(b"content-length:")[2].split()

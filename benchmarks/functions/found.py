@@ -113,7 +113,7 @@ def table(found: Found) -> Table:
     for name in ("what", "figure", "spread", "target", "", "note"):
         made.add_column(name, justify="right" if name in {"figure", "spread"} else "left")
     for one in found.lines:
-        median, least, most = (f"{value:,.4g}" for value in one.value)
+        median, least, most = (f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" for value in one.value)
         color = {"met": "green", "missed": "red"}.get(one.verdict, "default")
         verdict = f"[{color}]{one.verdict}[/]"
         made.add_row(one.what, f"{median} {one.unit}", f"{least} to {most}", one.target, verdict, one.note)
