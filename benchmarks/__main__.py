@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="alternating rounds (7)")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it; may be repeated")
     parser.add_argument("--of", choices=FUNCTIONS, action="append", help="what of functions; may be repeated")
+    parser.add_argument("--size", choices=tuple(SIZES), action="append", help="of those that functions get (both)")
     parser.add_argument("--photographs", type=int, default=24, help="different ones that functions get (24)")
     parser.add_argument("--environments", type=int, default=200, help="that idle while their memory is looked at (200)")
     parser.add_argument("--burst", type=int, default=64, help="requests at once in a burst (64)")
@@ -110,6 +111,7 @@ def _functions(server: Server, asked: argparse.Namespace, console: Console) -> d
         seconds=asked.seconds,
         rounds=asked.rounds,
         photographs=asked.photographs,
+        sizes=asked.size or tuple(SIZES),
         environments=asked.environments,
         burst=asked.burst,
     )

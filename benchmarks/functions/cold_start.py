@@ -17,7 +17,7 @@ from live import Server, started
 from machine import ALLOCATOR
 
 WARM, FIRST = Target(side="at most", limit=40.0), Target(side="at most", limit=1.15)
-EACH_ROUND = 5
+MOST_EACH_ROUND = 5
 PATIENCE = 60
 # What a server does when environments end should not be in the next start.
 REST_SECONDS = 0.2
@@ -76,10 +76,11 @@ def _warm(server: Server, lens: str, files: list[Path], asked: Asked, say: Say) 
     """Return the milliseconds of each start from a warm template."""
     orders = server.orders(lens, files, clients=1, seconds=0)
     first_byte(orders)
+    starts = max(1, min(MOST_EACH_ROUND, round(MOST_EACH_ROUND * asked.seconds)))
     times = []
-    for number in range(asked.rounds * EACH_ROUND):
-        if number % EACH_ROUND == 0:
-            say(f"round {number // EACH_ROUND + 1} of {asked.rounds}")
+    for number in range(asked.rounds * starts):
+        if number % starts == 0:
+            say(f"round {number // starts + 1} of {asked.rounds}")
         wait(server.process, lambda now: bool(now.templates) and not now.environments, PATIENCE)
         time.sleep(REST_SECONDS)
         times.append(1000 * first_byte(orders))

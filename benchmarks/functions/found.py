@@ -11,6 +11,7 @@ from typing import Literal
 from rich.table import Table
 
 from live import Server
+from photographs import SIZES
 
 HANDLERS = Path(__file__).resolve().parent / "handlers"
 Spread = tuple[float, float, float]
@@ -25,6 +26,7 @@ class Asked:
     seconds: float = 4.0
     rounds: int = 7
     photographs: int = 24
+    sizes: Sequence[str] = tuple(SIZES)
     environments: int = 200
     burst: int = 64
 

@@ -21,7 +21,7 @@ from machine import cpu_times
 def measure(server: Server, asked: Asked, say: Say) -> dict[str, Found]:
     """Return milliseconds of the server, of the environments and of the client, accelerated and not."""
     found = {}
-    for size in photographs.SIZES:
+    for size in asked.sizes:
         folder = server.folder / f"processor-{size}"
         folder.mkdir()
         files = photographs.make(folder, size, asked.photographs)
