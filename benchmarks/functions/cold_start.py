@@ -43,7 +43,7 @@ def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
         files = photographs.make(server.folder, "500x375", 1)
         server.upload(files)
         first = _first_ever(server, files, asked, say)
-        warm = {}
+        warm: dict[str, list[float]] = {}
         for name, handler in ((_CONSTANT, HANDLERS / "constant.py"), (_DEMO, HANDLER)):
             lens = server.handler(f"cold-{len(warm)}", handler, entry=f"{handler.stem}.lambda_handler")
             warm[name] = _warm(server, lens, files, asked, lambda text, name=name: say(f"cold start, {name}: {text}"))

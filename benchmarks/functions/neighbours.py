@@ -38,6 +38,8 @@ DEEDS = {
 BESIDE, LEFT = Target(side="at most", limit=5.0), Target(side="at most", limit=0.0)
 ISOLATION = {"OBJECTLENS_FUNCTIONS_ISOLATION": "auto"}
 PATIENCE = 60
+# Until what a deed left has ended.
+REST_SECONDS = 1.0
 
 
 def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
@@ -52,18 +54,23 @@ def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
             quiet, hostile = _functions(server, asked, limited=limited)
             generate(quiet)
             for number in range(asked.rounds):
-                alone.append(_p99(quiet))
+                if (quietly := _p99(quiet)) is None:
+                    broken |= dict.fromkeys(DEEDS, "the quiet function failed alone")
+                    break
+                alone.append(quietly)
                 for deed, orders in hostile.items():
                     say(f"neighbours, {DEEDS[deed]}: round {number + 1} of {asked.rounds}")
                     with _misbehaving(orders, got[deed]):
-                        try:
-                            beside[deed].append(_p99(quiet) / alone[-1])
-                        except RuntimeError as error:
-                            broken[deed] = f"the quiet function failed: {error}"
+                        found = _p99(quiet)
+                    if found is None:
+                        broken[deed] = "the quiet function failed beside it"
+                    else:
+                        beside[deed].append(found / quietly)
+                    time.sleep(REST_SECONDS)
     finally:
         left = _clean()
     lines = [
-        line("alone, p99", spread(alone), "ms", note="" if limited else "limits are not active here: harmless deeds"),
+        line("alone, p99", spread(alone or [math.nan]), "ms", note="" if limited else "no limits here: harmless deeds"),
         *(_line(deed, beside[deed], got[deed], broken.get(deed)) for deed in DEEDS),
         line("processes and files left behind", (left, left, left), "", LEFT),
     ]
@@ -105,8 +112,12 @@ def _functions(server: Server, asked: Asked, *, limited: bool) -> tuple[Orders, 
     return server.orders(constant, files, clients=1, seconds=asked.seconds), hostile
 
 
-def _p99(quiet: Orders) -> float:
-    return 1000 * quantile(generate(quiet).times, 0.99)
+def _p99(quiet: Orders) -> float | None:
+    """Return milliseconds; None when a GET was not answered with 200."""
+    try:
+        return 1000 * quantile(generate(quiet).times, 0.99)
+    except RuntimeError:
+        return None
 
 
 @contextmanager
