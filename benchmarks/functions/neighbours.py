@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -40,6 +41,7 @@ ISOLATION = {"OBJECTLENS_FUNCTIONS_ISOLATION": "auto"}
 PATIENCE = 60
 # Until what a deed left has ended.
 REST_SECONDS = 1.0
+WARM_SECONDS = 2.0
 
 
 def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
@@ -52,9 +54,12 @@ def measure(_: Server, asked: Asked, say: Say) -> dict[str, Found]:
     try:
         with started(ISOLATION) as server:
             quiet, hostile = _functions(server, asked, limited=limited)
-            generate(quiet)
+            generate(replace(quiet, seconds=WARM_SECONDS))
             for number in range(asked.rounds):
-                if (quietly := _p99(quiet)) is None:
+                # The quieter of two: one that something else disturbed would flatter.
+                twice = [_p99(quiet), _p99(quiet)]
+                quietly = min((one for one in twice if one is not None), default=None)
+                if quietly is None:
                     broken |= dict.fromkeys(DEEDS, "the quiet function failed alone")
                     break
                 alone.append(quietly)
