@@ -125,7 +125,10 @@ def warm() -> None:
     try:
         # With keys of its own it looks for none, and with a session of its own it leaves none behind.
         sdk.Session().create_client(
-            "s3", region_name=os.environ.get("AWS_REGION"), aws_access_key_id="-", aws_secret_access_key="-"  # noqa: S106
+            "s3",
+            region_name=os.environ.get("AWS_REGION"),
+            aws_access_key_id="-",
+            aws_secret_access_key="-",  # noqa: S106
         )
     except Exception as error:  # noqa: BLE001  (a handler's own version of the SDK may be anything)
         print(f"[WARN] The AWS SDK could not be prepared for forks: {type(error).__name__}: {error}")
