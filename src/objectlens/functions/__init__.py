@@ -14,11 +14,12 @@ from objectlens.functions.configuration import Credentials, CredentialSource, Li
 from objectlens.functions.isolation_doors import Entrances
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
-from objectlens.functions.values import Executor, Failure, Invocation, Outcome
+from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
 
 __all__ = [
     "CredentialSource",
     "Credentials",
+    "Door",
     "Entrances",
     "Executor",
     "Failure",

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
+from objectlens.functions.accelerate import OPT_OUT
+from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.isolation import Confinement, Isolation
-from objectlens.functions.isolation_doors import Door, Doors
+from objectlens.functions.isolation_doors import Doors, Place
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.network import network_of
 from objectlens.functions.output import Output
@@ -27,9 +29,14 @@ from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
 from objectlens.functions.states import State
 from objectlens.functions.template import Template
-from objectlens.functions.values import Invocation, Outcome
+from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
+from objectlens.http import HttpRequest, HttpResponse
+
+# A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
+# short invocation.
+_LOOK_SECONDS = 0.1
 
 
 class Environment:
@@ -58,10 +65,13 @@ class Environment:
         self._watchman = watchman
         self._clock = clock
         self._api = RuntimeApi(self)
+        self._channel: Channel | None = None
+        self._door: Door | None = None
         self._process: Process | None = None
         self._doors: Doors | None = None
-        self._door: Door | None = None
+        self._place: Place | None = None
         self._peak_kib = 0
+        self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -133,7 +143,7 @@ class Environment:
             if template is not None:
                 self._process = await self._fork(template, confinement, variables, output, marker)
             if self._process is None:
-                if self._door is not None and self._doors is not confinement.doors:
+                if self._place is not None and self._doors is not confinement.doors:
                     variables["AWS_LAMBDA_RUNTIME_API"] = await self._listen(confinement.doors)
                 self._process = Spawned.confined(
                     confinement, start, variables, self._task_root, output=output, marker=marker
@@ -146,37 +156,47 @@ class Environment:
 
     async def _listen(self, doors: Doors | None) -> str:
         """Return the address of the Runtime API: one on this machine, or in a sandbox that has no network."""
-        self._close_door()
+        self._leave_place()
         if doors is None:
             return await self._api.listen()
-        door = doors.lend()
-        if door is None:
+        place = doors.lend()
+        if place is None:
             raise OSError("its sandbox has no place for a further environment")
-        self._doors, self._door = doors, door
-        return door.address
+        self._doors, self._place = doors, place
+        return place.address
 
     async def _admit(self, family: Family) -> None:
         """Serve the Runtime API to the process and what it starts, and to nobody else."""
-        if self._doors is not None and self._door is not None:
-            if self._door.sock is None:
+        if self._doors is not None and self._place is not None:
+            if self._place.sock is None:
                 await self._doors.open()
-            assert self._door.sock is not None
-            await self._api.listen_on(self._door.sock)
+            assert self._place.sock is not None
+            await self._api.listen_on(self._place.sock)
         self._api.admit(family.holds)
 
-    def _close_door(self) -> None:
-        if self._doors is not None and self._door is not None:
-            self._doors.give_back(self._door)
-        self._doors = self._door = None
+    def _leave_place(self) -> None:
+        if self._doors is not None and self._place is not None:
+            self._doors.give_back(self._place)
+        self._doors = self._place = None
 
     async def _fork(
         self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
     ) -> Process | None:
+        descriptors = [output]
+        if variables.get(OPT_OUT) != "0":
+            self._channel = Channel(self._api, self._ask)
+            descriptors.append(self._channel.theirs.fileno())
         try:
-            return await template.fork(confinement, variables, output, marker)
+            process = await template.fork(confinement, variables, descriptors, marker)
         except ConnectionError as error:
             self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
             return None
+        if self._channel is not None:
+            self._channel.listen()
+        return process
+
+    async def _ask(self, http: HttpRequest) -> HttpResponse | None:
+        return None if self._door is None else await self._door(http)
 
     async def wait_ready(self) -> bool:
         """Wait for the end of initialisation; returns whether it went well. `fail` makes an outcome of what did not.
@@ -212,16 +232,20 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
+        if self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         began = self._clock.monotonic()
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
         self._polling.clear()
+        self._door = invocation.door
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout, self._time_out, invocation.request_id)
         try:
             answer = await self._answer
         finally:
+            self._door = None
             alarm.cancel()
         return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
 
@@ -260,7 +284,9 @@ class Environment:
 
     def _memory_mb(self) -> int:
         """Return the peak so far; of a process that is gone, what it was when last looked at."""
-        if self._process is not None:
+        now = self._clock.monotonic()
+        if self._process is not None and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
             self._peak_kib = max(self._peak_kib, self._process.peak_kib())
         return -(-self._peak_kib // 1024)
 
@@ -298,6 +324,8 @@ class Environment:
 
     def _end(self) -> None:
         self._api.end()
+        if self._channel is not None:
+            self._channel.close()
         self._polling.set()
         if self.on_end is not None:
             self.on_end()
@@ -312,7 +340,7 @@ class Environment:
             await self._process.stop(patience)
             self._watchman.release(self._process.pid)
         self._output.close()
-        self._close_door()
+        self._leave_place()
         if self._confinement is not None:
             if self._confinement.doors is not None:
                 self._confinement.doors.close()

@@ -68,7 +68,7 @@ class Entrances:
 
 
 @dataclass(slots=True, eq=False)
-class Door:
+class Place:
     """The address of one Runtime API in the sandbox, and, once it is open, the socket that listens there."""
 
     address: str
@@ -86,7 +86,7 @@ class Doors:
         ports = [port for port in range(_FIRST_PORT, _FIRST_PORT + _MOST + 3) if port not in taken]
         self._runtime = [(_LOOPBACK, port) for port in ports[1 : 1 + min(environments, _MOST)]]
         self._forwarder = Forwarder(network, ports[0]) if network.allowed else None
-        self._free = [Door(f"{host}:{port}") for host, port in self._runtime[::-1]]
+        self._free = [Place(f"{host}:{port}") for host, port in self._runtime[::-1]]
         self._all = self._free[::-1]
         self._channel: socket.socket | None = None
         self._accepting: list[Closable] = []
@@ -101,11 +101,11 @@ class Doors:
         """Whether there is a place for a further environment."""
         return bool(self._free)
 
-    def lend(self) -> Door | None:
+    def lend(self) -> Place | None:
         """Return an address for a Runtime API, None when all are in use."""
         return self._free.pop() if self._free else None
 
-    def give_back(self, door: Door) -> None:
+    def give_back(self, door: Place) -> None:
         """Take an address back, when nothing accepts at it any more."""
         self._free.append(door)
 

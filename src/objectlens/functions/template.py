@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
@@ -88,8 +88,13 @@ class Template:
         finally:
             self._output.drain()
 
-    async def fork(self, confinement: Confinement, variables: Mapping[str, str], output: int, marker: str) -> Process:
-        """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
+    async def fork(
+        self, confinement: Confinement, variables: Mapping[str, str], descriptors: Sequence[int], marker: str
+    ) -> Process:
+        """Fork an environment; raises `ConnectionError` when the template is gone.
+
+        Its output goes to the first of the descriptors; the second, if there is one, is its channel.
+        """
         tmp = await self._make_tmp(confinement)
         try:
             if self._channel is None:
@@ -98,8 +103,9 @@ class Template:
             number, asked = self._number, asyncio.get_running_loop().create_future()
             self._asked[number] = (asked, confinement, marker)
             folder = None if confinement.wanted is None else str(confinement.temporary)
-            order = json.dumps({"fork": number, "variables": dict(variables), "folder": folder}).encode()
-            socket.send_fds(self._channel, [order], [output, *tmp])
+            told = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
+            order = json.dumps(told).encode()
+            socket.send_fds(self._channel, [order], [*descriptors, *tmp])
             process: Process = await asked
         except OSError as error:
             raise ConnectionError(f"the template did not fork: {error}") from error
