@@ -11,9 +11,9 @@ room).
 from __future__ import annotations
 
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
-from objectlens.functions.isolation_doors import Entrances
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
+from objectlens.functions.reception import Entrances
 from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
 
 __all__ = [

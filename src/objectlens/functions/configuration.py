@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from objectlens.catalog.entities import Function
-from objectlens.functions.isolation_doors import Entrances
+from objectlens.functions.reception import Entrances
 
 
 class Credentials(NamedTuple):

@@ -24,6 +24,7 @@ from objectlens.functions.network import network_of
 from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.reception import Reception, reception_for
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
@@ -68,6 +69,7 @@ class Environment:
         self._channel: Channel | None = None
         self._door: Door | None = None
         self._process: Process | None = None
+        self._reception: Reception | None = None
         self._doors: Doors | None = None
         self._place: Place | None = None
         self._peak_kib = 0
@@ -99,6 +101,7 @@ class Environment:
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
+        reception = self._reception = reception_for(network_of(self.function.environment), self._surroundings.entrances)
         confinement = self._confinement = self._isolation.confine(
             folder=self._surroundings.folder,
             key=self.stream[-32:],
@@ -107,8 +110,7 @@ class Environment:
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
-            network=network_of(self.function.environment),
-            entrances=self._surroundings.entrances,
+            addresses=None if reception is None else reception.addresses,
         )
         start = command(
             self.runtime,
@@ -135,8 +137,8 @@ class Environment:
             runtime_api=address,
             log_stream=self.stream,
         )
-        if self._doors is not None:
-            variables = self._doors.variables | variables
+        if reception is not None:
+            variables = reception.variables | variables
         output = self._output.open()
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
@@ -168,8 +170,8 @@ class Environment:
     async def _admit(self, family: Family) -> None:
         """Serve the Runtime API to the process and what it starts, and to nobody else."""
         if self._doors is not None and self._place is not None:
-            if self._place.sock is None:
-                await self._doors.open()
+            if self._place.sock is None and self._reception is not None:
+                await self._reception.open(await self._doors.open())
             assert self._place.sock is not None
             await self._api.listen_on(self._place.sock)
         self._api.admit(family.holds)
@@ -341,9 +343,9 @@ class Environment:
             self._watchman.release(self._process.pid)
         self._output.close()
         self._leave_place()
+        if self._reception is not None:
+            self._reception.close()
         if self._confinement is not None:
-            if self._confinement.doors is not None:
-                self._confinement.doors.close()
             await asyncio.to_thread(self._confinement.close)
 
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from objectlens.functions.isolation_cgroups import MB_OF_A_PROCESSOR, Cgroups, Group
-from objectlens.functions.isolation_doors import Doors, Entrances
+from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.isolation_sandbox import Wanted, data_files, interpreter_paths, make_arguments
 from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
-from objectlens.functions.network import OPEN, Network
 from objectlens.functions.removing import clear_away
 
 Mode = Literal["auto", "off", "strict"]
@@ -87,6 +86,8 @@ class Confinement:
 
     def close(self) -> None:
         """Remove what is left when all processes have ended."""
+        if self.doors is not None:
+            self.doors.close()
         if self.group is not None:
             self.group.remove()
         if self.wanted is None:
@@ -112,14 +113,10 @@ class Isolation:
             return None
         return f"functions.isolation is strict, and not active here are: {'; '.join(lacking)}"
 
-    def refusal_of(self, network: Network, entrances: Entrances | None) -> str | None:
-        """Why a function with this network policy may not run."""
-        if network.open:
-            return None
-        if self.bwrap is None:
-            why = next(one.detail for one in self.features if not one.active)
-            return f"its network policy needs a sandbox, and there is none ({why})"
-        return "its network policy needs to know this service's addresses" if entrances is None else entrances.refusal
+    @property
+    def no_sandbox(self) -> str | None:
+        """Why there are no sandboxes, None when there are."""
+        return None if self.bwrap else next(one.detail for one in self.features if not one.active)
 
     def confine(
         self,
@@ -131,14 +128,17 @@ class Isolation:
         memory_size: int,
         ephemeral_storage: int,
         node: str | None = None,
-        network: Network = OPEN,
-        entrances: Entrances | None = None,
+        addresses: Sequence[tuple[str, int]] | None = None,
         forks: int = 0,
     ) -> Confinement:
         """Return the confinement of one environment, or of a template that has up to `forks` of them at a time.
 
         `folder` holds what all functions have, `key` names this one. `memory_size` and `ephemeral_storage` are in MB.
+        With `addresses` it has no network but its own loopback, where it is reached at these (see `isolation_doors`);
+        raises `PermissionError` when that cannot be.
         """
+        if addresses is not None and (why := self.no_sandbox):
+            raise PermissionError(f"its network policy needs a sandbox, and there is none ({why})")
         if self.mode == "off":
             return Confinement(orders="", parent=os.getpid(), temporary=folder / "tmp" / key)
         orders = self._orders(memory_size, node=node is not None, forks=forks > 0)
@@ -146,7 +146,7 @@ class Isolation:
         if self.bwrap is None:
             return Confinement(orders=orders, parent=os.getpid(), temporary=folder / "tmp" / key, group=group)
         temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
-        doors = None if network.open or entrances is None else Doors(python, network, entrances, max(1, forks))
+        doors = None if addresses is None else Doors(python, addresses, max(1, forks))
         wanted = Wanted(
             reading=(
                 *interpreter_paths(python),

@@ -1,70 +1,24 @@
-"""The sockets through which a sandbox without a network reaches this service, and nothing else.
+"""The sockets through which a sandbox without a network is reached, from the side of whoever starts it.
 
-The first code in the sandbox makes them (see `doors`); the server accepts on them from outside. What a function sends
-takes no detour: its connection ends in the server.
+The first code in the sandbox makes them (see `doors`); what a function sends takes no detour, its connection ends in
+the server. Those of the service go to a `reception`, each of the others to one environment for its Runtime API.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
-
-from objectlens.functions.forwarding import Forwarder
-from objectlens.functions.network import Network
 
 _SCRIPT = str(Path(__file__).with_name("doors.py"))
 _LOOPBACK = "127.0.0.1"
-_FIRST_PORT = 9001
+FIRST_PORT = 9001
 _PATIENCE = 10.0  # seconds
-# What one message can bring (unix(7), SCM_MAX_FD), and more environments than a template ever has at once.
+# What one message can bring is 253 (unix(7), SCM_MAX_FD); more environments than a template has at once.
 _MOST = 200
-
-
-class Closable(Protocol):
-    """Something that accepts until it is closed."""
-
-    def close(self) -> None:
-        """Accept no more."""
-        ...
-
-
-Accept = Callable[[socket.socket], Awaitable[Closable]]
-
-
-@dataclass(frozen=True, slots=True)
-class Entrances:
-    """The addresses at which functions know this service; `accept` serves it on a socket that listens at one."""
-
-    endpoint_url: str
-    accept: Accept
-
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Return the addresses of the endpoint on the loopback, host and port; empty when it is not there."""
-        parts = urlsplit(self.endpoint_url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        if host == "localhost":
-            host = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
-        try:
-            return [(host, port)] if ipaddress.ip_address(host).is_loopback else []
-        except ValueError:
-            return []
-
-    @property
-    def refusal(self) -> str | None:
-        """Why a sandbox without a network cannot have this service at its address."""
-        if not self.addresses:
-            return f"its network policy needs this service on the loopback, not at {self.endpoint_url}"
-        if any(port < 1024 for _, port in self.addresses):
-            return f"its network policy needs this service at a port from 1024 on, not at {self.endpoint_url}"
-        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -76,25 +30,16 @@ class Place:
 
 
 class Doors:
-    """The sockets of one sandbox: of the service, and of up to `environments` Runtime APIs at a time."""
+    """The sockets of one sandbox: at `addresses`, and for up to `environments` Runtime APIs at a time."""
 
-    def __init__(self, python: str, network: Network, entrances: Entrances, environments: int) -> None:
+    def __init__(self, python: str, addresses: Sequence[tuple[str, int]], environments: int) -> None:
         self._python = python
-        self._entrances = entrances
-        self._service = entrances.addresses
-        taken = {port for _, port in self._service}
-        ports = [port for port in range(_FIRST_PORT, _FIRST_PORT + _MOST + 3) if port not in taken]
-        self._runtime = [(_LOOPBACK, port) for port in ports[1 : 1 + min(environments, _MOST)]]
-        self._forwarder = Forwarder(network, ports[0]) if network.allowed else None
-        self._free = [Place(f"{host}:{port}") for host, port in self._runtime[::-1]]
-        self._all = self._free[::-1]
+        self._addresses = list(addresses)
+        taken = {port for _, port in addresses}
+        ports = [port for port in range(FIRST_PORT, FIRST_PORT + _MOST + len(taken)) if port not in taken]
+        self._all = [Place(f"{_LOOPBACK}:{port}") for port in ports[: min(environments, _MOST)]]
+        self._free = self._all[::-1]
         self._channel: socket.socket | None = None
-        self._accepting: list[Closable] = []
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """Return what tells programs about the way to what is allowed."""
-        return self._forwarder.variables(self._entrances.endpoint_url) if self._forwarder else {}
 
     @property
     def free(self) -> bool:
@@ -105,9 +50,9 @@ class Doors:
         """Return an address for a Runtime API, None when all are in use."""
         return self._free.pop() if self._free else None
 
-    def give_back(self, door: Place) -> None:
+    def give_back(self, place: Place) -> None:
         """Take an address back, when nothing accepts at it any more."""
-        self._free.append(door)
+        self._free.append(place)
 
     def before(self, command: Sequence[str], variables: Mapping[str, str]) -> tuple[list[str], int]:
         """Return the command that makes the sockets and then runs `command`, and the descriptor that it needs.
@@ -116,25 +61,23 @@ class Doors:
         """
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
-        addresses = [*self._runtime, *self._service, *([self._forwarder.address] if self._forwarder else [])]
-        self._channel.send(json.dumps({"listen": addresses, "variables": dict(variables)}).encode())
+        runtime = [(_LOOPBACK, int(place.address.rpartition(":")[2])) for place in self._all]
+        orders = {"listen": [*self._addresses, *runtime], "variables": dict(variables)}
+        self._channel.send(json.dumps(orders).encode())
         fd = theirs.detach()
         return [self._python, "-I", "-S", _SCRIPT, str(fd), *command], fd
 
-    async def open(self) -> None:
-        """Take the sockets and begin to serve on them; raises `OSError` when they do not come."""
-        descriptors = await self._receive()
-        socks = [socket.socket(fileno=fd) for fd in descriptors]
-        if len(socks) != len(self._runtime) + len(self._service) + (self._forwarder is not None):
+    async def open(self) -> list[socket.socket]:
+        """Take the sockets; returns those at `addresses`, in their order. Raises `OSError` when they do not come."""
+        socks = [socket.socket(fileno=fd) for fd in await self._receive()]
+        if len(socks) != len(self._addresses) + len(self._all):
             for sock in socks:
                 sock.close()
             raise OSError("the sandbox did not make its sockets")
-        for door in self._all:
-            door.sock = socks.pop(0)
-        if self._forwarder is not None:
-            self._accepting.append(await self._forwarder.start(socks.pop()))
-        for sock in socks:
-            self._accepting.append(await self._entrances.accept(sock))
+        count = len(self._addresses)
+        for place, sock in zip(self._all, socks[count:], strict=True):
+            place.sock = sock
+        return socks[:count]
 
     async def _receive(self) -> list[int]:
         assert self._channel is not None
@@ -148,19 +91,15 @@ class Doors:
             raise OSError(f"the sandbox did not make its sockets within {_PATIENCE:g} seconds") from None
         finally:
             loop.remove_reader(channel)
-        _, descriptors, _, _ = socket.recv_fds(channel, 16, _MOST + 3)
+        _, descriptors, _, _ = socket.recv_fds(channel, 16, _MOST + len(self._addresses))
         return descriptors
 
     def close(self) -> None:
         """Accept nothing more."""
-        for one in self._accepting:
-            one.close()
-        for door in self._all:
-            if door.sock is not None:
-                door.sock.close()
-                door.sock = None
-        if self._forwarder is not None:
-            self._forwarder.close()
+        for place in self._all:
+            if place.sock is not None:
+                place.sock.close()
+                place.sock = None
         if self._channel is not None:
             self._channel.close()
             self._channel = None

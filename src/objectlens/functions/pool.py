@@ -171,7 +171,13 @@ class Pool:
             network = network_of(function.environment)
         except ValueError as error:
             raise ServiceException(str(error)) from None
-        if refusal := self._isolation.refusal_of(network, self._surroundings.entrances):
+        if network.open:
+            return
+        entrances = self._surroundings.entrances
+        refusal = entrances.refusal if entrances else "its network policy needs to know this service's addresses"
+        if why := self._isolation.no_sandbox:
+            refusal = f"its network policy needs a sandbox, and there is none ({why})"
+        if refusal:
             raise ServiceException(f"The function cannot run here: {refusal}")
 
     def _check_reserved(self, function: Function) -> None:

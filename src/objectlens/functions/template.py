@@ -16,6 +16,7 @@ from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.mold import MESSAGE
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.reception import Reception
 from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
@@ -30,13 +31,16 @@ class Template:
     at least as long as its forks; `close` it when the last has ended.
     """
 
-    def __init__(self, output: Output, watchman: Watchman, confinement: Confinement) -> None:
+    def __init__(
+        self, output: Output, watchman: Watchman, confinement: Confinement, reception: Reception | None = None
+    ) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
         """By their numbers."""
         self._output = output
         self._watchman = watchman
         self._confinement = confinement
+        self._reception = reception
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -80,8 +84,8 @@ class Template:
         self._watchman.hold(self._process.pid, marker)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
-        if confinement.doors is not None:
-            await confinement.doors.open()
+        if confinement.doors is not None and self._reception is not None:
+            await self._reception.open(await confinement.doors.open())
         try:
             async with asyncio.timeout(limit):
                 return await asyncio.shield(self._state)
@@ -192,8 +196,8 @@ class Template:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
         self._output.close()
-        if self.doors is not None:
-            self.doors.close()
+        if self._reception is not None:
+            self._reception.close()
         await asyncio.to_thread(self._confinement.close)
 
 

@@ -17,6 +17,7 @@ from objectlens.functions.network import network_of
 from objectlens.functions.output import Output
 from objectlens.functions.owned import surely
 from objectlens.functions.queueing import shape
+from objectlens.functions.reception import reception_for
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.template import Template
 from objectlens.functions.variables import make_variables
@@ -132,6 +133,7 @@ class Templates:
     ) -> Template | None:
         moment = self._clock.now()
         stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+        reception = reception_for(network_of(function.environment), self._surroundings.entrances)
         confinement = self._isolation.confine(
             folder=self._surroundings.folder,
             key=stream[-32:],
@@ -139,8 +141,7 @@ class Templates:
             python=self._surroundings.python,
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
-            network=network_of(function.environment),
-            entrances=self._surroundings.entrances,
+            addresses=None if reception is None else reception.addresses,
             forks=self._limits.per_function,
         )
         confinement.make_temporary()
@@ -154,10 +155,10 @@ class Templates:
             runtime_api="127.0.0.1:9",
             log_stream=stream,
         )
-        if confinement.doors is not None:
-            variables = confinement.doors.variables | variables
+        if reception is not None:
+            variables = reception.variables | variables
         output = Output(self._log(function.name), stream)
-        template = Template(output, self._watchman, confinement)
+        template = Template(output, self._watchman, confinement, reception)
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"
         limit = self._limits.init_seconds + function.timeout
         try:
