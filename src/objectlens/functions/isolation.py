@@ -35,6 +35,8 @@ _HEADROOM_NODE = 2048 * MIB
 # Without a control group all address space is bounded too, or memory that processes share would not be. Programs and
 # libraries are part of it. (Node.js reserves far more than it ever uses.)
 _HEADROOM_ALL = 4096 * MIB
+# By the name of an order: the letter of the shell's ulimit, and its unit in bytes or numbers.
+_ULIMITS = {"data": ("d", 1024), "as": ("v", 1024), "nofile": ("n", 1), "core": ("c", 512)}
 # A step of nice(1) is a quarter more or less (sched(7)).
 _NICE_STEP = 1.25
 _NICEST = 10
@@ -64,6 +66,16 @@ class Confinement:
     wanted: Wanted | None = None
     storage: Storage | None = None
     doors: Doors | None = None
+
+    @property
+    def shell(self) -> str:
+        """Shell code that sets limits before anything of the function's is loaded, be it by the loader of programs.
+
+        The rest of the orders can only be followed inside the sandbox.
+        """
+        named = (order.split("=") for order in self.orders.split(",") if order)
+        limits = [(_ULIMITS[name], int(number)) for name, number in named if name in _ULIMITS]
+        return "".join(f"ulimit -{letter} {number // unit} 2>/dev/null; " for (letter, unit), number in limits)
 
     @property
     def ran_out_of_memory(self) -> bool:

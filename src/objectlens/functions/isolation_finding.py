@@ -16,19 +16,19 @@ from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
 
 _HERE = "print('here')"
-# What a template's fork does, see `confine.own_tmp`. Before it has a mount namespace of its own it must not be able to
+# What a template's fork does, see `private_tmp`. Before it has a mount namespace of its own it must not be able to
 # attach anything: that it cannot shows that its capabilities count for nothing that there was before.
 _OWN_TMP = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import confine
-confine.apply("tmp=1")
-confine.take_effect()
+import private_tmp
+private_tmp.keep_capabilities()
+private_tmp.take_effect()
 mount = int(sys.argv[2])
 try:
-    confine.attach(mount)
+    private_tmp.attach(mount)
 except PermissionError:
-    confine.own_tmp(mount)
+    private_tmp.own_tmp(mount)
     if os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_bsize == int(sys.argv[3]):
         print("here")
 """

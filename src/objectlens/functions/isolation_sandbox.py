@@ -101,7 +101,7 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
 
 
 def _capabilities(wanted: Wanted) -> Iterator[str]:
-    """Ask for those of `confine.FOR_TMP`; the user namespace in which they count owns no other namespace."""
+    """Ask for those of `private_tmp.FOR_TMP`; the user namespace in which they count owns no other namespace."""
     if wanted.forks:
         yield from ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP")
 

@@ -74,7 +74,7 @@ def make_filter(machine: str | None = None, *, forks: bool = False) -> bytes:
     """Return the program for a machine as `platform.machine` names it; raises `LookupError` for others.
 
     For a template, whose `forks` get a `/tmp` of their own, it leaves what that takes: a new mount namespace and no
-    other, to copy a mount and to attach one (see `confine.own_tmp`).
+    other, to copy a mount and to attach one (see `private_tmp`).
     """
     name = machine or platform.machine()
     if name not in _AUDIT:

@@ -8,7 +8,7 @@ Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messa
 
 `forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
 another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. When B
-is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `confine.own_tmp`); what the
+is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `private_tmp`); what the
 handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
@@ -24,7 +24,6 @@ import gc
 import importlib.util
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -36,8 +35,6 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
-# What a module may leave in /tmp for each of its environments to copy, in bytes.
-LEFT = 16 * 1024 * 1024
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -53,7 +50,7 @@ def tie_to(parent: int) -> None:
         os._exit(1)
 
 
-def prepare(channel: int) -> list[int]:
+def prepare(channel: int, private_tmp: Any) -> list[int]:
     """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
     bootstrap = import_runtime()
     load("labels").install()
@@ -68,6 +65,8 @@ def prepare(channel: int) -> list[int]:
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
     _loaded["accelerate"].warm()
     files = check_forkable(channel)
+    if private_tmp is not None and (reason := private_tmp.too_much()):
+        raise Plain(reason)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()
     gc.enable()
@@ -145,10 +144,10 @@ def _read(path: str) -> str:
 class Mold:
     """The template at work: forks when told, reports the ends of its forks."""
 
-    def __init__(self, channel: socket.socket, files: list[int], confine: Any) -> None:
+    def __init__(self, channel: socket.socket, files: list[int], private_tmp: Any = None) -> None:
         self._channel = channel
         self._files = files
-        self._confine = confine
+        self._private_tmp = private_tmp
         self._children: dict[int, tuple[int, int, str | None]] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -206,7 +205,7 @@ class Mold:
         os.setsid()
         tie_to(template)
         if order["tmp"]:
-            take_tmp(self._confine, descriptors.pop())
+            self._private_tmp.take(descriptors.pop())
         self.tell(forked=order["fork"])
         variables = order["variables"]
         output, *channels = descriptors
@@ -233,48 +232,6 @@ def _open_anew(fd: int) -> None:
     os.lseek(other, position, os.SEEK_SET)
     os.dup2(other, fd, inheritable=inheritable)
     os.close(other)
-
-
-def take_tmp(confine: Any, tmp: int) -> None:
-    """Take a `/tmp` of its own, with what the handler's module left in the template's."""
-    there = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: S108
-    device = os.fstat(there).st_dev
-    confine.own_tmp(tmp, mounts_below())
-    os.close(tmp)
-
-    def elsewhere(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if os.lstat(f"{folder}/{name}").st_dev != device]
-
-    source = f"/proc/self/fd/{there}"
-    shutil.copytree(source, "/tmp", symlinks=True, ignore=elsewhere, dirs_exist_ok=True)  # noqa: S108
-    os.close(there)
-
-
-def mounts_below() -> list[str]:
-    """Return the paths below `/tmp` at which something is mounted, without those that are below another (proc(5))."""
-    found: list[str] = []
-    for line in _read("/proc/self/mountinfo").splitlines():
-        path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), line.split()[4])
-        if path.startswith("/tmp/"):  # noqa: S108
-            found.append(path)
-    return [path for path in found if not any(path.startswith(f"{other}/") for other in found)]
-
-
-def check_left() -> None:
-    """Raise `Plain` when the handler's module left too much in `/tmp`, or what is neither file nor directory."""
-    size = 0
-    device = os.stat("/tmp").st_dev  # noqa: PTH116, S108
-    for folder, folders, files in os.walk("/tmp"):  # noqa: S108
-        for name in (*folders, *files):
-            status = os.lstat(os.path.join(folder, name))  # noqa: PTH118
-            if status.st_dev != device:
-                folders[:] = [one for one in folders if one != name]
-                continue
-            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-                raise Plain("its module left sockets or pipes in /tmp")
-            size += status.st_blocks * 512
-    if size > LEFT:
-        raise Plain(f"its module left more than {LEFT >> 20} MiB in /tmp")
 
 
 def renew_state() -> None:
@@ -327,14 +284,15 @@ def main(arguments: list[str]) -> None:
     tie_to(int(arguments[0]))
     confine = load("confine")
     confine.apply(arguments[1])
+    private_tmp = load("private_tmp") if confine.OWN_TMP in arguments[1].split(",") else None
+    if private_tmp is not None:
+        private_tmp.keep_capabilities()
     del sys.path[0]  # the folder of this script
     channel = socket.socket(fileno=int(arguments[2]))
     os.set_inheritable(channel.fileno(), False)
-    mold = Mold(channel, [], confine)
+    mold = Mold(channel, [])
     try:
-        mold = Mold(channel, prepare(channel.fileno()), confine)
-        if "tmp=1" in arguments[1].split(","):
-            check_left()
+        mold = Mold(channel, prepare(channel.fileno(), private_tmp), private_tmp)
     except Plain as error:
         mold.tell(state="plain", reason=str(error))
         return

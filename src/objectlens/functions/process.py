@@ -137,7 +137,7 @@ class Spawned(Process):
             # The shell joins the groups before anything else is started, so that nothing is outside of them.
             folders = confinement.group.folders.values() if confinement.group is not None else ()
             places = [str(path / "cgroup.procs") for path in sorted(set(folders))]
-            command = ["/bin/sh", "-c", _JOIN, str(len(places)), *places, *command]
+            command = ["/bin/sh", "-c", confinement.shell + _JOIN, str(len(places)), *places, *command]
         try:
             return kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
         finally:

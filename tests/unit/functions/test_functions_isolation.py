@@ -16,6 +16,7 @@ from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
 from objectlens.functions.isolation import MIB, Isolation, niceness, sandbox_command
 from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.isolation_sandbox import Wanted, interpreter_paths
+from objectlens.functions.isolation_storage import Storage
 from objectlens.testing.executors import Bench, make_function, make_zip
 from support.debian import debian_program
 
@@ -224,10 +225,10 @@ def test_what_a_template_keeps_is_of_no_use_to_its_module(tmp_path):
     code = """
         import ctypes, importlib.util, os
         libc = ctypes.CDLL(None, use_errno=True)
-        path = os.path.join(os.environ["LAMBDA_RUNTIME_DIR"], "confine.py")
-        spec = importlib.util.spec_from_file_location("confine", path)
-        confine = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(confine)
+        path = os.path.join(os.environ["LAMBDA_RUNTIME_DIR"], "private_tmp.py")
+        spec = importlib.util.spec_from_file_location("private_tmp", path)
+        private_tmp = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(private_tmp)
         def call(name, *args):
             done = getattr(libc, name)(*args)
             return "done" if done >= 0 else os.strerror(ctypes.get_errno())
@@ -239,7 +240,7 @@ def test_what_a_template_keeps_is_of_no_use_to_its_module(tmp_path):
                     call("unshare", 0x10000000), call("unshare", 0x10020000), call("chroot", b"/tmp"),
                     call("syscall", 428, -100, b"/", 1), call("syscall", 430, b"tmpfs", 0),
                     call("syscall", 429, -100, b"/proc", -100, b"/tmp", 0)]
-        confine.take_effect()
+        private_tmp.take_effect()
         SEEN.append(tries())
         SEEN.append(call("unshare", 0x20000))
         SEEN.append(tries())
@@ -251,6 +252,19 @@ def test_what_a_template_keeps_is_of_no_use_to_its_module(tmp_path):
     assert outside == ["Operation not permitted"] * 8
     assert unshared == "done"
     assert inside == ["Operation not permitted"] * 7 + ["Invalid argument"]  # all mounts are locked
+
+
+def test_file_systems_in_memory_come_again_after_their_maker_died():
+    storage = Storage(sys.executable)
+    try:
+        for _ in range(2):
+            made = storage.make(MIB)
+            assert os.fstatvfs(made).f_blocks * os.fstatvfs(made).f_bsize == MIB
+            os.close(made)
+            storage._popen.kill()
+            storage._popen.wait()
+    finally:
+        storage.close()
 
 
 @pytest.mark.parametrize("environment", KINDS)
@@ -348,6 +362,23 @@ def test_processes_that_fill_the_memory_together_are_ended(tmp_path, environment
     outcome = run(tmp_path, code, environment=environment, memory_size=128, ephemeral_storage=512)
     assert outcome.failure.type == "Runtime.OutOfMemory"
     assert "128 MB" in outcome.failure.message
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_limits_hold_before_the_first_code(tmp_path, environment):
+    site = (
+        "import resource\nSEEN = [resource.getrlimit(one)[1] for one in (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA)]"
+    )
+    files = {"app.py": "import sitecustomize\ndef handler(event, context):\n    return sitecustomize.SEEN"}
+
+    async def main():
+        async with isolated(tmp_path) as bench:
+            package = bench.install(make_zip(files | {"sitecustomize.py": site}))
+            task = tmp_path / "functions" / "packages"
+            function = make_function(package, environment=environment | {"PYTHONPATH": str(next(task.iterdir()))})
+            return await bench.value(function)
+
+    assert asyncio.run(main()) == [1024, (128 + 512) * MIB]
 
 
 @pytest.mark.parametrize("environment", KINDS)

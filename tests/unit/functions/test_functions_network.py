@@ -14,6 +14,7 @@ import pytest
 from objectlens.clock import SystemClock
 from objectlens.errors import ServiceException
 from objectlens.functions import Credentials, Entrances, Limits, PackageStore, Pool, Surroundings
+from objectlens.functions.forwarding import Forwarder
 from objectlens.functions.network import OPEN, Network, network_of
 from objectlens.functions.peers import Family
 from objectlens.testing.executors import Bench, make_function, make_zip
@@ -285,3 +286,46 @@ def test_a_family_knows_its_ipv6_sockets():
         client.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
         near = ("127.0.0.1", client.getsockname()[1])
         assert Family(os.getpid(), "NOBODY=has this").holds(near, server.getsockname())
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"CONNECT rebound.example:{port} HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT other.example:{port} HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT localhost:{port} HTTP/1.1\r\n\r\n", b"200 Connection established"),
+        (b"CONNECT nowhere.example:{port} HTTP/1.1\r\n\r\n", b"502 Bad Gateway"),
+        (b"GET http://localhost:{port}/ HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"GET https://localhost:{port}/ HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT localhost HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT localhost:x HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+    ],
+)
+def test_what_the_way_out_lets_through(request_, status, monkeypatch):
+    """A name that is allowed does not lead to this machine, whoever answers for it."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        service = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = service.sockets[0].getsockname()[1]
+
+        async def resolve(host, port_, **_):
+            if host == "nowhere.example":
+                raise socket.gaierror
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port_))]
+
+        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0)
+        sock = socket.create_server(forwarder.address)
+        server = await forwarder.start(sock)
+        reader, writer = await asyncio.open_connection(sock=socket.create_connection(sock.getsockname()))
+        writer.write(request_.replace(b"{port}", str(port).encode()))
+        first = await reader.readline()
+        writer.close()
+        forwarder.close()
+        for one in (server, service):
+            one.close()
+        return first
+
+    assert status in asyncio.run(main())
