@@ -27,31 +27,44 @@ Accept = Callable[[socket.socket], Awaitable[Closable]]
 
 @dataclass(frozen=True, slots=True)
 class Entrances:
-    """The addresses at which functions know this service; `accept` serves it on a socket that listens at one."""
+    """The addresses at which functions know this service; `accept` serves it on a socket that listens at one.
+
+    `others` are URLs at which functions reach it beside its endpoint.
+    """
 
     endpoint_url: str
     accept: Accept
+    others: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Return the addresses of the endpoint on the loopback, host and port; empty when it is not there."""
-        parts = urlsplit(self.endpoint_url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        if host == "localhost":
-            host = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
-        try:
-            return [(host, port)] if ipaddress.ip_address(host).is_loopback else []
-        except ValueError:
-            return []
+        """Return the addresses, host and port; raises `ValueError` for what is not to be had in a sandbox."""
+        return [_address(url) for url in (self.endpoint_url, *self.others)]
 
     @property
     def refusal(self) -> str | None:
-        """Why a sandbox without a network cannot have this service at its address."""
-        if not self.addresses:
-            return f"its network policy needs this service on the loopback, not at {self.endpoint_url}"
-        if any(port < 1024 for _, port in self.addresses):
-            return f"its network policy needs this service at a port from 1024 on, not at {self.endpoint_url}"
+        """Why a sandbox without a network cannot have this service at its addresses."""
+        try:
+            _ = self.addresses
+        except ValueError as error:
+            return str(error)
         return None
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if host == "localhost":
+        host = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise ValueError(f"its network policy needs this service on the loopback, not at {url}")
+    if port < 1024:
+        raise ValueError(f"its network policy needs this service at a port from 1024 on, not at {url}")
+    return host, port
 
 
 class Reception:

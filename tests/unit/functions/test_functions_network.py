@@ -323,6 +323,10 @@ def test_what_the_way_out_lets_through(request_, status, monkeypatch):
         writer.write(request_.replace(b"{port}", str(port).encode()))
         first = await reader.readline()
         writer.close()
+        await writer.wait_closed()
+        if forwarder._tasks:
+            await asyncio.wait(forwarder._tasks)
+        await asyncio.sleep(0.05)  # the service's side hangs up
         forwarder.close()
         for one in (server, service):
             one.close()
