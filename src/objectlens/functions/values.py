@@ -13,7 +13,8 @@ class Invocation:
     """One call of a function.
 
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
-    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`.
+    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `remote` is the name of the
+    remote at which a function runs that does not run here.
     """
 
     function: Function
@@ -22,6 +23,7 @@ class Invocation:
     invoked_arn: str
     client_context: str | None = None
     trace_id: str | None = None
+    remote: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

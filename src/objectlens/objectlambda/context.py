@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from objectlens.access import Access
 from objectlens.catalog import Catalog
 from objectlens.clock import Clock
-from objectlens.functions import Executor
+from objectlens.functions import Executor, Remotes
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
@@ -21,7 +21,8 @@ SERVICE = "s3-object-lambda.amazonaws.com"
 class ObjectLambda:
     """The rooms below, and this room's bounds.
 
-    `endpoint` is the URL at which functions reach this service. `answer_seconds` is how long a function may take until
+    `endpoint` is the URL at which functions of this machine reach this service; those that `remotes` names have their
+    own. `answer_seconds` is how long a function may take until
     its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61).
     """
 
@@ -35,5 +36,6 @@ class ObjectLambda:
     clock: Clock
     endpoint: str
     region: str
+    remotes: Remotes = field(default_factory=Remotes)
     answer_seconds: float = 60.0
     url_seconds: int = 61

@@ -89,12 +89,17 @@ def _url(value: Any) -> str:
 
 
 def _function_arns(value: Any) -> tuple[str, ...]:
-    patterns = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(patterns, list):
-        raise ValueError
+    patterns = _listed(value)
     if not all(isinstance(one, str) and _FUNCTION_ARN.fullmatch(one) for one in patterns):
         raise ValueError
     return tuple(patterns)
+
+
+def _listed(value: Any) -> list[Any]:
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise ValueError  # noqa: TRY004  (what a kind raises)
+    return names
 
 
 def _listen(value: Any) -> Listen:
@@ -105,8 +110,8 @@ def _listen(value: Any) -> Listen:
 
 
 def _domains(value: Any) -> tuple[str, ...]:
-    names = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(one, str) and _DOMAIN.fullmatch(one) for one in names):
+    names = _listed(value)
+    if not all(isinstance(one, str) and _DOMAIN.fullmatch(one) for one in names):
         raise ValueError
     return tuple(names)
 
@@ -116,8 +121,8 @@ DOMAINS = Kind("host names in lower case: a list in TOML, separated by commas el
 SWITCH = Kind("true or false", _switch)
 URL = Kind("http://HOST:PORT or https://HOST, in lower case and without a path", _url)
 FUNCTION_ARNS = Kind(
-    "ARNs of functions such as `arn:aws:lambda:eu-west-1:210987654321:function:*`, in which `*` and `?` stand for other "
-    "text: a list in TOML, separated by commas elsewhere",
+    "ARNs of functions such as `arn:aws:lambda:eu-west-1:210987654321:function:*`, in which `*` and `?` stand for "
+    "other text: a list in TOML, separated by commas elsewhere",
     _function_arns,
 )
 PROFILE = text(r"[^\s\[\]]{1,128}", "the name of a profile in the AWS configuration files")

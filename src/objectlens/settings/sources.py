@@ -49,12 +49,9 @@ def load(
     tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
     for one in given:
         tables.setdefault(one.table, {})[one.key] = _parse(one)
-    made = {name: _declared(name)(**values) for name, values in tables.items()}
-    settings = Settings(
-        data=data,
-        **{name: made[name] for name in TABLES},
-        **{group: _members(group, made) for group in GROUPS},
-    )
+    made: dict[str, Any] = {name: _declared(name)(**values) for name, values in tables.items()}
+    groups: dict[str, Any] = {group: _members(group, made) for group in GROUPS}
+    settings = Settings(data=data, **{name: made[name] for name in TABLES}, **groups)
     if (settings.root.access_key_id is None) != (settings.root.secret_access_key is None):
         raise SettingsError(
             "root.access_key_id and root.secret_access_key belong together: set both "
@@ -88,7 +85,10 @@ def _members(group: str, made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keys(table: str) -> dict[str, Field[Any]]:
-    """Return the fields of a table by name, in the order of the documentation; `remote` stands for each `remote.NAME`."""
+    """Return the fields of a table by name, in the order of the documentation.
+
+    `remote` stands for each `remote.NAME`.
+    """
     return {one.name: one for one in fields(_declared(table))}
 
 
@@ -125,9 +125,7 @@ def _tables(document: Mapping[str, Any], path: Path) -> Iterator[tuple[str, dict
 
 def _named(group: str, name: str, where: str) -> str:
     if _NAME.fullmatch(name) is None:
-        raise SettingsError(
-            f"{where}: a name begins with a letter and has at most 32 lower-case letters and digits"
-        )
+        raise SettingsError(f"{where}: a name begins with a letter and has at most 32 lower-case letters and digits")
     return f"{group}.{name}"
 
 

@@ -53,7 +53,7 @@ class ServerSettings:
     public_url: str | None = _setting(
         URL,
         None,
-        "Where functions that run elsewhere (`[remote.NAME]`) reach this server. Its host is one of the server's names.",
+        "Where functions that run elsewhere (`[remote.NAME]`) reach this server. Its host counts among `domains`.",
     )
     drain_seconds: float = _setting(
         seconds(0, 3600), 30, "How long requests in work may take to finish after SIGTERM; then they are cut."
@@ -131,12 +131,14 @@ class RemoteSettings:
         URL, None, "The endpoint that has the Lambda Invoke API. Unset, it is AWS's own in the region."
     )
     region: str | None = _setting(
-        REGION, None, "The region to sign for and, without an endpoint, to call. Unset, it is that of the function's ARN."
+        REGION,
+        None,
+        "The region to sign for and, without an endpoint, to call. Unset, it is that of the function's ARN.",
     )
     profile: str | None = _setting(
         PROFILE,
         None,
-        "Whose credentials sign. Unset, they are found as AWS's tools find them: environment, files, role of the machine.",
+        "Whose credentials sign. Unset, they are found where AWS's tools look: environment, files, the machine's role.",
     )
     signed: bool = _setting(
         SWITCH,
