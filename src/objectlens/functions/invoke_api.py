@@ -15,10 +15,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from objectlens.functions.remotes import Remote
+from objectlens.functions.runtime_api import MAX_RESPONSE
 from objectlens.functions.values import Failure, Invocation
 
 CONNECT_SECONDS = 5.0
-# Reference section 14.7; the same for requests and answers.
+# Of an event, reference section 14.7.
 MAX_PAYLOAD = 6 * 1024 * 1024
 
 # The one function of a runtime emulator.
@@ -96,12 +97,12 @@ class InvokeApi:
 def _reply(answer: dict[str, Any]) -> Reply:
     body = answer["Payload"]
     try:
-        payload = body.read(MAX_PAYLOAD + 1)
+        payload = body.read(MAX_RESPONSE + 1)
     finally:
         body.close()
     failure = None
-    if len(payload) > MAX_PAYLOAD:
-        message = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
+    if len(payload) > MAX_RESPONSE:
+        message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
         failure = Failure(kind="Unhandled", type="Function.ResponseSizeTooLarge", message=message)
         payload = json.dumps({"errorMessage": message, "errorType": failure.type}).encode()
     return Reply(

@@ -30,7 +30,7 @@ from objectlens.functions.values import Invocation, Outcome
 _LOGGER = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_MEMORY = re.compile(rb"^REPORT RequestId:.*\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB", re.MULTILINE)
+_FIGURE = re.compile(rb"(Memory Size|Max Memory Used|Init Duration): ([0-9.]+)")
 # The remote's own START and END lines repeat ours; its REPORT has its figures.
 _REPEATED = (b"START RequestId: ", b"END RequestId: ")
 _REPORT = b"REPORT RequestId: "
@@ -130,11 +130,13 @@ class RemoteExecutor:
             self._log_refusal(line.remote, invocation, refusal, error)
             raise refusal from error
         duration_ms = (self._clock.monotonic() - began) * 1000
+        figures = _figures(reply.log_tail)
         outcome = Outcome(
             payload=reply.payload,
             failure=reply.failure,
             duration_ms=duration_ms,
-            memory_mb=_memory_of(reply)[1],
+            init_ms=figures.get(b"Init Duration"),
+            memory_mb=int(figures.get(b"Max Memory Used", 0)),
             log_tail=reply.log_tail,
             executed_version=reply.version or invocation.function.version,
         )
@@ -160,12 +162,12 @@ def _left(line: Line, working: asyncio.Future[Reply]) -> None:
 
 def _lines(invocation: Invocation, reply: Reply, outcome: Outcome) -> list[bytes]:
     """Return what goes into the log: our own lines, with the duration as seen from here, around the remote's tail."""
-    size, used = _memory_of(reply)
+    size = int(_figures(reply.log_tail).get(b"Memory Size", 0))
     function = replace(invocation.function, version=outcome.executed_version, memory_size=size)
     seen = replace(invocation, function=function)
     tail = [_renamed(one) for one in reply.log_tail.splitlines() if not one.startswith(_REPEATED)]
     said = [f"[ERROR] {reply.failure.type}: {reply.failure.message}".encode()] if reply.failure and not tail else []
-    end = end_lines(seen, duration_ms=outcome.duration_ms, memory_mb=used, init_ms=None)
+    end = end_lines(seen, duration_ms=outcome.duration_ms, memory_mb=outcome.memory_mb, init_ms=outcome.init_ms)
     return [start_line(seen), *tail, *said, *end]
 
 
@@ -173,9 +175,10 @@ def _renamed(line: bytes) -> bytes:
     return b"REMOTE " + line.removeprefix(b"REPORT ") if line.startswith(_REPORT) else line
 
 
-def _memory_of(reply: Reply) -> tuple[int, int]:
-    match = _MEMORY.search(reply.log_tail)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+def _figures(tail: bytes) -> dict[bytes, float]:
+    """Return what the remote's REPORT line tells beside its durations."""
+    reports = [line for line in tail.splitlines() if line.startswith(_REPORT)]
+    return {one[1]: float(one[2]) for one in _FIGURE.finditer(reports[-1])} if reports else {}
 
 
 def _in_thread(work: Callable[[], _T]) -> asyncio.Future[_T]:
