@@ -21,6 +21,7 @@ from objectlens.functions.values import Failure, Invocation
 CONNECT_SECONDS = 5.0
 # Of an event, reference section 14.7.
 MAX_PAYLOAD = 6 * 1024 * 1024
+_PIECE = 1024 * 1024
 
 # The one function of a runtime emulator.
 _EMULATED = "function"
@@ -95,11 +96,7 @@ class InvokeApi:
 
 
 def _reply(answer: dict[str, Any]) -> Reply:
-    body = answer["Payload"]
-    try:
-        payload = body.read(MAX_RESPONSE + 1)
-    finally:
-        body.close()
+    payload = _read(answer["Payload"])
     failure = None
     if len(payload) > MAX_RESPONSE:
         message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
@@ -112,6 +109,17 @@ def _reply(answer: dict[str, Any]) -> Reply:
         log_tail=_decoded(answer.get("LogResult") or ""),
         request_id=answer["ResponseMetadata"].get("RequestId") or "",
     )
+
+
+def _read(body: Any) -> bytes:
+    """Read a body to its end, where botocore sees whether it is whole, or until it is too long."""
+    payload = b""
+    try:
+        while len(payload) <= MAX_RESPONSE and (piece := body.read(_PIECE)):
+            payload += piece
+    finally:
+        body.close()
+    return payload
 
 
 def _decoded(text: str) -> bytes:

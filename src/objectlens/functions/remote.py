@@ -88,10 +88,9 @@ class RemoteExecutor:
             raise ResourceNotFoundException(f"Function not found: {invocation.invoked_arn}")
         if len(invocation.payload) > MAX_PAYLOAD:
             raise RequestTooLargeException(f"{len(invocation.payload)} byte payload is over {MAX_PAYLOAD} bytes.")
-        await line.enter()
         if self._closed:
-            line.leave()
             raise ServiceUnavailable("The server is stopping.")
+        await line.enter()
         task = asyncio.get_running_loop().create_task(self._run(line, invocation))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
