@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from support.emulator import Emulator, emulator
 from support.live import ROLE, Lens, LiveServer, make_lens_on, start_server, stop_server, zipped
@@ -375,6 +375,34 @@ def test_the_caller_must_be_allowed_to_invoke_it(pair) -> None:
     allow({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}, deny)
     with pytest.raises(ClientError, match="LambdaPermissionError"):
         s3.get_object(Bucket=lens.arn, Key="k")
+
+
+def test_a_server_that_stops_does_not_wait_for_a_remote(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "objectlens.toml").write_text(
+            "[server]\npublic_url = 'http://127.0.0.1:9'\ndrain_seconds = 0\n[remote.silent]\n"
+            f"functions = 'arn:aws:lambda:*:{FAR_ACCOUNT}:function:*'\ntimeout_seconds = 900\n"
+            f"endpoint = 'http://127.0.0.1:{silent.getsockname()[1]}'\n"
+        )
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAREMOTE0000000000", "AWS_SECRET_ACCESS_KEY": "s" * 40}
+        near = start_server(tmp_path / "data", env=keys)
+        lens = Pair(near, near, Emulator("")).lens(f"arn:aws:lambda:us-west-2:{FAR_ACCOUNT}:function:resize")
+        ended: list[Exception] = []
+
+        def get() -> None:
+            try:
+                lens.read("k")
+            except (BotoCoreError, ClientError) as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=get)
+        thread.start()
+        connection, _ = silent.accept()
+        with connection:
+            assert stop_server(near) == 0
+        thread.join()
+        assert len(ended) == 1
 
 
 # --- a runtime emulator ----------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from objectlens.errors import (
     TooManyRequestsException,
 )
 from objectlens.functions import Dispatch, Invocation, Outcome, Remote, RemoteExecutor, Remotes
+from objectlens.functions.invoke_api import InvokeApi
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.remotes import remote_function
 
@@ -141,6 +142,20 @@ def test_the_servers_own_endpoint_variables_play_no_part(endpoint, tmp_path, mon
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:1")
     assert invoke(endpoint, tmp_path).payload == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("eu-west-1", "https://lambda.eu-west-1.amazonaws.com"),
+        ("cn-north-1", "https://lambda.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_without_an_endpoint_it_is_awss_own(region, url, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    api = InvokeApi(Remote(name="aws", functions=(ARN,), public_url="https://lens.example.org"))
+    assert api._client(region).meta.endpoint_url == url
+    api.close()
 
 
 def test_an_emulator_gets_no_signature_and_its_one_function(endpoint, tmp_path):
