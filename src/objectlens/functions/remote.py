@@ -202,5 +202,8 @@ def _in_thread(work: Callable[[], _T]) -> asyncio.Future[_T]:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, *outcome)
 
-    threading.Thread(target=run, name="invoke", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="invoke", daemon=True).start()
+    except RuntimeError as error:  # the machine has no thread left
+        done.set_exception(error)
     return done

@@ -22,8 +22,8 @@ class ObjectLambda:
     """The rooms below, and this room's bounds.
 
     `endpoint` is the URL at which functions of this machine reach this service; those that `remotes` names have their
-    own. `answer_seconds` is how long a function may take until
-    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61).
+    own. `answer_seconds` is how long a function may take until its answer is complete (AWS: 60); `url_seconds` how long
+    `inputS3Url` holds (AWS's fixtures: 61).
     """
 
     catalog: Catalog

@@ -33,6 +33,11 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
     match = _FUNCTION.fullmatch(arn.resource)
     name, qualifier = match.groups() if match else (arn.resource, None)
     function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
+    if function is None and call.resource is not None and arn.account != call.resource.account:
+        raise errors.LambdaNotFound(
+            f"The AWS Lambda function {arn} is of another account, and no [remote.NAME] of the server's settings says "
+            "where it runs."
+        )
     await may_invoke(lens, call, function or str(arn))
     if function is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")

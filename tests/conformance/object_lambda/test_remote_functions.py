@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -311,12 +311,13 @@ def test_a_throttled_function_is_slow_down(pair) -> None:
 
 
 def test_more_than_the_remote_may_have_is_slow_down(pair) -> None:
-    source = ANSWER + "def handler(event, context):\n    time.sleep(4); write(event, Body=b'late')\n"
-    lens = pair.lens(pair.deploy(source, "narrow"))
+    source = ANSWER + "def handler(event, context):\n    time.sleep(5); write(event, Body=b'late')\n"
+    function = pair.deploy(source, "narrow")
+    lens = pair.lens(function)
     found: list[bytes] = []
     thread = threading.Thread(target=lambda: found.append(lens.read("k")))
     thread.start()
-    time.sleep(0.5)
+    logged(pair.far, function.rpartition(":")[2], "START ")
     assert fails(lens)[:2] == (503, "SlowDown")
     thread.join()
     assert found == [b"late"]
@@ -403,6 +404,13 @@ def test_a_server_that_stops_does_not_wait_for_a_remote(tmp_path) -> None:
             assert stop_server(near) == 0
         thread.join()
         assert len(ended) == 1
+    # Without its remote, the access point is still there, and says what is missing.
+    (tmp_path / "data" / "objectlens.toml").unlink()
+    again = start_server(tmp_path / "data")
+    status, code, message = fails(replace(lens, server=again))
+    assert (status, code) == (404, "LambdaNotFound")
+    assert "no [remote.NAME] of the server's settings" in message
+    assert stop_server(again) == 0
 
 
 # --- a runtime emulator ----------------------------------------------------------------------------------------------
@@ -457,7 +465,7 @@ TELL = """
 import boto3, json, os, time
 def handler(event, context):
     print("TOLD " + json.dumps(event["getObjectContext"]), flush=True)
-    time.sleep(8)
+    time.sleep(25)
 """
 
 
@@ -499,7 +507,7 @@ UNKNOWN = ("AKIANOTTHERE00000000", "x" * 40)
 
 def test_a_remote_functions_answer_may_be_signed_by_a_key_that_nobody_knows(pair) -> None:
     for signer in (FOREIGN, UNKNOWN):
-        function = pair.deploy(TELL)
+        function = pair.deploy(TELL, Timeout=30)
         waiting = Waiting(pair, pair.lens(function), pair.far, function.rpartition(":")[2])
         assert waiting.write(*signer) == ""
         assert waiting.write(*signer) in {"ValidationError", "InvalidAccessKeyId"}
@@ -507,7 +515,7 @@ def test_a_remote_functions_answer_may_be_signed_by_a_key_that_nobody_knows(pair
 
 
 def test_a_remote_functions_answer_with_a_key_of_ours_must_be_signed_rightly(pair) -> None:
-    function = pair.deploy(TELL)
+    function = pair.deploy(TELL, Timeout=30)
     waiting = Waiting(pair, pair.lens(function), pair.far, function.rpartition(":")[2])
     assert waiting.write(pair.near.access_key_id, "wrong" * 8) == "SignatureDoesNotMatch"
     powerless = make_user(pair.near, may=False)
@@ -520,7 +528,7 @@ def test_a_remote_functions_answer_with_a_key_of_ours_must_be_signed_rightly(pai
 
 
 def test_a_local_functions_answer_may_not_be_signed_by_a_key_that_nobody_knows(pair) -> None:
-    lens = make_lens_on(pair.near, TELL, handler="lambda_function.handler", timeout=20)
+    lens = make_lens_on(pair.near, TELL, handler="lambda_function.handler", timeout=30)
     lens.put("k")
     waiting = Waiting(pair, lens, pair.near, lens.function)
     for signer in (FOREIGN, UNKNOWN):

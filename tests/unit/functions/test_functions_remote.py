@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import threading
+import time
 import uuid
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,7 @@ class Endpoint:
 
     def __init__(self):
         self.status, self.headers, self.body = 200, {}, b"{}"
+        self.drip = False
         self.free = threading.Event()
         self.free.set()
         self.seen = []
@@ -52,13 +54,22 @@ class Endpoint:
                     for name, value in {"Content-Length": str(len(endpoint.body)), **endpoint.headers}.items():
                         self.send_header(name, value)
                     self.end_headers()
-                    self.wfile.write(endpoint.body)
+                    for piece in endpoint.pieces():
+                        self.wfile.write(piece)
                 except ConnectionError:
                     self.close_connection = True
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def pieces(self):
+        if not self.drip:
+            yield self.body
+            return
+        for one in self.body:
+            yield bytes([one])
+            time.sleep(0.1)
 
     async def sent(self, count):
         """Wait until so many requests have come in."""
@@ -266,6 +277,13 @@ def test_an_answer_that_does_not_come_is_not_tried_again(endpoint, tmp_path):
     with pytest.raises(LambdaInvocationFailed, match="did not answer within 1 seconds"):
         invoke(endpoint, tmp_path, timeout_seconds=1.0)
     assert len(endpoint.seen) == 1
+
+
+def test_an_answer_that_comes_drop_by_drop_has_a_limit_as_a_whole(endpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("objectlens.functions.remote.CONNECT_SECONDS", 0.5)
+    endpoint.drip, endpoint.body = True, b"x" * 40
+    with pytest.raises(LambdaInvocationFailed, match=r"did not answer within 0\.5 seconds"):
+        invoke(endpoint, tmp_path, timeout_seconds=0.5)
 
 
 def test_an_answer_that_breaks_off_is_not_tried_again(endpoint, tmp_path):

@@ -1,5 +1,6 @@
 import pytest
 
+from objectlens.service import _domains
 from objectlens.settings import SettingsError, load
 
 FUNCTIONS = "arn:aws:lambda:eu-west-1:210987654321:function:*"
@@ -88,3 +89,15 @@ def test_the_table_itself_is_no_remote(tmp_path):
     assert "write [remote.NAME]" in refusal(tmp_path, f'[remote]\nfunctions = "{FUNCTIONS}"\n')
     assert "write [remote.NAME]" in refusal(tmp_path, "[remote.aws]\n")
     assert "is not a setting" in refusal(tmp_path, environ={"OBJECTLENS_REMOTE_AWS": "1"})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000", "https://lens.example.org", "http://[::1]:9000", "http://a:65535"]
+)
+def test_urls(tmp_path, url):
+    assert loaded(tmp_path, f'[server]\npublic_url = "{url}"\n').server.public_url == url
+
+
+def test_hosts_of_public_urls_are_names_of_this_server(tmp_path):
+    toml = f"{AWS}public_url = 'http://10.0.0.1:9000'\n"
+    assert {"lens.example.org", "10.0.0.1", "localhost"} <= set(_domains(loaded(tmp_path, toml)))
