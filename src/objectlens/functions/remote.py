@@ -7,14 +7,8 @@ cannot be ended: one whose answer nobody awaits any more keeps its place until t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import re
-import threading
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -23,17 +17,12 @@ from objectlens.functions.configuration import Limits
 from objectlens.functions.invoke_api import CONNECT_SECONDS, MAX_PAYLOAD, InvokeApi, Reply
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.refusing import refusal_of, throttled, timed_out
+from objectlens.functions.remote_log import figures_of, lines_of
 from objectlens.functions.remotes import Remote, Remotes, log_name
-from objectlens.functions.report import end_lines, start_line
+from objectlens.functions.threads import in_thread
 from objectlens.functions.values import Invocation, Outcome
 
 _LOGGER = logging.getLogger(__name__)
-_T = TypeVar("_T")
-
-_FIGURE = re.compile(rb"(Memory Size|Max Memory Used|Init Duration): ([0-9.]+)")
-# The remote's own START and END lines repeat ours; its REPORT has its figures.
-_REPEATED = (b"START RequestId: ", b"END RequestId: ")
-_REPORT = b"REPORT RequestId: "
 
 
 class Line:
@@ -120,7 +109,7 @@ class RemoteExecutor:
 
     async def _run(self, line: Line, invocation: Invocation) -> Outcome:
         began = self._clock.monotonic()
-        working = _in_thread(lambda: line.api.invoke(invocation))
+        working = in_thread(lambda: line.api.invoke(invocation))
         working.add_done_callback(lambda done: _left(line, done))
         try:
             reply = await asyncio.shield(working)
@@ -129,7 +118,7 @@ class RemoteExecutor:
             self._log_refusal(line.remote, invocation, refusal, error)
             raise refusal from error
         duration_ms = (self._clock.monotonic() - began) * 1000
-        figures = _figures(reply.log_tail)
+        figures = figures_of(reply.log_tail)
         outcome = Outcome(
             payload=reply.payload,
             failure=reply.failure,
@@ -139,7 +128,7 @@ class RemoteExecutor:
             log_tail=reply.log_tail,
             executed_version=reply.version or invocation.function.version,
         )
-        self._log(line.remote, invocation, _lines(invocation, reply, outcome))
+        self._log(line.remote, invocation, lines_of(invocation, reply, outcome))
         return outcome
 
     def _log_refusal(self, remote: Remote, invocation: Invocation, refusal: ServiceError, cause: Exception) -> None:
@@ -157,53 +146,3 @@ def _left(line: Line, working: asyncio.Future[Reply]) -> None:
     line.leave()
     if not working.cancelled():
         working.exception()  # nobody may wait for it any more
-
-
-def _lines(invocation: Invocation, reply: Reply, outcome: Outcome) -> list[bytes]:
-    """Return what goes into the log: our own lines, with the duration as seen from here, around the remote's tail."""
-    size = int(_figures(reply.log_tail).get(b"Memory Size", 0))
-    function = replace(invocation.function, version=outcome.executed_version, memory_size=size)
-    seen = replace(invocation, function=function)
-    tail = [_renamed(one) for one in reply.log_tail.splitlines() if not one.startswith(_REPEATED)]
-    said = [f"[ERROR] {reply.failure.type}: {reply.failure.message}".encode()] if reply.failure and not tail else []
-    end = end_lines(seen, duration_ms=outcome.duration_ms, memory_mb=outcome.memory_mb, init_ms=outcome.init_ms)
-    return [start_line(seen), *tail, *said, *end]
-
-
-def _renamed(line: bytes) -> bytes:
-    return b"REMOTE " + line.removeprefix(b"REPORT ") if line.startswith(_REPORT) else line
-
-
-def _figures(tail: bytes) -> dict[bytes, float]:
-    """Return what the remote's REPORT line tells beside its durations."""
-    reports = [line for line in tail.splitlines() if line.startswith(_REPORT)]
-    return {one[1]: float(one[2]) for one in _FIGURE.finditer(reports[-1])} if reports else {}
-
-
-def _in_thread(work: Callable[[], _T]) -> asyncio.Future[_T]:
-    """Run `work` in a thread that does not hold up the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def settle(result: _T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        outcome: tuple[_T | None, BaseException | None]
-        try:
-            outcome = work(), None
-        except BaseException as error:  # noqa: BLE001  (whatever it is belongs to the one who waits)
-            outcome = None, error
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    try:
-        threading.Thread(target=run, name="invoke", daemon=True).start()
-    except RuntimeError as error:  # the machine has no thread left
-        done.set_exception(error)
-    return done

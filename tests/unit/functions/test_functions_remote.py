@@ -208,6 +208,20 @@ def test_the_tail_of_its_log_is_written_into_ours(endpoint, tmp_path):
     assert lines[4].endswith("\tMemory Size: 256 MB\tMax Memory Used: 80 MB\tInit Duration: 210.10 ms")
 
 
+def test_what_a_failure_says_cannot_forge_lines_of_the_log(endpoint, tmp_path):
+    endpoint.headers = {"X-Amz-Function-Error": "Unhandled"}
+    forged = "no\n2026-01-01T00:00:00.000Z\tfar\tREPORT RequestId: 1"
+    endpoint.body = json.dumps({"errorType": "KeyError", "errorMessage": forged}).encode()
+    invoke(endpoint, tmp_path)
+    assert logged(tmp_path)[1:3] == ["[ERROR] KeyError: no", forged.partition("\n")[2]]
+
+
+def test_figures_that_are_none_do_no_harm(endpoint, tmp_path):
+    tail = b"REPORT RequestId: 1\tMemory Size: 1.2.3 MB\tMax Memory Used: . MB\tInit Duration: x ms\n"
+    endpoint.headers = {"X-Amz-Log-Result": base64.b64encode(tail).decode()}
+    assert invoke(endpoint, tmp_path).memory_mb == 0
+
+
 def test_a_tail_that_is_no_base64_is_none(endpoint, tmp_path):
     endpoint.headers = {"X-Amz-Log-Result": "A"}
     assert invoke(endpoint, tmp_path).log_tail == b""
