@@ -81,4 +81,4 @@ def _opened(data: bytes) -> Image:
         with Image.open(io.BytesIO(data)) as opened:
             return ImageOps.exif_transpose(opened).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise NotAPicture(f"not a picture ({str(error)[:80]})") from error
+        raise NotAPicture(f"not both the object and the result are pictures ({str(error)[:80]})") from error
