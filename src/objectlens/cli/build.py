@@ -12,8 +12,6 @@ from objectlens.cli.building import MAX_DIRECT, Built, build, default_runtime
 from objectlens.cli.options import json_option, print_json
 from objectlens.cli.packing import NotPackable
 from objectlens.cli.steps import StepFailed, ending_in_order
-from objectlens.errors import InvalidRuntimeException
-from objectlens.functions.runtimes import find_runtime
 
 _EPILOG = """\b
 Examples:
@@ -64,11 +62,6 @@ def command(
 def made(folder: Path, output: Path, *, runtime: str, handler: str | None, keep: bool = True) -> Built:
     """Build with the steps shown while they last; ends the command when it cannot be done."""
     progress = Console(stderr=True)
-    try:
-        find_runtime(runtime)
-    except InvalidRuntimeException as error:
-        # It may be meant for another machine.
-        progress.print(f"[yellow]Note:[/] {escape(error.message)}", highlight=False, soft_wrap=True)
     try:
         with ending_in_order(), progress.status(f"packing {escape(folder.name)}") as status:
             built = build(

@@ -24,6 +24,8 @@ from objectlens.functions.unzip import MAX_UNZIPPED
 
 # "Lambda quotas": 50 MB zipped when uploaded by the API, 250 MB unzipped.
 MAX_DIRECT = 50 * 1024 * 1024
+# Whether this machine has it does not matter: it may be built for another.
+_RUNTIME = re.compile(r"python3\.\d{1,2}|nodejs\d{2}\.x|java\d{2}|provided(\.al2|\.al2023)?")
 _NODE_SUFFIXES = (".js", ".mjs", ".cjs")
 
 
@@ -66,6 +68,8 @@ def build(folder: Path, output: Path, *, runtime: str, handler: str | None, say:
     With a `handler` its file must be there. Without `keep` dependencies are installed anew. Raises `NotPackable`,
     `steps.StepFailed` and `OSError`.
     """
+    if not _RUNTIME.fullmatch(runtime):
+        raise NotPackable(f"{runtime!r} is not a runtime such as python3.12, nodejs22.x, java21 or provided.al2023")
     wanted = find_dependencies(folder, runtime)
     number, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
     os.close(number)
@@ -139,7 +143,7 @@ def _check(members: Collection[str], unzipped: int) -> None:
 def check_handler(handler: str, runtime: str, names: Iterable[str]) -> None:
     """Raise `NotPackable` unless the file that a handler names is in the package."""
     candidates = handler_files(handler, runtime)
-    if not candidates & set(names):
+    if candidates and not candidates & set(names):
         raise NotPackable(
             f"the handler {handler} needs {' or '.join(sorted(candidates))}, which is not in the package; name another "
             "with --handler"
@@ -159,7 +163,12 @@ def _check_syntax(names: Iterable[str], runtime: str, sources: Mapping[str, Path
 
 
 def handler_files(handler: str, runtime: str) -> set[str]:
-    """Return the files that may hold a handler, as the runtimes look for it; raises `NotPackable`."""
+    """Return the files that may hold a handler, as the runtimes look for it; raises `NotPackable`.
+
+    None are returned of Java's, whose classes are in archives as often as in files.
+    """
+    if runtime.startswith("java"):
+        return set()
     if runtime.startswith("provided"):
         return {"bootstrap"}
     folder, slash, last = handler.rpartition("/")

@@ -102,7 +102,7 @@ def load(target: str, folder: Path) -> Transform:
     """Import `module:name`, with `folder` on the path; raises `NotDeployable`."""
     module, parted, name = target.partition(":")
     if not parted or not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise NotDeployable(f"{target!r} is not module:name, such as thumbnails:normalize")
+        raise NotDeployable(f"{target!r} is not module:name, such as thumbnails:normalize, nor a folder")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:

@@ -39,7 +39,7 @@ there. Answers that are pictures are drawn, beside their originals.
 """
 # How often the folder is looked at.
 _POLL = 0.3
-_SOURCE_BUCKET = "source"
+_SOURCE_BUCKET, _CODE_BUCKET = "source", "code"
 
 
 @click.command("dev", epilog=_EPILOG)
@@ -55,6 +55,7 @@ _SOURCE_BUCKET = "source"
 @click.option("--memory", type=click.IntRange(128, 10_240), default=512, show_default=True, help="MiB.")
 @click.option("--timeout", type=click.IntRange(1, 900), default=TIMEOUT, show_default=True, help="Seconds.")
 @click.option("--env", "variables", metavar="NAME=VALUE", multiple=True, help="A variable of the function; repeatable.")
+@click.option("--code-bucket", help="A bucket of the running server for packages of more than 50 MB.")
 @click.option("--no-repeat", is_flag=True, help="After a save, deploy only; without it the last request is repeated.")
 @click.option("--once", is_flag=True, help="Deploy once, ask once, print what came of it, and end.")
 @data_option
@@ -72,6 +73,7 @@ def command(
     memory: int,
     timeout: int,
     variables: tuple[str, ...],
+    code_bucket: str | None,
     no_repeat: bool,
     once: bool,
     data: Path,
@@ -93,6 +95,7 @@ def command(
         memory=memory,
         timeout=timeout,
         environment=dict(pair(one) for one in variables) if variables else None,
+        code_bucket=code_bucket or (_CODE_BUCKET if source else None),
     )
     try:
         with ending_in_order(), _server(data, config, source, bucket) as (where, clients, objects):
@@ -121,6 +124,7 @@ def _server(
         yield data, connect(data, config, None), bucket
         return
     with private_server(source, _SOURCE_BUCKET) as (where, clients):
+        clients.s3.create_bucket(Bucket=_CODE_BUCKET)
         yield where, clients, _SOURCE_BUCKET
 
 

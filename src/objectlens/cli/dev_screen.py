@@ -49,7 +49,7 @@ def screen(project: Project, state: State, key: str, console: Console) -> Render
     facts.add_row("request", request_line(state.answered))
     drawn = _picture(state.answered, console)
     used = len(console.render_lines(facts, pad=False)) + (len(drawn.plain.splitlines()) if drawn else 0) + 4
-    log = _log(state.answered, max(_LEAST_LOG, console.height - used))
+    log = _log(state.answered, console, max(_LEAST_LOG, console.height - used))
     return Group(facts, Text(), *((drawn,) if drawn else ()), Rule("log", style="dim"), log, Text(_KEYS, style="dim"))
 
 
@@ -90,6 +90,6 @@ def _picture(answered: Answered | None, console: Console) -> Text | None:
         return None
 
 
-def _log(answered: Answered | None, lines: int) -> Text:
-    told = answered.log if answered else ()
-    return Text("\n".join(told[-lines:]), no_wrap=True, overflow="ellipsis")
+def _log(answered: Answered | None, console: Console, lines: int) -> Text:
+    told = Text("\n".join(answered.log if answered else ()))
+    return Text("\n").join(told.wrap(console, console.width)[-lines:])

@@ -28,7 +28,7 @@ Rates, errors and times are those of the last ten seconds; with --once, of the t
 The figures are those of /-/metrics, which the key that is used must be allowed to read (cloudwatch:GetMetricData).
 """
 _SPAN = 10.0
-_COLUMNS = ("function", "version", "busy", "idle", "starting", "queue", "inv/s", "errors", "throttled", "p50", "p99")
+_COLUMNS = ("function", "version", "busy", "idle", "starting", "queue", "inv/s", "errors", "throttles", "p50", "p99")
 
 
 @click.command("top", epilog=_EPILOG)
@@ -91,7 +91,7 @@ def since_begin(readings: Sequence[Reading], now: float) -> list[Row]:
 
 def table(rows: Sequence[Row], now: float) -> Table:
     """Return rows as a table for people; `now` is Unix time."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold", title=None)
+    drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     for index, name in enumerate((*_COLUMNS, "inits", "peak", "since")):
         drawn.add_column(name, justify="left" if index < 2 else "right", overflow="fold" if index < 2 else "ellipsis")
     for one in rows:

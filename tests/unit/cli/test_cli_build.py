@@ -175,6 +175,7 @@ def test_where_runtimes_look_for_handlers():
     assert handler_files("app/main.handler", "nodejs20.x") == {"app/main.js", "app/main.mjs", "app/main.cjs"}
     assert handler_files("index.api.handler", "nodejs20.x") == {"index.js", "index.mjs", "index.cjs"}
     assert handler_files("a/b.handler", "python3.12") == {"a/b.py", "a/b/__init__.py"}
+    assert handler_files("example.Handler::handleRequest", "java21") == set()
     assert handler_files("anything", "provided.al2023") == {"bootstrap"}
     with pytest.raises(NotPackable):
         handler_files(".x", "python3.12")
@@ -195,6 +196,10 @@ def test_a_package_beyond_the_limit_is_refused_with_what_to_do(build, folder, tm
         file.truncate(251 * 1024 * 1024)
     assert "Lambda takes 262,144,000 at most: leave out" in build(folder, code=1)
     assert not (tmp_path / "package.zip").exists()
+
+
+def test_a_runtime_that_is_none_is_refused(build, folder):
+    assert "is not a runtime such as python3.12" in build(folder, "--runtime", "python312", code=1)
 
 
 def test_a_folder_without_files_is_no_package(build, tmp_path):
