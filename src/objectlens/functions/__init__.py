@@ -13,11 +13,12 @@ from __future__ import annotations
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
-from objectlens.functions.values import Executor, Failure, Invocation, Outcome
+from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
 
 __all__ = [
     "CredentialSource",
     "Credentials",
+    "Door",
     "Executor",
     "Failure",
     "Invocation",
