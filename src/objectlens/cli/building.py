@@ -20,7 +20,7 @@ from objectlens.cli.dependencies import find_dependencies
 from objectlens.cli.packing import NotPackable, source_files, write_file
 from objectlens.cli.steps import Say
 from objectlens.functions.packages import Package, describe
-from objectlens.functions.unzip import MAX_UNZIPPED
+from objectlens.functions.unzip import MAX_MEMBERS, MAX_UNZIPPED
 
 # "Lambda quotas": 50 MB zipped when uploaded by the API, 250 MB unzipped.
 MAX_DIRECT = 50 * 1024 * 1024
@@ -133,6 +133,8 @@ def _leave_out(archive: zipfile.ZipFile, draft: Path, names: Collection[str]) ->
 def _check(members: Collection[str], unzipped: int) -> None:
     if not members:
         raise NotPackable("the folder has no files that belong into a package")
+    if len(members) > MAX_MEMBERS:
+        raise NotPackable(f"the package would have {len(members):,} files, and a function {MAX_MEMBERS:,} at most")
     if unzipped > MAX_UNZIPPED:
         raise NotPackable(
             f"the package would be {unzipped:,} bytes unzipped, and Lambda takes {MAX_UNZIPPED:,} at most: leave out "

@@ -23,7 +23,7 @@ _FORM = 1
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)", re.MULTILINE)
 # What leads to files of which a requirement's text says nothing.
-_LOCAL = re.compile(r"^(?:-e|--editable|[./]|file:)|@\s*file:", re.MULTILINE)
+_LOCAL = re.compile(r"^(?:-e|--editable|[./~]|file:|[^\s#:@-][^\s#:@]*/)|@\s*file:", re.MULTILINE)
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _FOREIGN_LOCKS = ("yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb")
 _SECONDS = 60

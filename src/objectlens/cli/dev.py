@@ -219,7 +219,10 @@ class _Session:
         self._tell(Text("request  ") + request_line(self._state.answered), *self._state.answered.log)
 
     def _move(self, by: int) -> None:
-        keys = self._project.keys() or [self._key]
+        try:
+            keys = self._project.keys() or [self._key]
+        except (BotoCoreError, ClientError):  # the request that follows shows why
+            return
         index = keys.index(self._key) + by if self._key in keys else 0
         self._key = keys[index % len(keys)]
 

@@ -48,7 +48,7 @@ def put_function(clients: Clients, plan: Plan, package: bytes) -> str:
         made = clients.functions.create_function(FunctionName=plan.name, Role=role, Code=code, **wanted)
     except clients.functions.exceptions.ResourceConflictException:
         made = _change(clients, plan.name, wanted, code)
-    clients.functions.get_waiter("function_active_v2").wait(FunctionName=plan.name, WaiterConfig={"Delay": 1})
+    clients.functions.get_waiter("function_active_v2").wait(FunctionName=plan.name)
     return str(made["FunctionArn"])
 
 
@@ -68,7 +68,7 @@ def _code(clients: Clients, plan: Plan, package: bytes) -> dict[str, Any]:
 def _change(clients: Clients, name: str, wanted: dict[str, Any], code: dict[str, Any]) -> Any:
     made = clients.functions.update_function_code(FunctionName=name, **code)
     if any(made.get(field) != value for field, value in wanted.items()):
-        clients.functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        clients.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
         clients.functions.update_function_configuration(FunctionName=name, **wanted)
     return made
 

@@ -73,9 +73,10 @@ def test_other_requirements_or_another_runtime_are_installed_anew(build, folder)
 
 
 def test_requirements_that_lead_to_files_are_never_kept(build, folder, tmp_path):
-    wheel = make_wheel(tmp_path, "local", "X = 1\n")
-    (folder / "requirements.txt").write_text(f"{wheel}\n")
-    assert [build(folder, "--json")["cached"] for _ in range(2)] == [False, False]
+    wheel = make_wheel(folder / "wheels", "local", "X = 1\n")
+    for place in (wheel, f"wheels/{wheel.name}", f"./wheels/{wheel.name}", f"local @ {wheel.as_uri()}"):
+        (folder / "requirements.txt").write_text(f"{place}\n")
+        assert [build(folder, "--json")["cached"] for _ in range(2)] == [False, False]
 
 
 def test_files_of_the_folder_come_before_installed_ones(build, folder, tmp_path):
@@ -132,6 +133,14 @@ def test_a_folder_with_package_json_is_built_with_npm(build, tmp_path):
     found = names(tmp_path / "package.zip")
     assert {"index.mjs", "package.json", "node_modules/left/index.js"} <= set(found)
     assert ".npmrc" not in found
+
+
+def test_what_both_ask_for_is_installed(build, folder, tmp_path):
+    (folder / "package.json").write_text('{"dependencies": {"left": "1.0.0"}}')
+    with npm_registry("left", "module.exports = 1;\n") as url:
+        (folder / ".npmrc").write_text(f"registry={url}\ncache={tmp_path / 'npm-cache'}\n")
+        assert build(folder, "--json")["runtime"].startswith("python")
+    assert {"greeting.py", "node_modules/left/index.js"} <= set(names(tmp_path / "package.zip"))
 
 
 def test_npm_that_finds_nothing_is_said(build, tmp_path):
