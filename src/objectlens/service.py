@@ -264,11 +264,14 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         management = await _management(settings, lens, packages, pool)
         accepting = asyncio.Event()
         corridor = Corridor(
-            Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
+            Rooms(
+                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+            ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
+            metrics_for=settings.server.metrics,
         )
         server = Server(
             corridor.serve,

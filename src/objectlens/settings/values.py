@@ -21,6 +21,7 @@ from objectlens.settings.kinds import (
     FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
+    METRICS,
     NODE_MODULES,
     PROFILE,
     REGION,
@@ -66,6 +67,12 @@ class ServerSettings:
         count(16, 1_000_000),
         4096,
         "Connections open at the same time; a further one takes the place of one that is idle, or is closed.",
+    )
+    metrics: Literal["signed", "loopback"] = _setting(
+        METRICS,
+        "signed",
+        "Who may read `/-/metrics`: `signed` is whom policies allow `cloudwatch:GetMetricData`; `loopback` also "
+        "everybody on this machine without a signature, functions too, and whoever comes through a proxy on it.",
     )
 
 
