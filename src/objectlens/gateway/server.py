@@ -1,16 +1,19 @@
-"""The listening socket and its connections."""
+"""The listening sockets and their connections."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 
 from objectlens.gateway.connection import App, Connection, Limits, Sent
 
 _log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
 
 
 class Server:
@@ -24,7 +27,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -32,12 +35,17 @@ class Server:
         """The number of open connections."""
         return len(self._connections)
 
-    async def start(self, sock: socket.socket) -> None:
-        """Begin to accept on a bound socket."""
+    async def start(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Begin to accept on a bound socket, one more if there are some; over TLS when there is a context for it."""
         loop = asyncio.get_running_loop()
         factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
-        self._server = await loop.create_server(factory, sock=sock, backlog=2048)
-        self._sweeper = loop.create_task(self._sweep())
+        # A connection counts, and its deadline runs, from the end of the handshake: that needs a limit of its own.
+        seconds = None if tls is None else HANDSHAKE_SECONDS
+        self._servers.append(
+            await loop.create_server(factory, sock=sock, backlog=2048, ssl=tls, ssl_handshake_timeout=seconds)
+        )
+        if self._sweeper is None:
+            self._sweeper = loop.create_task(self._sweep())
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -64,8 +72,8 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let answers under way go out for at most `seconds`, then cut what is left."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._connections):
             connection.close_when_idle()
         try:

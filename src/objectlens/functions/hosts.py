@@ -1,0 +1,59 @@
+"""The `/etc/hosts` of a sandbox: names of this service for programs that are neither Python nor Node.js.
+
+Such a file has no wildcards. It names what is known when a sandbox is made: services and routes, not every bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from objectlens.catalog.entities import Function
+from objectlens.functions.configuration import Surroundings
+
+_MACHINE = Path("/etc/hosts")
+
+
+def hosts_file(function: Function, surroundings: Surroundings) -> bytes:
+    """Return the machine's file, and our names after it."""
+    machine = _MACHINE.read_bytes() if _MACHINE.exists() else b""
+    if surroundings.capture is None or function.environment.get("OBJECTLENS_CAPTURE") == "0":
+        return machine
+    ours = "".join(f"{address} {name}\n" for address, name in _names(function.region, surroundings))
+    return machine.rstrip(b"\n") + b"\n" + ours.encode() if ours else machine
+
+
+def _names(region: str, surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    capture = surroundings.capture
+    assert capture is not None
+    host = urlsplit(surroundings.endpoint_url).hostname or ""
+    address = "127.0.0.1" if host == "localhost" else host
+    if _is_address(address):
+        for label in (capture.route, capture.account):
+            yield address, f"{label}.{host}"
+    if capture.address is not None:
+        for name in aws_names(region, route=capture.route, account=capture.account):
+            yield capture.address, name
+
+
+def aws_names(region: str, *, route: str, account: str) -> Iterator[str]:
+    """Yield the names of AWS's services in a region, and those of its global endpoints."""
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    for service in ("s3", "s3-object-lambda", "s3-control", "lambda", "sts", "iam"):
+        yield f"{service}.{region}.{domain}"
+    for service in ("s3", "sts", "iam"):
+        yield f"{service}.{domain}"
+    yield f"s3-{region}.{domain}"
+    yield f"s3.dualstack.{region}.{domain}"
+    yield f"{route}.s3-object-lambda.{region}.{domain}"
+    yield f"{account}.s3-control.{region}.{domain}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
