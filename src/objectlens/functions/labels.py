@@ -6,9 +6,10 @@ S3 Control (reference sections 2.2 and 12.1). No resolver knows `my-ap-123456789
 records, such a name below any other host. And code that names AWS's endpoints itself finds this service there, over TLS
 with a certificate that the environment trusts.
 
-Only where to connect changes: the host that TLS verifies, the Host header, and with it the signature, stay. Resolving
-tells the port as well as the address, so nothing else has to be changed. `OBJECTLENS_CAPTURE=0` in a function's
-environment leaves resolving as it is.
+Only where to connect changes: the host that TLS verifies, the Host header, and with it the signature, stay. AWS's
+names resolve to an address that nobody has, and a connection to that goes to the service: to let resolving tell the
+port would not do, because some libraries (anyio) take the addresses alone. `OBJECTLENS_CAPTURE=0` in a function's
+environment leaves all of it as it is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+_Places = dict[int, tuple[str, int]]
+
+HTTP = 80
+HTTPS = 443
+STAND_IN = "127.79.76.1"
+"""What AWS's names resolve to."""
+
+_PORTS = {HTTP: (80, "80", b"80", "http", b"http"), HTTPS: (443, "443", b"443", "https", b"https")}
 # S3 with its access points and control plane, at which any label may stand before; Lambda, STS, IAM.
 _SERVICE = re.compile(
     r"(?:"
@@ -36,27 +45,46 @@ def is_service(name: str) -> bool:
 
 
 def install() -> None:
-    """Have Python's own resolver answer for these names with where the service is."""
+    """Have Python's own resolver and sockets lead these names to where the service is."""
     endpoint, secure = _place("OBJECTLENS_ENDPOINT_URL"), _place("OBJECTLENS_TLS_URL")
     if endpoint is None or os.environ.get("OBJECTLENS_CAPTURE") == "0":
         return
-    resolve, below = socket.getaddrinfo, f".{endpoint[0]}"
-    ways = dict.fromkeys((80, "80", b"80", "http", b"http"), endpoint)
+    places = {} if ":" in endpoint[0] else {HTTP: endpoint}  # sockets for the stand-in are of IPv4
     if secure is not None:
-        ways |= dict.fromkeys((443, "443", b"443", "https", b"https"), secure)
+        places[HTTPS] = secure
+    _change_resolving(endpoint[0], places)
+    for method in ("connect", "connect_ex"):
+        _change_connecting(method, places)
 
-    def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:  # noqa: A002, PLR0917  (as it is)
+
+def _change_resolving(endpoint: str, places: _Places) -> None:
+    resolve, below = socket.getaddrinfo, f".{endpoint}"
+    ports = {word for port in places for word in _PORTS[port]}
+
+    def getaddrinfo(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
         name = host.decode("latin-1") if isinstance(host, bytes) else host
-        if isinstance(name, str) and not flags & socket.AI_NUMERICHOST:
+        if isinstance(name, str):
             name = name.lower().removesuffix(".")
             if name.endswith(below):
-                host = endpoint[0]
-            elif is_service(name):
-                host, port = ways.get(port, (host, port))
-        return resolve(host, port, family, type, proto, flags)
+                host = endpoint
+            elif is_service(name) and port in ports:
+                host = STAND_IN
+        return resolve(host, port, *arguments, **options)
 
     getaddrinfo.__doc__ = resolve.__doc__
     socket.getaddrinfo = getaddrinfo
+
+
+def _change_connecting(method: str, places: _Places) -> None:
+    connect = getattr(socket.socket, method)
+
+    def connect_to(self: socket.socket, address: Any) -> Any:
+        if isinstance(address, tuple) and address[:1] == (STAND_IN,):
+            address = places.get(address[1], address)
+        return connect(self, address)
+
+    connect_to.__doc__, connect_to.__name__ = connect.__doc__, method
+    setattr(socket.socket, method, connect_to)
 
 
 def _place(variable: str) -> tuple[str, int] | None:
