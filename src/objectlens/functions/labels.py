@@ -61,15 +61,15 @@ def _change_resolving(endpoint: str, places: _Places) -> None:
     resolve, below = socket.getaddrinfo, f".{endpoint}"
     ports = {word for port in places for word in _PORTS[port]}
 
-    def getaddrinfo(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
+    def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:  # noqa: A002, PLR0917  (as it is)
         name = host.decode("latin-1") if isinstance(host, bytes) else host
-        if isinstance(name, str):
+        if isinstance(name, str) and not flags & socket.AI_NUMERICHOST:
             name = name.lower().removesuffix(".")
             if name.endswith(below):
                 host = endpoint
-            elif is_service(name) and port in ports:
+            elif port in ports and is_service(name):
                 host = STAND_IN
-        return resolve(host, port, *arguments, **options)
+        return resolve(host, port, family, type, proto, flags)
 
     getaddrinfo.__doc__ = resolve.__doc__
     socket.getaddrinfo = getaddrinfo

@@ -14,12 +14,13 @@ from objectlens.gateway.certificates import Authority
 PERIOD = 7 * 86400
 # Names whose certificates are kept. Making one takes about half a millisecond.
 KEPT = 256
-# What a client that names no host gets, as those do that ask for an address.
+# What a client gets that names no host, as those do that ask for an address, or one that is not ours: it then says that
+# the name is wrong, where a refused handshake would tell nothing.
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def tls_context(authority: Authority, is_ours: Callable[[str], bool], clock: Clock) -> ssl.SSLContext:
-    """Return a server's context that shows the certificate of the name asked for, and refuses names that are not ours.
+    """Return a server's context that shows a certificate of the name asked for, if it is ours.
 
     `is_ours` takes a name in lower case.
     """
@@ -29,13 +30,10 @@ def tls_context(authority: Authority, is_ours: Callable[[str], bool], clock: Clo
         del period  # a new one begins with new certificates
         return _context(authority.issue(names, clock.now()))
 
-    def choose(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> int | None:
+    def choose(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         del context
         asked = (name or "").lower()
-        if asked and not is_ours(asked):
-            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        connection.context = of((asked,) if asked else LOCAL, int(clock.now().timestamp() // PERIOD))
-        return None
+        connection.context = of((asked,) if asked and is_ours(asked) else LOCAL, int(clock.now().timestamp() // PERIOD))
 
     first = _context(None)
     first.sni_callback = choose

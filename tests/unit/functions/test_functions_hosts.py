@@ -1,0 +1,62 @@
+"""What the `/etc/hosts` of a sandbox names."""
+
+from pathlib import Path
+
+import pytest
+
+from objectlens.functions import Capture, Surroundings
+from objectlens.functions.hosts import hosts_file
+from objectlens.functions.labels import is_service
+from objectlens.testing.executors import make_function, make_zip
+
+CAPTURE = Capture(
+    tls_url="https://127.0.0.1:9001",
+    authority=Path("/authority"),
+    bundle=Path("/bundle"),
+    route="io-1",
+    account="123456789012",
+    address="127.9.0.1",
+)
+MACHINE = Path("/etc/hosts").read_text()
+
+
+def names(packages, endpoint="http://127.0.0.1:9000", capture=CAPTURE, **changes) -> list[str]:
+    function = make_function(packages.add(make_zip({"a.py": ""})), **changes)
+    surroundings = Surroundings(
+        folder=Path("/data/functions"), endpoint_url=endpoint, region="us-east-1", python="python", capture=capture
+    )
+    text = hosts_file(function, surroundings).decode()
+    assert text.startswith(MACHINE.rstrip("\n"))
+    return text[len(MACHINE) :].splitlines()
+
+
+@pytest.fixture
+def packages(tmp_path):
+    from objectlens.functions import PackageStore
+
+    return PackageStore(tmp_path)
+
+
+def test_the_machines_names_stay_and_ours_follow(packages) -> None:
+    lines = names(packages)
+    assert lines[:2] == ["127.0.0.1 io-1.127.0.0.1", "127.0.0.1 123456789012.127.0.0.1"]
+    addresses, ours = zip(*(line.split(" ") for line in lines[2:]), strict=True)
+    assert set(addresses) == {"127.9.0.1"}
+    assert all(is_service(name) for name in ours)
+    region = make_function(packages.add(make_zip({"a.py": ""}))).region
+    assert {f"s3.{region}.amazonaws.com", "sts.amazonaws.com", f"io-1.s3-object-lambda.{region}.amazonaws.com"} < set(
+        ours
+    )
+
+
+def test_without_an_address_awss_names_are_awss(packages) -> None:
+    from dataclasses import replace
+
+    assert len(names(packages, capture=replace(CAPTURE, address=None))) == 2
+    assert names(packages, "http://localhost:9000", replace(CAPTURE, address=None))[0] == "127.0.0.1 io-1.localhost"
+    assert names(packages, "http://lens.example:9000", replace(CAPTURE, address=None)) == []
+
+
+def test_it_is_the_machines_when_nothing_is_captured(packages) -> None:
+    assert names(packages, capture=None) == []
+    assert names(packages, environment={"OBJECTLENS_CAPTURE": "0"}) == []
