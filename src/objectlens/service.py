@@ -257,7 +257,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         )
         await server.start(sock)
         for door, tls in inner.doors:
-            await server.start(door, tls)
+            await server.accept(door, tls)
         accepting.set()
         try:
             yield url

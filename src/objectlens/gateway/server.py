@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
+from weakref import WeakSet
 
 from objectlens.gateway.connection import App, Connection, Limits, Sent
 
@@ -27,7 +28,8 @@ class Server:
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._servers: list[asyncio.Server] = []
+        self._server: asyncio.Server | None = None
+        self._further: WeakSet[asyncio.Server] = WeakSet()
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -35,17 +37,24 @@ class Server:
         """The number of open connections."""
         return len(self._connections)
 
-    async def start(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Begin to accept on a bound socket, one more if there are some; over TLS when there is a context for it."""
-        loop = asyncio.get_running_loop()
+    async def start(self, sock: socket.socket) -> None:
+        """Begin to accept on a bound socket."""
+        self._server = await self._accept(sock)
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a further socket, over TLS if there is a context for it, until closed or the server drains."""
+        further = await self._accept(sock, tls)
+        self._further.add(further)
+        return further
+
+    async def _accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
-        # A connection counts, and its deadline runs, from the end of the handshake: that needs a limit of its own.
+        # A connection counts, and has a deadline, from the end of the handshake: that needs a limit of its own.
         seconds = None if tls is None else HANDSHAKE_SECONDS
-        self._servers.append(
-            await loop.create_server(factory, sock=sock, backlog=2048, ssl=tls, ssl_handshake_timeout=seconds)
+        return await asyncio.get_running_loop().create_server(
+            factory, sock=sock, backlog=2048, ssl=tls, ssl_handshake_timeout=seconds
         )
-        if self._sweeper is None:
-            self._sweeper = loop.create_task(self._sweep())
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -72,7 +81,7 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let answers under way go out for at most `seconds`, then cut what is left."""
-        for server in self._servers:
+        for server in (*([self._server] if self._server else []), *self._further):
             server.close()
         for connection in list(self._connections):
             connection.close_when_idle()

@@ -301,7 +301,7 @@ def low_ports_are_free(address: str) -> bool:
 def sandboxed(tmp_path_factory):
     """A server whose functions are in sandboxes, with ports 443 and 80 of an address if this user may have them."""
     address = f"127.{os.getpid() % 200 + 10}.{os.getpid() // 200 % 250}.1"
-    environment = {"OBJECTLENS_FUNCTIONS_ISOLATION": "auto"}
+    environment = {"OBJECTLENS_FUNCTIONS_ISOLATION": "auto", "OBJECTLENS_FUNCTIONS_NODE_MODULES": "none"}
     if low_ports_are_free(address):
         environment["OBJECTLENS_FUNCTIONS_CAPTURE_ADDRESS"] = address
     server = start_server(tmp_path_factory.mktemp("sandboxed") / "data", env=environment)
@@ -345,3 +345,18 @@ def lambda_handler(event, context):
     lens = make_lens_on(server, code)
     answer = server.client("lambda").invoke(FunctionName=lens.function)
     assert json.load(answer["Payload"]) == server.account
+
+
+def test_node_in_a_sandbox_reaches_them(sandboxed) -> None:
+    server, _ = sandboxed
+    code = """
+exports.handler = async () => {
+  const answers = [];
+  for (const url of ["https://s3.amazonaws.com/", "http://s3.eu-west-1.amazonaws.com/", "https://b.s3.amazonaws.com/k"])
+    answers.push((await fetch(url)).status);
+  return answers;
+};
+"""
+    lens = make_lens_on(server, {"index.js": code}, runtime="nodejs20.x", handler="index.handler", timeout=20)
+    answer = server.client("lambda").invoke(FunctionName=lens.function)
+    assert json.load(answer["Payload"]) == [403, 403, 403]

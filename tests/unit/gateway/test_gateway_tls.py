@@ -44,7 +44,8 @@ async def serving(folder, app, limits: Limits | None = None):
     sock = socket.create_server(("127.0.0.1", 0))
     sent = asyncio.Queue()
     server = Server(app, sent.put_nowait, limits or Limits(), 100)
-    await server.start(sock, tls_context(authority, lambda name: name in OURS, clock))
+    await server.start(socket.create_server(("127.0.0.1", 0)))
+    await server.accept(sock, tls_context(authority, lambda name: name in OURS, clock))
     client = ssl.create_default_context(cadata=authority.certificate.decode())
 
     async def connect(name: str = OURS[0], **options):
