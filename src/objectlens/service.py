@@ -308,7 +308,7 @@ def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Inn
 
     try:
         doors = open_doors(settings.data, _domains(settings), settings.functions.capture_address, clock, bind)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise StartError(f"cannot make certificates for functions: {error}") from None
     return stack.enter_context(closing(doors))
 

@@ -26,7 +26,8 @@ class Trust(NamedTuple):
 
 def write_trust(folder: Path, certificate: bytes) -> Trust:
     """Write both files; `certificate` is the authority's, in PEM. Raises `OSError`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    for place in (folder.parent, folder):
+        place.mkdir(exist_ok=True)
     trust = Trust(folder / "authority.pem", folder / "bundle.pem")
     trust.authority.write_bytes(certificate)
     trust.bundle.write_bytes(usual_roots().read_bytes() + b"\n" + certificate)
