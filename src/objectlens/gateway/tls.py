@@ -12,7 +12,7 @@ from objectlens.gateway.certificates import Authority
 
 # How long a certificate is given out, of the 30 days that it is valid; in seconds.
 PERIOD = 7 * 86400
-# Names whose certificates are kept. Making one takes about half a millisecond.
+# Names whose certificates are kept. Making one takes about a millisecond.
 KEPT = 256
 # What a client gets that names no host, as those do that ask for an address, or one that is not ours: it then says that
 # the name is wrong, where a refused handshake would tell nothing.

@@ -261,6 +261,27 @@ def test_a_handler_that_names_the_endpoint_answers(lens) -> None:
     assert lens.read("k") == b"HELLO"
 
 
+OFF = """
+import os, socket
+def lambda_handler(event, context):
+    try:
+        found = {one[4][0] for one in socket.getaddrinfo("s3.amazonaws.com", 443)}
+    except OSError:
+        found = set()
+    with open("/etc/hosts") as file:
+        named = "amazonaws" in file.read()
+    given = [name for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS") if name in os.environ]
+    return [sorted(one for one in found if one.startswith("127.")), named, given]
+"""
+
+
+def test_a_function_may_mean_aws_itself(sandboxed) -> None:
+    server, _ = sandboxed
+    lens = make_lens_on(server, OFF, environment={"OBJECTLENS_CAPTURE": "0"}, timeout=30)
+    answer = server.client("lambda").invoke(FunctionName=lens.function)
+    assert json.load(answer["Payload"]) == [[], False, []]
+
+
 # A function in the shell: it reads the source, and answers at the URL that its environment names.
 BOOTSTRAP = """#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
