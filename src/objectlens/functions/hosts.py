@@ -16,13 +16,13 @@ from objectlens.functions.configuration import Surroundings
 _MACHINE = Path("/etc/hosts")
 
 
-def hosts_file(function: Function, surroundings: Surroundings) -> bytes:
+def hosts_file(function: Function, surroundings: Surroundings) -> str:
     """Return the machine's file, and our names after it."""
-    machine = _MACHINE.read_bytes() if _MACHINE.exists() else b""
+    machine = _MACHINE.read_text(errors="replace") if _MACHINE.exists() else ""
     if surroundings.capture is None or function.environment.get("OBJECTLENS_CAPTURE") == "0":
         return machine
-    ours = "".join(f"{address} {name}\n" for address, name in _names(function.region, surroundings))
-    return machine.rstrip(b"\n") + b"\n" + ours.encode() if ours else machine
+    ours = [f"{address} {name}" for address, name in _names(function.region, surroundings)]
+    return "\n".join([*machine.splitlines(), *ours, ""])
 
 
 def _names(region: str, surroundings: Surroundings) -> Iterator[tuple[str, str]]:
@@ -30,7 +30,7 @@ def _names(region: str, surroundings: Surroundings) -> Iterator[tuple[str, str]]
     assert capture is not None
     host = urlsplit(surroundings.endpoint_url).hostname or ""
     address = "127.0.0.1" if host == "localhost" else host
-    if _is_address(address):
+    if _takes_labels(address):
         for label in (capture.route, capture.account):
             yield address, f"{label}.{host}"
     if capture.address is not None:
@@ -51,9 +51,9 @@ def aws_names(region: str, *, route: str, account: str) -> Iterator[str]:
     yield f"{account}.s3-control.{region}.{domain}"
 
 
-def _is_address(host: str) -> bool:
+def _takes_labels(host: str) -> bool:
+    """Whether it is an address before which a name can stand: one of IPv4."""
     try:
-        ip_address(host)
+        return ip_address(host).version == 4
     except ValueError:
         return False
-    return True

@@ -96,7 +96,7 @@ class Isolation:
         memory_size: int,
         ephemeral_storage: int,
         node: str | None = None,
-        hosts: bytes | None = None,
+        hosts: str | None = None,
     ) -> Confinement:
         """Return the confinement of one environment. `folder` holds what all functions have, `key` names this one.
 
@@ -128,7 +128,7 @@ class Isolation:
             temporary=temporary,
             tmp_bytes=ephemeral_storage * MIB,
             variables={},
-            files={} if hosts is None else {"/etc/hosts": hosts},
+            files={} if hosts is None else {"/etc/hosts": hosts.encode()},
         )
         return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted)
 

@@ -1,10 +1,11 @@
 """What the `/etc/hosts` of a sandbox names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from objectlens.functions import Capture, Surroundings
+from objectlens.functions import Capture, PackageStore, Surroundings
 from objectlens.functions.hosts import hosts_file
 from objectlens.functions.labels import is_service
 from objectlens.testing.executors import make_function, make_zip
@@ -17,7 +18,6 @@ CAPTURE = Capture(
     account="123456789012",
     address="127.9.0.1",
 )
-MACHINE = Path("/etc/hosts").read_text()
 
 
 def names(packages, endpoint="http://127.0.0.1:9000", capture=CAPTURE, **changes) -> list[str]:
@@ -25,15 +25,13 @@ def names(packages, endpoint="http://127.0.0.1:9000", capture=CAPTURE, **changes
     surroundings = Surroundings(
         folder=Path("/data/functions"), endpoint_url=endpoint, region="us-east-1", python="python", capture=capture
     )
-    text = hosts_file(function, surroundings).decode()
-    assert text.startswith(MACHINE.rstrip("\n"))
-    return text[len(MACHINE) :].splitlines()
+    lines, machine = hosts_file(function, surroundings).splitlines(), Path("/etc/hosts").read_text().splitlines()
+    assert lines[: len(machine)] == machine
+    return lines[len(machine) :]
 
 
 @pytest.fixture
 def packages(tmp_path):
-    from objectlens.functions import PackageStore
-
     return PackageStore(tmp_path)
 
 
@@ -50,11 +48,10 @@ def test_the_machines_names_stay_and_ours_follow(packages) -> None:
 
 
 def test_without_an_address_awss_names_are_awss(packages) -> None:
-    from dataclasses import replace
-
     assert len(names(packages, capture=replace(CAPTURE, address=None))) == 2
     assert names(packages, "http://localhost:9000", replace(CAPTURE, address=None))[0] == "127.0.0.1 io-1.localhost"
-    assert names(packages, "http://lens.example:9000", replace(CAPTURE, address=None)) == []
+    for host in ("lens.example", "[::1]"):
+        assert names(packages, f"http://{host}:9000", replace(CAPTURE, address=None)) == []
 
 
 def test_it_is_the_machines_when_nothing_is_captured(packages) -> None:
