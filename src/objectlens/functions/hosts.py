@@ -14,6 +14,7 @@ from objectlens.catalog.entities import Function
 from objectlens.functions.configuration import Surroundings
 
 _MACHINE = Path("/etc/hosts")
+_LOOPBACK = "127.0.0.1"
 
 
 def hosts_file(function: Function, surroundings: Surroundings) -> str:
@@ -28,9 +29,7 @@ def hosts_file(function: Function, surroundings: Surroundings) -> str:
 def _names(region: str, surroundings: Surroundings) -> Iterator[tuple[str, str]]:
     capture = surroundings.capture
     assert capture is not None
-    host = urlsplit(surroundings.endpoint_url).hostname or ""
-    address = "127.0.0.1" if host == "localhost" else host
-    if _takes_labels(address):
+    for address, host in _hosts(urlsplit(surroundings.endpoint_url).hostname or ""):
         for label in (capture.route, capture.account):
             yield address, f"{label}.{host}"
     if capture.address is not None:
@@ -51,9 +50,16 @@ def aws_names(region: str, *, route: str, account: str) -> Iterator[str]:
     yield f"{account}.s3-control.{region}.{domain}"
 
 
-def _takes_labels(host: str) -> bool:
-    """Whether it is an address before which a name can stand: one of IPv4."""
+def _hosts(host: str) -> Iterator[tuple[str, str]]:
+    """Yield addresses, and the hosts there before which a label can stand: not before an address of IPv6.
+
+    A name before an address in numbers is no host for everybody (Java's URI, WHATWG URL), but before `localhost` it is.
+    """
     try:
-        return ip_address(host).version == 4
+        address = ip_address(_LOOPBACK if host == "localhost" else host)
     except ValueError:
-        return False
+        return
+    if address.version == 4:
+        yield str(address), host
+        if address.is_loopback and host != "localhost":
+            yield str(address), "localhost"

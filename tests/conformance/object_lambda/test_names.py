@@ -152,7 +152,11 @@ def others():
     found += leads("s3.amazonaws.com", 8443)
     return [address for address in found if address[0].startswith("127.")]
 
-DOES = {"large": large, "services": services, "trust": trust, "others": others}
+def secret():
+    """Read what a policy shows over TLS only."""
+    return [read(s3(), key="secret"), error(lambda: read(s3(plain(AWS)), key="secret"))]
+
+DOES = {"secret": secret, "large": large, "services": services, "trust": trust, "others": others}
 
 def handler(event, context):
     if "getObjectContext" not in event:
@@ -253,6 +257,22 @@ def test_certificates_are_verified(lens) -> None:
     assert seen["the machine's roots as well"] == 1
 
 
+def test_policies_see_whether_it_was_tls(lens) -> None:
+    lens.put("secret", b"told")
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{lens.bucket}/secret",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    lens.s3.put_bucket_policy(Bucket=lens.bucket, Policy=json.dumps(policy))
+    told, refusal = ask(lens, do="secret")
+    assert told == "told"
+    assert "AccessDenied" in refusal
+
+
 def test_other_names_are_left_alone(lens) -> None:
     assert ask(lens, do="others") == []
 
@@ -337,6 +357,7 @@ ANSWERS = {
     "https://s3.amazonaws.com": True,
     "http://s3.$AWS_REGION.amazonaws.com": True,
     "http://$route.${OBJECTLENS_ENDPOINT_URL#http://}": False,
+    "http://$route.localhost:${OBJECTLENS_ENDPOINT_URL##*:}": False,
 }
 
 

@@ -37,8 +37,13 @@ def packages(tmp_path):
 
 def test_the_machines_names_stay_and_ours_follow(packages) -> None:
     lines = names(packages)
-    assert lines[:2] == ["127.0.0.1 io-1.127.0.0.1", "127.0.0.1 123456789012.127.0.0.1"]
-    addresses, ours = zip(*(line.split(" ") for line in lines[2:]), strict=True)
+    assert lines[:4] == [
+        "127.0.0.1 io-1.127.0.0.1",
+        "127.0.0.1 123456789012.127.0.0.1",
+        "127.0.0.1 io-1.localhost",
+        "127.0.0.1 123456789012.localhost",
+    ]
+    addresses, ours = zip(*(line.split(" ") for line in lines[4:]), strict=True)
     assert set(addresses) == {"127.9.0.1"}
     assert all(is_service(name) for name in ours)
     region = make_function(packages.add(make_zip({"a.py": ""}))).region
@@ -48,8 +53,10 @@ def test_the_machines_names_stay_and_ours_follow(packages) -> None:
 
 
 def test_without_an_address_awss_names_are_awss(packages) -> None:
-    assert len(names(packages, capture=replace(CAPTURE, address=None))) == 2
-    assert names(packages, "http://localhost:9000", replace(CAPTURE, address=None))[0] == "127.0.0.1 io-1.localhost"
+    for host, count in {"127.0.0.1": 4, "localhost": 2, "10.1.2.3": 2}.items():
+        lines = names(packages, f"http://{host}:9000", replace(CAPTURE, address=None))
+        assert len(lines) == count
+        assert lines[0].endswith(f" io-1.{host}")
     for host in ("lens.example", "[::1]"):
         assert names(packages, f"http://{host}:9000", replace(CAPTURE, address=None)) == []
 
