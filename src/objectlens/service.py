@@ -29,9 +29,10 @@ from objectlens.control.protocol import ControlApi
 from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
-from objectlens.functions import Capture, PackageStore, Pool, Surroundings
 from objectlens.functions import Credentials as FunctionCredentials
 from objectlens.functions import Limits as FunctionLimits
+from objectlens.functions import PackageStore, Pool, Surroundings
+from objectlens.functions.configuration import Capture
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.inner import InnerDoors, open_doors

@@ -10,13 +10,12 @@ room).
 
 from __future__ import annotations
 
-from objectlens.functions.configuration import Capture, Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
 from objectlens.functions.values import Executor, Failure, Invocation, Outcome
 
 __all__ = [
-    "Capture",
     "CredentialSource",
     "Credentials",
     "Executor",

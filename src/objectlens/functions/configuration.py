@@ -79,15 +79,16 @@ class Surroundings:
     """Where environments live.
 
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
-    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
-    says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
-    `isolation` is the mode, see `isolation`. Without `capture`, AWS's host names are AWS's.
+    functions reach it, without a trailing slash; without `capture`, AWS's host names are AWS's. `python` is the
+    interpreter that runs Python handlers. `node_modules` says where the AWS SDK of Node.js functions comes from:
+    `install`, `none`, or the path of a `node_modules`.
+    `isolation` is the mode, see `isolation`.
     """
 
     folder: Path
     endpoint_url: str
+    capture: Capture | None = None
     region: str
     python: str
     node_modules: str = "install"
     isolation: Literal["auto", "off", "strict"] = "off"
-    capture: Capture | None = None

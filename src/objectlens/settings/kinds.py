@@ -86,12 +86,12 @@ def _domains(value: Any) -> tuple[str, ...]:
 
 LISTEN = Kind("HOST:PORT, such as 127.0.0.1:9000, [::1]:9000 or 0.0.0.0:80", _listen)
 DOMAINS = Kind("host names in lower case: a list in TOML, separated by commas elsewhere", _domains)
+LOOPBACK = text(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}", "an IPv4 address of this machine alone, such as 127.9.0.1")
 ACCOUNT = text(r"[0-9]{12}", "an account number of 12 digits")
 REGION = text(r"[a-z0-9-]{1,63}", "a region such as us-east-1: lower-case letters, digits and hyphens")
 ACCESS_KEY_ID = text(r"[A-Za-z0-9_]{3,128}", "3 to 128 letters, digits and underscores")
 SECRET = text(r"[!-~]{8,128}", "8 to 128 printable ASCII characters without spaces")
 NODE_MODULES = text(r"install|none|/\S.*", "install, none, or the absolute path of a node_modules folder")
-LOOPBACK = text(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}", "an IPv4 address of this machine alone, such as 127.9.0.1")
 ISOLATION = text(r"auto|off|strict", "auto, off or strict")
 DATABASE_URL = text(
     r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",

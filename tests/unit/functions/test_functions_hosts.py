@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from objectlens.functions import Capture, PackageStore, Surroundings
+from objectlens.functions import PackageStore, Surroundings
+from objectlens.functions.configuration import Capture
 from objectlens.functions.hosts import hosts_file
 from objectlens.functions.labels import is_service
 from objectlens.testing.executors import make_function, make_zip

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from objectlens.clock import SystemClock
-from objectlens.functions import Capture, Credentials, PackageStore, Pool, Surroundings
+from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
+from objectlens.functions.configuration import Capture
 from objectlens.functions.labels import is_service
 from objectlens.functions.node.launch import CAPTURE, sdk_endpoint
 from objectlens.gateway.certificates import open_authority
