@@ -21,6 +21,7 @@ from objectlens.settings.kinds import (
     FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
+    LOOPBACK,
     METRICS,
     NODE_MODULES,
     PROFILE,
@@ -115,6 +116,13 @@ class FunctionSettings:
         "off",
         "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
         "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
+    )
+    capture_address: str | None = _setting(
+        LOOPBACK,
+        None,
+        "A loopback address whose ports 443 and 80 the server takes as well, and to which AWS's host names lead in the "
+        "`/etc/hosts` of sandboxes: so they work in programs of any language. It needs the right to take such ports. "
+        "Python and Node.js functions need none of this.",
     )
     node_modules: str = _setting(
         NODE_MODULES,
