@@ -263,7 +263,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             native=native,
             clock=clock,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
-            inner=lambda http, caller: corridor.inner(http, caller),  # noqa: PLW0108
+            inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
             endpoint=url,
             region=settings.account.region,
             remotes=remotes,

@@ -15,8 +15,11 @@ from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
 
-Inner = Callable[[HttpRequest, Caller], Awaitable[HttpResponse]]
-"""Answers a request that needs no proof of who makes it, as the corridor would one that came over the network."""
+Work = Callable[[str], Awaitable[HttpResponse]]
+Inner = Callable[[HttpRequest, Caller, str, Work], Awaitable[HttpResponse]]
+"""Does the work of a request, which is given its id, as the corridor does for those that come over the network: whose
+it is and the name of its operation need no proof.
+"""
 
 # S3 Object Lambda names itself so in `aws:CalledVia` (reference section 11.1).
 SERVICE = "s3-object-lambda.amazonaws.com"
