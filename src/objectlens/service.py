@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmana
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
 from objectlens.catalog import AccountPrincipals, Catalog
@@ -31,10 +32,22 @@ from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
-from objectlens.functions import Entrances, PackageStore, Pool, Surroundings
+from objectlens.functions import (
+    Dispatch,
+    Entrances,
+    Executor,
+    PackageStore,
+    Pool,
+    Remote,
+    RemoteExecutor,
+    Remotes,
+    Surroundings,
+)
 from objectlens.functions import Limits as FunctionLimits
+from objectlens.functions.configuration import Capture
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
+from objectlens.gateway.inner import InnerDoors, open_doors
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
 from objectlens.objectlambda.background import Background
@@ -86,7 +99,7 @@ def owned(data: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def bound_socket(listen: Listen) -> socket.socket:
+def bound_socket(listen: Listen, remedy: str = "choose another port with --listen") -> socket.socket:
     """Return a socket bound to the listening address; raises `StartError` when that is taken or not ours."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -103,8 +116,11 @@ def bound_socket(listen: Listen) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
+            raise StartError(f"{listen} is taken by another program: stop it, or {remedy}") from None
+        if error.errno == errno.EACCES:
             raise StartError(
-                f"{listen} is taken by another program: stop it, or choose another port with --listen"
+                f"cannot listen on {listen}: ports below net.ipv4.ip_unprivileged_port_start need root or "
+                f"CAP_NET_BIND_SERVICE: give the server that, or {remedy}"
             ) from None
         raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
     sock.setblocking(False)
@@ -228,13 +244,18 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             region=settings.account.region,
         )
         packages = PackageStore(settings.data / "functions" / "packages")
+        route = f"io-{secrets.token_hex(4)}"
+        inner = _inner_doors(settings, clock, stack)
 
         # The server is made below, of what needs the pool; no function runs before it accepts.
-        async def accept(sock: socket.socket) -> asyncio.Server:
-            return await server.accept(sock)
+        async def accept(made: socket.socket) -> asyncio.Server:
+            return await server.accept(made, inner.tls_at(made.getsockname()[1]))
 
-        pool = _pool(settings, access, packages, clock, Entrances(url, accept))
+        entrances = Entrances(url, accept, (inner.tls_url,))
+        pool = _pool(settings, access, packages, clock, entrances, capture=_capture(settings, inner, route))
         stack.push_async_callback(pool.close)
+        remotes = _remotes(settings)
+        executor = _executor(settings, pool, remotes, clock, stack)
         native = Native()
         stack.push_async_callback(native.close)
         background = Background()
@@ -243,24 +264,28 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             catalog=catalog,
             access=access,
             objects=objects,
-            executor=pool,
-            rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
+            executor=executor,
+            rendezvous=Rendezvous(route),
             background=background,
             native=native,
             clock=clock,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
-            inner=lambda http, caller: corridor.inner(http, caller),  # noqa: PLW0108
+            inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
             endpoint=url,
             region=settings.account.region,
+            remotes=remotes,
         )
         management = await _management(settings, lens, packages, pool)
         accepting = asyncio.Event()
         corridor = Corridor(
-            Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
+            Rooms(
+                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+            ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
+            metrics_for=settings.server.metrics,
         )
         server = Server(
             corridor.serve,
@@ -269,6 +294,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             settings.server.max_connections,
         )
         await server.start(sock)
+        for door, tls in inner.doors:
+            await server.accept(door, tls)
         accepting.set()
         try:
             yield url
@@ -297,7 +324,9 @@ async def _management(
     await awslambda.collect_packages(functions)
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
-        "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
+        "s3control": s3control_api(
+            S3Control(catalog=catalog, clock=clock, region=region, remotes=lens.remotes), access.authorize
+        ),
         "lambda": ControlApi("lambda", awslambda.HANDLERS, functions, access.authorize, declined=awslambda.DECLINED),
         "iam": iam_api(identity),
         "sts": sts_api(identity),
@@ -313,7 +342,37 @@ async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
     return Catalog(database, SystemClock())
 
 
-def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, entrances: Entrances) -> Pool:
+def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> InnerDoors:
+    def bind(host: str, port: int) -> socket.socket:
+        return bound_socket(Listen(host, port), "leave functions.capture_address unset")
+
+    try:
+        doors = open_doors(settings.data, _domains(settings), settings.functions.capture_address, clock, bind)
+    except ValueError as error:
+        raise StartError(f"cannot make certificates for functions: {error}") from None
+    return stack.enter_context(closing(doors))
+
+
+def _capture(settings: Settings, inner: InnerDoors, route: str) -> Capture:
+    return Capture(
+        tls_url=inner.tls_url,
+        authority=inner.trust.authority,
+        bundle=inner.trust.bundle,
+        route=route,
+        account=settings.account.account,
+        address=settings.functions.capture_address,
+    )
+
+
+def _pool(
+    settings: Settings,
+    access: Access,
+    packages: PackageStore,
+    clock: Clock,
+    entrances: Entrances,
+    *,
+    capture: Capture,
+) -> Pool:
     lifetime = timedelta(hours=12)
 
     def credentials(function: Function) -> FunctionCredentials:
@@ -335,15 +394,43 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         isolation=settings.functions.isolation,
         processors=settings.functions.processors,
         entrances=entrances,
+        capture=capture,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 
 
+def _remotes(settings: Settings) -> Remotes:
+    return Remotes(
+        Remote(
+            name=name,
+            functions=remote.functions,
+            public_url=remote.public_url or settings.server.public_url or "",
+            endpoint=remote.endpoint,
+            region=remote.region,
+            profile=remote.profile,
+            signed=remote.signed,
+            timeout_seconds=remote.timeout_seconds,
+            concurrency=remote.max_concurrency,
+            queue_seconds=settings.functions.queue_seconds,
+        )
+        for name, remote in settings.remote.items()
+    )
+
+
+def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, stack: AsyncExitStack) -> Executor:
+    if not settings.remote:
+        return pool
+    elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
+    stack.push_async_callback(elsewhere.close)
+    return Dispatch(pool, elsewhere)
+
+
 def _domains(settings: Settings) -> tuple[str, ...]:
     """Return the host names that are this service itself; a label before one of them is a bucket or access point."""
-    return tuple(
-        dict.fromkeys((*settings.server.domains, settings.server.listen.host, "localhost", "127.0.0.1", "::1"))
-    )
+    urls = (settings.server.public_url, *(remote.public_url for remote in settings.remote.values()))
+    public = (urlsplit(url).hostname or "" for url in urls if url)
+    own = (settings.server.listen.host, "localhost", "127.0.0.1", "::1")
+    return tuple(dict.fromkeys((*settings.server.domains, *public, *own)))
 
 
 def _lane(settings: Settings, places: int) -> Admission:

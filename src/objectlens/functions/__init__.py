@@ -11,14 +11,18 @@ room).
 from __future__ import annotations
 
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.dispatch import Dispatch
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
 from objectlens.functions.reception import Entrances
+from objectlens.functions.remote import RemoteExecutor
+from objectlens.functions.remotes import Remote, Remotes
 from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
 
 __all__ = [
     "CredentialSource",
     "Credentials",
+    "Dispatch",
     "Door",
     "Entrances",
     "Executor",
@@ -29,5 +33,8 @@ __all__ = [
     "Package",
     "PackageStore",
     "Pool",
+    "Remote",
+    "RemoteExecutor",
+    "Remotes",
     "Surroundings",
 ]

@@ -17,6 +17,7 @@ from objectlens.clock import Clock
 from objectlens.functions.accelerate import OPT_OUT
 from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosts import hosts_file
 from objectlens.functions.isolation import Confinement, Isolation
 from objectlens.functions.isolation_doors import Doors, Place
 from objectlens.functions.logs import FunctionLog
@@ -111,6 +112,7 @@ class Environment:
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
             addresses=None if reception is None else reception.addresses,
+            hosts=hosts_file(self.function, self._surroundings),
         )
         start = command(
             self.runtime,

@@ -142,12 +142,14 @@ class Isolation:
         node: str | None = None,
         addresses: Sequence[tuple[str, int]] | None = None,
         forks: int = 0,
+        hosts: str | None = None,
     ) -> Confinement:
         """Return the confinement of one environment, or of a template that has up to `forks` of them at a time.
 
         `folder` holds what all functions have, `key` names this one. `memory_size` and `ephemeral_storage` are in MB.
-        With `addresses` it has no network but its own loopback, where it is reached at these (see `isolation_doors`);
-        raises `PermissionError` when that cannot be.
+        `hosts` is what `/etc/hosts` holds in a sandbox, unless it is the machine's. With `addresses` it has no network
+        but its own loopback, where it is reached at these (see `isolation_doors`); raises `PermissionError` when that
+        cannot be.
         """
         if addresses is not None and (why := self.no_sandbox):
             raise PermissionError(f"its network policy needs a sandbox, and there is none ({why})")
@@ -165,6 +167,7 @@ class Isolation:
                 *((Path(node), Path(node).resolve(), folder / "node_modules") if node else ()),
                 task_root,
                 folder / "sdk-config",
+                folder / "trust",
             ),
             hidden=folder.parent,
             folder=task_root,
@@ -173,6 +176,7 @@ class Isolation:
             variables={},
             forks=forks > 0 and self.storage is not None,
             network=doors is None,
+            files={} if hosts is None else {"/etc/hosts": hosts.encode()},
         )
         return Confinement(
             sandbox=self.bwrap,
@@ -236,7 +240,7 @@ def sandbox_command(
     bwrap itself gets nothing of the function's variables, which could make it load the function's libraries outside.
     """
     filter_fd = _memory_file(make_filter(forks=wanted.forks))
-    data = {path: _memory_file(content) for path, content in data_files().items()}
+    data = {path: _memory_file(content) for path, content in (data_files() | dict(wanted.files)).items()}
     given = replace(wanted, variables=variables)
     arguments = "".join(f"{word}\0" for word in make_arguments(given, filter_fd, data))
     arguments_fd = _memory_file(arguments.encode())

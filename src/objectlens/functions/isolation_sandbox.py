@@ -11,7 +11,7 @@ import os
 import site
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 USER = 993
@@ -46,8 +46,9 @@ _GROUPS = f"root:x:0:\nfunction:x:{GROUP}:\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What one sandbox shows and bounds; `reading` are the paths beside the system that are readable in it.
+    """What one sandbox shows and bounds.
 
+    `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path.
     `forks` tells that what runs in it will fork environments, each with a `/tmp` of its own. `network` is False when
     there is none in it but its own loopback.
     """
@@ -60,6 +61,7 @@ class Wanted:
     variables: Mapping[str, str]
     forks: bool = False
     network: bool = True
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def interpreter_paths(python: str) -> tuple[Path, ...]:
@@ -122,7 +124,8 @@ def _system() -> Iterator[str]:
 
 def _etc(data: Mapping[str, int]) -> Iterator[str]:
     for name in _ETC:
-        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        if f"/etc/{name}" not in data:
+            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     for path, descriptor in data.items():
         yield from ("--ro-bind-data", str(descriptor), path)
 

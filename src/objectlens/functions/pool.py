@@ -21,6 +21,7 @@ from objectlens.errors import (
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
+from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.network import network_of
@@ -72,6 +73,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._running: dict[str, int] = {}
+        self._book = Book(clock)
         self._size = 0
         self._starting = 0
         self._ending = 0
@@ -85,6 +87,13 @@ class Pool:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the function once; see `values.Executor`."""
+        try:
+            return await self._invoke(invocation)
+        except TooManyRequestsException:
+            self._book.of(invocation.function).throttles += 1
+            raise
+
+    async def _invoke(self, invocation: Invocation) -> Outcome:
         await self.prepare(invocation.function)
         ticket = Ticket(invocation)
         group = self._admit(ticket)
@@ -145,6 +154,10 @@ class Pool:
             log.close()
         await asyncio.to_thread(self._isolation.close)
         await asyncio.to_thread(self._watchman.close)
+
+    def snapshot(self) -> list[Snapshot]:
+        """Return what each function version does and has done since the server started."""
+        return self._book.snapshot(self._groups.values())
 
     # --- admission ---
 
@@ -326,16 +339,23 @@ class Pool:
 
     def _report_failed_start(self, group: Group, environment: Environment) -> None:
         if ticket := group.take():
-            ticket.resolve(environment.fail(ticket.invocation))
+            outcome = environment.fail(ticket.invocation)
+            self._book.of(group.function).count(outcome)
+            ticket.resolve(outcome)
 
     async def _work(self, group: Group, environment: Environment) -> None:
+        figures = self._book.of(group.function)
         while ticket := await self._next(group, environment):
             if not environment.alive:
                 self._requeue(group, ticket)
                 return
+            figures.busy += 1
             try:
-                ticket.resolve(await environment.invoke(ticket.invocation))
+                outcome = await environment.invoke(ticket.invocation)
+                figures.count(outcome)
+                ticket.resolve(outcome)
             finally:
+                figures.busy -= 1
                 ticket.refuse(ServiceException("The function's environment was stopped."))
             if not await self._settle(group, environment) or self._outlived(environment) or self._must_yield(group):
                 return

@@ -11,6 +11,7 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosts import hosts_file
 from objectlens.functions.isolation import Isolation
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.network import network_of
@@ -143,6 +144,7 @@ class Templates:
             ephemeral_storage=function.ephemeral_storage,
             addresses=None if reception is None else reception.addresses,
             forks=self._limits.per_function,
+            hosts=hosts_file(function, self._surroundings),
         )
         confinement.make_temporary()
         variables = make_variables(

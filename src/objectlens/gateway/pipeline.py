@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,7 +23,8 @@ from objectlens.access import Access, Caller, in_dialect
 from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
-from objectlens.gateway import render, reserved
+from objectlens.functions.figures import Snapshot
+from objectlens.gateway import metrics, render, reserved
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
@@ -98,6 +99,7 @@ class Rooms:
     objects: Objects
     lens: ObjectLambda
     management: Mapping[Api, ManagementApi]
+    figures: Callable[[], Sequence[Snapshot]]
 
 
 class Corridor:
@@ -111,41 +113,47 @@ class Corridor:
         strangers: Admission,
         inner: Admission,
         ready: Callable[[], bool],
+        metrics_for: metrics.Metrics = "signed",
     ) -> None:
         self._rooms = rooms
         self._domains = domains
         self._strangers = strangers
         self._inner = inner
         self._ready = ready
+        self._metrics_for = metrics_for
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
 
-    async def inner(self, http: HttpRequest, caller: Caller) -> HttpResponse:
-        """Answer a request of a function that came without a connection and whose caller is known already.
+    async def inner(
+        self, http: HttpRequest, caller: Caller, operation: str, work: Callable[[str], Awaitable[HttpResponse]]
+    ) -> HttpResponse:
+        """Do `work` for a function that sent a request without a connection: caller and operation are known already.
 
-        The answer has all the headers that it would have on the wire.
+        It is given the request's id. The answer has all the headers that it would have on the wire.
         """
-        response = await self.serve(http, caller)
+        visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=operation, caller=caller.arn)
+        self._visits[id(http)] = visit
+        response = await self._answered(http, visit, work(visit.request_id))
         length = len(response.body) if isinstance(response.body, bytes) else response.length
         if isinstance(response.body, FileSlice):
             length = response.body.length
         self.sent(Sent(http, response, length or 0, complete=True))
         return on_the_wire(response, length)
 
-    async def serve(self, http: HttpRequest, caller: Caller | None = None) -> HttpResponse:
-        """Answer one request; whatever goes wrong becomes an error of the API that was called.
-
-        `caller` is known beforehand only of work that was admitted already.
-        """
-        if caller is None and http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+    async def serve(self, http: HttpRequest) -> HttpResponse:
+        """Answer one request; whatever goes wrong becomes an error of the API that was called."""
+        if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+            if http.path == metrics.PATH:
+                return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
             return reserved.serve(http, self._ready)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
+        return await self._answered(http, visit, self._walk(http, visit))
+
+    async def _answered(self, http: HttpRequest, visit: _Visit, work: Awaitable[HttpResponse]) -> HttpResponse:
         try:
-            visit.api = which_api(http)
-            await self._admit(http, visit, inner=caller is not None or self._belongs_to_admitted_work(http))
-            response = await self._answer(http, visit, caller)
+            response = await work
         except errors.ServiceError as error:
             response = self._render(error, visit)
         except BodyTimeout:
@@ -196,7 +204,8 @@ class Corridor:
         except TimeoutError:
             _log.warning("%d requests are still in work after %g seconds; they are cut", len(self._visits), seconds)
 
-    async def _admit(self, http: HttpRequest, visit: _Visit, *, inner: bool) -> None:
+    async def _admit(self, http: HttpRequest, visit: _Visit) -> None:
+        inner = self._belongs_to_admitted_work(http)
         if self._draining is not None and not inner:
             raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
         lane = self._inner if inner else self._strangers
@@ -213,16 +222,17 @@ class Corridor:
         token = http.headers.get("x-amz-request-token")
         return token is not None and self._rooms.lens.rendezvous.knows(token)
 
-    async def _answer(self, http: HttpRequest, visit: _Visit, caller: Caller | None) -> HttpResponse:
+    async def _walk(self, http: HttpRequest, visit: _Visit) -> HttpResponse:
+        visit.api = which_api(http)
+        await self._admit(http, visit)
         if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
         operation = operations.match(http, address)
         visit.operation = operation.name
         if operation is operations.WRITE_GET_OBJECT_RESPONSE:
-            return await self._write_response(http, operation, visit, caller)
-        if caller is None:
-            caller = await self._rooms.access.authenticate(http)
+            return await self._write_response(http, operation, visit)
+        caller = await self._rooms.access.authenticate(http)
         visit.caller = caller.arn
         resource = await self._resource(address, operation)
         call = Call(
@@ -267,14 +277,17 @@ class Corridor:
         else:
             await permit(self._rooms.objects, call)
 
-    async def _write_response(
-        self, http: HttpRequest, operation: Operation, visit: _Visit, caller: Caller | None
-    ) -> HttpResponse:
+    async def _write_response(self, http: HttpRequest, operation: Operation, visit: _Visit) -> HttpResponse:
         """Take a function's answer. Its token is its credential; one that is signed as well must be signed rightly."""
-        if caller is None and access_key_id(http) is None:
+        if access_key_id(http) is None:
             return await write_get_object_response(self._rooms.lens, http, verified(http, None))
-        if caller is None:
+        try:
             caller = await self._rooms.access.authenticate(http)
+        except (errors.InvalidAccessKeyId, errors.InvalidToken):
+            # A function that runs elsewhere signs with a key of that place: docs/decisions/0015-remote-functions.md.
+            if not self._rooms.lens.rendezvous.is_elsewhere(http.headers.get("x-amz-request-token") or ""):
+                raise
+            return await write_get_object_response(self._rooms.lens, http, verified(http, None))
         visit.caller = caller.arn
         await self._rooms.access.authorize(caller, operation.action, "*", http=http)
         return await write_get_object_response(self._rooms.lens, http, verified(http, caller.signature))

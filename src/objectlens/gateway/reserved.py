@@ -1,4 +1,4 @@
-"""What answers under `/-/`: no bucket's name can start so. Nothing here needs credentials or tells a secret."""
+"""What answers anybody under `/-/`: no bucket's name can start so. `/-/metrics` is in `metrics`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def serve(http: HttpRequest, ready: Callable[[], bool]) -> HttpResponse:
         return HttpResponse(200, Headers([_TEXT]), b"live\n")
     if http.path == "/-/health/ready":
         return HttpResponse(200, Headers([_TEXT]), b"ready\n") if ready() else _not_ready()
-    return HttpResponse(404, Headers([_TEXT]), b"no such page; there are /-/health/live and /-/health/ready\n")
+    return HttpResponse(
+        404, Headers([_TEXT]), b"no such page; there are /-/health/live, /-/health/ready and /-/metrics\n"
+    )
 
 
 def _not_ready() -> HttpResponse:

@@ -1,10 +1,11 @@
-"""The listening socket and its connections."""
+"""The listening sockets and their connections."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 from weakref import WeakSet
@@ -12,6 +13,8 @@ from weakref import WeakSet
 from objectlens.gateway.connection import App, Connection, Limits, Sent
 
 _log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
 
 
 class Server:
@@ -39,15 +42,19 @@ class Server:
         self._server = await self._accept(sock)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
-    async def accept(self, sock: socket.socket) -> asyncio.Server:
-        """Accept on a further socket, until the answer is closed or the server drains."""
-        further = await self._accept(sock)
+    async def accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a further socket, over TLS if there is a context for it, until closed or the server drains."""
+        further = await self._accept(sock, tls)
         self._further.add(further)
         return further
 
-    async def _accept(self, sock: socket.socket) -> asyncio.Server:
+    async def _accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
-        return await asyncio.get_running_loop().create_server(factory, sock=sock, backlog=2048)
+        # A connection counts, and has a deadline, from the end of the handshake: that needs a limit of its own.
+        seconds = None if tls is None else HANDSHAKE_SECONDS
+        return await asyncio.get_running_loop().create_server(
+            factory, sock=sock, backlog=2048, ssl=tls, ssl_handshake_timeout=seconds
+        )
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)

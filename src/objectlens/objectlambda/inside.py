@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from objectlens.access import Caller, Signature
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Function
+from objectlens.errors import NoSuchBucket
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
+from objectlens.objectlambda.event import forwarded_query
 from objectlens.objectlambda.source import signed_headers
+from objectlens.objectlambda.write_response import write_get_object_response
+from objectlens.objects import OPERATIONS
+from objectlens.objects.permitting import permit
+from objectlens.s3.operations import WRITE_GET_OBJECT_RESPONSE
 
-_ANSWER = "/WriteGetObjectResponse"
+_WRITE = WRITE_GET_OBJECT_RESPONSE
+_ANSWER = ("POST", "/WriteGetObjectResponse", "UNSIGNED-PAYLOAD")
 
 
 class Inside:
@@ -27,7 +35,9 @@ class Inside:
     def __init__(self, lens: ObjectLambda, call: Call, source: AccessPoint, function: Function, url: str) -> None:
         self.source = url.removeprefix(lens.endpoint)
         self._lens, self._call, self._function = lens, call, function
-        self._region = source.region
+        self._access_point = source
+        # What proves the signature in the URL's query is not needed here.
+        self._query = forwarded_query(call.http.query)
         # A URL that needs further headers is left to the proof of its signature.
         self._readable = not signed_headers(call)
         self._made = asyncio.get_running_loop().time()
@@ -36,12 +46,35 @@ class Inside:
         """Answer one of the two requests; None for any other."""
         if "authorization" in http.headers:
             return None
-        caller = None
-        if http.method == "POST" and http.path == _ANSWER:
-            caller = self._as_function()
-        elif self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
+        if self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
             caller = self._as_caller()
-        return None if caller is None else await self._lens.inner(http, caller)
+            if caller is not None:
+                return await self._lens.inner(http, caller, "GetObject", partial(self._read, http, caller))
+        elif (http.method, http.path, http.headers.get("x-amz-content-sha256")) == _ANSWER:
+            caller = self._as_function()
+            return await self._lens.inner(http, caller, _WRITE.name, partial(self._write, http, caller))
+        return None
+
+    async def _read(self, http: HttpRequest, caller: Caller, request_id: str) -> HttpResponse:
+        bucket = await self._lens.catalog.buckets.get(self._access_point.bucket)
+        if bucket is None:
+            raise NoSuchBucket(BucketName=self._access_point.bucket)
+        call = replace(
+            self._call,
+            request_id=request_id,
+            http=replace(http, query=self._query),
+            caller=caller,
+            resource=self._access_point,
+            bucket=bucket,
+            body=http.body,
+        )
+        await permit(self._lens.objects, call)
+        return await OPERATIONS["GetObject"](self._lens.objects, call)
+
+    async def _write(self, http: HttpRequest, caller: Caller, request_id: str) -> HttpResponse:
+        del request_id
+        await self._lens.access.authorize(caller, _WRITE.action, "*", http=http)
+        return await write_get_object_response(self._lens, http, http.body)
 
     def _as_function(self) -> Caller:
         function = self._function
@@ -54,7 +87,9 @@ class Inside:
         if age >= self._lens.url_seconds:
             return None
         via = (*self._call.caller.called_via, SERVICE)
-        return replace(self._call.caller, called_via=via, signature=_signature("REST-QUERY-STRING", age, self._region))
+        return replace(
+            self._call.caller, called_via=via, signature=_signature("REST-QUERY-STRING", age, self._access_point.region)
+        )
 
 
 def _signature(kind: Literal["REST-HEADER", "REST-QUERY-STRING"], age: float, region: str) -> Signature:
