@@ -27,12 +27,15 @@ class Group:
     folders: Mapping[str, Path]
 
     def add(self, pid: int) -> None:
-        """Move a process into it; one that has ended already is let be."""
+        """Move a process into it; one that has ended already is let be.
+
+        The kernel may take some milliseconds for it.
+        """
         for folder in set(self.folders.values()):
             try:
                 (folder / "cgroup.procs").write_text(str(pid))
-            except ProcessLookupError:
-                return
+            except (ProcessLookupError, FileNotFoundError):
+                return  # it has ended, and perhaps its group was removed already
 
     @property
     def ran_out_of_memory(self) -> bool:

@@ -250,7 +250,8 @@ def lambda_handler(event, context):
             "seen": "OBJECTLENS_ROOT" in environs}
 """
     data = server.data
-    other = next(path for path in (data / "functions" / "packages").iterdir() if path.is_dir())
+    others = (data / "functions" / "packages").glob("*/lambda_function.py")
+    other = next(path.parent for path in others if path.read_text() == NEIGHBOUR)
     names = ["credentials", "server-key", "objectlens.db", "lock", "endpoint", "buckets", "functions/logs"]
     paths = [*(str(data / name) for name in names), str(other), f"/proc/{server.process.pid}/environ", "/home"]
     document, tail, _ = run(server, neighbour, code, paths, environment=environment)
