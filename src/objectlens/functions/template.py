@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import socket
@@ -19,8 +18,6 @@ from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.reception import Reception
 from objectlens.functions.watchman import Watchman
-
-_LOGGER = logging.getLogger(__name__)
 
 MOLD = str(Path(__file__).with_name("mold.py"))
 _KILLED = Exit(-9)
@@ -49,7 +46,6 @@ class Template:
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked: dict[int, tuple[asyncio.Future[Process], Confinement, str]] = {}
         self._number = 0
-        self._joining: set[asyncio.Future[None]] = set()
 
     @property
     def doors(self) -> Doors | None:
@@ -115,6 +111,7 @@ class Template:
             order = json.dumps(told).encode()
             socket.send_fds(self._channel, [order], [*descriptors, *tmp])
             process: Process = await asked
+            await _join(process, confinement)
         except OSError as error:
             raise ConnectionError(f"the template did not fork: {error}") from error
         finally:
@@ -162,22 +159,12 @@ class Template:
     def _forked(self, number: int, pid: int) -> None:
         if pid <= 0:
             return  # it is gone; the template says how it ended
-        asked, confinement, marker = self._asked.pop(number)
-        if confinement.group is not None:
-            # Until then it is in the template's group, which has the same limits: nobody need wait.
-            joining = asyncio.ensure_future(asyncio.to_thread(confinement.group.add, pid))
-            self._joining.add(joining)
-            joining.add_done_callback(self._joined)
+        asked, _, marker = self._asked.pop(number)
         process = self.forks[number] = Process(pid, marker)
         if asked.done():
             process.signal(signal.SIGKILL)  # whoever asked was cancelled
         else:
             asked.set_result(process)
-
-    def _joined(self, joining: asyncio.Future[None]) -> None:
-        self._joining.discard(joining)
-        if not joining.cancelled() and (error := joining.exception()):
-            _LOGGER.error("an environment is not in its control group", exc_info=error)
 
     def _settle(self, ready: bool) -> None:
         if not self._state.done():
@@ -204,8 +191,6 @@ class Template:
     async def close(self) -> None:
         """End the process, and with it what it forked."""
         self._hung_up()
-        if self._joining:
-            await asyncio.wait(self._joining)
         if self._process is not None:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
@@ -213,6 +198,17 @@ class Template:
         if self._reception is not None:
             self._reception.close()
         await asyncio.to_thread(self._confinement.close)
+
+
+async def _join(process: Process, confinement: Confinement) -> None:
+    """Put a fork into its control groups before it is given any work; until then it is in those of its template."""
+    if confinement.group is None:
+        return
+    try:
+        await asyncio.to_thread(confinement.group.add, process.pid)
+    except BaseException:
+        process.signal(signal.SIGKILL)
+        raise
 
 
 def _close(descriptors: Iterable[int]) -> None:
