@@ -15,6 +15,7 @@ from objectlens.catalog.entities import (
     AccessPoint,
     Bucket,
     Function,
+    LayerVersion,
     ObjectLambdaAccessPoint,
     PublicAccessBlock,
     Role,
@@ -22,7 +23,7 @@ from objectlens.catalog.entities import (
 from objectlens.errors import AccessDenied
 from objectlens.iam import Kind
 
-Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | Role | str
+Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | LayerVersion | Role | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ async def layers_of(
         )
     if isinstance(target, Function):
         return (_function_layer(target),)
+    if isinstance(target, LayerVersion):
+        return (Layer(arns=(target.arn,), account=target.account, policy=target.policy),)
     if isinstance(target, Role):
         policy, tags = target.assume_role_policy, _tags(target.tags)
         return (Layer(arns=(target.arn,), account=target.account, policy=policy, kind="trust", context=tags),)
