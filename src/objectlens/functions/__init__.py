@@ -11,11 +11,13 @@ room).
 from __future__ import annotations
 
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
-from objectlens.functions.packages import Package, PackageStore
+from objectlens.functions.packages import Package, PackageStore, merged_name
 from objectlens.functions.pool import Pool
+from objectlens.functions.unzip import MAX_UNZIPPED
 from objectlens.functions.values import Executor, Failure, Invocation, Outcome
 
 __all__ = [
+    "MAX_UNZIPPED",
     "CredentialSource",
     "Credentials",
     "Executor",
@@ -27,4 +29,5 @@ __all__ = [
     "PackageStore",
     "Pool",
     "Surroundings",
+    "merged_name",
 ]
