@@ -314,6 +314,7 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         python=sys.executable,
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
+        pythons=settings.functions.pythons,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -63,6 +63,7 @@ class Surroundings:
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
     functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
     says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
+    `pythons` says where other interpreters are, see `python.find_interpreter`.
     `isolation` is the mode, see `isolation`.
     """
 
@@ -71,4 +72,5 @@ class Surroundings:
     region: str
     python: str
     node_modules: str = "install"
+    pythons: tuple[str, ...] = ()
     isolation: Literal["auto", "off", "strict"] = "off"
