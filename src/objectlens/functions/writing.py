@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 ATTEMPTS = "_objectlens_attempts"
@@ -203,7 +203,7 @@ class Writer:
             headers.setdefault("x-amzn-trace-id", self._wire.typed(trace))
         headers |= {"content-length": str(len(body)), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
         credentials = known.signer._credentials.get_frozen_credentials()
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         place = (stamp[:8], *known.scope, "aws4_request")
         headers["x-amz-date"] = stamp
         if credentials.token:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 OLDEST, NEWEST = 9, 14
 NONE = ("none",)
 
+_VERSION = re.compile(r"3\.\d+\.\d+")
 _SHOW = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
 
@@ -38,7 +40,7 @@ def find_interpreter(minor: int, places: Sequence[str] = ()) -> Interpreter | No
     for path in _candidates(f"python3.{minor}", places):
         if os.access(path, os.X_OK) and path.is_file() and (version := _version(path)):
             found = Interpreter(str(path), version)
-            if found.minor == minor and version.startswith("3."):
+            if found.minor == minor:
                 return found
     return None
 
@@ -60,4 +62,5 @@ def _version(path: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return shown.stdout.strip() or None
+    version = shown.stdout.strip()
+    return version if _VERSION.fullmatch(version) else None
