@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 import uuid
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,10 @@ from objectlens.catalog.entities import LATEST, Function
 from objectlens.errors import InvalidRuntimeException, TooManyRequestsException
 from objectlens.functions.packages import Package
 from objectlens.functions.values import Executor, Invocation, Outcome
+
+
+# The runtime that needs nothing but the server's own Python.
+OWN = f"python3.{sys.version_info.minor}"
 
 
 def make_zip(files: Mapping[str, str | bytes], *, executable: tuple[str, ...] = ()) -> bytes:
@@ -46,7 +51,7 @@ def make_function(package: Package, name: str = "f", **changes: Any) -> Function
         account="123456789012",
         region="us-east-1",
         version=LATEST,
-        runtime="python3.11",
+        runtime=OWN,
         handler="app.handler",
         role="arn:aws:iam::123456789012:role/function",
         package=package.digest,
@@ -308,7 +313,7 @@ async def variables_reach_the_handler(bench: Bench) -> None:
     code = "import os\ndef handler(event, context):\n    return [os.environ.get(name) for name in event]"
     function = bench.function(code, environment={"MINE": "é = 1", "AWS_REGION": "not-mine"})
     names = ["MINE", "AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME", "_HANDLER", "AWS_EXECUTION_ENV"]
-    assert await bench.value(function, names) == ["é = 1", "us-east-1", "f", "app.handler", "AWS_Lambda_python3.11"]
+    assert await bench.value(function, names) == ["é = 1", "us-east-1", "f", "app.handler", f"AWS_Lambda_{OWN}"]
 
 
 @_case
