@@ -27,7 +27,6 @@ from objectlens.errors import InvalidRuntimeException, TooManyRequestsException
 from objectlens.functions.packages import Package
 from objectlens.functions.values import Executor, Invocation, Outcome
 
-
 # The runtime that needs nothing but the server's own Python.
 OWN = f"python3.{sys.version_info.minor}"
 
