@@ -9,7 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 CLIENT = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
@@ -19,6 +19,8 @@ MISSING = (
     "com.amazonaws) into lib/ of the package, or into java/lib/ of a layer"
 )
 
+# The likeliest name of the jar; it may be part of another.
+_JAR = "aws-lambda-java-runtime-interface-client"
 _VERSION = re.compile(r'version "(\d+)([\d.]*)')
 _CLASS = CLIENT.replace(".", "/") + ".class"
 # The heap's share of MemorySize; the rest is for threads, code and what the virtual machine itself needs.
@@ -83,10 +85,15 @@ def _look_at(path: str) -> Java | None:
     return Java(path, "".join(match.groups())) if match else None
 
 
+@lru_cache(maxsize=256)
 def has_client(task_root: Path, layers: Path | None) -> bool:
-    """Whether AWS's runtime interface client is in the package, as classes or in a jar, or in a layer's jars."""
+    """Whether AWS's runtime interface client is in the package, as classes or in a jar, or in a layer's jars.
+
+    What was found is remembered: packages do not change.
+    """
     folders = [task_root / "lib", *([layers / "java" / "lib"] if layers else [])]
-    jars = (jar for folder in folders for jar in sorted(folder.glob("*.jar")))
+    jars = [jar for folder in folders for jar in folder.glob("*.jar")]
+    jars.sort(key=lambda jar: not jar.name.startswith(_JAR))
     return (task_root / _CLASS).is_file() or any(_has_class(jar) for jar in jars)
 
 

@@ -31,9 +31,9 @@ class Pythons:
     def __init__(self, functions: Path, places: Sequence[str] = ()) -> None:
         self._functions = functions
         self._places = tuple(places)
-        self._ready: set[Path] = set()
-        self._tasks: dict[Path, asyncio.Task[None]] = {}
-        self._failures: dict[Path, tuple[InstallError, float]] = {}
+        self._ready: set[Interpreter] = set()
+        self._tasks: dict[Interpreter, asyncio.Task[None]] = {}
+        self._failures: dict[Interpreter, tuple[InstallError, float]] = {}
         self._closed = False
 
     def find(self, minor: int) -> Interpreter | None:
@@ -52,14 +52,13 @@ class Pythons:
         Raises `InstallError` with the reason and the remedy, after a failure again for a while without trying, and
         `TimeoutError` when it goes on for more than `seconds`; the work continues.
         """
-        home = self.home(interpreter)
-        if home in self._ready or self._closed:
+        if interpreter in self._ready or self._closed:
             return
-        self._raise_failure(home)
-        if home not in self._tasks:
-            self._tasks[home] = asyncio.get_running_loop().create_task(self.install(interpreter, say))
-            self._tasks[home].add_done_callback(partial(self._finished, home))
-        task = self._tasks[home]
+        self._raise_failure(interpreter)
+        if interpreter not in self._tasks:
+            self._tasks[interpreter] = asyncio.get_running_loop().create_task(self.install(interpreter, say))
+            self._tasks[interpreter].add_done_callback(partial(self._finished, interpreter))
+        task = self._tasks[interpreter]
         await asyncio.wait([task], timeout=seconds)
         if not task.done():
             raise TimeoutError
@@ -91,21 +90,21 @@ class Pythons:
                 "with none, functions run on the server's own Python"
             ) from error
 
-    def _raise_failure(self, home: Path) -> None:
-        if home in self._failures:
-            error, until = self._failures[home]
+    def _raise_failure(self, interpreter: Interpreter) -> None:
+        if interpreter in self._failures:
+            error, until = self._failures[interpreter]
             if asyncio.get_running_loop().time() < until:
                 raise InstallError(*error.args) from error.__cause__
 
-    def _finished(self, home: Path, task: asyncio.Task[None]) -> None:
-        del self._tasks[home]
+    def _finished(self, interpreter: Interpreter, task: asyncio.Task[None]) -> None:
+        del self._tasks[interpreter]
         if task.cancelled():
             return
         error = task.exception()
         if error is None:
-            self._ready.add(home)
+            self._ready.add(interpreter)
         elif isinstance(error, InstallError):
-            self._failures[home] = (error, asyncio.get_running_loop().time() + PATIENCE)
+            self._failures[interpreter] = (error, asyncio.get_running_loop().time() + PATIENCE)
 
 
 def _begin(home: Path) -> Path:
