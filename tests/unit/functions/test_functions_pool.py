@@ -491,7 +491,7 @@ def test_a_bootstrap_that_cannot_run(bench):
             files = {"bootstrap": "#!/no/such/interpreter\n"}
             function = make_function(opened.install(make_zip(files, executable=("bootstrap",))), runtime="provided")
             outcome = await opened.invoke(function)
-            assert outcome.failure.type == "Runtime.ExitError"
+            assert outcome.failure.type == "Runtime.InvalidEntrypoint"
 
     asyncio.run(main())
 
