@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
         try:
             os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
         except OSError as error:
-            load("refusing").report(command[0], error)
+            load("entrypoint").report(command[0], error)
     del sys.path[0]  # the folder of this script
     run_python()
 
