@@ -380,6 +380,7 @@ def _pool(
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
         capture=capture,
+        pythons=settings.functions.pythons,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -33,6 +33,7 @@ class Catalog:
         self.object_lambda_access_points = Repository(lambda all_: all_.object_lambda_access_points, self, cache)
         self.functions = Repository(lambda all_: all_.functions, self, cache)
         self.function_aliases = Repository(lambda all_: all_.function_aliases, self, cache)
+        self.layer_versions = Repository(lambda all_: all_.layer_versions, self, cache)
         self.users = Repository(lambda all_: all_.users, self, cache)
         self.roles = Repository(lambda all_: all_.roles, self, cache)
         self.managed_policies = Repository(lambda all_: all_.managed_policies, self, cache)

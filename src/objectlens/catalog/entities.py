@@ -117,6 +117,43 @@ Resource = Bucket | AccessPoint | ObjectLambdaAccessPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReference:
+    """A layer version as a function refers to it: by all that it takes to run with it, should it be deleted."""
+
+    arn: str
+    package: str
+    code_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerVersion:
+    """One version of a layer, a number; it never changes but for its policy.
+
+    `package`, `code_sha256` and `code_size` are as of a `Function`.
+    """
+
+    name: str
+    account: str
+    region: str
+    version: str
+    package: str
+    code_sha256: str
+    code_size: int
+    created_at: datetime
+    revision_id: str
+    description: str = ""
+    license: str = ""
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    policy: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """The ARN of this version."""
+        return arn.layer_arn(self.region, self.account, self.name, self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """One version of a function: `$LATEST`, or a number once published.
 
@@ -142,7 +179,7 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     architectures: tuple[str, ...] = ("x86_64",)
-    layers: tuple[str, ...] = ()
+    layers: tuple[LayerReference, ...] = ()
     package_type: str = "Zip"
     reserved_concurrency: int | None = None
     policy: str | None = None

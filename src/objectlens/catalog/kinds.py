@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from objectlens.catalog import tables
 from objectlens.catalog.entities import (
@@ -16,6 +16,7 @@ from objectlens.catalog.entities import (
     Bucket,
     Function,
     FunctionAlias,
+    LayerVersion,
     ManagedPolicy,
     ObjectLambdaAccessPoint,
     Role,
@@ -37,6 +38,15 @@ def _sort_key(function: Function) -> Mapping[str, Any]:
     return {"sort_key": function_cursor(function)}
 
 
+def layer_cursor(layer: LayerVersion) -> str:
+    """Return the text that listings of layer versions continue after: by name, the newest first."""
+    return f"{layer.name}/{10**12 - int(layer.version):013d}"
+
+
+def _layer_sort_key(layer: LayerVersion) -> Mapping[str, Any]:
+    return {"sort_key": layer_cursor(layer)}
+
+
 ACCOUNTS = Kind(Account, "account", tables.accounts, order="account", prefix="account")
 BUCKETS = Kind(Bucket, "bucket", tables.buckets)
 ACCESS_POINTS = Kind(AccessPoint, "access point", tables.access_points)
@@ -45,6 +55,7 @@ OBJECT_LAMBDA_ACCESS_POINTS = Kind(
 )
 FUNCTIONS = Kind(Function, "function", tables.functions, order="sort_key", derived=_sort_key)
 FUNCTION_ALIASES = Kind(FunctionAlias, "function alias", tables.function_aliases)
+LAYER_VERSIONS = Kind(LayerVersion, "layer version", tables.layer_versions, order="sort_key", derived=_layer_sort_key)
 USERS = Kind(User, "user", tables.users, prefix="path")
 ROLES = Kind(Role, "role", tables.roles, prefix="path")
 MANAGED_POLICIES = Kind(ManagedPolicy, "managed policy", tables.managed_policies, prefix="path")
@@ -89,14 +100,25 @@ class FunctionShelf(Shelf[Function]):
 
     def next_number(self, account: str, name: str) -> int:
         """Take the next version number of a function name; the first is 1, and none is given twice."""
-        numbers = tables.function_numbers
-        key = {"account": account, "name": name}
-        last = self._connection.scalar(select(numbers.c.last).filter_by(**key))
-        if last is None:
-            self._connection.execute(insert(numbers).values(**key, last=1))
-            return 1
-        self._connection.execute(update(numbers).filter_by(**key).values(last=last + 1))
-        return int(last) + 1
+        return _next_number(self._connection, tables.function_numbers, account, name)
+
+
+class LayerShelf(Shelf[LayerVersion]):
+    """The versions of layers."""
+
+    def next_number(self, account: str, name: str) -> int:
+        """Take the next version number of a layer; the first is 1, and none is given twice."""
+        return _next_number(self._connection, tables.layer_numbers, account, name)
+
+
+def _next_number(connection: Connection, numbers: Table, account: str, name: str) -> int:
+    key = {"account": account, "name": name}
+    last = connection.scalar(select(numbers.c.last).filter_by(**key))
+    if last is None:
+        connection.execute(insert(numbers).values(**key, last=1))
+        return 1
+    connection.execute(update(numbers).filter_by(**key).values(last=last + 1))
+    return int(last) + 1
 
 
 class Shelves:
@@ -109,6 +131,7 @@ class Shelves:
         self.object_lambda_access_points = AccessPointShelf(OBJECT_LAMBDA_ACCESS_POINTS, connection)
         self.functions = FunctionShelf(FUNCTIONS, connection)
         self.function_aliases = Shelf(FUNCTION_ALIASES, connection)
+        self.layer_versions = LayerShelf(LAYER_VERSIONS, connection)
         self.users = Shelf(USERS, connection)
         self.roles = Shelf(ROLES, connection)
         self.managed_policies = Shelf(MANAGED_POLICIES, connection)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.dispatch import Dispatch
-from objectlens.functions.packages import Package, PackageStore
+from objectlens.functions.packages import Package, PackageStore, merged_name
 from objectlens.functions.pool import Pool
 from objectlens.functions.remote import RemoteExecutor
 from objectlens.functions.remotes import Remote, Remotes
+from objectlens.functions.unzip import MAX_UNZIPPED
 from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
 
 __all__ = [
+    "MAX_UNZIPPED",
     "CredentialSource",
     "Credentials",
     "Dispatch",
@@ -35,4 +37,5 @@ __all__ = [
     "RemoteExecutor",
     "Remotes",
     "Surroundings",
+    "merged_name",
 ]

@@ -80,8 +80,8 @@ class Surroundings:
 
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
     functions reach it, without a trailing slash; without `capture`, AWS's host names are AWS's. `python` is the
-    interpreter that runs Python handlers. `node_modules` says where the AWS SDK of Node.js functions comes from:
-    `install`, `none`, or the path of a `node_modules`.
+    interpreter that runs Python handlers, `pythons` where others are, see `python.find_interpreter`. `node_modules`
+    says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
     `isolation` is the mode, see `isolation`.
     """
 
@@ -91,4 +91,5 @@ class Surroundings:
     region: str
     python: str
     node_modules: str = "install"
+    pythons: tuple[str, ...] = ()
     isolation: Literal["auto", "off", "strict"] = "off"

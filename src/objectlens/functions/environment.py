@@ -10,7 +10,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -24,7 +23,8 @@ from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
-from objectlens.functions.runtimes import Runtime, command
+from objectlens.functions.runtimes import Runtime
+from objectlens.functions.starting import CannotStart, Code, command
 from objectlens.functions.states import State
 from objectlens.functions.template import Template
 from objectlens.functions.values import Door, Invocation, Outcome
@@ -45,7 +45,7 @@ class Environment:
         function: Function,
         *,
         runtime: Runtime,
-        task_root: Path,
+        code: Code,
         surroundings: Surroundings,
         limits: Limits,
         isolation: Isolation,
@@ -55,7 +55,7 @@ class Environment:
     ) -> None:
         self.function = function
         self.runtime = runtime
-        self._task_root = task_root
+        self._code = code
         self._surroundings = surroundings
         self._limits = limits
         self._isolation = isolation
@@ -95,26 +95,33 @@ class Environment:
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
+        if extensions := self._code.extensions():
+            self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
+        python = self.runtime.python or self._surroundings.python
         confinement = self._confinement = self._isolation.confine(
             folder=self._surroundings.folder,
             key=self.stream[-32:],
-            task_root=self._task_root,
-            python=self._surroundings.python,
+            task_root=self._code.task_root,
+            layers=self._code.layers,
+            python=python,
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
             hosts=hosts_file(self.function, self._surroundings),
+            java=None if self.runtime.java is None else self.runtime.java.reading,
         )
-        start = command(
-            self.runtime,
-            self._surroundings.python,
-            self._task_root,
-            parent=confinement.parent,
-            orders=confinement.orders,
-        )
-        if start is None:
-            message = "exec: no executable named bootstrap in the package's root folder"
-            self._fail(fault("Runtime.InvalidEntrypoint", message))
+        try:
+            start = command(
+                self.function,
+                self.runtime,
+                self._code,
+                python=python,
+                opt=confinement.opt,
+                parent=confinement.parent,
+                orders=confinement.orders,
+            )
+        except CannotStart as error:
+            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
             return
         address = await self._api.listen()
         confinement.make_temporary()
@@ -123,7 +130,8 @@ class Environment:
             runtime=self.runtime,
             surroundings=self._surroundings,
             credentials=credentials,
-            task_root=self._task_root,
+            task_root=self._code.task_root,
+            opt=confinement.opt,
             temporary=confinement.temporary,
             runtime_api=address,
             log_stream=self.stream,
@@ -135,7 +143,7 @@ class Environment:
                 self._process = await self._fork(template, confinement, variables, output, marker)
             if self._process is None:
                 self._process = Spawned.confined(
-                    confinement, start, variables, self._task_root, output=output, marker=marker
+                    confinement, start, variables, self._code.task_root, output=output, marker=marker
                 )
         finally:
             os.close(output)

@@ -27,6 +27,7 @@ MIB = 2**20
 PROCESSES = 256
 # What a process may have of writable memory over MemorySize: address space that is asked for and never used, which
 # thread stacks and allocators are made of.
+_OPT = Path("/opt")
 _HEADROOM = 512 * MIB
 _HEADROOM_NODE = 2048 * MIB
 
@@ -50,6 +51,8 @@ class Confinement:
     temporary: Path
     group: Group | None
     wanted: Wanted | None
+    opt: Path | None = None
+    """Where its layers are seen; None when it has none."""
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -95,8 +98,10 @@ class Isolation:
         python: str,
         memory_size: int,
         ephemeral_storage: int,
+        layers: Path | None = None,
         node: str | None = None,
         hosts: str | None = None,
+        java: tuple[Path, ...] | None = None,
     ) -> Confinement:
         """Return the confinement of one environment. `folder` holds what all functions have, `key` names this one.
 
@@ -104,8 +109,8 @@ class Isolation:
         the machine's.
         """
         if self.mode == "off":
-            return Confinement(None, "", os.getpid(), folder / "tmp" / key, None, None)
-        headroom = _HEADROOM_NODE if node else _HEADROOM
+            return Confinement(None, "", os.getpid(), folder / "tmp" / key, None, None, layers)
+        headroom = _HEADROOM_NODE if node or java else _HEADROOM
         orders = f"data={memory_size * MIB + headroom}"
         # A file in /tmp is memory as well.
         memory = (memory_size + (ephemeral_storage if self.bwrap else 0)) * MIB
@@ -113,16 +118,18 @@ class Isolation:
         if self.cgroups is not None:
             made = self.cgroups.make(memory=memory, processes=PROCESSES)
         if self.bwrap is None:
-            return Confinement(None, orders, os.getpid(), folder / "tmp" / key, made, None)
+            return Confinement(None, orders, os.getpid(), folder / "tmp" / key, made, None, layers)
         temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
         wanted = Wanted(
             reading=(
                 *interpreter_paths(python),
                 *((Path(node), Path(node).resolve(), folder / "node_modules") if node else ()),
+                *(java or ()),
                 task_root,
                 folder / "sdk-config",
                 folder / "trust",
             ),
+            opt=layers,
             hidden=folder.parent,
             folder=task_root,
             temporary=temporary,
@@ -130,7 +137,7 @@ class Isolation:
             variables={},
             files={} if hosts is None else {"/etc/hosts": hosts.encode()},
         )
-        return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted)
+        return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted, layers and _OPT)
 
 
 def find_isolation(mode: Mode) -> Isolation:

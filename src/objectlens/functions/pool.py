@@ -10,10 +10,12 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Hashable
+from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.errors import (
+    InvalidRuntimeException,
     ResourceConflictException,
     ServiceException,
     ServiceUnavailable,
@@ -22,14 +24,17 @@ from objectlens.errors import (
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
 from objectlens.functions.figures import Book, Snapshot
+from objectlens.functions.installing import InstallError
 from objectlens.functions.isolation import find_isolation
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
+from objectlens.functions.python import Pythons
 from objectlens.functions.queueing import Group, Seat, Ticket, shape
 from objectlens.functions.removing import clear_away
-from objectlens.functions.runtimes import find_runtime
+from objectlens.functions.runtimes import Runtime, find_runtime
+from objectlens.functions.starting import Code
 from objectlens.functions.templates import Templates
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import SDK_CONFIG
@@ -60,6 +65,8 @@ class Pool:
         self._groups: dict[Hashable, Group] = {}
         self._watchman = Watchman(surroundings.python)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
+        self._pythons = Pythons(surroundings.folder, surroundings.pythons)
+        self._runtimes: dict[str, Runtime] = {}
         self._isolation = find_isolation(surroundings.isolation)
         self._templates = Templates(
             surroundings=surroundings,
@@ -114,13 +121,21 @@ class Pool:
         `invoke` does so too, but it is better done when a function is made. Raises `InvalidRuntimeException`, and
         `ResourceConflictException` when it is still under way after `prepare_seconds`.
         """
-        if find_runtime(function.runtime).node is None:
+        runtime = self._runtimes.get(function.runtime) or await self._find_runtime(function)
+        if runtime.node is None and runtime.interpreter is None:
             return
-        log = self._log(function.name)
+        log, seconds = self._log(function.name), self._limits.prepare_seconds
+
+        def say(line: str) -> None:
+            log.write("prepare", [line.encode()])
+
         try:
-            await self._node_modules.prepare(
-                lambda line: log.write("prepare", [line.encode()]), self._limits.prepare_seconds
-            )
+            if runtime.interpreter is not None:
+                await self._pythons.prepare(runtime.interpreter, say, seconds)
+            else:
+                await self._node_modules.prepare(say, seconds)
+        except InstallError as error:
+            raise InvalidRuntimeException(f"The runtime {function.runtime} cannot be made ready: {error}.") from error
         except TimeoutError:
             raise ResourceConflictException(
                 "The operation cannot be performed at this time. The function is currently in the following state: "
@@ -141,6 +156,7 @@ class Pool:
         """Stop every environment; returns when no process is left."""
         self._closed = True
         await self._node_modules.close()
+        await self._pythons.close()
         for group in self._groups.values():
             while ticket := group.take():
                 ticket.refuse(ServiceUnavailable("The server is stopping."))
@@ -165,7 +181,6 @@ class Pool:
         if self._isolation.refusal is not None:
             raise ServiceException(self._isolation.refusal)
         function = ticket.invocation.function
-        find_runtime(function.runtime)
         self._check_reserved(function)
         group = self._groups.setdefault(shape(function), Group(function))
         if len(group.waiting) >= self._limits.queue:
@@ -297,12 +312,13 @@ class Pool:
         task_root = self._packages.path(function.package)
         if not task_root.is_dir():
             raise FileNotFoundError(f"the package {function.package} is not in the package store")
+        code = Code(task_root=task_root, layers=await self._merged(function))
         given = self._credentials(function)
         credentials = Credentials(*(await given if inspect.isawaitable(given) else given))
         environment = Environment(
             function,
-            runtime=find_runtime(function.runtime),
-            task_root=task_root,
+            runtime=self._runtimes.get(function.runtime) or await self._find_runtime(function),
+            code=code,
             surroundings=self._surroundings,
             limits=self._limits,
             isolation=self._isolation,
@@ -311,7 +327,7 @@ class Pool:
             clock=self._clock,
         )
         try:
-            template = await self._templates.of(function, environment.runtime, task_root, credentials)
+            template = await self._templates.of(function, environment.runtime, code, credentials)
             await environment.start(credentials, template)
         except TimeoutError:
             environment.give_up()
@@ -319,6 +335,14 @@ class Pool:
             await surely(environment.stop())
             raise
         return environment
+
+    async def _find_runtime(self, function: Function) -> Runtime:
+        found = await asyncio.to_thread(find_runtime, function.runtime, self._pythons)
+        return self._runtimes.setdefault(function.runtime, found)
+
+    async def _merged(self, function: Function) -> Path | None:
+        digests = [one.package for one in function.layers]
+        return await asyncio.to_thread(self._packages.merge, digests) if digests else None
 
     def _report_failed_start(self, group: Group, environment: Environment) -> None:
         if ticket := group.take():

@@ -25,6 +25,7 @@ from objectlens.settings.kinds import (
     METRICS,
     NODE_MODULES,
     PROFILE,
+    PYTHONS,
     REGION,
     SECRET,
     SWITCH,
@@ -129,6 +130,13 @@ class FunctionSettings:
         "install",
         "Where Node.js functions find the AWS SDK for JavaScript v3 when their package does not have it: `install` has "
         "npm install it once in the data directory, `none` leaves it out, or a `node_modules` folder that exists.",
+    )
+    pythons: tuple[str, ...] = _setting(
+        PYTHONS,
+        "",
+        "Interpreters for `python3.x` functions, or folders with some, beside the server's own. Unset, `python3.9` and "
+        "newer are looked for on the server's `PATH`, in `/usr/local/bin`, `/usr/bin` and `~/.pyenv/versions`; with "
+        "`none`, every Python function runs on the server's own.",
     )
 
 

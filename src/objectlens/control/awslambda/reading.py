@@ -44,7 +44,10 @@ async def list_functions(surroundings: Lambda, request: Request) -> Result:
 
 async def get_account_settings(surroundings: Lambda, request: Request) -> Result:
     """Tell the limits and how much of them is used."""
-    _, functions = await surroundings.catalog.read(lambda shelves: all_functions(shelves, request.caller.account))
+    account = request.caller.account
+    _, (functions, layers) = await surroundings.catalog.read(
+        lambda shelves: (all_functions(shelves, account), shelves.layer_versions.list(account=account, limit=1_000_000))
+    )
     reserved = sum(one.reserved_concurrency or 0 for one in functions if one.version == LATEST)
     return {
         "AccountLimit": {
@@ -55,7 +58,7 @@ async def get_account_settings(surroundings: Lambda, request: Request) -> Result
             "UnreservedConcurrentExecutions": max(0, surroundings.concurrency - reserved),
         },
         "AccountUsage": {
-            "TotalCodeSize": sum(one.code_size for one in functions),
+            "TotalCodeSize": sum(one.code_size for one in functions) + sum(one.code_size for one in layers),
             "FunctionCount": sum(one.version == LATEST for one in functions),
         },
     }
