@@ -13,9 +13,10 @@ from __future__ import annotations
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
-from objectlens.functions.values import Executor, Failure, Invocation, Outcome
+from objectlens.functions.values import Arrangement, Executor, Failure, Invocation, Outcome, Provision
 
 __all__ = [
+    "Arrangement",
     "CredentialSource",
     "Credentials",
     "Executor",
@@ -26,5 +27,6 @@ __all__ = [
     "Package",
     "PackageStore",
     "Pool",
+    "Provision",
     "Surroundings",
 ]
