@@ -31,7 +31,7 @@ from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
 from objectlens.functions import Limits as FunctionLimits
-from objectlens.functions import PackageStore, Pool, Surroundings
+from objectlens.functions import PackageStore, Pool, Surroundings, suitable_environments
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
@@ -270,12 +270,17 @@ async def _management(
         executor=lens.executor,
         prepare=pool.prepare,
         tasks=lens.background,
+        events=awslambda.Events(lens.executor, clock),
+        concurrency=settings.functions.concurrency,
+        arrange=pool.arrange,
+        provision=pool.provision,
         read_object=partial(read_whole, lens.objects),
         clock=clock,
         region=region,
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
+    lens.background.start(awslambda.keep_arranged(functions, await awslambda.arrange(functions)))
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
         "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
@@ -301,9 +306,11 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         made = access.sessions.for_function(function.role, function.arn, lifetime)
         return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
 
+    environments = settings.functions.max_environments or suitable_environments()
     limits = FunctionLimits(
-        environments=settings.functions.max_environments,
-        per_function=settings.functions.max_per_function,
+        environments=environments,
+        per_function=settings.functions.max_per_function or max(1, environments * 3 // 4),
+        concurrency=settings.functions.concurrency,
         idle_seconds=settings.functions.idle_seconds,
         queue_seconds=settings.functions.queue_seconds,
     )

@@ -10,6 +10,7 @@ room).
 
 from __future__ import annotations
 
+from objectlens.functions.capacity import suitable_environments
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
@@ -29,4 +30,5 @@ __all__ = [
     "Pool",
     "Provision",
     "Surroundings",
+    "suitable_environments",
 ]

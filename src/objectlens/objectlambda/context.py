@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from objectlens.access import Access
@@ -22,7 +24,8 @@ class ObjectLambda:
     """The rooms below, and this room's bounds.
 
     `endpoint` is the URL at which functions reach this service. `answer_seconds` is how long a function may take until
-    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61).
+    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61). `draw` gives
+    numbers in [0, 1), by which weighted aliases choose.
     """
 
     catalog: Catalog
@@ -37,3 +40,4 @@ class ObjectLambda:
     region: str
     answer_seconds: float = 60.0
     url_seconds: int = 61
+    draw: Callable[[], float] = random.random

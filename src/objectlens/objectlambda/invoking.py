@@ -26,11 +26,11 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
     arn = Arn.parse(transformation.function_arn)
     match = _FUNCTION.fullmatch(arn.resource)
     name, qualifier = match.groups() if match else (arn.resource, None)
-    function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
-    await may_invoke(lens, call, function or str(arn))
-    if function is None:
+    found = await lens.catalog.invoked(arn.account, name, qualifier or LATEST, lens.draw())
+    await may_invoke(lens, call, str(arn) if found is None else found[1])
+    if found is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
-    return function
+    return found[0]
 
 
 async def may_invoke(lens: ObjectLambda, call: Call, function: Function | str) -> None:

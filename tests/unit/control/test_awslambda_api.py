@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import SystemClock
-from objectlens.control.awslambda import DECLINED, HANDLERS, Lambda
+from objectlens.control.awslambda import DECLINED, HANDLERS, Events, Lambda
 from objectlens.control.protocol import ControlApi
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import NoSuchKey, ServiceError
@@ -65,12 +65,16 @@ class House:
             clock=SystemClock(),
             limits=Limits(per_function=4),
         )
+        self.events = Events(self.pool, SystemClock(), delays=(0.1, 0.2))
         self.lambda_ = Lambda(
             catalog=Catalog(self.database, SystemClock()),
             packages=packages,
             executor=self.pool,
             prepare=self.prepare,
             tasks=self,
+            events=self.events,
+            arrange=self.pool.arrange,
+            provision=self.pool.provision,
             read_object=self.read_object,
             clock=SystemClock(),
             region="us-east-1",

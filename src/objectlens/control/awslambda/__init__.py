@@ -7,8 +7,21 @@ runs nothing itself.
 
 from __future__ import annotations
 
+from objectlens.control.awslambda.concurrency import arrange, keep_arranged
 from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
+from objectlens.control.awslambda.events import Events
 from objectlens.control.awslambda.lifecycle import collect_packages, sweep_packages
 from objectlens.control.awslambda.operations import DECLINED, HANDLERS
 
-__all__ = ["DECLINED", "HANDLERS", "Lambda", "ObjectReader", "Tasks", "collect_packages", "sweep_packages"]
+__all__ = [
+    "DECLINED",
+    "HANDLERS",
+    "Events",
+    "Lambda",
+    "ObjectReader",
+    "Tasks",
+    "arrange",
+    "collect_packages",
+    "keep_arranged",
+    "sweep_packages",
+]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from objectlens.control.awslambda import aliases, attributes, invoking, lifecycle, permissions, reading, versions
+from objectlens.control.awslambda import (
+    aliases,
+    attributes,
+    invoking,
+    lifecycle,
+    permissions,
+    provisioning,
+    reading,
+    retrying,
+    versions,
+)
 from objectlens.control.awslambda.attributes import resource_in
 from objectlens.control.awslambda.context import Lambda
 from objectlens.control.awslambda.names import FunctionName
@@ -57,25 +67,34 @@ HANDLERS: Mapping[str, Handler[Lambda]] = {
     "DeleteAlias": Handler(aliases.delete_alias, _named),
     "DeleteFunction": Handler(lifecycle.delete_function, _named),
     "DeleteFunctionConcurrency": Handler(attributes.delete_function_concurrency, _named),
+    "DeleteFunctionEventInvokeConfig": Handler(retrying.delete_function_event_invoke_config, _named),
+    "DeleteProvisionedConcurrencyConfig": Handler(provisioning.delete_provisioned_concurrency_config, _named),
     "GetAccountSettings": Handler(reading.get_account_settings, _everything),
     "GetAlias": Handler(aliases.get_alias, _named),
     "GetFunction": Handler(reading.get_function, _named),
     "GetFunctionConcurrency": Handler(attributes.get_function_concurrency, _named),
     "GetFunctionConfiguration": Handler(reading.get_function_configuration, _named),
+    "GetFunctionEventInvokeConfig": Handler(retrying.get_function_event_invoke_config, _named),
     "GetPolicy": Handler(permissions.get_policy, _named),
+    "GetProvisionedConcurrencyConfig": Handler(provisioning.get_provisioned_concurrency_config, _named),
     "Invoke": Handler(invoking.invoke, _invoked, "lambda:InvokeFunction"),
     "ListAliases": Handler(aliases.list_aliases, _named),
+    "ListFunctionEventInvokeConfigs": Handler(retrying.list_function_event_invoke_configs, _named),
     "ListFunctions": Handler(reading.list_functions, _everything),
+    "ListProvisionedConcurrencyConfigs": Handler(provisioning.list_provisioned_concurrency_configs, _named),
     "ListTags": Handler(attributes.list_tags, _tagged),
     "ListVersionsByFunction": Handler(versions.list_versions_by_function, _named),
     "PublishVersion": Handler(versions.publish_version, _named),
     "PutFunctionConcurrency": Handler(attributes.put_function_concurrency, _named),
+    "PutFunctionEventInvokeConfig": Handler(retrying.put_function_event_invoke_config, _named),
+    "PutProvisionedConcurrencyConfig": Handler(provisioning.put_provisioned_concurrency_config, _named),
     "RemovePermission": Handler(permissions.remove_permission, _named),
     "TagResource": Handler(attributes.tag_resource, _tagged),
     "UntagResource": Handler(attributes.untag_resource, _tagged),
     "UpdateAlias": Handler(aliases.update_alias, _named),
     "UpdateFunctionCode": Handler(lifecycle.update_function_code, _named),
     "UpdateFunctionConfiguration": Handler(lifecycle.update_function_configuration, _with_role),
+    "UpdateFunctionEventInvokeConfig": Handler(retrying.update_function_event_invoke_config, _named),
 }
 
 DECLINED = (
@@ -86,8 +105,6 @@ DECLINED = (
     ("*CodeSigning*", "code signing is not offered: packages are identified by their SHA-256"),
     ("*CapacityProvider*", "capacity is what this machine has"),
     ("*ScalingConfig", "scaling is set in the server's configuration"),
-    ("*ProvisionedConcurrency*", "environments are kept warm by the server's own settings"),
-    ("*EventInvokeConfig*", "events are invoked once, without retries or destinations"),
     ("*RecursionConfig", "loops of functions are not looked for"),
     ("*RuntimeManagementConfig", "runtimes are those of this machine"),
     ("*ResourcePolicy", "use AddPermission, RemovePermission and GetPolicy"),
