@@ -1,7 +1,7 @@
 """How an account's concurrency is shared out (Lambda developer guide, "Configuring reserved concurrency").
 
-Reserved concurrency is a function's own. Provisioned concurrency is kept ready; it counts against the function's own, or
-else against what functions without a reservation share, of which a part must remain.
+Reserved concurrency is a function's own. Provisioned concurrency is kept ready; it counts against what is the
+function's own, or else against what the functions without a reservation share. Of that, a part must remain.
 """
 
 from __future__ import annotations
