@@ -231,6 +231,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             background=background,
             native=native,
             clock=clock,
+            # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
+            inner=lambda http, caller: corridor.inner(http, caller),  # noqa: PLW0108
             endpoint=url,
             region=settings.account.region,
         )

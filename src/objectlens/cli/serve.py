@@ -37,6 +37,9 @@ def command(data: Path, listen: str | None, domains: tuple[str, ...], quiet: boo
     options = {"server.listen": listen, "server.domains": ",".join(domains) or None}
     settings = read_settings(data, config, options)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # What the format does not show need not be found out for each line ("Optimization" in Python's logging HOWTO).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001  (the documented way)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if quiet:
         logging.getLogger(ACCESS_LOG).setLevel(logging.WARNING)

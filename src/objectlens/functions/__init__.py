@@ -14,12 +14,13 @@ from objectlens.functions.capacity import suitable_environments
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
-from objectlens.functions.values import Arrangement, Executor, Failure, Invocation, Outcome, Provision
+from objectlens.functions.values import Arrangement, Door, Executor, Failure, Invocation, Outcome, Provision
 
 __all__ = [
     "Arrangement",
     "CredentialSource",
     "Credentials",
+    "Door",
     "Executor",
     "Failure",
     "Invocation",

@@ -32,6 +32,19 @@ class _Odd(ValueError):
     """Something is not as usual: leave it to the SDK."""
 
 
+_channel: list[Any] = []
+
+
+def use(one: Any) -> None:
+    """Take the channel to the service (see `polling`), which a process has only once it is an environment."""
+    _channel.append(one)
+
+
+def channel() -> Any:
+    """Return the channel, None without one."""
+    return _channel[0] if _channel else None
+
+
 def install() -> None:
     """Have the SDK changed as soon as it is imported."""
     if os.environ.get(OPT_OUT) != "0":
@@ -39,7 +52,10 @@ def install() -> None:
             "boto3.session": _change_boto3,
             "botocore.session": _change_botocore,
             "botocore.client": _note_client,
-            "requests.sessions": lambda sessions: _beside("fetching").change(sessions, lambda: _beside("wire")),
+            "requests.sessions": lambda sessions: _beside("fetching").change(
+                sessions, lambda: _beside("wire"), channel
+            ),
+            "requests.api": lambda api: _beside("fetching").shorten(api, lambda: _beside("wire"), channel),
         }
         sys.meta_path.insert(0, _Importing(changes))
 
@@ -130,7 +146,7 @@ def _change_boto3(session: Any) -> None:
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
                 unchanged = functools.partial(_check_unchanged, found.meta.events)
-                _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"))
+                _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"), channel)
             if len(kept) >= KEPT:
                 kept.pop(next(iter(kept)))
             kept[key] = found

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
+from objectlens.functions.accelerate import OPT_OUT
+from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.isolation import Confinement, Isolation
 from objectlens.functions.logs import FunctionLog
@@ -24,9 +26,14 @@ from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime, command
 from objectlens.functions.states import State
 from objectlens.functions.template import Template
-from objectlens.functions.values import Invocation, Outcome
+from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
+from objectlens.http import HttpRequest, HttpResponse
+
+# A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
+# short invocation.
+_LOOK_SECONDS = 0.1
 
 
 class Environment:
@@ -57,8 +64,11 @@ class Environment:
         self._watchman = watchman
         self._clock = clock
         self._api = RuntimeApi(self)
+        self._channel: Channel | None = None
+        self._door: Door | None = None
         self._process: Process | None = None
         self._peak_kib = 0
+        self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -136,11 +146,21 @@ class Environment:
     async def _fork(
         self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
     ) -> Process | None:
+        descriptors = [output]
+        if variables.get(OPT_OUT) != "0":
+            self._channel = Channel(self._api, self._ask)
+            descriptors.append(self._channel.theirs.fileno())
         try:
-            return await template.fork(confinement, variables, output, marker)
+            process = await template.fork(confinement, variables, descriptors, marker)
         except ConnectionError as error:
             self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
             return None
+        if self._channel is not None:
+            self._channel.listen()
+        return process
+
+    async def _ask(self, http: HttpRequest) -> HttpResponse | None:
+        return None if self._door is None else await self._door(http)
 
     async def wait_ready(self) -> bool:
         """Wait for the end of initialisation; returns whether it went well. `fail` makes an outcome of what did not.
@@ -176,16 +196,20 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
+        if self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         began = self._clock.monotonic()
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
         self._polling.clear()
+        self._door = invocation.door
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout, self._time_out, invocation.request_id)
         try:
             answer = await self._answer
         finally:
+            self._door = None
             alarm.cancel()
         return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
 
@@ -224,7 +248,9 @@ class Environment:
 
     def _memory_mb(self) -> int:
         """Return the peak so far; of a process that is gone, what it was when last looked at."""
-        if self._process is not None:
+        now = self._clock.monotonic()
+        if self._process is not None and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
             self._peak_kib = max(self._peak_kib, self._process.peak_kib())
         return -(-self._peak_kib // 1024)
 
@@ -262,6 +288,8 @@ class Environment:
 
     def _end(self) -> None:
         self._api.end()
+        if self._channel is not None:
+            self._channel.close()
         self._polling.set()
         if self.on_end is not None:
             self.on_end()

@@ -3,7 +3,8 @@
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
     to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
-    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptor of the environment's output
+    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptors of the environment's output
+                     and, where it is accelerated, of its channel (see `polling`)
 
 `forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
 another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
@@ -91,7 +92,11 @@ def load(name: str) -> Any:
         raise ImportError(name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    _loaded[name] = module
     return module
+
+
+_loaded: dict[str, Any] = {}
 
 
 def check_forkable(channel: int) -> list[int]:
@@ -145,8 +150,8 @@ class Mold:
         """Send a message to the server."""
         self._channel.send(json.dumps(message).encode())
 
-    def work(self) -> Callable[[], None] | None:
-        """Serve until the server hangs up; in a fork, return what makes an environment of it."""
+    def work(self) -> Callable[[], int | None] | None:
+        """Serve until the server hangs up; in a fork, return what makes an environment of it and tells its channel."""
         while True:
             for fd, _ in self._poll.poll():
                 if fd != self._channel.fileno():
@@ -158,20 +163,21 @@ class Mold:
                 if become := self._fork(*order):
                     return become
 
-    def _receive(self) -> tuple[dict[str, Any], int] | None:
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(size))
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(2 * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
-        (descriptor,) = array.array("i", controls[0][2][:size])
-        return json.loads(data), descriptor
+        content = controls[0][2]
+        return json.loads(data), list(array.array("i", content[: len(content) - len(content) % size]))
 
-    def _fork(self, order: dict[str, Any], output: int) -> Callable[[], None] | None:
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> Callable[[], int | None] | None:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order, output)
-        os.close(output)
+            return lambda: self._become(template, order, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
         child = os.pidfd_open(pid)
         self._children[child] = pid, order["fork"], order["folder"]
         self._poll.register(child, select.POLLIN)
@@ -188,7 +194,7 @@ class Mold:
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, order: dict[str, Any], output: int) -> None:
+    def _become(self, template: int, order: dict[str, Any], output: int, channel: int | None = None) -> int | None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
@@ -207,6 +213,7 @@ class Mold:
         mark(os.environ[_MARK], variables[_MARK])
         os.environ.update(variables)
         renew_state()
+        return channel
 
 
 def _open_anew(fd: int) -> None:
@@ -241,8 +248,8 @@ def mark(old: str, new: str) -> None:
         ctypes.memmove(start + at, f"{_MARK}={new}".encode(), len(_MARK) + 1 + len(new))
 
 
-def run() -> None:
-    """Serve invocations in a fork; what was prepared is not prepared again."""
+def run(descriptor: int | None) -> None:
+    """Serve invocations in a fork, over its channel if it has one; what was prepared is not prepared again."""
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
 
     def native() -> Any:
@@ -251,8 +258,13 @@ def run() -> None:
         return client
 
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    accelerated = os.environ.get("OBJECTLENS_ACCELERATE") != "0"
-    lambda_runtime_client.runtime_client = load("polling").Runtime(address, native) if accelerated else native()
+    if descriptor is None:
+        lambda_runtime_client.runtime_client = native()
+    else:
+        polling = load("polling")
+        channel = polling.Channel(descriptor)
+        lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
+        _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
     runtime = lambda_runtime_client.LambdaRuntimeClient(address)
     bootstrap.run(os.environ["_HANDLER"], runtime)
@@ -274,8 +286,7 @@ def main(arguments: list[str]) -> None:
     mold.tell(state="ready")
     # In a fork the work ends here, too: an environment's end is an ordinary end of the interpreter.
     if become := mold.work():
-        become()
-        run()
+        run(become())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
@@ -80,8 +80,13 @@ class Template:
         finally:
             self._output.drain()
 
-    async def fork(self, confinement: Confinement, variables: Mapping[str, str], output: int, marker: str) -> Process:
-        """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
+    async def fork(
+        self, confinement: Confinement, variables: Mapping[str, str], descriptors: Sequence[int], marker: str
+    ) -> Process:
+        """Fork an environment; raises `ConnectionError` when the template is gone.
+
+        Its output goes to the first of the descriptors; the second, if there is one, is its channel.
+        """
         if self._channel is None:
             raise ConnectionError("the template has ended")
         self._number += 1
@@ -90,7 +95,7 @@ class Template:
         folder = None if confinement.wanted is None else str(confinement.temporary)
         try:
             order = json.dumps({"fork": number, "variables": dict(variables), "folder": folder}).encode()
-            socket.send_fds(self._channel, [order], [output])
+            socket.send_fds(self._channel, [order], descriptors)
             process: Process = await asked
         except OSError as error:
             raise ConnectionError(f"the template did not fork: {error}") from error

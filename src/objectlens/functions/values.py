@@ -7,6 +7,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from objectlens.catalog.entities import Function
+from objectlens.http import HttpRequest, HttpResponse
+
+
+class Door(Protocol):
+    """How a function reaches this service without a connection while it serves one invocation.
+
+    `source` is the path and query of what it will probably read first.
+    """
+
+    @property
+    def source(self) -> str:
+        """Return path and query, percent-encoded."""
+        ...
+
+    async def __call__(self, http: HttpRequest) -> HttpResponse | None:
+        """Answer a request, with all the headers that it has on the wire; None when it has to take a connection."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +31,8 @@ class Invocation:
     """One call of a function.
 
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
-    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`.
+    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `door` is open as long as
+    the invocation runs.
     """
 
     function: Function
@@ -23,6 +41,7 @@ class Invocation:
     invoked_arn: str
     client_context: str | None = None
     trace_id: str | None = None
+    door: Door | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
 from objectlens.gateway.endpoints import access_key_id, which_api
+from objectlens.gateway.messages import on_the_wire
 from objectlens.gateway.payload import verified
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
@@ -38,7 +39,7 @@ from objectlens.objects.permitting import permit
 from objectlens.operation import Api, Operation
 from objectlens.s3 import operations
 from objectlens.s3.address import Address, names_bucket, parse_address
-from objectlens.streams import TooLarge, read_all
+from objectlens.streams import FileSlice, TooLarge, read_all
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("objectlens.access_log")
@@ -120,16 +121,31 @@ class Corridor:
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
 
-    async def serve(self, http: HttpRequest) -> HttpResponse:
-        """Answer one request; whatever goes wrong becomes an error of the API that was called."""
-        if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+    async def inner(self, http: HttpRequest, caller: Caller) -> HttpResponse:
+        """Answer a request of a function that came without a connection and whose caller is known already.
+
+        The answer has all the headers that it would have on the wire.
+        """
+        response = await self.serve(http, caller)
+        length = len(response.body) if isinstance(response.body, bytes) else response.length
+        if isinstance(response.body, FileSlice):
+            length = response.body.length
+        self.sent(Sent(http, response, length or 0, complete=True))
+        return on_the_wire(response, length)
+
+    async def serve(self, http: HttpRequest, caller: Caller | None = None) -> HttpResponse:
+        """Answer one request; whatever goes wrong becomes an error of the API that was called.
+
+        `caller` is known beforehand only of work that was admitted already.
+        """
+        if caller is None and http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
             return reserved.serve(http, self._ready)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
         try:
             visit.api = which_api(http)
-            await self._admit(http, visit)
-            response = await self._answer(http, visit)
+            await self._admit(http, visit, inner=caller is not None or self._belongs_to_admitted_work(http))
+            response = await self._answer(http, visit, caller)
         except errors.ServiceError as error:
             response = self._render(error, visit)
         except BodyTimeout:
@@ -180,8 +196,7 @@ class Corridor:
         except TimeoutError:
             _log.warning("%d requests are still in work after %g seconds; they are cut", len(self._visits), seconds)
 
-    async def _admit(self, http: HttpRequest, visit: _Visit) -> None:
-        inner = self._belongs_to_admitted_work(http)
+    async def _admit(self, http: HttpRequest, visit: _Visit, *, inner: bool) -> None:
         if self._draining is not None and not inner:
             raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
         lane = self._inner if inner else self._strangers
@@ -198,15 +213,16 @@ class Corridor:
         token = http.headers.get("x-amz-request-token")
         return token is not None and self._rooms.lens.rendezvous.knows(token)
 
-    async def _answer(self, http: HttpRequest, visit: _Visit) -> HttpResponse:
+    async def _answer(self, http: HttpRequest, visit: _Visit, caller: Caller | None) -> HttpResponse:
         if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
         operation = operations.match(http, address)
         visit.operation = operation.name
         if operation is operations.WRITE_GET_OBJECT_RESPONSE:
-            return await self._write_response(http, operation, visit)
-        caller = await self._rooms.access.authenticate(http)
+            return await self._write_response(http, operation, visit, caller)
+        if caller is None:
+            caller = await self._rooms.access.authenticate(http)
         visit.caller = caller.arn
         resource = await self._resource(address, operation)
         call = Call(
@@ -251,11 +267,14 @@ class Corridor:
         else:
             await permit(self._rooms.objects, call)
 
-    async def _write_response(self, http: HttpRequest, operation: Operation, visit: _Visit) -> HttpResponse:
+    async def _write_response(
+        self, http: HttpRequest, operation: Operation, visit: _Visit, caller: Caller | None
+    ) -> HttpResponse:
         """Take a function's answer. Its token is its credential; one that is signed as well must be signed rightly."""
-        if access_key_id(http) is None:
+        if caller is None and access_key_id(http) is None:
             return await write_get_object_response(self._rooms.lens, http, verified(http, None))
-        caller = await self._rooms.access.authenticate(http)
+        if caller is None:
+            caller = await self._rooms.access.authenticate(http)
         visit.caller = caller.arn
         await self._rooms.access.authorize(caller, operation.action, "*", http=http)
         return await write_get_object_response(self._rooms.lens, http, verified(http, caller.signature))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from objectlens.access import Access
+from objectlens.access import Access, Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import Clock
 from objectlens.functions import Executor
+from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
+
+Inner = Callable[[HttpRequest, Caller], Awaitable[HttpResponse]]
+"""Answers a request that needs no proof of who makes it, as the corridor would one that came over the network."""
 
 # S3 Object Lambda names itself so in `aws:CalledVia` (reference section 11.1).
 SERVICE = "s3-object-lambda.amazonaws.com"
@@ -23,9 +27,10 @@ SERVICE = "s3-object-lambda.amazonaws.com"
 class ObjectLambda:
     """The rooms below, and this room's bounds.
 
-    `endpoint` is the URL at which functions reach this service. `answer_seconds` is how long a function may take until
-    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61). `draw` gives
-    numbers in [0, 1), by which weighted aliases choose.
+    `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
+    functions reach this service. `answer_seconds` is how long a function may take until its answer is complete (AWS:
+    60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61). `draw` gives numbers in [0, 1), by which
+    weighted aliases choose.
     """
 
     catalog: Catalog
@@ -36,6 +41,7 @@ class ObjectLambda:
     background: Background
     native: Native
     clock: Clock
+    inner: Inner
     endpoint: str
     region: str
     answer_seconds: float = 60.0

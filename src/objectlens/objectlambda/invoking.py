@@ -10,7 +10,7 @@ from objectlens import errors
 from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import LATEST, AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
-from objectlens.functions import Invocation, Outcome
+from objectlens.functions import Door, Invocation, Outcome
 from objectlens.objectlambda import event
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 
@@ -54,6 +54,7 @@ def invocation(
     function: Function,
     transformation: Transformation,
     context: tuple[str, dict[str, str]],
+    door: Door | None = None,
 ) -> Invocation:
     """Return the invocation with its event."""
     payload = event.render(
@@ -64,6 +65,7 @@ def invocation(
         payload=payload,
         request_id=call.request_id,
         invoked_arn=transformation.function_arn,
+        door=door,
     )
 
 

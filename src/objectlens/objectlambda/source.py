@@ -34,6 +34,11 @@ async def supporting_access_point(lens: ObjectLambda, access_point: ObjectLambda
     return found
 
 
+def signed_headers(call: Call) -> dict[str, str]:
+    """Return the headers that the source must be read with, beside `Host`."""
+    return {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
+
+
 def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) -> str:
     """Return `inputS3Url`: a presigned URL that reads the source as the caller.
 
@@ -47,7 +52,6 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) 
     url = f"{lens.endpoint}/{source.alias}/{key}" + (f"?{query}" if query else "")
     lifetime = timedelta(seconds=lens.url_seconds) + _TOKEN_LEEWAY
     credentials = lens.access.sessions.forward(call.caller, SERVICE, lifetime)
-    headers = {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
     return presign(
         method,
         url,
@@ -55,5 +59,5 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) 
         region=source.region,
         now=lens.clock.now(),
         expires=lens.url_seconds,
-        headers=headers,
+        headers=signed_headers(call),
     )

@@ -174,14 +174,20 @@ def test_an_environment_held_back_makes_room_for_another_function(bench):
 
 def test_surplus_environments_end(bench):
     async def main():
-        async with bench(spare_seconds=0.3) as opened:
+        async with bench(spare_seconds=0.1) as opened:
             function = opened.function(COUNTER)
-            await asyncio.gather(*(opened.value(function, {"sleep": 0.3}) for _ in range(4)))
-            assert opened.executor._size == 4
-            # Of four invocations in a moment little is left in the average.
+            await opened.value(function)
             (group,) = opened.executor._groups.values()
-            await until(lambda: opened.executor._size <= max(1, group.scaler.kept(time.monotonic())), 20)
-            await until(lambda: opened.executor._size == 1, 20)
+            group.scaler.kept = lambda now: 3
+            await asyncio.gather(*(opened.value(function, {"sleep": 1}) for _ in range(5)))
+            await until(lambda: group.size == 3)
+            await asyncio.sleep(0.3)
+            assert group.size == 3
+            # The last one is not surplus; it ends when it idled for long.
+            group.scaler.kept = lambda now: 0
+            await until(lambda: group.size == 1)
+            await asyncio.sleep(0.3)
+            assert group.size == 1
 
     asyncio.run(main())
 
