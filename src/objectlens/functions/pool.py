@@ -442,7 +442,7 @@ class Pool:
             return True
         if idle < self._limits.spare_seconds:
             return False
-        return group.size > max(1, group.minimum, group.scaler.kept(self._clock.monotonic()))
+        return group.staying > max(1, group.minimum, group.scaler.kept(self._clock.monotonic()))
 
     def _outlived(self, environment: Environment) -> bool:
         return self._clock.monotonic() - environment.started_at > self._limits.age_seconds

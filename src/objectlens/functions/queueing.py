@@ -187,6 +187,11 @@ class Group:
             seat.give(None)
 
     @property
+    def staying(self) -> int:
+        """How many environments there are without those that are on their way out."""
+        return self.running + self.starting + self.settling + len(self.idle)
+
+    @property
     def surplus_idle(self) -> int:
         """How many of the idle environments need not be kept; they are the first of them."""
         return sum(not seat.provisioned for seat in self.idle)
