@@ -25,8 +25,12 @@ class Throttle:
         if (own := function.reserved_concurrency) is not None:
             if self.running.get(_name(function), 0) >= own:
                 raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        elif self.running.get(function.account, 0) >= self._limit - self.reserved.get(function.account, 0):
+        elif self.running.get(function.account, 0) >= self._shared(function.account):
             raise throttled("ConcurrentInvocationLimitExceeded")
+
+    def _shared(self, account: str) -> int:
+        # Reservations may be older than a limit that was lowered; they must not stop all other functions.
+        return max(self._limit // 10, self._limit - self.reserved.get(account, 0))
 
     def count(self, function: Function, change: int) -> None:
         """Take note that so many more are in work."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from objectlens.catalog import Shelves
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda.context import Lambda
-from objectlens.errors import InvalidParameterValueException, ServiceError
+from objectlens.errors import InvalidParameterValueException
 from objectlens.functions import Arrangement
 
 _LOGGER = logging.getLogger(__name__)
@@ -108,6 +108,6 @@ async def keep_arranged(surroundings: Lambda, seen: int = -1) -> None:
             version, _ = await surroundings.catalog.read(lambda _: None)
             if version != seen:
                 seen = await arrange(surroundings)
-        except ServiceError as error:
-            _LOGGER.warning("cannot read what is set aside for functions, trying again: %s", error)
+        except Exception as error:  # whatever it was, it must not be the last look
+            _LOGGER.warning("cannot set aside what functions are to have, trying again: %s", error, exc_info=error)
         await asyncio.sleep(LOOK_SECONDS)

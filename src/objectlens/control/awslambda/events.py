@@ -65,6 +65,9 @@ class Events:
         self._waiting += 1
         try:
             reason = await self._attempts(event)
+        except Exception:  # nobody waits who could be told
+            _LOGGER.exception("event %s of %s is lost", event.invocation.request_id, function.arn)
+            return
         finally:
             self._waiting -= 1
         if reason is not None:
