@@ -25,12 +25,14 @@ def handler(event, context):
 
 
 async def learn(opened, function, burn=0.05):
-    """Let the pool find out that a function computes."""
-    for _ in range(3):
-        await opened.value(function, {"burn": burn})
+    """Let the pool find out that a function computes; on a busy machine it may take some invocations."""
+    await opened.value(function, {"burn": burn})
     group = next(one for one in opened.executor._groups.values() if one.function.arn == function.arn)
-    assert group.demand.computes
-    return group
+    for _ in range(30):
+        if group.demand.computes:
+            return group
+        await opened.value(function, {"burn": burn})
+    raise AssertionError(group.demand.share)
 
 
 async def until(condition, seconds=10.0):
@@ -53,7 +55,10 @@ def test_a_burst_is_answered_and_leaves_nothing(bench):
     asyncio.run(main())
 
 
-def test_a_function_that_computes_gets_an_environment_for_each_core_and_one_more(bench):
+def test_a_function_that_computes_gets_an_environment_for_each_core_and_one_more(bench, monkeypatch):
+    # What goes by measurement depends on what else this machine does.
+    monkeypatch.setattr("objectlens.functions.holding.LOOK_SECONDS", 600.0)
+
     async def main():
         async with bench(cores=2) as opened:
             function = opened.function(WORKER)
@@ -62,6 +67,7 @@ def test_a_function_that_computes_gets_an_environment_for_each_core_and_one_more
 
             async def watched():
                 nonlocal most
+                group.demand.share = 1.0
                 await opened.value(function, {"burn": 0.02})
                 most = max(most, group.size)
 
@@ -70,8 +76,8 @@ def test_a_function_that_computes_gets_an_environment_for_each_core_and_one_more
                     await watched()
 
             await asyncio.gather(*(client() for _ in range(8)))
-            # Environments that have answered may still be at it when the next begins.
-            assert most <= 5
+            # One that has answered may still be at it when the next begins.
+            assert 2 <= most <= 4
             assert opened.executor._cores.running == opened.executor._cores.promised == 0
 
     asyncio.run(main())
