@@ -31,7 +31,7 @@ from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
 from objectlens.functions import Limits as FunctionLimits
-from objectlens.functions import PackageStore, Pool, Surroundings, suitable_environments
+from objectlens.functions import PackageStore, Pool, Surroundings, ZipStore, suitable_environments
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
@@ -236,7 +236,10 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             endpoint=url,
             region=settings.account.region,
         )
-        management = await _management(settings, lens, packages, pool)
+        downloads = awslambda.Downloads(
+            ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
+        )
+        management = await _management(settings, lens, packages, pool, downloads)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
@@ -244,6 +247,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
+            pages={awslambda.downloads.PREFIX: downloads.serve},
         )
         server = Server(
             corridor.serve,
@@ -262,7 +266,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
 
 
 async def _management(
-    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool
+    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool, downloads: awslambda.Downloads
 ) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
@@ -272,6 +276,7 @@ async def _management(
         executor=lens.executor,
         prepare=pool.prepare,
         tasks=lens.background,
+        downloads=downloads,
         events=awslambda.Events(lens.executor, clock),
         concurrency=settings.functions.concurrency,
         arrange=pool.arrange,

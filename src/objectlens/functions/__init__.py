@@ -15,6 +15,7 @@ from objectlens.functions.configuration import Credentials, CredentialSource, Li
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
 from objectlens.functions.values import Arrangement, Door, Executor, Failure, Invocation, Outcome, Provision
+from objectlens.functions.zips import ZipStore
 
 __all__ = [
     "Arrangement",
@@ -31,5 +32,6 @@ __all__ = [
     "Pool",
     "Provision",
     "Surroundings",
+    "ZipStore",
     "suitable_environments",
 ]

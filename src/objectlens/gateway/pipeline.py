@@ -101,7 +101,11 @@ class Rooms:
 
 
 class Corridor:
-    """The way of one request. `domains` are the host names of this service; `ready` tells whether it takes work."""
+    """The way of one request.
+
+    `domains` are the host names of this service; `ready` tells whether it takes work. `pages` are what answers under
+    paths of `/-/` that start with their names.
+    """
 
     def __init__(
         self,
@@ -111,12 +115,14 @@ class Corridor:
         strangers: Admission,
         inner: Admission,
         ready: Callable[[], bool],
+        pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
     ) -> None:
         self._rooms = rooms
         self._domains = domains
         self._strangers = strangers
         self._inner = inner
         self._ready = ready
+        self._pages = pages or {}
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
@@ -139,7 +145,7 @@ class Corridor:
         `caller` is known beforehand only of work that was admitted already.
         """
         if caller is None and http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
-            return reserved.serve(http, self._ready)
+            return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
         try:

@@ -1,8 +1,13 @@
 """Versions, aliases and Invoke of a running server, as a program that moves from AWS uses them."""
 
 import base64
+import hashlib
+import io
 import json
 import time
+import urllib.error
+import urllib.request
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
@@ -146,3 +151,29 @@ def test_what_creating_refuses(client, name):
     weights = {"RoutingConfig": {"AdditionalVersionWeights": {"1": 0.1}}}
     missing = {"FunctionName": name, "Name": "x", "FunctionVersion": "$LATEST", **weights}
     assert refused(client.create_alias, **missing)[1] in {400, 404}
+
+
+def fetched(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_code_can_be_fetched_for_a_while(client, name):
+    client.publish_version(FunctionName=name)
+    client.update_function_code(FunctionName=name, ZipFile=zipped("# other\n" + ECHO))
+    for qualifier, code in (("1", ECHO), ("$LATEST", "# other\n" + ECHO)):
+        found = client.get_function(FunctionName=name, Qualifier=qualifier)
+        status, data = fetched(found["Code"]["Location"])
+        assert status == 200
+        assert base64.b64encode(hashlib.sha256(data).digest()).decode() == found["Configuration"]["CodeSha256"]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.read("lambda_function.py").decode() == code
+    url = found["Code"]["Location"]
+    other = client.get_function(FunctionName=name, Qualifier="1")["Code"]["Location"]
+    digest, theirs = url.partition("/-/code/")[2][:64], other.partition("/-/code/")[2][:64]
+    for forged in (url.replace(digest, theirs), url.replace("Expires=1", "Expires=2"), url.partition("?")[0], url[:-1]):
+        assert fetched(forged)[0] == 403

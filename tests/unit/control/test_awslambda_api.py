@@ -19,11 +19,11 @@ from botocore.exceptions import ClientError
 from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import SystemClock
-from objectlens.control.awslambda import DECLINED, HANDLERS, Events, Lambda
+from objectlens.control.awslambda import DECLINED, HANDLERS, Downloads, Events, Lambda
 from objectlens.control.protocol import ControlApi
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import NoSuchKey, ServiceError
-from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
+from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings, ZipStore
 from objectlens.http import Headers, HttpRequest
 from objectlens.testing.executors import make_zip
 
@@ -73,6 +73,7 @@ class House:
             prepare=self.prepare,
             tasks=self,
             events=self.events,
+            downloads=Downloads(ZipStore(self.folder / "zips"), b"k", SystemClock()),
             arrange=self.pool.arrange,
             provision=self.pool.provision,
             read_object=self.read_object,

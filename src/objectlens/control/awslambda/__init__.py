@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from objectlens.control.awslambda.concurrency import arrange, keep_arranged
 from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
+from objectlens.control.awslambda.downloads import Downloads
 from objectlens.control.awslambda.events import Events
 from objectlens.control.awslambda.lifecycle import collect_packages, sweep_packages
 from objectlens.control.awslambda.operations import DECLINED, HANDLERS
@@ -16,6 +17,7 @@ from objectlens.control.awslambda.operations import DECLINED, HANDLERS
 __all__ = [
     "DECLINED",
     "HANDLERS",
+    "Downloads",
     "Events",
     "Lambda",
     "ObjectReader",

@@ -12,6 +12,7 @@ from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
+from objectlens.control.awslambda.downloads import Downloads
 from objectlens.control.awslambda.events import Events
 from objectlens.control.awslambda.names import FunctionName, parse_name
 from objectlens.control.awslambda.refusals import no_function
@@ -67,6 +68,7 @@ class Lambda:
     executor: Executor
     tasks: Tasks
     events: Events
+    downloads: Downloads
     read_object: ObjectReader
     clock: Clock
     region: str

@@ -20,6 +20,7 @@ from objectlens.control.awslambda.versions import publish
 from objectlens.control.protocol import Request
 from objectlens.errors import InvalidParameterValueException, ResourceConflictException
 from objectlens.functions import Package
+from objectlens.functions.packages import LONGEST_USE
 
 
 async def create_function(surroundings: Lambda, request: Request) -> Result:
@@ -119,7 +120,9 @@ async def delete_function(surroundings: Lambda, request: Request) -> Result:
 async def collect_packages(surroundings: Lambda) -> None:
     """Remove at once all packages that no version refers to; for the time before anything runs."""
     _, functions = await surroundings.catalog.read(all_functions)
-    await asyncio.to_thread(surroundings.packages.collect, {one.package for one in functions})
+    digests = {one.package for one in functions}
+    await asyncio.to_thread(surroundings.packages.collect, digests)
+    await asyncio.to_thread(surroundings.downloads.zips.collect, digests, surroundings.clock.now().timestamp())
 
 
 async def sweep_packages(surroundings: Lambda) -> None:
@@ -127,6 +130,8 @@ async def sweep_packages(surroundings: Lambda) -> None:
     _, functions = await surroundings.catalog.read(all_functions)
     digests = {one.package for one in functions}
     await asyncio.to_thread(surroundings.packages.sweep, digests, surroundings.clock.monotonic())
+    before = surroundings.clock.now().timestamp() - LONGEST_USE
+    await asyncio.to_thread(surroundings.downloads.zips.collect, digests, before)
 
 
 async def _versions(surroundings: Lambda, name: FunctionName) -> list[Function]:

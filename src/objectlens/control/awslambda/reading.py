@@ -14,13 +14,15 @@ from objectlens.control.protocol import Request
 
 
 async def get_function(surroundings: Lambda, request: Request) -> Result:
-    """Describe a function. The code's location is left out: packages are kept unpacked, not as the zip."""
+    """Describe a function, and tell where its code can be fetched."""
     name = surroundings.name(request)
     function = await surroundings.function(name)
     result: Result = {
         "Configuration": render.configuration(function, qualifier=name.qualifier),
         "Code": {"RepositoryType": "S3"},
     }
+    if (location := surroundings.downloads.url(request.http, function.package)) is not None:
+        result["Code"]["Location"] = location
     if function.tags:
         result["Tags"] = dict(function.tags)
     if function.reserved_concurrency is not None:
