@@ -107,12 +107,31 @@ def _change_botocore(session: Any) -> None:
     loaders: dict[Any, Any] = {}
 
     def create_loader(search_path: Any = None) -> Any:
-        key = (search_path, os.environ.get("HOME"))
-        if key not in loaders:
-            loaders[key] = make(search_path)
-        return loaders[key]
+        if search_path not in loaders:
+            loaders[search_path] = make(search_path)
+        return loaders[search_path]
 
     session.create_loader = create_loader
+
+
+def warm() -> None:
+    """Read what every client of S3 needs to be made, if the handler uses the SDK: forks then share it.
+
+    What they would read themselves, models and rules of endpoints, takes 80 ms and 25 MB of each.
+    """
+    sdk = sys.modules.get("botocore.session")
+    if os.environ.get(OPT_OUT) == "0" or sdk is None or not hasattr(sdk, "Session"):
+        return
+    try:
+        # With keys of its own it looks for none, and with a session of its own it leaves none behind.
+        sdk.Session().create_client(
+            "s3",
+            region_name=os.environ.get("AWS_REGION"),
+            aws_access_key_id="-",
+            aws_secret_access_key="-",  # noqa: S106
+        )
+    except Exception as error:  # noqa: BLE001  (a handler's own version of the SDK may be anything)
+        print(f"[WARN] The AWS SDK could not be prepared for forks: {type(error).__name__}: {error}")
 
 
 _own: dict[str, Any] = {}

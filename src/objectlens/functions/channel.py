@@ -111,12 +111,7 @@ class Channel:
 
     async def _serve(self, head: str, body: bytes) -> None:
         http = _request(head, body)
-        try:
-            response = await self._ask(http)
-        except (ConnectionError, OSError) as error:
-            # What cuts a connection elsewhere: the environment then tries over one.
-            _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
-            response = None
+        response = await _unless_cut(self._ask, http)
         self._asking = None
         if http.method == "GET":
             self._habit = head.partition("\n")[2]
@@ -126,7 +121,7 @@ class Channel:
         """Ask for what this environment read first in its last invocation, to give it along with the next."""
         if self._habit is not None:
             head = f"GET {door.source}\n{self._habit}"
-            self._ahead = head.encode(), await door(_request(head, b""))
+            self._ahead = head.encode(), await _unless_cut(door, _request(head, b""))
 
     # --- what goes ---
 
@@ -139,12 +134,13 @@ class Channel:
         self._send(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
 
     def _answer(self, response: HttpResponse | None, foreseen: bytes | None = None) -> None:
+        """Answer a request, the one under way or one that was `foreseen`."""
         body = None if response is None else response.body
+        kind, before = (ANSWER, b"") if foreseen is None else (FORESEEN, foreseen + b"\n\n")
         if response is not None and isinstance(body, FileSlice) and not self._outgoing:
-            kind = ANSWER if foreseen is None else FORESEEN
-            self._send(kind, _head(response, body.offset, body.length), foreseen or b"", body)
-        elif foreseen is None and response is not None and isinstance(body, bytes):
-            self._send(ANSWER, _head(response, 0, -1), body)
+            self._send(kind, before + _head(response, body.offset, body.length), b"", body)
+        elif response is not None and isinstance(body, bytes):
+            self._send(kind, before + _head(response, 0, -1), body)
         elif foreseen is None:
             self._send(ANSWER, _NO_ANSWER, b"")
         if isinstance(body, FileSlice):
@@ -181,6 +177,15 @@ class Channel:
             return
         if not self._outgoing:
             self._loop.remove_writer(self._socket)
+
+
+async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
+    """Return the answer; none after what cuts a connection elsewhere: the environment then tries over one."""
+    try:
+        return await ask(http)
+    except OSError as error:
+        _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
+        return None
 
 
 def _head(response: HttpResponse, offset: int, size: int) -> bytes:

@@ -141,7 +141,7 @@ class _Direct:
                 )
             except ConnectionError as error:
                 raise self._wire.Unsuited from error
-            if answer is not None:
+            if answer is not None and not any(name.lower() == "set-cookie" for name, _ in answer[2]):
                 return self._wire.Answer(*answer)
         return self._wires.ask("GET", self._host, request.path_url, headers, body=b"", timeout=timeout)
 
@@ -189,6 +189,9 @@ def shorten(api: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -> No
 
 
 _PLAIN = {"timeout", "params"}
+_MOVED = range(300, 400)
+# What is decoded, and what is kept for further requests.
+_FOR_SESSIONS = {"content-encoding", "set-cookie"}
 
 
 class _Brief:
@@ -220,7 +223,9 @@ class _Brief:
             answer = self._channel().ask("GET", target, headers, body=b"", timeout=timeout)
         except OSError:
             return None
-        return None if answer is None else self._kind(url, answer, timedelta(seconds=time.perf_counter() - began))
+        if answer is None or answer[0] in _MOVED or any(name.lower() in _FOR_SESSIONS for name, _ in answer[2]):
+            return None
+        return self._kind(url, answer, timedelta(seconds=time.perf_counter() - began))
 
 
 def _watched() -> list[Any]:
@@ -256,9 +261,9 @@ def _response_class() -> Any:
 
         def __init__(self, url: str, answer: tuple[int, str, list[tuple[str, str]], bytes], elapsed: timedelta) -> None:
             super().__init__()
-            self.status_code, self.reason, headers, self._content = answer
+            self.status_code, self.reason, self._pairs, self._content = answer
             self._content_consumed = True
-            self.headers.update(headers)
+            self.headers.update(_joined(self._pairs))
             self.url, self.elapsed = url, elapsed
             self.encoding = utils.get_encoding_from_headers(self.headers)
             for name in ("raw", "request"):
@@ -280,12 +285,20 @@ def _response_class() -> Any:
     return Response
 
 
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by name, values of repeated ones in one."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
 def _raw(response: Any) -> Any:
     """Return urllib3's response, read to its end."""
     urllib3 = sys.modules["urllib3"]
     return urllib3.HTTPResponse(
         body=io.BytesIO(),
-        headers=urllib3.HTTPHeaderDict(response.headers),
+        headers=urllib3.HTTPHeaderDict(response._pairs),  # noqa: SLF001
         status=response.status_code,
         version=11,
         version_string="HTTP/1.1",

@@ -61,6 +61,7 @@ def prepare(channel: int) -> list[int]:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+    _loaded["accelerate"].warm()
     files = check_forkable(channel)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()

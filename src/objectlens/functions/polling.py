@@ -28,7 +28,7 @@ not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`."""
 
 INVOKE, ANSWER, FORESEEN = 1, 2, 3
 """To the environment: an invocation with its headers; an answer: `STATUS OFFSET SIZE REASON`, then its headers; the
-answer to a request that will probably be made, whose head is the frame's body.
+answer to a request that will probably be made, with that request's head and an empty line before its own.
 
 An answer's content is the frame's body, or, when SIZE is not negative, so many bytes at OFFSET of the file that comes
 along, as does that of a foreseen one. The status 0 says that this request needs a connection of its own.
@@ -67,7 +67,7 @@ class Channel:
         self._data = b""
         self._files: list[int] = []
         self._unread = 0
-        self._ahead: tuple[bytes, bytes] | None = None
+        self._ahead: tuple[bytes, bytes, bytes] | None = None
         self._came = 0.0
         self._wasted = False
 
@@ -113,10 +113,10 @@ class Channel:
 
     def _foreseen(self, head: bytes) -> tuple[bytes, bytes] | None:
         """Return the answer that came with the invocation, if this is its request and it is fresh."""
-        if self._ahead is None or self._ahead[1] != head or time.monotonic() - self._came > FRESH:
+        if self._ahead is None or self._ahead[0] != head or time.monotonic() - self._came > FRESH:
             return None
-        (answer, _), self._ahead = self._ahead, None
-        return answer, b""
+        (_, answer, content), self._ahead = self._ahead, None
+        return answer, content
 
     def _forget(self) -> None:
         """Drop what was foreseen and not asked for."""
@@ -148,7 +148,8 @@ class Channel:
             if kind == wanted:
                 return found[FRAME.size : start], found[start:]
             if kind == FORESEEN:
-                self._ahead, self._came = (found[FRAME.size : start], found[start:]), time.monotonic()
+                request, _, answer = found[FRAME.size : start].partition(b"\n\n")
+                self._ahead, self._came = (request, answer, found[start:]), time.monotonic()
             else:
                 self._forget()
 
