@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable
 BOUND = 0.7
 """The share of a core from which on a function counts as one that computes."""
 
+EXTRA = 1
+"""How many more than there are cores may compute, so that none idles while an invocation waits for its bytes."""
+
 MEASURING_SECONDS = 0.2
 _WEIGHT = 0.2
 _FRESH_SECONDS = 0.5
@@ -73,11 +76,10 @@ class Cores:
     def have_room(self, share: float, count: int = 1, *, used: float | None = None) -> bool:
         """Whether `count` invocations that want so much each may begin beside those that run.
 
-        `used` is what those that run were measured to use. One more may run than there are cores, so that none idles
-        while an invocation waits for its bytes.
+        `used` is what those that run were measured to use.
         """
         used = self.promised if used is None else used
-        return used + count * min(share, float(self.cores)) <= self.cores + 1 + 1e-6
+        return used + count * min(share, float(self.cores)) <= self.cores + EXTRA + 1e-6
 
 
 class Gauge:
