@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gc
 import logging
 import os
 import resource
@@ -18,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmana
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
 from objectlens.catalog import AccountPrincipals, Catalog
@@ -30,8 +32,19 @@ from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
+from objectlens.functions import (
+    Dispatch,
+    Executor,
+    PackageStore,
+    Pool,
+    Remote,
+    RemoteExecutor,
+    Remotes,
+    Surroundings,
+    ZipStore,
+    suitable_environments,
+)
 from objectlens.functions import Limits as FunctionLimits
-from objectlens.functions import PackageStore, Pool, Surroundings, ZipStore, suitable_environments
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
@@ -177,9 +190,20 @@ async def serve(settings: Settings) -> int:
             with published(settings.data, url):
                 _log.info("serving %s at %s; Ctrl-C or SIGTERM stops", settings.data, url)
                 _log.info("%s; a first try, in another terminal: %s", *_first_steps(settings))
+                spare_the_collector()
                 await stop.wait()
                 _log.info("draining")
     return 0
+
+
+def spare_the_collector() -> None:
+    """Have Python look for garbage less often, and never among what is there for good.
+
+    By default it looks after every 700 new objects, which is less than one request makes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _first_steps(settings: Settings) -> tuple[str, str]:
@@ -218,6 +242,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         packages = PackageStore(settings.data / "functions" / "packages")
         pool = _pool(settings, access, packages, clock, url)
         stack.push_async_callback(pool.close)
+        remotes = _remotes(settings)
+        executor = _executor(settings, pool, remotes, clock, stack)
         native = Native()
         stack.push_async_callback(native.close)
         background = Background()
@@ -226,7 +252,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             catalog=catalog,
             access=access,
             objects=objects,
-            executor=pool,
+            executor=executor,
             rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
             background=background,
             native=native,
@@ -235,6 +261,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             inner=lambda http, caller: corridor.inner(http, caller),  # noqa: PLW0108
             endpoint=url,
             region=settings.account.region,
+            remotes=remotes,
         )
         downloads = awslambda.Downloads(
             ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
@@ -287,10 +314,12 @@ async def _management(
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
-    lens.background.start(awslambda.keep_arranged(functions, await awslambda.arrange(functions)))
+    lens.background.start(awslambda.keep_arranged(functions))
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
-        "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
+        "s3control": s3control_api(
+            S3Control(catalog=catalog, clock=clock, region=region, remotes=lens.remotes), access.authorize
+        ),
         "lambda": ControlApi("lambda", awslambda.HANDLERS, functions, access.authorize, declined=awslambda.DECLINED),
         "iam": iam_api(identity),
         "sts": sts_api(identity),
@@ -332,11 +361,38 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 
 
+def _remotes(settings: Settings) -> Remotes:
+    return Remotes(
+        Remote(
+            name=name,
+            functions=remote.functions,
+            public_url=remote.public_url or settings.server.public_url or "",
+            endpoint=remote.endpoint,
+            region=remote.region,
+            profile=remote.profile,
+            signed=remote.signed,
+            timeout_seconds=remote.timeout_seconds,
+            concurrency=remote.max_concurrency,
+            queue_seconds=settings.functions.queue_seconds,
+        )
+        for name, remote in settings.remote.items()
+    )
+
+
+def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, stack: AsyncExitStack) -> Executor:
+    if not settings.remote:
+        return pool
+    elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
+    stack.push_async_callback(elsewhere.close)
+    return Dispatch(pool, elsewhere)
+
+
 def _domains(settings: Settings) -> tuple[str, ...]:
     """Return the host names that are this service itself; a label before one of them is a bucket or access point."""
-    return tuple(
-        dict.fromkeys((*settings.server.domains, settings.server.listen.host, "localhost", "127.0.0.1", "::1"))
-    )
+    urls = (settings.server.public_url, *(remote.public_url for remote in settings.remote.values()))
+    public = (urlsplit(url).hostname or "" for url in urls if url)
+    own = (settings.server.listen.host, "localhost", "127.0.0.1", "::1")
+    return tuple(dict.fromkeys((*settings.server.domains, *public, *own)))
 
 
 def _lane(settings: Settings, places: int) -> Admission:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import botocore.session
 import click
 from rich.console import Console
 from rich.markup import escape
@@ -31,7 +32,7 @@ from objectlens.cli.options import (
 from objectlens.errors import InvalidRuntimeException
 from objectlens.functions.isolation import find_isolation
 from objectlens.functions.runtimes import find_runtime
-from objectlens.settings import Settings, SettingsError
+from objectlens.settings import RemoteSettings, Settings, SettingsError
 from objectlens.settings.credentials import read_credentials
 
 _EPILOG = """\b
@@ -81,6 +82,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _port(settings)
     yield from _runtimes()
     yield from _isolation(settings)
+    yield from (_remote(name, remote) for name, remote in settings.remote.items())
 
 
 def _packages() -> Iterator[Finding]:
@@ -159,3 +161,18 @@ def _isolation(settings: Settings) -> Iterator[Finding]:
         yield Finding(state, one.name, f"{'active' if one.active else 'not active'}: {one.detail}")
     yield Finding("note", "processor share", "not active: MemorySize does not change it")
     yield Finding("note", "network", "not active: functions reach what the server reaches")
+
+
+def _remote(name: str, remote: RemoteSettings) -> Finding:
+    """Look for what can be seen from here; whether the credentials may invoke, only the first invocation tells."""
+    what, where = f"remote {name}", remote.endpoint or "AWS Lambda"
+    if remote.signed and remote.profile and remote.profile not in botocore.session.Session().available_profiles:
+        return Finding("note", what, f"no profile {remote.profile} in the AWS configuration files: {where} will refuse")
+    if remote.endpoint is not None:
+        parts = urlsplit(remote.endpoint)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname or "", port), timeout=5).close()
+        except OSError as error:
+            return Finding("note", what, f"{where} cannot be reached: {error}")
+    return Finding("ok", what, f"{where}, for {', '.join(remote.functions)}")

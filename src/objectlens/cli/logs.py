@@ -13,7 +13,7 @@ from objectlens.cli.options import FUNCTIONS, data_option
 from objectlens.functions.logs import LogLine, log_folder, read_log
 
 # What Lambda allows; nothing of it leads out of the folder of logs.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,140}")
+_NAME = re.compile(r"([a-z][a-z0-9]{0,31}\.)?[A-Za-z0-9_-]{1,140}")
 _EPILOG = """\b
 Examples:
   objectlens logs image-normalizer
@@ -28,7 +28,10 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each line.")
 @data_option
 def command(name: str, follow: bool, as_json: bool, data: Path) -> None:
-    """Print the log of the function NAME: what it wrote, and what became of each invocation."""
+    """Print the log of the function NAME: what it wrote, and what became of each invocation.
+
+    That of a function that runs at a remote goes by REMOTE.NAME.
+    """
     folder = log_folder(data / FUNCTIONS, name)
     if not _NAME.fullmatch(name):
         raise click.ClickException(f"{name!r} is not the name of a function: letters, digits, hyphens and underscores")

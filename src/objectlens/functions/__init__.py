@@ -12,8 +12,11 @@ from __future__ import annotations
 
 from objectlens.functions.capacity import suitable_environments
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.dispatch import Dispatch
 from objectlens.functions.packages import Package, PackageStore
 from objectlens.functions.pool import Pool
+from objectlens.functions.remote import RemoteExecutor
+from objectlens.functions.remotes import Remote, Remotes
 from objectlens.functions.values import Arrangement, Door, Executor, Failure, Invocation, Outcome, Provision
 from objectlens.functions.zips import ZipStore
 
@@ -21,6 +24,7 @@ __all__ = [
     "Arrangement",
     "CredentialSource",
     "Credentials",
+    "Dispatch",
     "Door",
     "Executor",
     "Failure",
@@ -31,6 +35,9 @@ __all__ = [
     "PackageStore",
     "Pool",
     "Provision",
+    "Remote",
+    "RemoteExecutor",
+    "Remotes",
     "Surroundings",
     "ZipStore",
     "suitable_environments",

@@ -32,7 +32,7 @@ class Invocation:
 
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
     qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `door` is open as long as
-    the invocation runs.
+    the invocation runs. `remote` is the name of the remote at which a function runs that does not run here.
     """
 
     function: Function
@@ -42,6 +42,7 @@ class Invocation:
     client_context: str | None = None
     trace_id: str | None = None
     door: Door | None = field(default=None, compare=False, repr=False)
+    remote: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from objectlens.access import Access, Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import Clock
-from objectlens.functions import Executor
+from objectlens.functions import Executor, Remotes
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.native import Native
@@ -28,9 +28,9 @@ class ObjectLambda:
     """The rooms below, and this room's bounds.
 
     `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
-    functions reach this service. `answer_seconds` is how long a function may take until its answer is complete (AWS:
-    60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61). `draw` gives numbers in [0, 1), by which
-    weighted aliases choose.
+    functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
+    long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
+    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
 
     catalog: Catalog
@@ -44,6 +44,7 @@ class ObjectLambda:
     inner: Inner
     endpoint: str
     region: str
+    remotes: Remotes = field(default_factory=Remotes)
     answer_seconds: float = 60.0
     url_seconds: int = 61
     draw: Callable[[], float] = random.random

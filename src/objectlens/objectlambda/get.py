@@ -27,10 +27,11 @@ async def get_object(
     """
     function = await function_of(lens, call, transformation)
     source = await supporting_access_point(lens, access_point)
-    route = lens.rendezvous.open()
+    remote = lens.remotes.of(transformation.function_arn)
+    route = lens.rendezvous.open(elsewhere=remote is not None)
     deadline = asyncio.get_running_loop().call_later(lens.answer_seconds, route.expire)
     try:
-        url = input_url(lens, call, source, "GET")
+        url = input_url(lens, call, source, "GET", remote)
         context = {
             "inputS3Url": url,
             "outputRoute": route.name,

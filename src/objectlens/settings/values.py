@@ -8,6 +8,7 @@ A key's name in the TOML file is `key` in `[table]`; in the environment it is `O
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +18,15 @@ from objectlens.settings.kinds import (
     ACCOUNT,
     DATABASE_URL,
     DOMAINS,
+    FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
     NODE_MODULES,
+    PROFILE,
     REGION,
     SECRET,
+    SWITCH,
+    URL,
     Kind,
     Listen,
     count,
@@ -44,6 +49,11 @@ class ServerSettings:
         DOMAINS,
         "",
         "Host names under which clients reach the server, beside the address it listens on and `localhost`.",
+    )
+    public_url: str | None = _setting(
+        URL,
+        None,
+        "Where functions that run elsewhere (`[remote.NAME]`) reach this server. Its host counts among `domains`.",
     )
     drain_seconds: float = _setting(
         seconds(0, 3600), 30, "How long requests in work may take to finish after SIGTERM; then they are cut."
@@ -122,6 +132,48 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Functions that run elsewhere: a table for each endpoint, under a name of your own (letters and digits).
+
+    Where several take a function, the first one does.
+    """
+
+    functions: tuple[str, ...] = _setting(
+        FUNCTION_ARNS, "", "Which functions run there; needed. An ARN without qualifier stands for all its qualifiers."
+    )
+    endpoint: str | None = _setting(
+        URL, None, "The endpoint that has the Lambda Invoke API. Unset, it is AWS's own in the region."
+    )
+    region: str | None = _setting(
+        REGION,
+        None,
+        "The region to sign for and, without an endpoint, to call. Unset, it is that of the function's ARN.",
+    )
+    profile: str | None = _setting(
+        PROFILE,
+        None,
+        "Whose credentials sign. Unset, they are found where AWS's tools look: environment, files, the machine's role.",
+    )
+    signed: bool = _setting(
+        SWITCH,
+        "true",
+        "`false` is for runtime emulators, which take no signatures and know one function, named `function`.",
+    )
+    timeout_seconds: float = _setting(
+        seconds(1, 900), 60, "How long to wait for the endpoint's answer; what answers GETs has 60 seconds in any case."
+    )
+    max_concurrency: int = _setting(
+        count(1, 1000),
+        32,
+        "Invocations in work there at the same time; others wait up to `functions.queue_seconds`. A runtime emulator "
+        "takes 1.",
+    )
+    public_url: str | None = _setting(
+        URL, None, "Where its functions reach this server, if that is another address than `server.public_url`."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseSettings:
     """Where the catalog is kept."""
 
@@ -153,7 +205,7 @@ class AdmissionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that may be set, checked. `data` is the absolute path of the data directory."""
+    """Everything that may be set, checked. `data` is the absolute path of the data directory, `remote` goes by name."""
 
     data: Path
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -162,6 +214,7 @@ class Settings:
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
 
 TABLES: dict[str, type] = {
@@ -172,3 +225,6 @@ TABLES: dict[str, type] = {
     "database": DatabaseSettings,
     "admission": AdmissionSettings,
 }
+
+# Tables of which there may be several: `[remote.NAME]`, and OBJECTLENS_REMOTE_NAME_KEY in the environment.
+GROUPS: dict[str, type] = {"remote": RemoteSettings}

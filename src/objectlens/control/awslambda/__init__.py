@@ -7,7 +7,7 @@ runs nothing itself.
 
 from __future__ import annotations
 
-from objectlens.control.awslambda.concurrency import arrange, keep_arranged
+from objectlens.control.awslambda.concurrency import keep_arranged
 from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
 from objectlens.control.awslambda.downloads import Downloads
 from objectlens.control.awslambda.events import Events
@@ -22,7 +22,6 @@ __all__ = [
     "Lambda",
     "ObjectReader",
     "Tasks",
-    "arrange",
     "collect_packages",
     "keep_arranged",
     "sweep_packages",

@@ -101,8 +101,9 @@ async def arrange(surroundings: Lambda) -> int:
     return version
 
 
-async def keep_arranged(surroundings: Lambda, seen: int = -1) -> None:
-    """Follow the catalog for ever."""
+async def keep_arranged(surroundings: Lambda) -> None:
+    """Have set aside what the catalog says, and follow it for ever."""
+    seen = -1
     while True:
         try:
             version, _ = await surroundings.catalog.read(lambda _: None)
