@@ -80,7 +80,7 @@ class Holding:
         used, now = self._look(), self._clock.monotonic()
         for group in sorted((one for one in self._groups.values() if one.held), key=_running):
             unused = used is not None and self._cores.have_room(group.demand.share, used=used)
-            if unused or now - max(group.began_at, group.waiting[0].since) >= PATIENCE_SECONDS:
+            if unused or now - max(group.began_at, group.waiting[0].queued_at) >= PATIENCE_SECONDS:
                 group.passes += 1
                 used = None if used is None else used + group.demand.share
         self.serve()

@@ -39,7 +39,7 @@ class Ticket:
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.running = False
         self.promised = 0.0
-        self.since = 0.0
+        self.queued_at = 0.0
 
     def resolve(self, outcome: Outcome) -> None:
         """Give the outcome to whoever still waits for it."""
@@ -107,7 +107,7 @@ class Group:
 
     def put(self, ticket: Ticket) -> None:
         """Give a ticket to the environment that was used last, or let it wait."""
-        ticket.since = self._clock.monotonic()
+        ticket.queued_at = self._clock.monotonic()
         self.waiting.append(ticket)
         self.hand_over()
 
