@@ -45,8 +45,10 @@ from objectlens.functions import (
     suitable_environments,
 )
 from objectlens.functions import Limits as FunctionLimits
+from objectlens.functions.configuration import Capture
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
+from objectlens.gateway.inner import InnerDoors, open_doors
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
 from objectlens.objectlambda.background import Background
@@ -98,7 +100,7 @@ def owned(data: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def bound_socket(listen: Listen) -> socket.socket:
+def bound_socket(listen: Listen, remedy: str = "choose another port with --listen") -> socket.socket:
     """Return a socket bound to the listening address; raises `StartError` when that is taken or not ours."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -115,8 +117,11 @@ def bound_socket(listen: Listen) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
+            raise StartError(f"{listen} is taken by another program: stop it, or {remedy}") from None
+        if error.errno == errno.EACCES:
             raise StartError(
-                f"{listen} is taken by another program: stop it, or choose another port with --listen"
+                f"cannot listen on {listen}: ports below net.ipv4.ip_unprivileged_port_start need root or "
+                f"CAP_NET_BIND_SERVICE: give the server that, or {remedy}"
             ) from None
         raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
     sock.setblocking(False)
@@ -240,7 +245,9 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             region=settings.account.region,
         )
         packages = PackageStore(settings.data / "functions" / "packages")
-        pool = _pool(settings, access, packages, clock, url)
+        route = f"io-{secrets.token_hex(4)}"
+        inner = _inner_doors(settings, clock, stack)
+        pool = _pool(settings, access, packages, clock, url, capture=_capture(settings, inner, route))
         stack.push_async_callback(pool.close)
         remotes = _remotes(settings)
         executor = _executor(settings, pool, remotes, clock, stack)
@@ -253,7 +260,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             access=access,
             objects=objects,
             executor=executor,
-            rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
+            rendezvous=Rendezvous(route),
             background=background,
             native=native,
             clock=clock,
@@ -269,12 +276,15 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         management = await _management(settings, lens, packages, pool, downloads)
         accepting = asyncio.Event()
         corridor = Corridor(
-            Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
+            Rooms(
+                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+            ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
+            metrics_for=settings.server.metrics,
         )
         server = Server(
             corridor.serve,
@@ -283,6 +293,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             settings.server.max_connections,
         )
         await server.start(sock)
+        for door, tls in inner.doors:
+            await server.accept(door, tls)
         accepting.set()
         try:
             yield url
@@ -335,7 +347,31 @@ async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
     return Catalog(database, SystemClock())
 
 
-def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str) -> Pool:
+def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> InnerDoors:
+    def bind(host: str, port: int) -> socket.socket:
+        return bound_socket(Listen(host, port), "leave functions.capture_address unset")
+
+    try:
+        doors = open_doors(settings.data, _domains(settings), settings.functions.capture_address, clock, bind)
+    except ValueError as error:
+        raise StartError(f"cannot make certificates for functions: {error}") from None
+    return stack.enter_context(closing(doors))
+
+
+def _capture(settings: Settings, inner: InnerDoors, route: str) -> Capture:
+    return Capture(
+        tls_url=inner.tls_url,
+        authority=inner.trust.authority,
+        bundle=inner.trust.bundle,
+        route=route,
+        account=settings.account.account,
+        address=settings.functions.capture_address,
+    )
+
+
+def _pool(
+    settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str, *, capture: Capture
+) -> Pool:
     lifetime = timedelta(hours=12)
 
     def credentials(function: Function) -> FunctionCredentials:
@@ -357,6 +393,7 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         python=sys.executable,
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
+        capture=capture,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -66,17 +66,37 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """How host names of AWS's services lead to this one from within a function (see `labels`, `hosts`).
+
+    `tls_url` is where this service speaks TLS, on loopback. `authority` is a PEM file of the certificate that signs its
+    own, `bundle` one of that and the machine's usual roots. `route` and `account` are labels that SDKs put before
+    hosts: that of WriteGetObjectResponse, and the account's number. `address`, when there is one, is a loopback address
+    at whose ports 443 and 80 this service answers as well.
+    """
+
+    tls_url: str
+    authority: Path
+    bundle: Path
+    route: str
+    account: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where environments live.
 
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
-    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
-    says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
+    functions reach it, without a trailing slash; without `capture`, AWS's host names are AWS's. `python` is the
+    interpreter that runs Python handlers. `node_modules` says where the AWS SDK of Node.js functions comes from:
+    `install`, `none`, or the path of a `node_modules`.
     `isolation` is the mode, see `isolation`.
     """
 
     folder: Path
     endpoint_url: str
+    capture: Capture | None = None
     region: str
     python: str
     node_modules: str = "install"

@@ -17,6 +17,7 @@ from objectlens.clock import Clock
 from objectlens.functions.accelerate import OPT_OUT
 from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosts import hosts_file
 from objectlens.functions.isolation import Confinement, Isolation
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.output import Output
@@ -104,6 +105,7 @@ class Environment:
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
+            hosts=hosts_file(self.function, self._surroundings),
         )
         start = command(
             self.runtime,

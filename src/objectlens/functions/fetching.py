@@ -244,8 +244,8 @@ def _watched() -> list[Any]:
 
 def _is_personal() -> bool:
     """Whether the environment has something for all requests: proxies, or passwords in a file."""
-    environment = getattr(os.environ, "_data", None)
-    if environment is None or b"NETRC" in environment or any(name[-6:].lower() == b"_proxy" for name in environment):
+    environment: dict[bytes, bytes] = vars(os.environ)["_data"]
+    if b"NETRC" in environment or b"_PROXY" in b" ".join(environment).upper():
         return True
     home = os.path.expanduser("~")  # noqa: PTH111  (pathlib costs more than the rest)
     return os.path.exists(f"{home}/.netrc") or os.path.exists(f"{home}/_netrc")  # noqa: PTH110

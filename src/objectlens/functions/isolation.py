@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -96,10 +96,12 @@ class Isolation:
         memory_size: int,
         ephemeral_storage: int,
         node: str | None = None,
+        hosts: str | None = None,
     ) -> Confinement:
         """Return the confinement of one environment. `folder` holds what all functions have, `key` names this one.
 
-        `memory_size` and `ephemeral_storage` are in MB.
+        `memory_size` and `ephemeral_storage` are in MB. `hosts` is what `/etc/hosts` holds in a sandbox, unless it is
+        the machine's.
         """
         if self.mode == "off":
             return Confinement(None, "", os.getpid(), folder / "tmp" / key, None, None)
@@ -119,12 +121,14 @@ class Isolation:
                 *((Path(node), Path(node).resolve(), folder / "node_modules") if node else ()),
                 task_root,
                 folder / "sdk-config",
+                folder / "trust",
             ),
             hidden=folder.parent,
             folder=task_root,
             temporary=temporary,
             tmp_bytes=ephemeral_storage * MIB,
             variables={},
+            files={} if hosts is None else {"/etc/hosts": hosts.encode()},
         )
         return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted)
 
@@ -147,15 +151,8 @@ def sandbox_command(
     bwrap itself gets nothing of the function's variables, which could make it load the function's libraries outside.
     """
     filter_fd = _memory_file(make_filter())
-    data = {path: _memory_file(content) for path, content in data_files().items()}
-    given = Wanted(
-        reading=wanted.reading,
-        hidden=wanted.hidden,
-        folder=wanted.folder,
-        temporary=wanted.temporary,
-        tmp_bytes=wanted.tmp_bytes,
-        variables=variables,
-    )
+    data = {path: _memory_file(content) for path, content in (data_files() | dict(wanted.files)).items()}
+    given = replace(wanted, variables=variables)
     arguments = "".join(f"{word}\0" for word in make_arguments(given, filter_fd, data))
     arguments_fd = _memory_file(arguments.encode())
     return [bwrap, "--args", str(arguments_fd), "--", *command], [filter_fd, arguments_fd, *data.values()]

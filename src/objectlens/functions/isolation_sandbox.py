@@ -11,7 +11,7 @@ import os
 import site
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 USER = 993
@@ -46,7 +46,10 @@ _GROUPS = f"root:x:0:\nfunction:x:{GROUP}:\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What one sandbox shows and bounds; `reading` are the paths beside the system that are readable in it."""
+    """What one sandbox shows and bounds.
+
+    `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path.
+    """
 
     reading: tuple[Path, ...]
     hidden: Path
@@ -54,6 +57,7 @@ class Wanted:
     temporary: Path
     tmp_bytes: int
     variables: Mapping[str, str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def interpreter_paths(python: str) -> tuple[Path, ...]:
@@ -109,7 +113,8 @@ def _system() -> Iterator[str]:
 
 def _etc(data: Mapping[str, int]) -> Iterator[str]:
     for name in _ETC:
-        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        if f"/etc/{name}" not in data:
+            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     for path, descriptor in data.items():
         yield from ("--ro-bind-data", str(descriptor), path)
 

@@ -17,11 +17,13 @@ from objectlens.errors import (
     ResourceConflictException,
     ServiceException,
     ServiceUnavailable,
+    TooManyRequestsException,
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.cpu import wanted_seconds
 from objectlens.functions.demand import Cores
 from objectlens.functions.environment import Environment
+from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
 from objectlens.functions.isolation import find_isolation
 from objectlens.functions.logs import FunctionLog, log_folder
@@ -79,6 +81,7 @@ class Pool:
         self._running = self._throttle.running
         self._cores = Cores(self._limits.cores)
         self._holding = Holding(self._groups, self._cores, clock, self._grow)
+        self._book = Book(clock)
         self._size = 0
         self._starting = 0
         self._ending = 0
@@ -92,6 +95,13 @@ class Pool:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the function once; see `values.Executor`."""
+        try:
+            return await self._invoke(invocation)
+        except TooManyRequestsException:
+            self._book.of(invocation.function).throttles += 1
+            raise
+
+    async def _invoke(self, invocation: Invocation) -> Outcome:
         await self.prepare(invocation.function)
         ticket = Ticket(invocation)
         group = self._admit(ticket)
@@ -175,6 +185,10 @@ class Pool:
         for log in self._logs.values():
             log.close()
         await asyncio.to_thread(self._watchman.close)
+
+    def snapshot(self) -> list[Snapshot]:
+        """Return what each function version does and has done since the server started."""
+        return self._book.snapshot(self._groups.values())
 
     # --- admission ---
 
@@ -359,16 +373,23 @@ class Pool:
 
     def _report_failed_start(self, group: Group, environment: Environment) -> None:
         if ticket := group.pull():
-            ticket.resolve(environment.fail(ticket.invocation))
+            outcome = environment.fail(ticket.invocation)
+            self._book.of(group.function).count(outcome)
+            ticket.resolve(outcome)
 
     async def _work(self, group: Group, environment: Environment, place: Place) -> None:
+        figures = self._book.of(group.function)
         while ticket := await self._next(group, environment, place):
             if not environment.alive:
                 self._requeue(group, ticket)
                 return
+            figures.busy += 1
             try:
-                ticket.resolve(await self._run(group, environment, ticket))
+                outcome = await self._run(group, environment, ticket)
+                figures.count(outcome)
+                ticket.resolve(outcome)
             finally:
+                figures.busy -= 1
                 group.finish(ticket)
                 ticket.refuse(ServiceException("The function's environment was stopped."))
             if not await self._settle(group, environment) or self._outlived(environment):

@@ -11,6 +11,7 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosts import hosts_file
 from objectlens.functions.isolation import Isolation
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.output import Output
@@ -138,6 +139,7 @@ class Templates:
             python=self._surroundings.python,
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
+            hosts=hosts_file(function, self._surroundings),
         )
         confinement.make_temporary()
         variables = make_variables(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from objectlens.catalog.entities import Function
-from objectlens.functions.configuration import Credentials, Surroundings
+from objectlens.functions.configuration import Capture, Credentials, Surroundings
 from objectlens.functions.node import sdk_endpoint
 from objectlens.functions.runtimes import Runtime
 
@@ -34,9 +34,14 @@ RESERVED = frozenset(
         "LAMBDA_TASK_ROOT",
         "LAMBDA_RUNTIME_DIR",
         "OBJECTLENS_ENDPOINT_URL",
+        "OBJECTLENS_TLS_URL",
     }
 )
 """Names that a function's configuration may not set."""
+
+# Where the AWS SDKs, Python, OpenSSL, requests and curl look for roots to trust, and Node.js for more of them.
+_BUNDLE = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_AUTHORITY = "NODE_EXTRA_CA_CERTS"
 
 _SERVICES = ("S3", "S3_CONTROL", "LAMBDA", "STS", "IAM")
 
@@ -91,6 +96,7 @@ def make_variables(
         **_ALLOCATOR,
         **_ONE_THREAD,
         **(_NODE if runtime.node else {}),
+        **_trust(function, surroundings.capture),
         **without_reserved(function.environment),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),
@@ -110,9 +116,17 @@ def make_variables(
         "AWS_SESSION_TOKEN": credentials.session_token,
         "OBJECTLENS_ENDPOINT_URL": surroundings.endpoint_url,
     }
+    if surroundings.capture is not None:
+        variables["OBJECTLENS_TLS_URL"] = surroundings.capture.tls_url
     if runtime.managed:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime.name}"
     return variables
+
+
+def _trust(function: Function, capture: Capture | None) -> dict[str, str]:
+    if capture is None or function.environment.get("OBJECTLENS_CAPTURE") == "0":
+        return {}
+    return {**dict.fromkeys(_BUNDLE, str(capture.bundle)), _AUTHORITY: str(capture.authority)}
 
 
 def without_reserved(variables: Mapping[str, str]) -> dict[str, str]:

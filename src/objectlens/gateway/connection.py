@@ -87,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._scheme = "http"
         self._url = b""
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
@@ -112,6 +113,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if transport.get_extra_info("sslcontext") is not None:
+            self._scheme = "https"
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -239,6 +242,7 @@ class Connection(asyncio.Protocol):
             query=query,
             headers=headers,
             host=authority,
+            scheme=self._scheme,
             body=body,
             peer=self._peer,
         )

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,7 +23,8 @@ from objectlens.access import Access, Caller, in_dialect
 from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
-from objectlens.gateway import render, reserved
+from objectlens.functions.figures import Snapshot
+from objectlens.gateway import metrics, render, reserved
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
@@ -98,6 +99,7 @@ class Rooms:
     objects: Objects
     lens: ObjectLambda
     management: Mapping[Api, ManagementApi]
+    figures: Callable[[], Sequence[Snapshot]]
 
 
 class Corridor:
@@ -116,6 +118,7 @@ class Corridor:
         inner: Admission,
         ready: Callable[[], bool],
         pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
+        metrics_for: metrics.Metrics = "signed",
     ) -> None:
         self._rooms = rooms
         self._domains = domains
@@ -123,6 +126,7 @@ class Corridor:
         self._inner = inner
         self._ready = ready
         self._pages = pages or {}
+        self._metrics_for = metrics_for
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
@@ -145,6 +149,8 @@ class Corridor:
         `caller` is known beforehand only of work that was admitted already.
         """
         if caller is None and http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+            if http.path == metrics.PATH:
+                return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
             return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit

@@ -1,4 +1,4 @@
-"""What answers under `/-/`: no bucket's name can start so. Nothing here needs credentials.
+"""What answers anybody under `/-/`: no bucket's name can start so. `/-/metrics` is in `metrics`.
 
 What is not for everyone has its own proof in the URL.
 """
@@ -26,7 +26,9 @@ def serve(
     for prefix, page in pages.items():
         if http.path.startswith(prefix):
             return page(http)
-    return HttpResponse(404, Headers([_TEXT]), b"no such page; there are /-/health/live and /-/health/ready\n")
+    return HttpResponse(
+        404, Headers([_TEXT]), b"no such page; there are /-/health/live, /-/health/ready and /-/metrics\n"
+    )
 
 
 def _not_ready() -> HttpResponse:

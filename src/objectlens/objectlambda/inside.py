@@ -16,6 +16,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Function
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
+from objectlens.objectlambda.event import forwarded_query
 from objectlens.objectlambda.source import signed_headers
 
 _ANSWER = "/WriteGetObjectResponse"
@@ -28,6 +29,7 @@ class Inside:
         self.source = url.removeprefix(lens.endpoint)
         self._lens, self._call, self._function = lens, call, function
         self._region = source.region
+        self._query = forwarded_query(call.http.query)
         # A URL that needs further headers is left to the proof of its signature.
         self._readable = not signed_headers(call)
         self._made = asyncio.get_running_loop().time()
@@ -41,6 +43,8 @@ class Inside:
             caller = self._as_function()
         elif self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
             caller = self._as_caller()
+            # What proves the signature in the query has done its work.
+            http = replace(http, query=self._query)
         return None if caller is None else await self._lens.inner(http, caller)
 
     def _as_function(self) -> Caller:

@@ -126,11 +126,13 @@ FUNCTION_ARNS = Kind(
     _function_arns,
 )
 PROFILE = text(r"[^\s\[\]]{1,128}", "the name of a profile in the AWS configuration files")
+LOOPBACK = text(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}", "an IPv4 address of this machine alone, such as 127.9.0.1")
 ACCOUNT = text(r"[0-9]{12}", "an account number of 12 digits")
 REGION = text(r"[a-z0-9-]{1,63}", "a region such as us-east-1: lower-case letters, digits and hyphens")
 ACCESS_KEY_ID = text(r"[A-Za-z0-9_]{3,128}", "3 to 128 letters, digits and underscores")
 SECRET = text(r"[!-~]{8,128}", "8 to 128 printable ASCII characters without spaces")
 NODE_MODULES = text(r"install|none|/\S.*", "install, none, or the absolute path of a node_modules folder")
+METRICS = text(r"signed|loopback", "signed or loopback")
 ISOLATION = text(r"auto|off|strict", "auto, off or strict")
 DATABASE_URL = text(
     r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",

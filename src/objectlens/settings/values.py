@@ -21,6 +21,8 @@ from objectlens.settings.kinds import (
     FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
+    LOOPBACK,
+    METRICS,
     NODE_MODULES,
     PROFILE,
     REGION,
@@ -66,6 +68,12 @@ class ServerSettings:
         count(16, 1_000_000),
         4096,
         "Connections open at the same time; a further one takes the place of one that is idle, or is closed.",
+    )
+    metrics: Literal["signed", "loopback"] = _setting(
+        METRICS,
+        "signed",
+        "Who may read `/-/metrics`: `signed` is whom policies allow `cloudwatch:GetMetricData`; `loopback` also "
+        "everybody on this machine without a signature, functions too, and whoever comes through a proxy on it.",
     )
 
 
@@ -122,6 +130,13 @@ class FunctionSettings:
         "off",
         "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
         "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
+    )
+    capture_address: str | None = _setting(
+        LOOPBACK,
+        None,
+        "A loopback address whose ports 443 and 80 the server takes as well, and to which AWS's host names lead in the "
+        "`/etc/hosts` of sandboxes: so they work in programs of any language. It needs the right to take such ports. "
+        "Python and Node.js functions need none of this.",
     )
     node_modules: str = _setting(
         NODE_MODULES,
