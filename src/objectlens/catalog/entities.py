@@ -205,6 +205,37 @@ class FunctionAlias:
     weights: Mapping[str, float] = field(default_factory=dict)
     policy: str | None = None
 
+    def chosen(self, point: float) -> str:
+        """Return the version that serves a call; `point` is drawn from [0, 1) for each call anew."""
+        for version, share in self.weights.items():
+            if point < share:
+                return version
+            point -= share
+        return self.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionedConcurrency:
+    """How many environments are kept ready for a version, or for the version that an alias names at the time."""
+
+    account: str
+    function: str
+    qualifier: str
+    requested: int
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventInvokeConfig:
+    """How often an event is tried again and how old it may grow, in seconds; None is the default of each."""
+
+    account: str
+    function: str
+    qualifier: str
+    last_modified: datetime
+    retries: int | None = None
+    age: int | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:

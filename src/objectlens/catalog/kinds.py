@@ -14,11 +14,13 @@ from objectlens.catalog.entities import (
     AccessPoint,
     Account,
     Bucket,
+    EventInvokeConfig,
     Function,
     FunctionAlias,
     LayerVersion,
     ManagedPolicy,
     ObjectLambdaAccessPoint,
+    ProvisionedConcurrency,
     Role,
     User,
 )
@@ -56,6 +58,16 @@ OBJECT_LAMBDA_ACCESS_POINTS = Kind(
 FUNCTIONS = Kind(Function, "function", tables.functions, order="sort_key", derived=_sort_key)
 FUNCTION_ALIASES = Kind(FunctionAlias, "function alias", tables.function_aliases)
 LAYER_VERSIONS = Kind(LayerVersion, "layer version", tables.layer_versions, order="sort_key", derived=_layer_sort_key)
+PROVISIONED_CONCURRENCY = Kind(
+    ProvisionedConcurrency,
+    "provisioned concurrency",
+    tables.provisioned_concurrency,
+    order="qualifier",
+    prefix="qualifier",
+)
+EVENT_INVOKE_CONFIGS = Kind(
+    EventInvokeConfig, "event invoke config", tables.event_invoke_configs, order="qualifier", prefix="qualifier"
+)
 USERS = Kind(User, "user", tables.users, prefix="path")
 ROLES = Kind(Role, "role", tables.roles, prefix="path")
 MANAGED_POLICIES = Kind(ManagedPolicy, "managed policy", tables.managed_policies, prefix="path")
@@ -94,7 +106,10 @@ class FunctionShelf(Shelf[Function]):
         """
         account, name, version = key
         if version != LATEST:
-            return super().delete(*key)
+            gone = super().delete(*key)
+            _delete_attached(self._connection, account, name, qualifier=version)
+            return gone
+        _delete_attached(self._connection, account, name)
         self._connection.execute(delete(tables.function_aliases).filter_by(account=account, function=name))
         return bool(self._connection.execute(delete(tables.functions).filter_by(account=account, name=name)).rowcount)
 
@@ -121,6 +136,22 @@ def _next_number(connection: Connection, numbers: Table, account: str, name: str
     return int(last) + 1
 
 
+class FunctionAliasShelf(Shelf[FunctionAlias]):
+    """Aliases of functions."""
+
+    def delete(self, *key: str) -> bool:
+        """Remove one with what is set for it; says whether it was there."""
+        account, name, alias = key
+        _delete_attached(self._connection, account, name, qualifier=alias)
+        return super().delete(*key)
+
+
+def _delete_attached(connection: Connection, account: str, function: str, **qualifier: str) -> None:
+    """Remove what is set for a version or an alias, or for all of a function."""
+    for table in (tables.provisioned_concurrency, tables.event_invoke_configs):
+        connection.execute(delete(table).filter_by(account=account, function=function, **qualifier))
+
+
 class Shelves:
     """All shelves over the connection of one transaction."""
 
@@ -130,8 +161,10 @@ class Shelves:
         self.access_points = AccessPointShelf(ACCESS_POINTS, connection)
         self.object_lambda_access_points = AccessPointShelf(OBJECT_LAMBDA_ACCESS_POINTS, connection)
         self.functions = FunctionShelf(FUNCTIONS, connection)
-        self.function_aliases = Shelf(FUNCTION_ALIASES, connection)
+        self.function_aliases = FunctionAliasShelf(FUNCTION_ALIASES, connection)
         self.layer_versions = LayerShelf(LAYER_VERSIONS, connection)
+        self.provisioned_concurrency = Shelf(PROVISIONED_CONCURRENCY, connection)
+        self.event_invoke_configs = Shelf(EVENT_INVOKE_CONFIGS, connection)
         self.users = Shelf(USERS, connection)
         self.roles = Shelf(ROLES, connection)
         self.managed_policies = Shelf(MANAGED_POLICIES, connection)

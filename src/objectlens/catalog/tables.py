@@ -180,6 +180,28 @@ layer_versions = Table(
     Index("layer_versions_in_order", "account", "sort_key"),
 )
 
+# The qualifier is a version or an alias; that it exists is seen to where these are made and where those are removed.
+provisioned_concurrency = Table(
+    "provisioned_concurrency",
+    metadata,
+    _key("account"),
+    _key("function"),
+    _key("qualifier"),
+    Column("requested", Integer, nullable=False),
+    Column("last_modified", Moment, nullable=False),
+)
+
+event_invoke_configs = Table(
+    "event_invoke_configs",
+    metadata,
+    _key("account"),
+    _key("function"),
+    _key("qualifier"),
+    Column("last_modified", Moment, nullable=False),
+    Column("retries", Integer),
+    Column("age", Integer),
+)
+
 users = Table(
     "users",
     metadata,

@@ -52,8 +52,10 @@ class Environment:
         log: FunctionLog,
         watchman: Watchman,
         clock: Clock,
+        provisioned: bool = False,
     ) -> None:
         self.function = function
+        self._initialization = "provisioned-concurrency" if provisioned else "on-demand"
         self.runtime = runtime
         self._code = code
         self._surroundings = surroundings
@@ -135,6 +137,7 @@ class Environment:
             temporary=confinement.temporary,
             runtime_api=address,
             log_stream=self.stream,
+            initialization=self._initialization,
         )
         output = self._output.open()
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"

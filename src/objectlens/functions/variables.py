@@ -73,6 +73,7 @@ def make_variables(
     runtime_api: str,
     log_stream: str,
     opt: Path | None = None,
+    initialization: str = "on-demand",
 ) -> dict[str, str]:
     """Return all variables of one environment; the function's own come last and win over all but the reserved.
 
@@ -112,7 +113,7 @@ def make_variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function.name),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

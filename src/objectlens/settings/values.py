@@ -102,10 +102,24 @@ class RootSettings:
 class FunctionSettings:
     """How much of the machine functions may take."""
 
-    max_environments: int = _setting(
-        count(1, 100_000), 16, "Environments (function processes) on this machine, of all functions together."
+    max_environments: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments (function processes) on this machine, of all functions together. Unset, 32 for each core, but no "
+        "more than one for each 256 MiB of memory, and 4 at least.",
     )
-    max_per_function: int = _setting(count(1, 100_000), 16, "Environments of one function version.")
+    max_per_function: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments of one function version. Unset, three quarters of `max_environments`: a function that waits for "
+        "another must leave it some.",
+    )
+    concurrency: int = _setting(
+        count(10, 1_000_000),
+        1000,
+        "Invocations in work at the same time, waiting ones included, of an account's functions together: what "
+        "GetAccountSettings calls `ConcurrentExecutions`. One more is refused at once.",
+    )
     idle_seconds: float = _setting(
         seconds(1, 86_400), 300, "How long an environment without work is kept for the next invocation."
     )

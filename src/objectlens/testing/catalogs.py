@@ -36,6 +36,7 @@ from objectlens.catalog.entities import (
     AccessPoint,
     Account,
     Bucket,
+    EventInvokeConfig,
     Function,
     FunctionAlias,
     LayerReference,
@@ -43,6 +44,7 @@ from objectlens.catalog.entities import (
     ManagedPolicy,
     ObjectLambdaAccessPoint,
     ObjectLambdaConfiguration,
+    ProvisionedConcurrency,
     PublicAccessBlock,
     Role,
     Transformation,
@@ -110,6 +112,11 @@ def function(name: str = "f", version: str = LATEST, **changes: Any) -> Function
         revision_id="r1",
     )
     return replace(made, **changes)
+
+
+def provisioned(qualifier: str) -> ProvisionedConcurrency:
+    """Return provisioned concurrency of the function `f`."""
+    return ProvisionedConcurrency(account=ACCOUNT, function="f", qualifier=qualifier, requested=3, last_modified=NOW)
 
 
 def alias(name: str, version: str) -> FunctionAlias:
@@ -215,6 +222,18 @@ FULL: tuple[tuple[str, tuple[str, ...], Any, dict[str, Any]], ...] = (
             policy=TEXT,
         ),
         {"policy": None, "revision_id": "r2"},
+    ),
+    (
+        "provisioned_concurrency",
+        (ACCOUNT, "f", "prod"),
+        provisioned("prod"),
+        {"requested": 1},
+    ),
+    (
+        "event_invoke_configs",
+        (ACCOUNT, "f", LATEST),
+        EventInvokeConfig(account=ACCOUNT, function="f", qualifier=LATEST, last_modified=NOW, retries=0),
+        {"retries": None, "age": 60},
     ),
     (
         "users",
@@ -413,11 +432,19 @@ class CatalogSuite:
             assert found is not None
             assert found.version == "11"
             assert await catalog.function(ACCOUNT, "f", "none") is None
+            served = await catalog.invoked(ACCOUNT, "f", "prod", 0.5)
+            assert served is not None
+            assert (served[0].version, served[1].version) == ("11", "prod")
+            assert await catalog.invoked(ACCOUNT, "f", "none", 0.5) is None
+            for qualifier in ("10", "prod"):
+                await catalog.provisioned_concurrency.create(provisioned(qualifier))
             await _refused(InUse, catalog.functions.delete(ACCOUNT, "f", "11"))
             assert await catalog.functions.delete(ACCOUNT, "f", "10")
+            assert [one.qualifier for one in await catalog.provisioned_concurrency.list(account=ACCOUNT)] == ["prod"]
             assert await catalog.functions.delete(ACCOUNT, "f", LATEST)
             assert await catalog.functions.list(account=ACCOUNT, name="f") == []
             assert await catalog.function_aliases.list(account=ACCOUNT) == []
+            assert await catalog.provisioned_concurrency.list(account=ACCOUNT) == []
             assert (await catalog.change(publish)).version == "12"
             assert await catalog.functions.get(ACCOUNT, "f-2", LATEST) is not None
 

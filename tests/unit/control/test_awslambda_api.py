@@ -20,11 +20,11 @@ from botocore.exceptions import ClientError
 from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import SystemClock
-from objectlens.control.awslambda import DECLINED, HANDLERS, Lambda, collect_packages
+from objectlens.control.awslambda import DECLINED, HANDLERS, Downloads, Events, Lambda, collect_packages
 from objectlens.control.protocol import ControlApi
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import NoSuchKey, ServiceError
-from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
+from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings, ZipStore
 from objectlens.http import Headers, HttpRequest
 from objectlens.testing.executors import make_zip
 
@@ -67,12 +67,17 @@ class House:
             clock=SystemClock(),
             limits=Limits(per_function=4),
         )
+        self.events = Events(self.pool, SystemClock(), delays=(0.1, 0.2))
         self.lambda_ = Lambda(
             catalog=Catalog(self.database, SystemClock()),
             packages=packages,
             executor=self.pool,
             prepare=self.prepare,
             tasks=self,
+            events=self.events,
+            downloads=Downloads(ZipStore(self.folder / "zips"), b"k", SystemClock()),
+            arrange=self.pool.arrange,
+            provision=self.pool.provision,
             read_object=self.read_object,
             clock=SystemClock(),
             region="us-east-1",
@@ -729,3 +734,187 @@ def test_what_a_runtime_needs_is_made_ready_when_a_function_is_made_or_changed(h
     create(client, "f")
     client.update_function_configuration(FunctionName="f", Runtime="nodejs20.x")
     assert house.prepared == [("f", "python3.11"), ("f", "nodejs20.x")]
+
+
+def test_what_is_reserved_must_leave_a_part(client):
+    create(client)
+    create(client, "g")
+    over = {"FunctionName": "f", "ReservedConcurrentExecutions": 901}
+    text = "UnreservedConcurrentExecution below its minimum value of [100]"
+    refused(client.put_function_concurrency, "InvalidParameterValueException", text, 400, **over)
+    assert "Concurrency" not in client.get_function(FunctionName="f")
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=900)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=600)
+    client.put_function_concurrency(FunctionName="g", ReservedConcurrentExecutions=300)
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 100
+    one = {"FunctionName": "g", "ReservedConcurrentExecutions": 301}
+    refused(client.put_function_concurrency, "InvalidParameterValueException", text, 400, **one)
+
+
+def provisioned(client, count=2, qualifier="1", name="f"):
+    return client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=qualifier, ProvisionedConcurrentExecutions=count
+    )
+
+
+def settled(client, qualifier="1"):
+    end = time.monotonic() + 20
+    while True:
+        found = client.get_provisioned_concurrency_config(FunctionName="f", Qualifier=qualifier)
+        if found["Status"] != "IN_PROGRESS" or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def test_provisioned_concurrency(client, house):
+    create(client, Publish=True)
+    made = provisioned(client)
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert (made["Status"], made["RequestedProvisionedConcurrentExecutions"]) == ("IN_PROGRESS", 2)
+    found = settled(client)
+    assert found["Status"] == "READY"
+    assert found["AllocatedProvisionedConcurrentExecutions"] == found["AvailableProvisionedConcurrentExecutions"] == 2
+    assert "StatusReason" not in found
+    assert house.pool._size == 2
+    (listed,) = client.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"]
+    assert (listed["FunctionArn"], listed["Status"]) == (f"{ARN}:f:1", "READY")
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 998
+    gone = client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="1")
+    assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
+    nothing = {"FunctionName": "f", "Qualifier": "1"}
+    code = "ProvisionedConcurrencyConfigNotFoundException"
+    refused(client.get_provisioned_concurrency_config, code, "No Provisioned Concurrency Config", 404, **nothing)
+    end = time.monotonic() + 10
+    while house.pool._size and time.monotonic() < end:
+        time.sleep(0.02)
+    assert house.pool._size == 0
+
+
+def test_provisioned_concurrency_of_an_alias_moves_with_it(client, house):
+    create(client, Publish=True)
+    client.update_function_code(FunctionName="f", ZipFile=OTHER, Publish=True)
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    provisioned(client, 2, "live")
+    assert settled(client, "live")["Status"] == "READY"
+    client.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
+    assert settled(client, "live")["Status"] == "READY"
+    assert {group.function.version: group.minimum for group in house.pool._groups.values() if group.minimum} == {"2": 2}
+    # A canary takes its share along.
+    routing = {"AdditionalVersionWeights": {"1": 0.5}}
+    client.update_alias(FunctionName="f", Name="live", RoutingConfig=routing)
+    assert settled(client, "live")["Status"] == "READY"
+    assert {group.function.version: group.minimum for group in house.pool._groups.values()} == {"1": 1, "2": 1}
+    client.delete_function(FunctionName="f")
+    assert house.pool._groups == {}
+
+
+def test_what_provisioned_concurrency_refuses(client):
+    create(client, Publish=True)
+    client.update_function_code(FunctionName="f", ZipFile=OTHER, Publish=True)
+    client.create_alias(FunctionName="f", Name="latest", FunctionVersion="$LATEST")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    split = {"AdditionalVersionWeights": {"2": 0.1}}
+    client.create_alias(FunctionName="f", Name="split", FunctionVersion="1", RoutingConfig=split)
+    bad = "InvalidParameterValueException"
+    for qualifier, code, text in (
+        ("$LATEST", bad, "cannot be applied to unpublished function versions"),
+        ("latest", bad, "cannot be applied to unpublished function versions"),
+        ("split", bad, "Alias with weights can not be used"),
+        ("9", "ResourceNotFoundException", f"{ARN}:f:9"),
+    ):
+        refused(provisioned, code, text, client=client, qualifier=qualifier)
+    refused(provisioned, "ResourceNotFoundException", f"{ARN}:nope", 404, client=client, name="nope")
+    refused(provisioned, bad, "minimum value of [100]", 400, client=client, count=901)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+    refused(provisioned, bad, "greater than the reservedConcurrentExecution", 400, client=client, count=3)
+    provisioned(client, 2, "live")
+    refused(provisioned, "ResourceConflictException", "pointed by a Provisioned", 409, client=client)
+    fewer = {"FunctionName": "f", "ReservedConcurrentExecutions": 1}
+    refused(client.put_function_concurrency, bad, "should not be lower than", 400, **fewer)
+    client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="live")
+    provisioned(client, 1, "1")
+    refused(
+        provisioned, "ResourceConflictException", "on an already Provisioned version", 409,
+        client=client, qualifier="live",
+    )  # fmt: skip
+
+
+def test_provisioned_environments_that_fail_are_said(client):
+    create(client, code=make_zip({"app.py": "raise RuntimeError('no')"}), Publish=True)
+    provisioned(client)
+    found = settled(client)
+    assert (found["Status"], found["StatusReason"]) == ("FAILED", "FUNCTION_ERROR_INIT_FAILURE")
+
+
+TRYING = """
+import time
+def handler(event, context):
+    with open({path!r}, "a") as file: file.write(context.aws_request_id + "\\n")
+    if sum(1 for _ in open({path!r})) < {succeeds}: raise LookupError("not yet")
+"""
+
+
+def tried(client, house, succeeds):
+    path = house.folder / "tried"
+    code = make_zip({"app.py": TRYING.format(path=str(path), succeeds=succeeds)})
+    create(client, code=code)
+    return path
+
+
+def all_delivered(house):
+    end = time.monotonic() + 20
+    while house.tasks and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not house.tasks
+
+
+def test_an_event_is_tried_again_until_the_function_succeeds(client, house):
+    path = tried(client, house, 2)
+    sent = client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert path.read_text().split() == [sent["ResponseMetadata"]["RequestId"]] * 2
+
+
+def test_an_event_is_given_up_after_two_retries_and_said(client, house, caplog):
+    path = tried(client, house, 9)
+    client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 3
+    assert f"gave up event {path.read_text().split()[0]} of {ARN}:f: LookupError" in caplog.text
+
+
+def test_an_event_waits_for_a_function_that_is_throttled(client, house):
+    path = tried(client, house, 1)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    assert client.invoke(FunctionName="f", InvocationType="Event")["StatusCode"] == 202
+    time.sleep(0.3)
+    assert not path.exists()
+    client.delete_function_concurrency(FunctionName="f")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 1
+
+
+def test_how_events_are_tried_again_can_be_set(client, house):
+    path = tried(client, house, 9)
+    missing = {"FunctionName": "f"}
+    text = f"{ARN}:f:$LATEST doesn't have an EventInvokeConfig"
+    for call in ("get_function_event_invoke_config", "delete_function_event_invoke_config"):
+        refused(getattr(client, call), "ResourceNotFoundException", text, 404, **missing)
+    made = client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    assert (made["FunctionArn"], made["MaximumRetryAttempts"]) == (f"{ARN}:f:$LATEST", 0)
+    assert "MaximumEventAgeInSeconds" not in made
+    client.update_function_event_invoke_config(FunctionName="f", MaximumEventAgeInSeconds=60)
+    found = client.get_function_event_invoke_config(FunctionName="f")
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+    listed = client.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"]
+    assert [one["FunctionArn"] for one in listed] == [f"{ARN}:f:$LATEST"]
+    client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 1
+    queue = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:q"}}
+    refused(
+        client.put_function_event_invoke_config, "InvalidParameterValueException", "destinations", 400,
+        FunctionName="f", DestinationConfig=queue,
+    )  # fmt: skip
+    client.delete_function_event_invoke_config(FunctionName="f")
+    refused(client.get_function_event_invoke_config, "ResourceNotFoundException", text, 404, **missing)

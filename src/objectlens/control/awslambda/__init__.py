@@ -7,8 +7,22 @@ runs nothing itself.
 
 from __future__ import annotations
 
+from objectlens.control.awslambda.concurrency import keep_arranged
 from objectlens.control.awslambda.context import Lambda, ObjectReader, Tasks
+from objectlens.control.awslambda.downloads import Downloads
+from objectlens.control.awslambda.events import Events
 from objectlens.control.awslambda.operations import DECLINED, HANDLERS
 from objectlens.control.awslambda.sweeping import collect_packages, sweep_packages
 
-__all__ = ["DECLINED", "HANDLERS", "Lambda", "ObjectReader", "Tasks", "collect_packages", "sweep_packages"]
+__all__ = [
+    "DECLINED",
+    "HANDLERS",
+    "Downloads",
+    "Events",
+    "Lambda",
+    "ObjectReader",
+    "Tasks",
+    "collect_packages",
+    "keep_arranged",
+    "sweep_packages",
+]

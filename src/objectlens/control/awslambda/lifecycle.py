@@ -9,6 +9,7 @@ from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda import render
 from objectlens.control.awslambda.code import store_code
+from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.referring import check_size, refer
@@ -118,6 +119,7 @@ async def delete_function(surroundings: Lambda, request: Request) -> Result:
         raise no_function(name, surroundings.region_of(request))
     for function in gone:
         await surroundings.executor.retire(function)
+    await arrange(surroundings)
     surroundings.tasks.start(sweep_packages(surroundings))
     return {"StatusCode": 204}
 
