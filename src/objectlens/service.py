@@ -42,6 +42,8 @@ from objectlens.functions import (
     RemoteExecutor,
     Remotes,
     Surroundings,
+    ZipStore,
+    suitable_environments,
 )
 from objectlens.functions import Limits as FunctionLimits
 from objectlens.functions.configuration import Capture
@@ -275,7 +277,10 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             region=settings.account.region,
             remotes=remotes,
         )
-        management = await _management(settings, lens, packages, pool)
+        downloads = awslambda.Downloads(
+            ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
+        )
+        management = await _management(settings, lens, packages, pool, downloads)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(
@@ -285,6 +290,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
+            pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,
         )
         server = Server(
@@ -306,7 +312,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
 
 
 async def _management(
-    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool
+    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool, downloads: awslambda.Downloads
 ) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
@@ -316,12 +322,18 @@ async def _management(
         executor=lens.executor,
         prepare=pool.prepare,
         tasks=lens.background,
+        downloads=downloads,
+        events=awslambda.Events(lens.executor, clock),
+        concurrency=settings.functions.concurrency,
+        arrange=pool.arrange,
+        provision=pool.provision,
         read_object=partial(read_whole, lens.objects),
         clock=clock,
         region=region,
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
+    lens.background.start(awslambda.keep_arranged(functions))
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
         "s3control": s3control_api(
@@ -379,9 +391,11 @@ def _pool(
         made = access.sessions.for_function(function.role, function.arn, lifetime)
         return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
 
+    environments = settings.functions.max_environments or suitable_environments()
     limits = FunctionLimits(
-        environments=settings.functions.max_environments,
-        per_function=settings.functions.max_per_function,
+        environments=environments,
+        per_function=settings.functions.max_per_function or max(1, environments * 3 // 4),
+        concurrency=settings.functions.concurrency,
         idle_seconds=settings.functions.idle_seconds,
         queue_seconds=settings.functions.queue_seconds,
     )
@@ -395,6 +409,7 @@ def _pool(
         processors=settings.functions.processors,
         entrances=entrances,
         capture=capture,
+        pythons=settings.functions.pythons,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 

@@ -15,6 +15,7 @@ from objectlens.catalog.entities import (
     AccessPoint,
     Bucket,
     Function,
+    LayerVersion,
     ObjectLambdaAccessPoint,
     PublicAccessBlock,
     Role,
@@ -30,7 +31,7 @@ class Elsewhere:
     function: Function
 
 
-Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | Role | Elsewhere | str
+Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | LayerVersion | Role | Elsewhere | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,8 @@ async def layers_of(
         )
     if isinstance(target, Function):
         return (_function_layer(target),)
+    if isinstance(target, LayerVersion):
+        return (Layer(arns=(target.arn,), account=target.account, policy=target.policy),)
     if isinstance(target, Role):
         policy, tags = target.assume_role_policy, _tags(target.tags)
         return (Layer(arns=(target.arn,), account=target.account, policy=policy, kind="trust", context=tags),)

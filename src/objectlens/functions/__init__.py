@@ -10,16 +10,21 @@ room).
 
 from __future__ import annotations
 
+from objectlens.functions.capacity import suitable_environments
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.dispatch import Dispatch
-from objectlens.functions.packages import Package, PackageStore
+from objectlens.functions.packages import Package, PackageStore, merged_name
 from objectlens.functions.pool import Pool
 from objectlens.functions.reception import Entrances
 from objectlens.functions.remote import RemoteExecutor
 from objectlens.functions.remotes import Remote, Remotes
-from objectlens.functions.values import Door, Executor, Failure, Invocation, Outcome
+from objectlens.functions.unzip import MAX_UNZIPPED
+from objectlens.functions.values import Arrangement, Door, Executor, Failure, Invocation, Outcome, Provision
+from objectlens.functions.zips import ZipStore
 
 __all__ = [
+    "MAX_UNZIPPED",
+    "Arrangement",
     "CredentialSource",
     "Credentials",
     "Dispatch",
@@ -33,8 +38,12 @@ __all__ = [
     "Package",
     "PackageStore",
     "Pool",
+    "Provision",
     "Remote",
     "RemoteExecutor",
     "Remotes",
     "Surroundings",
+    "ZipStore",
+    "merged_name",
+    "suitable_environments",
 ]

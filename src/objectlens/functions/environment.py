@@ -10,7 +10,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -28,7 +27,8 @@ from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.reception import Reception, reception_for
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
-from objectlens.functions.runtimes import Runtime, command
+from objectlens.functions.runtimes import Runtime
+from objectlens.functions.starting import CannotStart, Code, command
 from objectlens.functions.states import State
 from objectlens.functions.template import Template
 from objectlens.functions.values import Door, Invocation, Outcome
@@ -49,17 +49,19 @@ class Environment:
         function: Function,
         *,
         runtime: Runtime,
-        task_root: Path,
+        code: Code,
         surroundings: Surroundings,
         limits: Limits,
         isolation: Isolation,
         log: FunctionLog,
         watchman: Watchman,
         clock: Clock,
+        provisioned: bool = False,
     ) -> None:
         self.function = function
+        self._initialization = "provisioned-concurrency" if provisioned else "on-demand"
         self.runtime = runtime
-        self._task_root = task_root
+        self._code = code
         self._surroundings = surroundings
         self._limits = limits
         self._isolation = isolation
@@ -103,27 +105,34 @@ class Environment:
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
         reception = self._reception = reception_for(network_of(self.function.environment), self._surroundings.entrances)
+        if extensions := self._code.extensions():
+            self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
+        python = self.runtime.python or self._surroundings.python
         confinement = self._confinement = self._isolation.confine(
             folder=self._surroundings.folder,
             key=self.stream[-32:],
-            task_root=self._task_root,
-            python=self._surroundings.python,
+            task_root=self._code.task_root,
+            layers=self._code.layers,
+            python=python,
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
             addresses=None if reception is None else reception.addresses,
             hosts=hosts_file(self.function, self._surroundings),
+            java=None if self.runtime.java is None else self.runtime.java.reading,
         )
-        start = command(
-            self.runtime,
-            self._surroundings.python,
-            self._task_root,
-            parent=confinement.parent,
-            orders=confinement.orders,
-        )
-        if start is None:
-            message = "exec: no executable named bootstrap in the package's root folder"
-            self._fail(fault("Runtime.InvalidEntrypoint", message))
+        try:
+            start = command(
+                self.function,
+                self.runtime,
+                self._code,
+                python=python,
+                opt=confinement.opt,
+                parent=confinement.parent,
+                orders=confinement.orders,
+            )
+        except CannotStart as error:
+            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
             return
         if template is not None and template.doors is not None and not template.doors.free:
             template = None
@@ -134,10 +143,12 @@ class Environment:
             runtime=self.runtime,
             surroundings=self._surroundings,
             credentials=credentials,
-            task_root=self._task_root,
+            task_root=self._code.task_root,
+            opt=confinement.opt,
             temporary=confinement.temporary,
             runtime_api=address,
             log_stream=self.stream,
+            initialization=self._initialization,
         )
         if reception is not None:
             variables = reception.variables | variables
@@ -150,7 +161,7 @@ class Environment:
                 if self._place is not None and self._doors is not confinement.doors:
                     variables["AWS_LAMBDA_RUNTIME_API"] = await self._listen(confinement.doors)
                 self._process = Spawned.confined(
-                    confinement, start, variables, self._task_root, output=output, marker=marker
+                    confinement, start, variables, self._code.task_root, output=output, marker=marker
                 )
         finally:
             os.close(output)

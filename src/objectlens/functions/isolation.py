@@ -30,6 +30,7 @@ PROCESSES = 256
 OPEN_FILES = 1024
 # What a process may have of writable memory over MemorySize: address space that is asked for and never used, which
 # thread stacks and allocators are made of.
+_OPT = Path("/opt")
 _HEADROOM = 512 * MIB
 _HEADROOM_NODE = 2048 * MIB
 # Without a control group all address space is bounded too, or memory that processes share would not be. Programs and
@@ -66,6 +67,8 @@ class Confinement:
     wanted: Wanted | None = None
     storage: Storage | None = None
     doors: Doors | None = None
+    opt: Path | None = None
+    """Where its layers are seen; None when it has none."""
 
     @property
     def shell(self) -> str:
@@ -139,10 +142,12 @@ class Isolation:
         python: str,
         memory_size: int,
         ephemeral_storage: int,
+        layers: Path | None = None,
         node: str | None = None,
         addresses: Sequence[tuple[str, int]] | None = None,
         forks: int = 0,
         hosts: str | None = None,
+        java: tuple[Path, ...] | None = None,
     ) -> Confinement:
         """Return the confinement of one environment, or of a template that has up to `forks` of them at a time.
 
@@ -154,21 +159,25 @@ class Isolation:
         if addresses is not None and (why := self.no_sandbox):
             raise PermissionError(f"its network policy needs a sandbox, and there is none ({why})")
         if self.mode == "off":
-            return Confinement(orders="", parent=os.getpid(), temporary=folder / "tmp" / key)
-        orders = self._orders(memory_size, node=node is not None, forks=forks > 0)
+            return Confinement(orders="", parent=os.getpid(), temporary=folder / "tmp" / key, opt=layers)
+        orders = self._orders(memory_size, roomy=node is not None or java is not None, forks=forks > 0)
         group = self._group(memory_size + (ephemeral_storage if self.bwrap else 0), memory_size)
         if self.bwrap is None:
-            return Confinement(orders=orders, parent=os.getpid(), temporary=folder / "tmp" / key, group=group)
+            return Confinement(
+                orders=orders, parent=os.getpid(), temporary=folder / "tmp" / key, group=group, opt=layers
+            )
         temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
         doors = None if addresses is None else Doors(python, addresses, max(1, forks))
         wanted = Wanted(
             reading=(
                 *interpreter_paths(python),
                 *((Path(node), Path(node).resolve(), folder / "node_modules") if node else ()),
+                *(java or ()),
                 task_root,
                 folder / "sdk-config",
                 folder / "trust",
             ),
+            opt=layers,
             hidden=folder.parent,
             folder=task_root,
             temporary=temporary,
@@ -187,17 +196,18 @@ class Isolation:
             wanted=wanted,
             storage=self.storage,
             doors=doors,
+            opt=layers and _OPT,
         )
 
-    def _orders(self, memory_size: int, *, node: bool, forks: bool) -> str:
+    def _orders(self, memory_size: int, *, roomy: bool, forks: bool) -> str:
         """Return what a process does to itself, see `confine`."""
         orders = [
-            f"data={memory_size * MIB + (_HEADROOM_NODE if node else _HEADROOM)}",
+            f"data={memory_size * MIB + (_HEADROOM_NODE if roomy else _HEADROOM)}",
             f"nofile={OPEN_FILES}",
             "core=0",
         ]
         if self.cgroups is None or "memory" not in self.cgroups.parents:
-            orders += [] if node else [f"as={memory_size * MIB + _HEADROOM_ALL}"]
+            orders += [] if roomy else [f"as={memory_size * MIB + _HEADROOM_ALL}"]
         if self.cgroups is None or "cpu" not in self.cgroups.parents:
             orders.append(f"nice={niceness(memory_size)}")
         if self.bwrap is not None:

@@ -48,9 +48,9 @@ _GROUPS = f"root:x:0:\nfunction:x:{GROUP}:\n"
 class Wanted:
     """What one sandbox shows and bounds.
 
-    `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path.
-    `forks` tells that what runs in it will fork environments, each with a `/tmp` of its own. `network` is False when
-    there is none in it but its own loopback.
+    `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path,
+    `opt` is the folder that is shown as `/opt`. `forks` tells that what runs in it will fork environments, each with a
+    `/tmp` of its own. `network` is False when there is none in it but its own loopback.
     """
 
     reading: tuple[Path, ...]
@@ -62,13 +62,17 @@ class Wanted:
     forks: bool = False
     network: bool = True
     files: Mapping[str, bytes] = field(default_factory=dict)
+    opt: Path | None = None
 
 
 def interpreter_paths(python: str) -> tuple[Path, ...]:
     """Return what a Python needs of the file system: its environment, its installation, and this package."""
     package = Path(__file__).parents[1]
     executable = Path(python).absolute()
-    return (executable.parents[1], *_links(executable), Path(sys.prefix), Path(sys.base_prefix), package, *_added())
+    found = (executable.parents[1], *_links(executable), package)
+    if python != sys.executable:
+        return found  # another Python shares no packages with the server's own
+    return (*found, Path(sys.prefix), Path(sys.base_prefix), *_added())
 
 
 def _added() -> Iterator[Path]:
@@ -95,6 +99,7 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *("--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
         *("--perms", "1777", "--size", str(wanted.tmp_bytes), "--tmpfs", "/tmp"),  # noqa: S108
         *_readable(wanted),
+        *(("--ro-bind", str(wanted.opt), "/opt") if wanted.opt else ()),
         *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),

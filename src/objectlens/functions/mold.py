@@ -55,7 +55,7 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     bootstrap = import_runtime()
     load("labels").install()
     load("accelerate").install()
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    load("searching").put_first()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
     gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -20,6 +19,7 @@ from objectlens.functions.owned import surely
 from objectlens.functions.queueing import shape
 from objectlens.functions.reception import reception_for
 from objectlens.functions.runtimes import Runtime
+from objectlens.functions.starting import WRAPPER, Code
 from objectlens.functions.template import Template
 from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
@@ -61,14 +61,12 @@ class Templates:
         self._entries: dict[Hashable, _Entry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def of(
-        self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials
-    ) -> Template | None:
+    async def of(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> Template | None:
         """Return the template of a function version; None when its environments start from nothing.
 
         Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
         """
-        if not self._limits.templates or not _is_python(runtime) or function.environment.get(OPT_OUT) == "0":
+        if not self._limits.templates or not _is_python(runtime) or _is_plain(function):
             return None
         key = shape(function)
         entry = self._entries.get(key)
@@ -76,7 +74,7 @@ class Templates:
             self._dismiss(key)
             entry = None
         if entry is None:
-            entry = self._open(key, function, runtime, task_root, credentials)
+            entry = self._open(key, function, runtime, code, credentials)
         self._touch(key, entry)
         return await asyncio.shield(entry.opening)
 
@@ -94,11 +92,11 @@ class Templates:
             await asyncio.wait(self._tasks)
 
     def _open(
-        self, key: Hashable, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials
+        self, key: Hashable, function: Function, runtime: Runtime, code: Code, credentials: Credentials
     ) -> _Entry:
         if len(self._entries) >= self._limits.templates:
             self._dismiss(min(self._entries, key=lambda one: self._entries[one].used_at))
-        opening = asyncio.get_running_loop().create_task(self._start(function, runtime, task_root, credentials))
+        opening = asyncio.get_running_loop().create_task(self._start(function, runtime, code, credentials))
         now = self._clock.monotonic()
         entry = self._entries[key] = _Entry(function, opening, now, now)
         return entry
@@ -130,8 +128,9 @@ class Templates:
         task.add_done_callback(self._tasks.discard)
 
     async def _start(
-        self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials
+        self, function: Function, runtime: Runtime, code: Code, credentials: Credentials
     ) -> Template | None:
+        python, task_root = runtime.python or self._surroundings.python, code.task_root
         moment = self._clock.now()
         stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         reception = reception_for(network_of(function.environment), self._surroundings.entrances)
@@ -139,7 +138,8 @@ class Templates:
             folder=self._surroundings.folder,
             key=stream[-32:],
             task_root=task_root,
-            python=self._surroundings.python,
+            layers=code.layers,
+            python=python,
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
             addresses=None if reception is None else reception.addresses,
@@ -153,6 +153,7 @@ class Templates:
             surroundings=self._surroundings,
             credentials=credentials,
             task_root=task_root,
+            opt=confinement.opt,
             temporary=confinement.temporary,
             runtime_api="127.0.0.1:9",
             log_stream=stream,
@@ -164,7 +165,7 @@ class Templates:
         marker = f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"
         limit = self._limits.init_seconds + function.timeout
         try:
-            if await template.start(self._surroundings.python, variables, task_root, marker=marker, limit=limit):
+            if await template.start(python, variables, task_root, marker=marker, limit=limit):
                 return template
         except (TimeoutError, asyncio.CancelledError):
             await surely(template.close())
@@ -189,3 +190,8 @@ async def _end(entry: _Entry) -> None:
 
 def _is_python(runtime: Runtime) -> bool:
     return runtime.managed and runtime.name.startswith("python")
+
+
+def _is_plain(function: Function) -> bool:
+    """Whether a function asks for plain processes; a wrapper script of its own starts each of them."""
+    return function.environment.get(OPT_OUT) == "0" or bool(function.environment.get(WRAPPER))

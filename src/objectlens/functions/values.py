@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -74,6 +75,26 @@ class Outcome:
     memory_mb: int = 0
     log_tail: bytes = b""
     executed_version: str = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """What is set aside for functions.
+
+    `reserved` is the sum of reserved concurrency by account: what is left of the account's limit is for the functions
+    that have none. `provisioned` are the versions of which so many environments are to be kept ready.
+    """
+
+    reserved: Mapping[str, int] = field(default_factory=dict)
+    provisioned: Sequence[tuple[Function, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """How many environments of a version are kept ready, and why they do not become more if they do not."""
+
+    ready: int = 0
+    failure: str | None = None
 
 
 class Executor(Protocol):

@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 ATTEMPTS = "_objectlens_attempts"
@@ -216,7 +216,7 @@ class Writer:
 
     def _sign(self, known: _Known, credentials: Any, headers: dict[str, str]) -> None:
         """Add the signature."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         place = (stamp[:8], *known.scope, "aws4_request")
         headers["x-amz-date"] = stamp
         if credentials.token:

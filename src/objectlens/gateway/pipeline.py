@@ -103,7 +103,11 @@ class Rooms:
 
 
 class Corridor:
-    """The way of one request. `domains` are the host names of this service; `ready` tells whether it takes work."""
+    """The way of one request.
+
+    `domains` are the host names of this service; `ready` tells whether it takes work. `pages` are what answers under
+    paths of `/-/` that start with their names.
+    """
 
     def __init__(
         self,
@@ -113,6 +117,7 @@ class Corridor:
         strangers: Admission,
         inner: Admission,
         ready: Callable[[], bool],
+        pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
         metrics_for: metrics.Metrics = "signed",
     ) -> None:
         self._rooms = rooms
@@ -120,6 +125,7 @@ class Corridor:
         self._strangers = strangers
         self._inner = inner
         self._ready = ready
+        self._pages = pages or {}
         self._metrics_for = metrics_for
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
@@ -146,7 +152,7 @@ class Corridor:
         if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
             if http.path == metrics.PATH:
                 return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
-            return reserved.serve(http, self._ready)
+            return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
         return await self._answered(http, visit, self._walk(http, visit))

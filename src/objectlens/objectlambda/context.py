@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class ObjectLambda:
     `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
     functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
     long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
-    fixtures: 61).
+    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
 
     catalog: Catalog
@@ -49,3 +50,4 @@ class ObjectLambda:
     remotes: Remotes = field(default_factory=Remotes)
     answer_seconds: float = 60.0
     url_seconds: int = 61
+    draw: Callable[[], float] = random.random

@@ -32,16 +32,16 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
         return elsewhere
     match = _FUNCTION.fullmatch(arn.resource)
     name, qualifier = match.groups() if match else (arn.resource, None)
-    function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
-    if function is None and call.resource is not None and arn.account != call.resource.account:
+    found = await lens.catalog.invoked(arn.account, name, qualifier or LATEST, lens.draw())
+    if found is None and call.resource is not None and arn.account != call.resource.account:
         raise errors.LambdaNotFound(
             f"The AWS Lambda function {arn} is of another account, and no [remote.NAME] of the server's settings says "
             "where it runs."
         )
-    await may_invoke(lens, call, function or str(arn))
-    if function is None:
+    await may_invoke(lens, call, str(arn) if found is None else found[1])
+    if found is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
-    return function
+    return found[0]
 
 
 async def may_invoke(lens: ObjectLambda, call: Call, function: Function | Elsewhere | str) -> None:

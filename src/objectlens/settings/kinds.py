@@ -116,6 +116,15 @@ def _domains(value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _pythons(value: Any) -> tuple[str, ...]:
+    paths = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(paths, list) or not all(isinstance(one, str) for one in paths):
+        raise ValueError
+    if paths != ["none"] and not all(one.startswith("/") for one in paths):
+        raise ValueError
+    return tuple(paths)
+
+
 LISTEN = Kind("HOST:PORT, such as 127.0.0.1:9000, [::1]:9000 or 0.0.0.0:80", _listen)
 DOMAINS = Kind("host names in lower case: a list in TOML, separated by commas elsewhere", _domains)
 SWITCH = Kind("true or false", _switch)
@@ -133,6 +142,7 @@ ACCESS_KEY_ID = text(r"[A-Za-z0-9_]{3,128}", "3 to 128 letters, digits and under
 SECRET = text(r"[!-~]{8,128}", "8 to 128 printable ASCII characters without spaces")
 NODE_MODULES = text(r"install|none|/\S.*", "install, none, or the absolute path of a node_modules folder")
 METRICS = text(r"signed|loopback", "signed or loopback")
+PYTHONS = Kind("none, or absolute paths: a list in TOML, separated by commas elsewhere", _pythons)
 ISOLATION = text(r"auto|off|strict", "auto, off or strict")
 PROCESSORS = text(r"share|limit", "share or limit")
 DATABASE_URL = text(

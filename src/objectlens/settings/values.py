@@ -26,6 +26,7 @@ from objectlens.settings.kinds import (
     NODE_MODULES,
     PROCESSORS,
     PROFILE,
+    PYTHONS,
     REGION,
     SECRET,
     SWITCH,
@@ -102,10 +103,24 @@ class RootSettings:
 class FunctionSettings:
     """How much of the machine functions may take."""
 
-    max_environments: int = _setting(
-        count(1, 100_000), 16, "Environments (function processes) on this machine, of all functions together."
+    max_environments: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments (function processes) on this machine, of all functions together. Unset, 32 for each core, but no "
+        "more than one for each 256 MiB of memory, and 4 at least.",
     )
-    max_per_function: int = _setting(count(1, 100_000), 16, "Environments of one function version.")
+    max_per_function: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments of one function version. Unset, three quarters of `max_environments`: a function that waits for "
+        "another must leave it some.",
+    )
+    concurrency: int = _setting(
+        count(10, 1_000_000),
+        1000,
+        "Invocations in work at the same time, waiting ones included, of an account's functions together: what "
+        "GetAccountSettings calls `ConcurrentExecutions`. One more is refused at once.",
+    )
     idle_seconds: float = _setting(
         seconds(1, 86_400), 300, "How long an environment without work is kept for the next invocation."
     )
@@ -136,6 +151,13 @@ class FunctionSettings:
         "install",
         "Where Node.js functions find the AWS SDK for JavaScript v3 when their package does not have it: `install` has "
         "npm install it once in the data directory, `none` leaves it out, or a `node_modules` folder that exists.",
+    )
+    pythons: tuple[str, ...] = _setting(
+        PYTHONS,
+        "",
+        "Interpreters for `python3.x` functions, or folders with some, beside the server's own. Unset, `python3.9` and "
+        "newer are looked for on the server's `PATH`, in `/usr/local/bin`, `/usr/bin` and `~/.pyenv/versions`; with "
+        "`none`, every Python function runs on the server's own.",
     )
 
 

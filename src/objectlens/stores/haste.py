@@ -41,19 +41,19 @@ class Haste:
 
     def take(self, look: Callable[[], T]) -> T:
         """Look, and learn from how long it took."""
-        began, slept = time.monotonic(), _naps()
+        began, before = time.monotonic(), _blocks_read()
         try:
             return look()
         finally:
             ended = time.monotonic()
-            # Who was only put aside for another process did not sleep.
-            if ended - began > LONG and _naps() != slept:
+            # Who was only put aside for another process or thread has read nothing from a disk meanwhile.
+            if ended - began > LONG and _blocks_read() != before:
                 self._rests_until = ended + REST
 
 
-def _naps() -> int:
-    """Return how often this thread has waited for something so far (getrusage(2))."""
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+def _blocks_read() -> int:
+    """Return how many blocks this thread has had to read from disks so far (getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_inblock
 
 
 def file_system(folder: bytes) -> str:
