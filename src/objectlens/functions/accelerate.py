@@ -2,12 +2,12 @@
 
 Handlers make a client of the AWS SDK on every call, which costs more than the rest of their work. Here the same call of
 `boto3.client` gives the same client again, sessions share the parsed service models, `write_get_object_response` goes
-out over a kept connection with a signature made directly, and `requests` keeps its connections to this service.
-Results, errors and what the service sees stay what they are. Wherever a client was changed (its event handlers above
-all), or anything is unusual, the SDK's own way is taken. `OBJECTLENS_ACCELERATE=0` in a function's environment leaves
-both libraries as they are.
+out over a kept connection with a signature made directly, `requests` keeps its connections to this service, and reads
+of the source by `requests`, `urllib` and `urllib3` take none. Results, errors and what the service sees stay what they
+are. Wherever a client was changed (its event handlers above all), or anything is unusual, the library's own way is
+taken. `OBJECTLENS_ACCELERATE=0` in a function's environment leaves all of these libraries as they are.
 
-Nothing is imported that the handler does not import itself: the changes are made when the SDK is.
+Nothing is imported that the handler does not import itself: the changes are made when a library is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT = 64
 _BOTOCORE_SESSION = 5
 _CHANGES = "_objectlens_changes"
 # What a client may take from the environment; the trace of an invocation changes with each and is none of it.
-_RELEVANT = (b"AWS_", b"BOTO_", b"HTTP", b"NO_PROXY", b"http", b"no_proxy", b"HOME")
+_RELEVANT = (b"AWS_", b"BOTO_", b"HTTP", b"NO_PROXY", b"http", b"no_proxy", b"HOME", b"REQUESTS_")
 
 
 class _Odd(ValueError):
@@ -56,6 +56,8 @@ def install() -> None:
                 sessions, lambda: _beside("wire"), channel
             ),
             "requests.api": lambda api: _beside("fetching").shorten(api, lambda: _beside("wire"), channel),
+            "urllib.request": lambda library: _beside("handover").change_urllib(library, channel),
+            "urllib3.connection": lambda library: _beside("handover").change_urllib3(library, channel),
         }
         sys.meta_path.insert(0, _Importing(changes))
 

@@ -105,12 +105,12 @@ class Channel:
         elif kind == NEXT:
             self._api.poll(self)
         elif kind == ASK and self._asking is None:
-            self._asking = self._loop.create_task(self._serve(head.decode(), body))
+            lines = head.decode()
+            self._asking = self._loop.create_task(self._serve(lines, _request(lines, body)))
         else:
             raise ValueError("a frame came that was not its turn")
 
-    async def _serve(self, head: str, body: bytes) -> None:
-        http = _request(head, body)
+    async def _serve(self, head: str, http: HttpRequest) -> None:
         response = await _unless_cut(self._ask, http)
         self._asking = None
         if http.method == "GET":
@@ -153,12 +153,13 @@ class Channel:
         sent = 0
         try:
             if file is not None:
-                # What waits for this answer has read all that went before: there is room for it.
+                # Who waits for this answer has read all that went before: there is room for it.
                 sent = socket.send_fds(self._socket, [data], [file.fd])
             elif not self._outgoing:
                 sent = self._socket.send(data)
         except BlockingIOError:
-            sent = 0
+            if file is not None:  # whoever gave the wait up leaves the channel full, and a file would be missed later
+                data = b"" if kind == FORESEEN else FRAME.pack(ANSWER, len(_NO_ANSWER), 0) + _NO_ANSWER
         except OSError:
             self.close()
             return
@@ -182,10 +183,23 @@ class Channel:
 async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
     """Return the answer; none after what cuts a connection elsewhere: the environment then tries over one."""
     try:
-        return await ask(http)
+        response = await ask(http)
+        if response is not None and _breaks_lines(response):
+            if isinstance(response.body, FileSlice):
+                response.body.close()
+            raise ConnectionError("a line break stands within a header of the answer")
+        return response
     except OSError as error:
         _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
         return None
+    except Exception:  # whatever it is, the environment waits for an answer
+        _LOGGER.exception("request %s %s of a function failed", http.method, http.path)
+        return None
+
+
+def _breaks_lines(response: HttpResponse) -> bool:
+    """Whether a header of an answer would be read as several."""
+    return any("\n" in name + value or "\r" in name + value for name, value in response.headers)
 
 
 def _head(response: HttpResponse, offset: int, size: int) -> bytes:

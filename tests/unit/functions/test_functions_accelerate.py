@@ -3,7 +3,7 @@
 import asyncio
 
 from objectlens.testing.executors import make_function, make_zip
-from support.recorder import Door
+from support.accelerated import both_ways
 
 WRITE = """
 import boto3, io, time
@@ -37,28 +37,6 @@ EVENTS = [
     {"RequestToken": "wrong", "StatusCode": "many"},
     {"RequestToken": "length", "text": "abc", "ContentLength": 3},
 ]
-
-
-def both_ways(bench, recorder, code, events, files=None):
-    """Run events through a handler with and without acceleration; returns values and requests of both.
-
-    With acceleration it is done once more over a channel, which must come to the same.
-    """
-
-    async def main():
-        found = []
-        async with bench() as opened:
-            package = opened.install(make_zip({"app.py": code, **(files or {})}))
-            for switch, door in (("1", None), ("0", None), ("1", Door(recorder))):
-                variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
-                function = make_function(package, f"f{len(found)}", environment=variables)
-                recorder.seen = []
-                found.append(([await opened.value(function, event, door=door) for event in events], recorder.seen))
-        return found
-
-    fast, plain, channel = asyncio.run(main())
-    assert channel[0] == fast[0]
-    return fast, plain
 
 
 def test_writing_an_answer_comes_to_the_same(bench, recorder):
