@@ -69,8 +69,9 @@ def _beside(name: str) -> Any:
         spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
         if spec is None or spec.loader is None:
             raise ImportError(name)
-        _loaded[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(_loaded[name])
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        _loaded.setdefault(name, module)  # another thread may have been as fast
     return _loaded[name]
 
 
@@ -169,7 +170,7 @@ def _change_boto3(session: Any) -> None:
                 unchanged = functools.partial(_check_unchanged, found.meta.events)
                 _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"), channel)
             if len(kept) >= KEPT:
-                kept.pop(next(iter(kept)))
+                kept.pop(next(iter(kept)), None)
             kept[key] = found
         return found
 

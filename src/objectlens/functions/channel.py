@@ -184,17 +184,18 @@ async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
     """Return the answer; none after what cuts a connection elsewhere: the environment then tries over one."""
     try:
         response = await ask(http)
-        if response is not None and _breaks_lines(response):
-            if isinstance(response.body, FileSlice):
-                response.body.close()
-            raise ConnectionError("a line break stands within a header of the answer")
-        return response
     except OSError as error:
         _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
         return None
     except Exception:  # whatever it is, the environment waits for an answer
         _LOGGER.exception("request %s %s of a function failed", http.method, http.path)
         return None
+    if response is None or not _breaks_lines(response):
+        return response
+    _LOGGER.warning("answer to %s %s dropped: a line break stands within a header", http.method, http.path)
+    if isinstance(response.body, FileSlice):
+        response.body.close()
+    return None
 
 
 def _breaks_lines(response: HttpResponse) -> bool:

@@ -7,6 +7,7 @@ import io
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Set
 from datetime import timedelta
@@ -24,20 +25,22 @@ def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -
         return
     send = adapter_type.send
     shared: dict[int, Any] = {}
-    used = [0.0]
+    used, lock = [0.0], threading.Lock()
+    os.register_at_fork(after_in_child=lambda: lock.release() if lock.locked() else None)
 
     def get_adapter(self: Any, url: str) -> Any:
         adapter = find(self, url)
         unusual = type(adapter) is not adapter_type or not _is_default(adapter) or adapter_type.send is not send
         if unusual or not url.startswith(service):
             return adapter
-        common = shared.get(os.getpid())  # connections are not for two processes
-        if common is None:
-            common = shared[os.getpid()] = adapter
-            adapter.send = _Direct(adapter, wire(), service, channel)
-        last, used[0] = used[0], time.monotonic()
-        if used[0] - last > _FRESH:
-            common.close()  # before the service does so itself, perhaps just while a request is under way
+        with lock:
+            common = shared.get(os.getpid())  # connections are not for two processes
+            if common is None:
+                common = shared[os.getpid()] = adapter_type()  # one that no session closes
+                common.send = _Direct(common, wire(), service, channel)
+            last, used[0] = used[0], time.monotonic()
+            if used[0] - last > _FRESH:
+                common.close()  # before the service does so itself, perhaps just while a request is under way
         return common
 
     get_adapter.__doc__ = find.__doc__

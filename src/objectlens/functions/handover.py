@@ -1,10 +1,10 @@
 """`urllib` and `urllib3` in a function: reads of the source through the channel, all else over connections as ever.
 
 Where these libraries would connect to this service, they get a socket that makes up its mind late. Once the head of a
-request is written to it, that is known to be a plain read of the source, or not. The answer to such a read comes through
-the channel, and the library reads it from memory as it would from the network; any other request goes over a connection,
-which is made then, and so does what the channel does not take. So all that the libraries do, retries, redirects, errors,
-decoding, is done by them, and tools that observe them see it.
+request is written to it, that is known to be a plain read of the source, or not. The answer to a plain read comes
+through the channel, and the library reads it from memory as from the network. Any other request goes over a connection,
+which is made then, and so does what the channel does not take. All that the libraries do, retries, redirects, decoding,
+errors, is thus done by them, and tools that observe them see it.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _plain_read(data: bytes, service: str) -> tuple[str, list[tuple[str, str]]] 
     first, *lines = head.split("\r\n")
     method, _, rest = first.partition(" ")
     target, _, version = rest.partition(" ")
-    if (method, version, end) != ("GET", "HTTP/1.1", b"\r\n\r\n") or not reads_source(target):
+    if (method, version, end) != ("GET", "HTTP/1.1", b"\r\n\r\n") or not _reads_source(target):
         return None
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     names = [name.lower() for name, _ in headers]
@@ -193,7 +193,7 @@ def _plain_read(data: bytes, service: str) -> tuple[str, list[tuple[str, str]]] 
     return target, headers
 
 
-def reads_source(target: str) -> bool:
+def _reads_source(target: str) -> bool:
     """Whether it is a presigned URL on an access point's alias, as `inputS3Url` is."""
     return "-s3alias/" in target and "X-Amz-Signature=" in target
 

@@ -1,11 +1,28 @@
-"""Reads of the source by `urllib`, `urllib3` and streams of `requests`: with acceleration and without they are the same."""
+"""Reads of the source by `urllib`, `urllib3` and streams of `requests`, with acceleration and without."""
 
+import asyncio
+
+from objectlens.testing.executors import make_function, make_zip
 from support.accelerated import three_ways
 
 SOURCE = "/bucket-s3alias/key-{}?X-Amz-Signature=ab%2Fcd&x=a%20b"
-KINDS = ("", "missing", "refused", "gzip", "long", "empty", "chunked", "moved", "same", "cookie", "cut", "short", "error")
+KINDS = (
+    "",
+    "missing",
+    "refused",
+    "gzip",
+    "long",
+    "empty",
+    "chunked",
+    "moved",
+    "same",
+    "cookie",
+    "cut",
+    "short",
+    "error",
+)
 
-URLLIB = '''
+URLLIB = """
 import http.client, os, urllib.error, urllib.request
 
 def seen(answer):
@@ -55,9 +72,9 @@ def handler(event, context):
     finally:
         for name in options.get("environ", {}):
             os.environ.pop(name)
-'''
+"""
 
-URLLIB3 = '''
+URLLIB3 = """
 import os, urllib3, hashlib, io
 pool = urllib3.PoolManager()
 
@@ -72,7 +89,8 @@ def seen(answer, how):
     out += [answer.connection is None, answer.isclosed(), type(answer).__name__, answer.status, answer.reason]
     out += [answer.version, headers, answer.headers.getlist("X-Twice"), answer.geturl(), answer.length_remaining]
     out += [hashlib.sha256(answer.data or b"").hexdigest(), answer.tell(), answer.retries and answer.retries.total]
-    out += [[one.status for one in answer.retries.history] if answer.retries else None, type(answer._original_response).__name__]
+    out += [[one.status for one in answer.retries.history] if answer.retries else None]
+    out += [type(answer._original_response).__name__]
     answer.release_conn()
     out += [answer.connection is None, answer.closed]
     answer.close()
@@ -92,7 +110,8 @@ def ask(url, options):
             return host.request("GET", url[at:], **options)
     if by == "urlopen":
         at = url.index("/", 8)
-        return urllib3.HTTPConnectionPool(url[7:at].split(":")[0], int(url[7:at].split(":")[1])).urlopen("GET", url[at:], **options)
+        host, port = url[7:at].split(":")
+        return urllib3.HTTPConnectionPool(host, int(port)).urlopen("GET", url[at:], **options)
     return urllib3.PoolManager().request(options.pop("method", "GET"), url, **options)
 
 def handler(event, context):
@@ -107,9 +126,9 @@ def handler(event, context):
             found.append([type(error).__name__, text.partition(" at 0x")[0].partition("port=")[0]])
             error = getattr(error, "reason", None) or error.__cause__
         return str(found)
-'''
+"""
 
-STREAM = '''
+STREAM = """
 import os, requests, hashlib, pickle
 kept = requests.Session()
 
@@ -133,8 +152,9 @@ def handler(event, context):
         with answer: pass
         return str(out)
     except Exception as error:
-        return str([type(error).__name__, type(error.args[0]).__name__, str(error)[:20], getattr(getattr(error, "request", None), "url", "").partition("alias")[2]])
-'''
+        path = getattr(getattr(error, "request", None), "url", "").partition("alias")[2]
+        return str([type(error).__name__, type(error.args[0]).__name__, str(error)[:20], path])
+"""
 
 
 def cases(*options, kinds=KINDS):
@@ -142,14 +162,14 @@ def cases(*options, kinds=KINDS):
     return [*((SOURCE.format(kind), {}) for kind in kinds), *((SOURCE.format(""), one) for one in options)]
 
 
-def same(bench, recorder, code, reads):
-    """Check that all comes to the same, answers and what the service saw of them, and that the channel was taken."""
+def same(bench, recorder, code, reads, *, seen=True):
+    """Check that all comes to the same, with `seen` also the requests that reach the service."""
     fast, plain, channel, asked = three_ways(bench, recorder, code, reads)
     for number, read in enumerate(reads):
         assert fast[0][number] == plain[0][number], read
         assert channel[0][number] == plain[0][number], read
-    assert fast[1] == plain[1]
-    return plain, channel, asked
+    assert not seen or fast[1] == plain[1]
+    assert {http.path for http in asked} >= {path.partition("?")[0] for path, _ in reads if "alias" in path}
 
 
 def test_urlopen_of_the_source(bench, recorder):
@@ -177,11 +197,23 @@ def test_urlopen_of_the_source(bench, recorder):
 
 
 def test_urllib3_reads_the_source(bench, recorder):
-    ways = [{"by": by, "how": how, "preload_content": preload} for by, how, preload in (
-        ("pool", "", True), ("pool", "read", False), ("pool", "stream", False), ("pool", "raw", False),
-        ("pool", "lines", False), ("pool", "drain", False), ("pool", "", False), ("module", "", True),
-        ("host", "", True), ("urlopen", "", True), ("urlopen", "read", False), ("pool", "", True),
-    )]
+    ways = [
+        {"by": by, "how": how, "preload_content": preload}
+        for by, how, preload in (
+            ("pool", "", True),
+            ("pool", "read", False),
+            ("pool", "stream", False),
+            ("pool", "raw", False),
+            ("pool", "lines", False),
+            ("pool", "drain", False),
+            ("pool", "", False),
+            ("module", "", True),
+            ("host", "", True),
+            ("urlopen", "", True),
+            ("urlopen", "read", False),
+            ("pool", "", True),
+        )
+    ]
     reads = cases(
         *ways,
         {"timeout": 5},
@@ -218,5 +250,149 @@ def test_requests_stream_the_source_and_sessions_read_it(bench, recorder):
         reads += [(SOURCE.format(kind), {"by": by, "stream": stream}) for by in ("new", "kept") for stream in (0, 1)]
     for how in ("lines", "chunks", "raw", "pickle"):
         reads += [(SOURCE.format(kind), {"how": how, "stream": True, "by": "once"}) for kind in ("", "long", "gzip")]
-    reads += [(SOURCE.format("slow"), {"timeout": 0.3, "stream": stream, "by": by}) for stream in (0, 1) for by in ("new", "once")]
-    same(bench, recorder, STREAM, reads)
+    reads += [
+        (SOURCE.format("slow"), {"timeout": 0.3, "stream": stream, "by": by})
+        for stream in (0, 1)
+        for by in ("new", "once")
+    ]
+    same(bench, recorder, STREAM, reads, seen=False)  # odd answers are asked for again
+
+
+OTHERS = r"""
+import asyncio, boto3, http.client, os, urllib3
+from botocore import UNSIGNED
+from botocore.config import Config
+place = os.environ["AWS_ENDPOINT_URL_S3"][7:]
+
+def by_client(path):
+    connection = http.client.HTTPConnection(place)
+    connection.request("GET", path, headers={"K": "v"})
+    answer = connection.getresponse()
+    return [answer.status, answer.read().decode(), type(connection.sock).__name__]
+
+async def by_streams(path):
+    reader, writer = await asyncio.open_connection(*place.split(":"))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+def by_boto3(path):
+    s3 = boto3.client("s3")
+    got = s3.get_object(Bucket="bucket-s3alias", Key="key-")
+    names = sorted(set(got) - {"ResponseMetadata"})
+    return [got["Body"].read().decode(), names, got["ResponseMetadata"]["HTTPStatusCode"]]
+
+class Mine(urllib3.connection.HTTPConnection):
+    pass
+
+class Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = Mine
+
+def by_own_kind(path):
+    host, port = place.split(":")
+    answer = Pool(host, int(port)).request("GET", path, preload_content=False, headers={"Own": "kind"})
+    return [answer.data.decode(), type(answer).__name__]
+
+def handler(event, context):
+    return [by_client(event), asyncio.run(by_streams(event)), by_boto3(event), by_boto3(event), by_own_kind(event)]
+"""
+
+
+def test_other_libraries_take_connections(bench, recorder):
+    fast, plain, channel, asked = three_ways(bench, recorder, OTHERS, [SOURCE.format("")])
+    assert fast[0] == plain[0] == channel[0]
+    assert not asked
+    assert len(fast[1]) == len(plain[1]) == len(channel[1]) == 5
+
+
+AGAIN = """
+import boto3
+def handler(event, context):
+    for _ in range(event):
+        boto3.client("s3").get_object(Bucket="bucket-s3alias", Key="key-")["Body"].read()
+"""
+
+
+def test_clients_made_again_share_their_connections(bench, recorder):
+    asked = {}
+    for switch in ("1", "0"):
+        before = recorder.connections
+        value(bench, recorder, AGAIN, 4, switch)
+        asked[switch] = recorder.connections - before
+    assert asked == {"1": 1, "0": 4}
+
+
+THREADS = """
+import concurrent.futures, os, pickle, requests, urllib.request, urllib3
+URL = os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key-{}?X-Amz-Signature=ab"
+pool = urllib3.PoolManager()
+def read(number):
+    url = URL.format(["", "long", "gzip"][number % 3])
+    ways = [
+        lambda: urllib.request.urlopen(url).read(),
+        lambda: pool.request("GET", url).data,
+        lambda: requests.get(url, stream=True).content,
+        lambda: requests.get(url).content,
+    ]
+    return len(ways[number % 4]())
+def handler(event, context):
+    with concurrent.futures.ThreadPoolExecutor(6) as threads:
+        return list(threads.map(read, range(event)))
+"""
+
+
+def test_threads_read_beside_each_other(bench, recorder):
+    fast, plain, channel, _ = three_ways(bench, recorder, THREADS, [48])
+    assert fast[0] == plain[0] == channel[0]
+
+
+OBSERVED = """
+import http.client, os, socket, urllib.request, urllib3
+url = os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key-?X-Amz-Signature=x"
+seen = []
+def watch(owner, name):
+    made = getattr(owner, name)
+    def watching(*arguments, **options):
+        seen.append(name)
+        return made(*arguments, **options)
+    setattr(owner, name, watching)
+    return lambda: setattr(owner, name, made)
+def handler(event, context):
+    for read in (lambda: urllib.request.urlopen(url).read(), lambda: urllib3.PoolManager().request("GET", url).data):
+        for owner, names in (
+            (http.client.HTTPConnection, ("connect", "putrequest", "putheader", "endheaders", "send", "getresponse")),
+            (urllib.request.OpenerDirector, ("open",)),
+            (urllib.request.AbstractHTTPHandler, ("do_open",)),
+            (urllib3.connectionpool.HTTPConnectionPool, ("urlopen", "_make_request")),
+            (urllib3.connection.HTTPConnection, ("connect", "request", "getresponse", "_new_conn")),
+            (socket, ("getaddrinfo", "create_connection")),
+            (socket.socket, ("connect", "sendall")),
+        ):
+            for name in names:
+                undo = watch(owner, name)
+                read()
+                undo()
+        seen.append("then")
+    return seen
+"""
+
+
+def test_tools_that_observe_these_libraries_see_calls(bench, recorder):
+    fast, plain, channel, _ = three_ways(bench, recorder, OBSERVED, [None])
+    assert fast[0] == plain[0]
+    assert [name for name in plain[0][0] if name not in {"connect", "sendall"}] == [
+        name for name in channel[0][0] if name not in {"connect", "sendall"}
+    ]
+
+
+def value(bench, recorder, code, event, switch):
+    """Return what a handler says, without a channel."""
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code}))
+            variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+            return await opened.value(make_function(package, environment=variables), event)
+
+    return asyncio.run(main())
