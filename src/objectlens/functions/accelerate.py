@@ -162,8 +162,8 @@ def _change_boto3(session: Any) -> None:
         except _Odd:
             return make(self, *arguments, **options)
         kept = self.__dict__.setdefault("_objectlens_clients", {})
-        found = kept.get(key)
-        if found is None or found.meta.events.__dict__[_CHANGES]:
+        found, attributes = kept.get(key, (None, None))
+        if found is None or found.meta.events.__dict__[_CHANGES] or _attributes(found) != attributes:
             found = make(self, *arguments, **options)
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
@@ -171,11 +171,16 @@ def _change_boto3(session: Any) -> None:
                 _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"), channel)
             if len(kept) >= KEPT:
                 kept.pop(next(iter(kept)), None)
-            kept[key] = found
+            kept[key] = found, _attributes(found)
         return found
 
     client.__doc__, __init__.__doc__ = make.__doc__, begin.__doc__
     session.Session.client, session.Session.__init__ = client, __init__
+
+
+def _attributes(client: Any) -> dict[str, Any]:
+    """Return what a client has, but for what it makes when it is asked for."""
+    return {name: value for name, value in vars(client).items() if name != "_exceptions"}
 
 
 def _frozen(value: Any) -> Any:

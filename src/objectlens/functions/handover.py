@@ -101,6 +101,7 @@ class Late:
         self._timeout: Any = connection.timeout
         if self._timeout is not None and not isinstance(self._timeout, (int, float)):
             self._timeout = socket.getdefaulttimeout()
+        self._made: Any = None
         self._written = b""
         self._read: tuple[str, list[tuple[str, str]]] | None = None
 
@@ -122,43 +123,53 @@ class Late:
 
     def sendall(self, data: Any) -> None:
         """Take the head of a read of the source; all else is sent."""
-        self._read = None if self._written or self._timeout == 0 else _plain_read(bytes(data), self._service)
-        if self._read is None:
-            self._connected().sendall(self._written + bytes(data))
-        self._written += bytes(data)
+        content = bytes(data)
+        waits = self._timeout is None or self._timeout > 0
+        if waits and self._made is None and not self._written:
+            self._read = _plain_read(content, self._service)
+        if self._read is None or self._made is not None or self._written:
+            self._connected().sendall(content)
+        else:
+            self._written = content
 
     def makefile(self, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         """Return the file that the answer is read from."""
-        if mode != "rb" or self._read is None:
+        if mode != "rb" or not self._written:
             return self._connected().makefile(mode, *arguments, **options)
         return io.BufferedReader(_Answer(self._exchange))
 
     def shutdown(self, how: int) -> None:
-        """Do nothing: what could be ended is over, or is a connection by now."""
+        """End the connection, if there is one."""
+        if self._made is not None:
+            self._made.shutdown(how)
 
     def close(self) -> None:
-        """Do nothing: it holds nothing."""
+        """Close the connection, if there is one."""
+        if self._made is not None:
+            self._made.close()
 
     def _connected(self) -> Any:
-        """Put the connection in this one's place and return it."""
-        connected = self._connect()
-        connected.settimeout(self._timeout)
-        for option in self._options:
-            connected.setsockopt(*option)
-        self._connection.sock = connected
-        return connected
+        """Put a connection in this one's place, send what was written, and return it."""
+        if self._made is None:
+            self._made = self._connect()
+            self._made.settimeout(self._timeout)
+            for option in self._options:
+                self._made.setsockopt(*option)
+            self._connection.sock = self._made
+            written, self._written = self._written, b""
+            if written:
+                self._made.sendall(written)
+        return self._made
 
     def _exchange(self) -> list[Any]:
         """Return what is to be read, one file after another."""
         assert self._read is not None
-        answer = self._ask(*self._read)
+        answer = self._ask(*self._read) if self._written else None
         if answer is None:
             try:
-                connected = self._connected()
-                connected.sendall(self._written)
+                return [self._connected().makefile("rb", buffering=0)]
             except OSError as error:
                 raise self._failed(error) from error
-            return [connected.makefile("rb", buffering=0)]
         self._connection.sock = None  # it cannot be used again: the next request gets another
         status, reason, headers, content = answer
         lines = [f"HTTP/1.1 {status} {reason}", *[f"{name}: {value}" for name, value in headers], "\r\n"]

@@ -299,6 +299,41 @@ def handler(event, context):
 """
 
 
+LOW = """
+import os, socket, urllib3
+host, port = os.environ["AWS_ENDPOINT_URL_S3"][7:].split(":")
+def handler(event, context):
+    path, when, timeout = event
+    connection = urllib3.connection.HTTPConnection(host, int(port), timeout=timeout)
+    out = []
+    try:
+        for _ in range(2):
+            if "before" in when:
+                connection.connect()
+                out.append(connection.sock.getpeername()[0])
+            connection.request("GET", path, body=b"more" if "body" in when else None)
+            if "between" in when:
+                out.append([connection.sock.getpeername()[0], connection.sock.gettimeout()])
+                out.append(connection.sock.fileno() > 2)
+            answer = connection.getresponse()
+            out += [answer.status, answer.data.decode(), answer.headers.get("X-Twice")]
+            if "close" in when:
+                connection.close()
+    except Exception as error:
+        out.append([type(error).__name__, str(error).partition("port=")[0]])
+    return out
+"""
+
+
+def test_connections_by_hand(bench, recorder):
+    usual = SOURCE.format("")
+    reads = [(usual, when, 5) for when in ("", "before", "between", "body", "close", "before between close")]
+    reads += [(usual, "", timeout) for timeout in (None, -1, 0)]
+    fast, plain, channel, _ = three_ways(bench, recorder, LOW, reads)
+    for number, read in enumerate(reads):
+        assert fast[0][number] == plain[0][number] == channel[0][number], read
+
+
 def test_other_libraries_take_connections(bench, recorder):
     fast, plain, channel, asked = three_ways(bench, recorder, OTHERS, [SOURCE.format("")])
     assert fast[0] == plain[0] == channel[0]
