@@ -139,16 +139,18 @@ class Channel:
         """Answer a request, the one under way or one that was `foreseen`; `then` is sent with it."""
         body = None if response is None else response.body
         kind, before = (ANSWER, b"") if foreseen is None else (FORESEEN, foreseen + b"\n\n")
+        without = _frame(ANSWER, _NO_ANSWER, b"") if foreseen is None else then
         if response is not None and isinstance(body, FileSlice) and not self._outgoing:
-            self._send(_frame(kind, before + _head(response, body.offset, body.length), b"") + then, body)
+            self._send(_frame(kind, before + _head(response, body.offset, body.length), b"") + then, body, without)
         elif response is not None and isinstance(body, bytes):
             self._send(_frame(kind, before + _head(response, 0, -1), body) + then)
         else:
-            self._send(_frame(ANSWER, _NO_ANSWER, b"") if foreseen is None else then)
+            self._send(without)
         if isinstance(body, FileSlice):
             body.close()
 
-    def _send(self, data: bytes, file: FileSlice | None = None) -> None:
+    def _send(self, data: bytes, file: FileSlice | None = None, without: bytes = b"") -> None:
+        """Send frames, those `without` the file when that cannot go along."""
         if not self._open:
             return
         sent = 0
@@ -160,7 +162,7 @@ class Channel:
                 sent = self._socket.send(data)
         except BlockingIOError:
             if file is not None:  # whoever gave the wait up leaves the channel full, and a file would be missed later
-                data = b"" if kind == FORESEEN else FRAME.pack(ANSWER, len(_NO_ANSWER), 0) + _NO_ANSWER
+                data = without
         except OSError:
             self.close()
             return
