@@ -28,6 +28,7 @@ Rates, errors and times are those of the last ten seconds; with --once, of the t
 The figures are those of /-/metrics, which the key that is used must be allowed to read (cloudwatch:GetMetricData).
 """
 _SPAN = 10.0
+_NAME = 24
 _COLUMNS = ("function", "version", "busy", "idle", "starting", "queue", "inv/s", "errors", "throttles", "p50", "p99")
 
 
@@ -92,8 +93,12 @@ def since_begin(readings: Sequence[Reading], now: float) -> list[Row]:
 def table(rows: Sequence[Row], now: float) -> Table:
     """Return rows as a table for people; `now` is Unix time."""
     drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    for index, name in enumerate((*_COLUMNS, "inits", "peak", "since")):
-        drawn.add_column(name, justify="left" if index < 2 else "right", overflow="fold" if index < 2 else "ellipsis")
+    first, *others = (*_COLUMNS, "inits", "peak", "since")
+    # Where the terminal is narrow, names go before figures.
+    longest = max((len(one.function) for one in rows), default=0)
+    drawn.add_column(first, no_wrap=True, min_width=min(longest, _NAME))
+    for index, name in enumerate(others):
+        drawn.add_column(name, justify="right" if index else "left", no_wrap=True)
     for one in rows:
         drawn.add_row(
             escape(one.function),

@@ -266,7 +266,7 @@ def test_a_provisioned_environment_that_dies_is_replaced(bench):
             arranged(opened, (function, 1))
             pid = await opened.value(function)
             os.kill(pid, 9)
-            await until(lambda: opened.executor.provision(function).ready == 0)
+            await until(lambda: not os.path.exists(f"/proc/{pid}"))
             await until(lambda: opened.executor.provision(function).ready == 1)
             assert await opened.value(function) != pid
 
