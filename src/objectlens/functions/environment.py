@@ -1,4 +1,4 @@
-"""One environment: a process, the Runtime API it speaks, its output, its private temporary folder.
+"""One environment: a process leased from the function host, the Runtime API it speaks, its output.
 
 It handles one invocation at a time and is used by one owner, in this order: `start`, `wait_ready`, then `invoke` and
 `settle` in turns, and `stop` in any case.
@@ -15,18 +15,18 @@ from pathlib import Path
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
-from objectlens.functions.isolation import Confinement, Isolation
+from objectlens.functions.hosting import FunctionHost
+from objectlens.functions.leased import Leased, NoEntrypointError
 from objectlens.functions.logs import FunctionLog
+from objectlens.functions.orders import OUTPUT, Order
 from objectlens.functions.output import Output
-from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.process import Exit
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
-from objectlens.functions.runtimes import Runtime, command
+from objectlens.functions.runtimes import Runtime
 from objectlens.functions.states import State
-from objectlens.functions.template import Template
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import make_variables
-from objectlens.functions.watchman import Watchman
 
 
 class Environment:
@@ -40,9 +40,8 @@ class Environment:
         task_root: Path,
         surroundings: Surroundings,
         limits: Limits,
-        isolation: Isolation,
+        host: FunctionHost,
         log: FunctionLog,
-        watchman: Watchman,
         clock: Clock,
     ) -> None:
         self.function = function
@@ -50,12 +49,10 @@ class Environment:
         self._task_root = task_root
         self._surroundings = surroundings
         self._limits = limits
-        self._isolation = isolation
-        self._confinement: Confinement | None = None
-        self._watchman = watchman
+        self._host = host
         self._clock = clock
         self._api = RuntimeApi(self)
-        self._process: Process | None = None
+        self._process: Leased | None = None
         self._peak_kib = 0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
@@ -70,7 +67,12 @@ class Environment:
     @property
     def alive(self) -> bool:
         """Whether it can still take work."""
-        return self._api.state is not State.DEAD and not (self._process is not None and self._process.gone)
+        return self._api.state is not State.DEAD and not (self._process is not None and self._process.is_over)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended with the function host, not by itself."""
+        return self._process is not None and self._process.lost
 
     @property
     def pid(self) -> int | None:
@@ -79,65 +81,38 @@ class Environment:
 
     # --- starting ---
 
-    async def start(self, credentials: Credentials, template: Template | None = None) -> None:
-        """Start the process, or fork it from a template; raises `OSError` when the machine refuses."""
+    async def start(self, credentials: Credentials, template: str | None = None) -> None:
+        """Have the process started, or forked from the template of that key; raises `LeaseError`, `HostLostError`."""
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
-        confinement = self._confinement = self._isolation.confine(
-            folder=self._surroundings.folder,
-            key=self.stream[-32:],
+        order = Order(
+            stream=self.stream,
+            runtime=self.runtime,
             task_root=self._task_root,
-            python=self._surroundings.python,
+            variables=make_variables(
+                self.function,
+                runtime=self.runtime,
+                surroundings=self._surroundings,
+                credentials=credentials,
+                task_root=self._task_root,
+                runtime_api=await self._api.listen(),
+                log_stream=self.stream,
+            ),
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
-            node=self.runtime.node,
-        )
-        start = command(
-            self.runtime,
-            self._surroundings.python,
-            self._task_root,
-            parent=confinement.parent,
-            orders=confinement.orders,
-        )
-        if start is None:
-            message = "exec: no executable named bootstrap in the package's root folder"
-            self._fail(fault("Runtime.InvalidEntrypoint", message))
-            return
-        address = await self._api.listen()
-        confinement.make_temporary()
-        variables = make_variables(
-            self.function,
-            runtime=self.runtime,
-            surroundings=self._surroundings,
-            credentials=credentials,
-            task_root=self._task_root,
-            temporary=confinement.temporary,
-            runtime_api=address,
-            log_stream=self.stream,
         )
         output = self._output.open()
-        marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
-            if template is not None:
-                self._process = await self._fork(template, confinement, variables, output, marker)
-            if self._process is None:
-                self._process = Spawned.confined(
-                    confinement, start, variables, self._task_root, output=output, marker=marker
-                )
+            self._process = await self._host.lease(order, template, {OUTPUT: output})
+        except NoEntrypointError as error:
+            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
+            return
         finally:
             os.close(output)
-        self._watchman.hold(self._process.pid, marker)
+        if self._process.note:
+            self._output.say(f"[WARN] This environment starts from nothing: {self._process.note}.".encode())
         self._process.ended.add_done_callback(self._process_ended)
-
-    async def _fork(
-        self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
-    ) -> Process | None:
-        try:
-            return await template.fork(confinement, variables, output, marker)
-        except ConnectionError as error:
-            self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
-            return None
 
     async def wait_ready(self) -> bool:
         """Wait for the end of initialisation; returns whether it went well. `fail` makes an outcome of what did not.
@@ -243,8 +218,9 @@ class Environment:
     def _process_ended(self, ended: asyncio.Future[Exit]) -> None:
         if ended.cancelled():
             return
-        crash = fault("Runtime.ExitError", str(ended.result()))
-        if self._confinement is not None and self._confinement.ran_out_of_memory:
+        exit_ = ended.result()
+        crash = fault("Runtime.ExitError", str(exit_))
+        if exit_.out_of_memory:
             message = f"Runtime ran out of memory: MemorySize is {self.function.memory_size} MB"
             crash = fault("Runtime.OutOfMemory", message)
         if self._api.state is State.STARTING:
@@ -270,11 +246,8 @@ class Environment:
         patience = 0.0 if self._api.state is State.BUSY or not self.alive else self._limits.kill_seconds
         self._end()
         if self._process is not None:
-            await self._process.stop(patience)
-            self._watchman.release(self._process.pid)
+            await self._host.stop(self._process, patience)
         self._output.close()
-        if self._confinement is not None:
-            await asyncio.to_thread(self._confinement.close)
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

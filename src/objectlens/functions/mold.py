@@ -2,11 +2,12 @@
 
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
-    to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
-    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptor of the environment's output
+    to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
+    to the template  {"fork": N, "variables": {…}, "folder": F, "files": [NAME…]} with the environment's files
 
-`forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
+`forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. The
+first of the files is where the fork's output goes; of each other, the variable NAME tells the fork its descriptor.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -32,6 +33,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
+FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -142,11 +144,11 @@ class Mold:
         self._poll.register(channel, select.POLLIN)
 
     def tell(self, **message: Any) -> None:
-        """Send a message to the server."""
+        """Send a message to the function host."""
         self._channel.send(json.dumps(message).encode())
 
     def work(self) -> Callable[[], None] | None:
-        """Serve until the server hangs up; in a fork, return what makes an environment of it."""
+        """Serve until the host hangs up; in a fork, return what makes an environment of it."""
         while True:
             for fd, _ in self._poll.poll():
                 if fd != self._channel.fileno():
@@ -158,20 +160,21 @@ class Mold:
                 if become := self._fork(*order):
                     return become
 
-    def _receive(self) -> tuple[dict[str, Any], int] | None:
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(size))
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(FILES * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
-        (descriptor,) = array.array("i", controls[0][2][:size])
-        return json.loads(data), descriptor
+        order = json.loads(data)
+        return order, list(array.array("i", controls[0][2][: len(order["files"]) * size]))
 
-    def _fork(self, order: dict[str, Any], output: int) -> Callable[[], None] | None:
+    def _fork(self, order: dict[str, Any], files: list[int]) -> Callable[[], None] | None:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order, output)
-        os.close(output)
+            return lambda: self._become(template, order, files)
+        for fd in files:
+            os.close(fd)
         child = os.pidfd_open(pid)
         self._children[child] = pid, order["fork"], order["folder"]
         self._poll.register(child, select.POLLIN)
@@ -188,7 +191,7 @@ class Mold:
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, order: dict[str, Any], output: int) -> None:
+    def _become(self, template: int, order: dict[str, Any], files: list[int]) -> None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
@@ -197,8 +200,9 @@ class Mold:
         if order["folder"] is not None:
             os.mkdir(order["folder"], 0o700)  # noqa: PTH102
         for fd in (1, 2):
-            os.dup2(output, fd)
-        os.close(output)
+            os.dup2(files[0], fd)
+        os.close(files[0])
+        variables.update({name: str(fd) for name, fd in zip(order["files"][1:], files[1:], strict=True)})
         self._channel.close()
         for child in self._children:
             os.close(child)

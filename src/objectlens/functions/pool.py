@@ -21,22 +21,25 @@ from objectlens.errors import (
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.environment import Environment
-from objectlens.functions.isolation import find_isolation
+from objectlens.functions.hosting import FunctionHost
+from objectlens.functions.leased import HostLostError, NodeFullError
 from objectlens.functions.logs import FunctionLog, log_folder
+from objectlens.functions.molds import Molds
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
 from objectlens.functions.queueing import Group, Seat, Ticket, shape
-from objectlens.functions.removing import clear_away
 from objectlens.functions.runtimes import find_runtime
-from objectlens.functions.templates import Templates
 from objectlens.functions.values import Invocation, Outcome
 from objectlens.functions.variables import SDK_CONFIG
-from objectlens.functions.watchman import Watchman
 
 _LOGGER = logging.getLogger(__name__)
 
 _OPEN_LOGS = 64
+# How often an invocation may lose the environment that is started for it with the function host.
+_LOSSES = 3
+_LOST = "the function host ended again and again"
+_FULL_SECONDS = 0.2
 
 
 class Pool:
@@ -57,27 +60,18 @@ class Pool:
         self._clock = clock
         self._limits = limits or Limits()
         self._groups: dict[Hashable, Group] = {}
-        self._watchman = Watchman(surroundings.python)
+        self._host = FunctionHost(surroundings, self._limits)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
-        self._isolation = find_isolation(surroundings.isolation)
-        self._templates = Templates(
-            surroundings=surroundings,
-            limits=self._limits,
-            isolation=self._isolation,
-            watchman=self._watchman,
-            clock=clock,
-            log=self._log,
-        )
+        self._molds = Molds(host=self._host, surroundings=surroundings, limits=self._limits, clock=clock, log=self._log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._running: dict[str, int] = {}
         self._size = 0
         self._starting = 0
         self._ending = 0
+        self._held_up = 0
         self._closed = False
         surroundings.folder.mkdir(parents=True, exist_ok=True)
-        # What a server that was killed left behind.
-        clear_away(surroundings.folder / "tmp")
         (surroundings.folder / "sdk-config").write_text(SDK_CONFIG)
 
     # --- Executor ---
@@ -105,6 +99,7 @@ class Pool:
         `invoke` does so too, but it is better done when a function is made. Raises `InvalidRuntimeException`, and
         `ResourceConflictException` when it is still under way after `prepare_seconds`.
         """
+        self.wake()
         if find_runtime(function.runtime).node is None:
             return
         log = self._log(function.name)
@@ -118,9 +113,13 @@ class Pool:
                 "Pending: its runtime is being made ready, as the function's log tells."
             ) from None
 
+    def wake(self) -> None:
+        """Start the function host, which the first environment would else wait for."""
+        self._host.wake()
+
     async def retire(self, function: Function) -> None:
         """Let the environments of this version end when they are idle."""
-        self._templates.retire(function)
+        self._molds.retire(function)
         for key, group in tuple(self._groups.items()):
             if (group.function.arn, group.function.version) == (function.arn, function.version):
                 del self._groups[key]
@@ -139,18 +138,16 @@ class Pool:
             task.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._templates.close()
+        await self._host.close()
+        await self._molds.close()
         for log in self._logs.values():
             log.close()
-        await asyncio.to_thread(self._watchman.close)
 
     # --- admission ---
 
     def _admit(self, ticket: Ticket) -> Group:
         if self._closed:
             raise ServiceUnavailable("The server is stopping.")
-        if self._isolation.refusal is not None:
-            raise ServiceException(self._isolation.refusal)
         function = ticket.invocation.function
         find_runtime(function.runtime)
         self._check_reserved(function)
@@ -194,7 +191,7 @@ class Pool:
 
     def _grow(self) -> None:
         """Start environments for those who wait, the group with the fewest first, as far as the limits allow."""
-        while not self._closed and self._starting < self._limits.starting:
+        while not self._closed and not self._held_up and self._starting < self._limits.starting:
             wanting = self._wanting()
             if not wanting:
                 return
@@ -267,8 +264,16 @@ class Pool:
                 # Not before this environment has taken the ticket it was started for.
                 asyncio.get_running_loop().call_soon(self._grow)
                 await self._work(group, environment)
+            elif environment.lost:
+                self._again(group)
             else:
                 self._report_failed_start(group, environment)
+        except HostLostError as error:
+            self._again(group, error)
+        except NodeFullError:
+            # Other gateway processes have them: whoever waits here goes on waiting.
+            self._held_up += 1
+            asyncio.get_running_loop().call_later(_FULL_SECONDS, self._go_on)
         except Exception as error:  # whatever it was, someone waits for this environment
             _LOGGER.warning("an environment of %s failed", group.function.name, exc_info=error)
             if starting and (ticket := group.take()):
@@ -292,13 +297,12 @@ class Pool:
             task_root=task_root,
             surroundings=self._surroundings,
             limits=self._limits,
-            isolation=self._isolation,
+            host=self._host,
             log=self._log(function.name),
-            watchman=self._watchman,
             clock=self._clock,
         )
         try:
-            template = await self._templates.of(function, environment.runtime, task_root, credentials)
+            template = await self._molds.of(function, environment.runtime, task_root, credentials)
             await environment.start(credentials, template)
         except TimeoutError:
             environment.give_up()
@@ -306,6 +310,19 @@ class Pool:
             await surely(environment.stop())
             raise
         return environment
+
+    def _again(self, group: Group, error: HostLostError | None = None) -> None:
+        """Let the invocation for which an environment was started wait for another: it has not begun."""
+        if ticket := group.take():
+            ticket.losses += 1
+            if ticket.losses > _LOSSES:
+                ticket.refuse(ServiceException(f"The function's environment could not start: {error or _LOST}"))
+            else:
+                self._requeue(group, ticket)
+
+    def _go_on(self) -> None:
+        self._held_up -= 1
+        self._grow()
 
     def _report_failed_start(self, group: Group, environment: Environment) -> None:
         if ticket := group.take():

@@ -8,16 +8,17 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.mold import MESSAGE
-from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
+FORK_SECONDS = 10.0
 _KILLED = Exit(-9)
 _CREDENTIALS = struct.Struct("3i")  # process, user, group (unix(7))
 
@@ -26,14 +27,14 @@ class Template:
     """One template process.
 
     `start` first; when it returned True, `fork` as often as wanted. `refused` tells why it cannot be forked. It lives
-    at least as long as its forks; `close` it when the last has ended.
+    at least as long as its forks; `close` it when the last has ended. `on_end` is called when it ends by itself.
     """
 
-    def __init__(self, output: Output, watchman: Watchman, confinement: Confinement) -> None:
+    def __init__(self, watchman: Watchman, confinement: Confinement) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
         """By their numbers."""
-        self._output = output
+        self.on_end: Callable[[], None] | None = None
         self._watchman = watchman
         self._confinement = confinement
         self._process: Process | None = None
@@ -44,13 +45,13 @@ class Template:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be forked."""
-        return self._process is not None and not self._process.gone and self._channel is not None
+        """Whether it can be forked, as far as is known."""
+        return self._channel is not None
 
     async def start(
-        self, python: str, variables: Mapping[str, str], folder: Path, *, marker: str, limit: float
+        self, python: str, variables: Mapping[str, str], folder: Path, *, output: int, marker: str, limit: float
     ) -> bool:
-        """Start it and wait for its imports; returns whether it can be forked.
+        """Start it, its output going to a descriptor, and wait for its imports; returns whether it can be forked.
 
         Raises `TimeoutError` when they take longer than `limit` seconds, `OSError` when the machine refuses.
         """
@@ -58,42 +59,43 @@ class Template:
         ours.setblocking(False)
         # The kernel tells with each message which process sent it.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        writing = self._output.open()
         try:
             confinement = self._confinement
             command = [python, MOLD, str(confinement.parent), confinement.orders, str(theirs.fileno())]
             self._process = Spawned.confined(
-                confinement, command, variables, folder, output=writing, marker=marker, keep=(theirs.fileno(),)
+                confinement, command, variables, folder, output=output, marker=marker, keep=(theirs.fileno(),)
             )
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-            os.close(writing)
         self._watchman.hold(self._process.pid, marker)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
-        try:
-            async with asyncio.timeout(limit):
-                return await asyncio.shield(self._state)
-        finally:
-            self._output.drain()
+        async with asyncio.timeout(limit):
+            return await asyncio.shield(self._state)
 
-    async def fork(self, confinement: Confinement, variables: Mapping[str, str], output: int, marker: str) -> Process:
-        """Fork an environment whose output goes to a descriptor; raises `ConnectionError` when the template is gone."""
+    async def fork(
+        self, confinement: Confinement, variables: Mapping[str, str], files: Mapping[str, int], marker: str
+    ) -> Process:
+        """Fork an environment, its output going to the first of the files; see `mold` for the others.
+
+        Raises `ConnectionError` when the template is gone or does not answer.
+        """
         if self._channel is None:
             raise ConnectionError("the template has ended")
         self._number += 1
         number, asked = self._number, asyncio.get_running_loop().create_future()
         self._asked[number] = (asked, confinement, marker)
         folder = None if confinement.wanted is None else str(confinement.temporary)
+        order = {"fork": number, "variables": dict(variables), "folder": folder, "files": list(files)}
         try:
-            order = json.dumps({"fork": number, "variables": dict(variables), "folder": folder}).encode()
-            socket.send_fds(self._channel, [order], [output])
-            process: Process = await asked
-        except OSError as error:
-            raise ConnectionError(f"the template did not fork: {error}") from error
+            socket.send_fds(self._channel, [json.dumps(order).encode()], list(files.values()))
+            async with asyncio.timeout(FORK_SECONDS):
+                process: Process = await asked
+        except OSError as error:  # TimeoutError is one
+            raise ConnectionError(f"the template did not fork: {error or 'it does not answer'}") from error
         return process
 
     def _receive(self) -> None:
@@ -128,13 +130,15 @@ class Template:
         if pid <= 0:
             return  # it is gone; the template says how it ended
         asked, confinement, marker = self._asked.pop(number)
+        if asked.done():
+            # Whoever asked has gone, with what was to confine it.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            return
         if confinement.group is not None:
             confinement.group.add(pid)
         process = self.forks[number] = Process(pid, marker)
-        if asked.done():
-            process.signal(signal.SIGKILL)  # whoever asked was cancelled
-        else:
-            asked.set_result(process)
+        asked.set_result(process)
 
     def _settle(self, ready: bool) -> None:
         if not self._state.done():
@@ -145,12 +149,15 @@ class Template:
         self._disconnect()
         self.refused = self.refused or "its imports ended the process"
         self._settle(False)
-        for asked, _, _ in self._asked.values():
+        unanswered, self._asked = self._asked, {}
+        for asked, _, _ in unanswered.values():
             if not asked.done():
                 asked.set_exception(ConnectionError("the template has ended"))
         forks, self.forks = self.forks, {}
         for process in forks.values():
             process.conclude(_KILLED)
+        if self.on_end is not None:
+            self.on_end()
 
     def _disconnect(self) -> None:
         if self._channel is not None:
@@ -160,11 +167,11 @@ class Template:
 
     async def close(self) -> None:
         """End the process, and with it what it forked."""
+        self.on_end = None
         self._hung_up()
         if self._process is not None:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
-        self._output.close()
         await asyncio.to_thread(self._confinement.close)
 
 

@@ -62,11 +62,13 @@ def make_variables(
     surroundings: Surroundings,
     credentials: Credentials,
     task_root: Path,
-    temporary: Path,
     runtime_api: str,
     log_stream: str,
 ) -> dict[str, str]:
-    """Return all variables of one environment; the function's own come last and win over all but the reserved."""
+    """Return the variables of one environment; the function's own come last and win over all but the reserved.
+
+    The function host adds `HOME` and `TMPDIR`, see `orders`.
+    """
     endpoint = surroundings.endpoint_url
     if runtime.node is not None:
         endpoint = sdk_endpoint(endpoint, function.environment)
@@ -75,8 +77,6 @@ def make_variables(
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:/opt/lib",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "HOME": str(temporary),
-        "TMPDIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,0 +1,151 @@
+"""Which function versions can be forked from templates of the function host, as this gateway process knows it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from objectlens.catalog.entities import Function
+from objectlens.clock import Clock
+from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosting import FunctionHost
+from objectlens.functions.leased import HostLostError
+from objectlens.functions.logs import FunctionLog
+from objectlens.functions.orders import Order
+from objectlens.functions.output import Output
+from objectlens.functions.queueing import shape
+from objectlens.functions.runtimes import Runtime
+from objectlens.functions.variables import make_variables
+
+OPT_OUT = "OBJECTLENS_TEMPLATE"
+"""The variable by which a function asks for plain processes: `OBJECTLENS_TEMPLATE=0`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One function version: `opening` tells whether it can be forked, `number` is the host's for its template."""
+
+    function: Function
+    output: Output
+    opening: asyncio.Task[bool] | None = None
+    number: int | None = None
+
+
+class Molds:
+    """What this gateway process had made. A template is ordered with the first environment of a function version."""
+
+    def __init__(
+        self,
+        *,
+        host: FunctionHost,
+        surroundings: Surroundings,
+        limits: Limits,
+        clock: Clock,
+        log: Callable[[str], FunctionLog],
+    ) -> None:
+        self._host = host
+        self._surroundings = surroundings
+        self._limits = limits
+        self._clock = clock
+        self._log = log
+        self._entries: dict[str, _Entry] = {}
+        host.on_forgotten = self._forgotten
+
+    async def of(self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials) -> str | None:
+        """Return the key of a function version's template; None when its environments start from nothing.
+
+        Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
+        Raises `HostLostError`.
+        """
+        if not self._limits.templates or not _is_python(runtime) or function.environment.get(OPT_OUT) == "0":
+            return None
+        key = _key(function)
+        entry = self._entries.get(key)
+        if entry is None:
+            order = self._order(function, runtime, task_root, credentials)
+            entry = self._entries[key] = _Entry(function, Output(self._log(function.name), order.stream))
+            entry.opening = asyncio.get_running_loop().create_task(self._open(key, entry, order))
+            entry.opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, if none waits
+        assert entry.opening is not None
+        return key if await asyncio.shield(entry.opening) else None
+
+    def retire(self, function: Function) -> None:
+        """Have the templates of this version end when their environments have ended."""
+        for key, entry in tuple(self._entries.items()):
+            if (entry.function.arn, entry.function.version) == (function.arn, function.version):
+                self._host.retire(key)
+                self._drop(key, entry)
+
+    async def close(self) -> None:
+        """Forget all; the host is expected to be closed."""
+        openings = [entry.opening for entry in self._entries.values() if entry.opening is not None]
+        for opening in openings:
+            opening.cancel()
+        if openings:
+            await asyncio.wait(openings)
+        self._forgotten(None)
+
+    async def _open(self, key: str, entry: _Entry, order: Order) -> bool:
+        """Have the host make the template; returns whether it can be forked."""
+        limit = self._limits.init_seconds + entry.function.timeout
+        output = entry.output.open()
+        try:
+            entry.number, refused = await self._host.mold(key, order, limit, output)
+        except ConnectionError as error:
+            self._drop(key, entry)
+            if isinstance(error, HostLostError):
+                raise
+            return False  # it was dismissed: the next environment asks for another
+        except BaseException:
+            self._drop(key, entry)
+            raise
+        finally:
+            os.close(output)
+        entry.output.drain()
+        if refused is not None:
+            entry.output.say(f"[INFO] Each environment of this function starts from nothing: {refused}.".encode())
+            entry.output.close()
+        return refused is None
+
+    def _forgotten(self, number: int | None) -> None:
+        for key, entry in tuple(self._entries.items()):
+            if number is None or entry.number == number:
+                self._drop(key, entry)
+
+    def _drop(self, key: str, entry: _Entry) -> None:
+        if self._entries.get(key) is entry:
+            del self._entries[key]
+        entry.output.close()
+
+    def _order(self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials) -> Order:
+        stream = f"{self._clock.now():%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+        return Order(
+            stream=stream,
+            runtime=runtime,
+            task_root=task_root,
+            variables=make_variables(
+                function,
+                runtime=runtime,
+                surroundings=self._surroundings,
+                credentials=credentials,
+                task_root=task_root,
+                runtime_api="127.0.0.1:9",
+                log_stream=stream,
+            ),
+            memory_size=function.memory_size,
+            ephemeral_storage=function.ephemeral_storage,
+        )
+
+
+def _key(function: Function) -> str:
+    """Name what is forked from one template; the shape itself has the function's variables in it."""
+    return hashlib.sha256(repr(shape(function)).encode()).hexdigest()
+
+
+def _is_python(runtime: Runtime) -> bool:
+    return runtime.managed and runtime.name.startswith("python")
