@@ -276,6 +276,8 @@ async def _management(
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
+    if not packages.is_empty():
+        pool.wake()
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
         "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),

@@ -41,8 +41,8 @@ class Host:
         first.on_end = self.left.set
         await self.left.wait()
         signal.alarm(END_SECONDS)
-        await asyncio.gather(*(tenant.close() for tenant in tuple(self._tenants)))
-        await self._premises.close()
+        await asyncio.gather(self._premises.templates.close(), *(tenant.close() for tenant in tuple(self._tenants)))
+        self._premises.watchman.close()
 
     def _attach(self, sock: socket.socket) -> None:
         tenant = Tenant(self._premises, sock, self._attach)

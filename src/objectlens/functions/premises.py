@@ -123,11 +123,6 @@ class Premises:
             keep=list(others.values()),
         )
 
-    async def close(self) -> None:
-        """End the templates and the watchman; environments are expected to be gone."""
-        await self.templates.close()
-        self.watchman.close()
-
 
 def close_all(files: Iterable[int]) -> None:
     """Close the files that came with an order."""
