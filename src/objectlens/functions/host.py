@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
 import uvloop
 
@@ -29,25 +30,28 @@ class Host:
     """The tenants, and what they share."""
 
     def __init__(self, settings: HostSettings) -> None:
-        self.left = asyncio.Event()
+        self._left = asyncio.Event()
         self._premises = Premises(settings, self._forgotten)
         self._tenants: set[Tenant] = set()
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve until the gateway process hangs up that started this; then end everything."""
-        self._attach(sock)
-        (first,) = self._tenants
-        first.on_end = self.left.set
-        await self.left.wait()
+        self._admit(sock, lambda _: self._left.set())
+        await self._left.wait()
         signal.alarm(END_SECONDS)
-        await asyncio.gather(self._premises.templates.close(), *(tenant.close() for tenant in tuple(self._tenants)))
+        tenants = [tenant.close() for tenant in tuple(self._tenants)]
+        await asyncio.gather(self._premises.templates.close(), *tenants, *self._leaving)
         self._premises.watchman.close()
 
     def _attach(self, sock: socket.socket) -> None:
+        self._admit(sock, self._leave)
+
+    def _admit(self, sock: socket.socket, left: Callable[[Tenant], None]) -> None:
         tenant = Tenant(self._premises, sock, self._attach)
-        tenant.on_end = lambda: self._leave(tenant)
+        tenant.on_end = lambda: left(tenant)
         self._tenants.add(tenant)
+        tenant.begin()
 
     def _leave(self, tenant: Tenant) -> None:
         self._tenants.discard(tenant)
@@ -56,7 +60,7 @@ class Host:
         task.add_done_callback(self._leaving.discard)
 
     def _forgotten(self, template: int) -> None:
-        for tenant in self._tenants:
+        for tenant in tuple(self._tenants):
             tenant.say("forgotten", template=template)
 
 

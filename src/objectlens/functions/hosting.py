@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from objectlens.functions.channel import Channel, Message
 from objectlens.functions.configuration import Limits, Surroundings
-from objectlens.functions.leased import HostLostError, Leased, error_of, refuse
+from objectlens.functions.leased import HostLostError, Leased, LeaseError, error_of, refuse
 from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
 from objectlens.functions.premises import HostSettings
@@ -55,6 +55,7 @@ class FunctionHost:
         self._channel: Channel | None = None
         self._up = asyncio.Event()
         self._closed = False
+        self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
         self._molding: dict[int, asyncio.Future[tuple[int, str | None]]] = {}
         self._number = 0
@@ -137,7 +138,7 @@ class FunctionHost:
             async with asyncio.timeout(START_SECONDS):
                 await self._up.wait()
         except TimeoutError:
-            raise HostLostError("the function host does not start, as the server's log tells") from None
+            raise LeaseError("the function host does not start, as the server's log tells") from None
         if self._channel is None:
             raise HostLostError("the function host ended")
         return self._channel
@@ -147,8 +148,7 @@ class FunctionHost:
         await asyncio.wait([answer], timeout=seconds)
         if not answer.done():
             _LOGGER.error("the function host (process %s) does not answer and is ended", self.pid)
-            if self.pid is not None:
-                os.kill(self.pid, signal.SIGKILL)
+            self._end()
             raise HostLostError("the function host does not answer")
         return answer.result()
 
@@ -158,7 +158,7 @@ class FunctionHost:
         number = message.get("id", 0)
         match message["say"]:
             case "ready":
-                self._up.set()
+                self._accept(set(message["isolation"]))
             case "leased":
                 self._leased[number].begin(message, files)
             case "ended":
@@ -174,6 +174,19 @@ class FunctionHost:
                     answer.set_result((message["template"], message["refused"]))
             case "forgotten" if self.on_forgotten is not None:
                 self.on_forgotten(message["template"])
+
+    def _accept(self, isolation: set[str]) -> None:
+        """Take a host into use, unless it isolates functions less than the one before: trying that may have failed."""
+        if lacking := self._isolation - isolation:
+            _LOGGER.error("the function host (process %s) is ended: it lacks %s", self.pid, ", ".join(sorted(lacking)))
+            self._end()
+            return
+        self._isolation = isolation
+        self._up.set()
+
+    def _end(self) -> None:
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
 
     # --- its life ---
 
@@ -213,9 +226,11 @@ class FunctionHost:
         finally:
             self._channel.close()
             self._channel = None
+            # One that was told to end, and has begun, ends what it started, and then itself.
+            in_peace = self._up.is_set() and not lost.is_set()
             self._up.clear()
             self.pid = None
-            await surely(self._bury(popen, in_peace=not lost.is_set()))
+            await surely(self._bury(popen, in_peace=in_peace))
         return f"process {popen.pid}, {Exit(popen.returncode)}"
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
@@ -234,7 +249,7 @@ class FunctionHost:
         )
 
     async def _bury(self, popen: subprocess.Popen[bytes], *, in_peace: bool) -> None:
-        """Wait for the host's end, which its hung up connection asks for, and tell everybody who is concerned."""
+        """See the host's end, and tell everybody who is concerned."""
         leased, self._leased = self._leased, {}
         for answer in self._molding.values():
             refuse(answer, HostLostError("the function host ended"))

@@ -60,7 +60,7 @@ class Molds:
         """Return the key of a function version's template; None when its environments start from nothing.
 
         Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
-        Raises `HostLostError`.
+        Raises `LeaseError`, and `HostLostError`.
         """
         if not self._limits.templates or not _is_python(runtime) or function.environment.get(OPT_OUT) == "0":
             return None

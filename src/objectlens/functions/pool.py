@@ -36,9 +36,7 @@ from objectlens.functions.variables import SDK_CONFIG
 _LOGGER = logging.getLogger(__name__)
 
 _OPEN_LOGS = 64
-# How often an invocation may lose the environment that is started for it with the function host.
-_LOSSES = 3
-_LOST = "the function host ended again and again"
+# The pause before a place is asked for again that other gateway processes have.
 _FULL_SECONDS = 0.2
 
 
@@ -268,8 +266,8 @@ class Pool:
                 self._again(group)
             else:
                 self._report_failed_start(group, environment)
-        except HostLostError as error:
-            self._again(group, error)
+        except HostLostError:
+            self._again(group)
         except NodeFullError:
             # Other gateway processes have them: whoever waits here goes on waiting.
             self._held_up += 1
@@ -311,14 +309,13 @@ class Pool:
             raise
         return environment
 
-    def _again(self, group: Group, error: HostLostError | None = None) -> None:
-        """Let the invocation for which an environment was started wait for another: it has not begun."""
+    def _again(self, group: Group) -> None:
+        """Let the invocation whose environment ended with the function host have another: it has not begun."""
         if ticket := group.take():
-            ticket.losses += 1
-            if ticket.losses > _LOSSES:
-                ticket.refuse(ServiceException(f"The function's environment could not start: {error or _LOST}"))
-            else:
+            if asyncio.get_running_loop().time() - ticket.since < self._limits.queue_seconds:
                 self._requeue(group, ticket)
+            else:
+                ticket.refuse(_throttled("ConcurrentInvocationLimitExceeded"))
 
     def _go_on(self) -> None:
         self._held_up -= 1

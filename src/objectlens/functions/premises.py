@@ -59,6 +59,11 @@ class Premises:
         self.environments = 0
 
     @property
+    def active(self) -> list[str]:
+        """The names of what isolates functions here."""
+        return [feature.name for feature in self._isolation.features if feature.active]
+
+    @property
     def full(self) -> bool:
         """Whether there are as many environments as may be."""
         return self.environments >= self._settings.environments

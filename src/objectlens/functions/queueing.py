@@ -32,8 +32,7 @@ class Ticket:
         self.invocation = invocation
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.running = False
-        self.losses = 0
-        """How often the environment that was started for it ended with the function host."""
+        self.since = asyncio.get_running_loop().time()
 
     def resolve(self, outcome: Outcome) -> None:
         """Give the outcome to whoever still waits for it."""

@@ -147,8 +147,9 @@ class Template:
     def _hung_up(self) -> None:
         """Take note of its end, which is that of its forks: the kernel kills them."""
         self._disconnect()
-        self.refused = self.refused or "its imports ended the process"
-        self._settle(False)
+        if not self._state.done():
+            self.refused = "its imports ended the process"
+            self._settle(False)
         unanswered, self._asked = self._asked, {}
         for asked, _, _ in unanswered.values():
             if not asked.done():

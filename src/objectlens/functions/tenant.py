@@ -7,7 +7,7 @@ Messages (see `channel`), N being numbers that the gateway gives:
                       {"do": "mold", "id": N, "order": …, "key": KEY, "limit": SECONDS} with the file for its output
                       {"do": "retire", "key": KEY}
                       {"do": "attach"} with a socket: another gateway process is at its other end
-    to the gateway    {"say": "ready"}
+    to the gateway    {"say": "ready", "isolation": [FEATURE…]}
                       {"say": "leased", "id": N, "pid": P, "inner": …, "note": …} with the process as a pidfd
                       {"say": "ended", "id": N, "exit": E, "out_of_memory": …}
                       {"say": "gone", "id": N}: so are all that it started, and its place is free
@@ -52,7 +52,10 @@ class Tenant:
         """Of each lease: done, with the patience, when it is to end."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel = Channel(sock, self._receive, self._lost)
-        self.say("ready")
+
+    def begin(self) -> None:
+        """Tell the gateway that orders are taken."""
+        self.say("ready", isolation=self._premises.active)
 
     def say(self, what: str, *files: int, **more: Any) -> None:
         """Tell the gateway something; nothing when it has hung up."""

@@ -201,7 +201,7 @@ def test_gateway_processes_share_the_places_of_the_node(tmp_path):
                 order = order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n")
                 mine = await host.lease(order, None, {OUTPUT: writing})
                 other = Other(host)
-                assert await other.hear() == {"say": "ready"}
+                assert await other.hear() == {"say": "ready", "isolation": []}
                 other.lease(1, order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n", "b"), writing)
                 leased = await other.hear()
                 assert leased["say"] == "leased"
@@ -404,6 +404,42 @@ def test_a_host_that_cannot_start_is_said(bench, monkeypatch, caplog):
 
     asyncio.run(main())
     assert any("No such file" in record.getMessage() for record in caplog.records)
+
+
+def test_a_host_that_isolates_less_than_the_one_before_is_not_used(bench, monkeypatch, caplog):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(COUNTER)
+            await opened.value(function)
+            host = opened.executor._host
+            monkeypatch.setattr(hosting, "START_SECONDS", 3.0)
+            host._isolation = {"file system"}
+            os.kill(host.pid, signal.SIGKILL)
+            await until(lambda: host.pid is None)
+            with pytest.raises(ServiceException, match="does not start"):
+                await opened.invoke(function)
+            host._isolation = set()
+            monkeypatch.undo()
+            assert (await opened.value(function))["count"] == 1
+
+    asyncio.run(main())
+    assert any("it lacks file system" in record.getMessage() for record in caplog.records)
+
+
+def test_templates_that_are_killed_leave_nothing_behind(bench, tmp_path):
+    async def main():
+        async with bench() as opened:
+            function = opened.function(COUNTER)
+            host = opened.executor._host
+            for _ in range(5):
+                await opened.value(function)
+                (template,) = templates_of(host.pid)
+                os.kill(template, signal.SIGKILL)
+                await until(lambda template=template: templates_of(host.pid) == [])
+            await opened.value(function)
+            await until(lambda: len(os.listdir(tmp_path / "tmp")) == 2)
+
+    asyncio.run(main())
 
 
 def test_closing_while_the_host_is_gone(bench, monkeypatch):
