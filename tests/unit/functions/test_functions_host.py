@@ -434,8 +434,9 @@ def test_templates_that_are_killed_leave_nothing_behind(bench, tmp_path):
             for _ in range(5):
                 await opened.value(function)
                 (template,) = templates_of(host.pid)
+                family = [template, *children(template)]
                 os.kill(template, signal.SIGKILL)
-                await until(lambda template=template: templates_of(host.pid) == [])
+                await gone(*family)
             await opened.value(function)
             await until(lambda: len(os.listdir(tmp_path / "tmp")) == 2)
 
