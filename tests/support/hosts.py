@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -55,6 +56,14 @@ def templates_of(host: int) -> list[int]:
 def watchmen_of(host: int) -> list[int]:
     """Return the watchman of a host, if it has one."""
     return [child for child in children(host) if runs_script(child, "watch.py")]
+
+
+async def until(condition: Callable[[], object], within: float = 10.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
 
 
 async def gone(*pids: int, within: float = 10.0) -> None:

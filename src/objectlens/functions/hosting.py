@@ -29,9 +29,9 @@ _T = TypeVar("_T")
 START_SECONDS = 20.0
 # What the host may take for an order, beside the imports of a template; then it is taken to be stuck, and is ended.
 ANSWER_SECONDS = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 # One that lived so long is not the next of a series of failures.
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 5.0
 
 
 class FunctionHost:
@@ -200,7 +200,7 @@ class FunctionHost:
                 status = await self._run()
             except OSError as error:
                 status = str(error)
-            pause = FIRST_PAUSE if loop.time() - began > STEADY_SECONDS else min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE) if loop.time() - began < STEADY_SECONDS else FIRST_PAUSE
             _LOGGER.error(
                 "the function host ended (%s), and all functions' environments with it; another starts in %.1f seconds",
                 status,

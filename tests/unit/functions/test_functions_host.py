@@ -22,7 +22,7 @@ from objectlens.functions.orders import OUTPUT, Order
 from objectlens.functions.runtimes import find_runtime
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER
-from support.hosts import alive, children, descendants, gone, hosts_of, templates_of, watchmen_of
+from support.hosts import alive, children, descendants, gone, hosts_of, templates_of, until, watchmen_of
 
 DAEMON = """
 import os, time
@@ -273,13 +273,6 @@ def test_a_gateway_that_waits_for_places_gets_them(bench):
 
 
 # --- a host that dies ---
-
-
-async def until(condition, within=10.0):
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 def test_a_host_killed_while_idle_is_replaced_unseen(bench, caplog):

@@ -15,7 +15,7 @@ from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.molds import OPT_OUT
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
-from support.hosts import alive, gone, templates_of
+from support.hosts import alive, gone, templates_of, until
 
 WHO = "import os\nvalue = {made}\ndef handler(event, context):\n    return [os.getpid(), os.getppid(), {shown}]"
 
@@ -324,7 +324,8 @@ def test_closing_while_a_template_imports(bench, tmp_path):
         async with bench() as opened:
             function = opened.function("import time\ntime.sleep(600)\ndef handler(event, context):\n    pass")
             running = asyncio.ensure_future(opened.invoke(function))
-            await asyncio.sleep(0.3)
+            host = opened.executor._host
+            await until(lambda: host.pid is not None and templates_of(host.pid))
             began = time.monotonic()
         assert time.monotonic() - began < 3
         await asyncio.wait([running])
