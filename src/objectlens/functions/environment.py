@@ -242,12 +242,17 @@ class Environment:
     # --- stopping ---
 
     async def stop(self) -> None:
-        """End the process and all it started; returns when they and the temporary folder are gone."""
+        """End the process and all it started; returns when they and the temporary folder are gone.
+
+        Raises `HostLostError` when the function host does not answer.
+        """
         patience = 0.0 if self._api.state is State.BUSY or not self.alive else self._limits.kill_seconds
         self._end()
-        if self._process is not None:
-            await self._host.stop(self._process, patience)
-        self._output.close()
+        try:
+            if self._process is not None:
+                await self._host.stop(self._process, patience)
+        finally:
+            self._output.close()
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

@@ -64,7 +64,7 @@ class FunctionHost:
 
     def wake(self) -> None:
         """See that the host is there, or is being started."""
-        if self._keeper is None and not self._closed:
+        if (self._keeper is None or self._keeper.done()) and not self._closed:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def lease(self, order: Order, fork: str | None, files: Mapping[str, int]) -> Leased:
@@ -184,6 +184,11 @@ class FunctionHost:
         self._isolation = isolation
         self._up.set()
 
+    def _check_start(self) -> None:
+        if not self._up.is_set():
+            _LOGGER.error("the function host (process %s) did not start in %g seconds", self.pid, START_SECONDS)
+            self._end()
+
     def _end(self) -> None:
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
@@ -221,9 +226,11 @@ class FunctionHost:
                 self._channel = None
                 raise
         self.pid = popen.pid
+        alarm = asyncio.get_running_loop().call_later(START_SECONDS, self._check_start)
         try:
             await lost.wait()
         finally:
+            alarm.cancel()
             self._channel.close()
             self._channel = None
             # One that was told to end, and has begun, ends what it started, and then itself.

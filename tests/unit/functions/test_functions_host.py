@@ -384,6 +384,22 @@ def test_a_host_that_does_not_answer_is_ended(bench, monkeypatch, caplog):
     assert any("does not answer" in record.getMessage() for record in caplog.records)
 
 
+def test_a_host_that_does_not_begin_is_ended(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(hosting, "START_SECONDS", 2.0)
+
+    async def main():
+        async with opened_host(tmp_path) as host:
+            host.wake()
+            await until(lambda: host.pid is not None)
+            stuck = host.pid
+            os.kill(stuck, signal.SIGSTOP)
+            await until(lambda: host.pid not in (None, stuck))
+            await gone(stuck)
+
+    asyncio.run(main())
+    assert any("did not start" in record.getMessage() for record in caplog.records)
+
+
 def test_a_host_that_cannot_start_is_said(bench, monkeypatch, caplog):
     async def main():
         async with bench() as opened:
