@@ -237,7 +237,10 @@ def test_answers_are_right_or_documented_and_no_process_is_left(tmp_path: Path, 
         assert settled(server, before + SLACK) <= before + SLACK
         assert server.process is not None
         (host,) = hosts_of(server.process.pid)
-        assert len(watchmen_of(host)) == 1
+        deadline = time.monotonic() + 5
+        while len(watchmen_of(host)) != 1:  # it may have been the last victim
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         assert len(children(host)) <= 1 + 1 + ENVIRONMENTS
         log = (tmp_path / "data.log").read_text()
         assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:4000]
