@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import TypeVar
 
-from objectlens.functions.channel import Channel, Message
 from objectlens.functions.configuration import Limits, Surroundings
 from objectlens.functions.leased import HostLostError, Leased, LeaseError, error_of, refuse
+from objectlens.functions.messages import Message, Messenger
 from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
 from objectlens.functions.premises import HostSettings
@@ -52,7 +52,7 @@ class FunctionHost:
         self.on_forgotten: Callable[[int | None], None] | None = None
         """Called with the number of each template that is not to be had any more, None for all of them."""
         self._keeper: asyncio.Task[None] | None = None
-        self._channel: Channel | None = None
+        self._channel: Messenger | None = None
         self._up = asyncio.Event()
         self._closed = False
         self._isolation: set[str] = set()
@@ -131,7 +131,7 @@ class FunctionHost:
         self._number += 1
         return self._number
 
-    async def _connected(self) -> Channel:
+    async def _connected(self) -> Messenger:
         """Return the connection, waiting for it if the host is being started."""
         self.wake()
         try:
@@ -218,7 +218,7 @@ class FunctionHost:
         lost = asyncio.Event()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._channel = Channel(ours, self._receive, lost.set)
+            self._channel = Messenger(ours, self._receive, lost.set)
             try:
                 popen = self._start(theirs.fileno())
             except OSError:

@@ -7,7 +7,7 @@ import os
 import select
 from typing import Any
 
-from objectlens.functions.channel import Message
+from objectlens.functions.messages import Message
 from objectlens.functions.peaks import grandchildren, peak_kib
 from objectlens.functions.process import Exit
 

@@ -1,6 +1,6 @@
 """One gateway process at the function host, and the environments that it has leased.
 
-Messages (see `channel`), N being numbers that the gateway gives:
+Messages (see `messages`), N being numbers that the gateway gives:
 
     from the gateway  {"do": "lease", "id": N, "order": …, "fork": KEY or null, "files": [NAME…]} with those files
                       {"do": "stop", "id": N, "patience": SECONDS}
@@ -27,8 +27,8 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
-from objectlens.functions.channel import Channel, Message
 from objectlens.functions.isolation import Confinement
+from objectlens.functions.messages import Message, Messenger
 from objectlens.functions.orders import Order
 from objectlens.functions.premises import NoEntrypointError, Premises, close_all
 from objectlens.functions.process import Exit, Process
@@ -51,7 +51,7 @@ class Tenant:
         self._stopping: dict[int, asyncio.Future[float]] = {}
         """Of each lease: done, with the patience, when it is to end."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._channel = Channel(sock, self._receive, self._lost)
+        self._channel = Messenger(sock, self._receive, self._lost)
 
     def begin(self) -> None:
         """Tell the gateway that orders are taken."""

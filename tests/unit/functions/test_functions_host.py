@@ -15,9 +15,9 @@ import pytest
 
 from objectlens.errors import ServiceException
 from objectlens.functions import Limits, Surroundings, hosting
-from objectlens.functions.channel import Channel
 from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.leased import HostLostError, NodeFullError, NoEntrypointError
+from objectlens.functions.messages import Messenger
 from objectlens.functions.orders import OUTPUT, Order
 from objectlens.functions.runtimes import find_runtime
 from objectlens.functions.watch import find_members
@@ -177,7 +177,7 @@ class Other:
     def __init__(self, host):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.said, self.files = asyncio.Queue(), []
-        self.channel = Channel(ours, self.receive, lambda: None)
+        self.channel = Messenger(ours, self.receive, lambda: None)
         with theirs:
             host.attach(theirs)
 
@@ -570,7 +570,7 @@ def test_nothing_survives_kills_in_any_order(tmp_path, victims):
 
 async def two_ends(receive, lost=lambda: None):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    return Channel(ours, lambda *_: None, lambda: None), Channel(theirs, receive, lost)
+    return Messenger(ours, lambda *_: None, lambda: None), Messenger(theirs, receive, lost)
 
 
 def test_messages_come_in_order_also_when_the_other_end_is_slow():
@@ -617,7 +617,7 @@ def test_an_end_that_reads_no_more_is_given_up():
         before = fds()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lost = []
-        channel = Channel(ours, lambda *_: None, lambda: lost.append(1))
+        channel = Messenger(ours, lambda *_: None, lambda: lost.append(1))
         for _ in range(12_000):
             channel.send({"fill": "x" * 100})
         assert lost == [1]

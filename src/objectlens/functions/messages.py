@@ -22,7 +22,7 @@ _WAITING = 10_000
 Message = Mapping[str, Any]
 
 
-class Channel:
+class Messenger:
     """One end. `receive` is called with each message and its files, which it owns; `lost` once, when the other is gone.
 
     Files that are sent are the channel's to close, whatever happens.
