@@ -18,12 +18,26 @@ from rich.pretty import pprint
 import client_cost
 import plain
 import reference_job
+from functions import burst, cold_start, latency, memory, neighbours, processor, throughput
+from functions.found import Asked, Found, Measure
+from functions.found import table as lines
 from live import Server, started
 from machine import ROOT
 from photographs import SIZES, make
 from results import table, write
 
-PARTS = ("job", "client", "plain")
+PARTS = ("job", "client", "plain", "functions")
+FUNCTIONS: dict[str, Measure] = {
+    "throughput": throughput.measure,
+    "latency": latency.measure,
+    "cold-start": cold_start.measure,
+    "memory": memory.measure,
+    "burst": burst.measure,
+    "neighbours": neighbours.measure,
+    "processor": processor.measure,
+}
+# Above it, figures say less.
+QUIET = 0.5
 
 
 def main() -> None:
@@ -31,14 +45,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement in a round (4)")
     parser.add_argument("--rounds", type=int, default=7, help="alternating rounds (7)")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it; may be repeated")
+    parser.add_argument("--of", choices=FUNCTIONS, action="append", help="what of functions; may be repeated")
+    parser.add_argument("--size", choices=tuple(SIZES), action="append", help="of those that functions get (both)")
+    parser.add_argument("--photographs", type=int, default=24, help="different ones that functions get (24)")
+    parser.add_argument("--environments", type=int, default=200, help="that idle while their memory is looked at (200)")
+    parser.add_argument("--burst", type=int, default=64, help="requests at once in a burst (64)")
+    parser.add_argument("--no-plots", action="store_true", help="write results.json only")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks", help="where results and plots go")
     asked = parser.parse_args()
     console = Console(width=150)
     results: dict[str, Any] = {"machine": _machine(), "seconds": asked.seconds, "rounds": asked.rounds}
+    if results["machine"]["load before"] > QUIET:
+        console.print(f"The load is {results['machine']['load before']}: something else runs here.", style="yellow")
     with started() as server:
         for part in asked.only or PARTS:
-            results |= _PARTS[part](server, asked.seconds, asked.rounds, console)
-    write(asked.out, results)
+            results |= _PARTS[part](server, asked, console)
+    write(asked.out, results, plots=not asked.no_plots)
     console.print(f"written to {asked.out}")
 
 
@@ -54,8 +76,10 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _job(server: Server, seconds: float, rounds: int, console: Console) -> dict[str, Any]:
-    found, missing = reference_job.measure(server, seconds, rounds, lambda text: console.print(text, style="dim"))
+def _job(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found, missing = reference_job.measure(
+        server, asked.seconds, asked.rounds, lambda text: console.print(text, style="dim")
+    )
     for size, figures in found.items():
         console.print(table(f"Reference job, photographs of {size}, 8 connections", figures))
     for name, reason in missing.items():
@@ -63,26 +87,43 @@ def _job(server: Server, seconds: float, rounds: int, console: Console) -> dict[
     return {"reference job": found, "missing": missing}
 
 
-def _client(server: Server, seconds: float, rounds: int, console: Console) -> dict[str, Any]:
+def _client(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
     found = {}
     for size in SIZES:
         folder = server.folder / f"client-{size}"
         folder.mkdir()
         files = make(folder, size)
         server.upload(files)
-        found[size] = client_cost.measure(server, files, seconds, rounds)
+        found[size] = client_cost.measure(server, files, asked.seconds, asked.rounds)
     console.print("CPU in the client for a sample")
     pprint(found, console=console)
     return {"CPU in the client": found}
 
 
-def _plain(server: Server, seconds: float, rounds: int, console: Console) -> dict[str, Any]:
-    found = plain.measure(server, seconds, rounds)
+def _plain(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found = plain.measure(server, asked.seconds, asked.rounds)
     pprint(found, console=console)
     return {"plain": found}
 
 
-_PARTS = {"job": _job, "client": _client, "plain": _plain}
+def _functions(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    much = Asked(
+        seconds=asked.seconds,
+        rounds=asked.rounds,
+        photographs=asked.photographs,
+        sizes=asked.size or tuple(SIZES),
+        environments=asked.environments,
+        burst=asked.burst,
+    )
+    found: dict[str, Found] = {}
+    for name in asked.of or FUNCTIONS:
+        for one, figures in FUNCTIONS[name](server, much, lambda text: console.print(text, style="dim")).items():
+            console.print(lines(figures))
+            found[one] = figures
+    return {"functions": found}
+
+
+_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions}
 
 if __name__ == "__main__":
     main()

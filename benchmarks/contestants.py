@@ -81,16 +81,20 @@ def _ours(server: Server, files: Sequence[Path]) -> list[Contestant]:
         "objectlens, native, exact": server.native(f"exact-{size}", json.dumps(pipeline | {"quality": "exact"})),
         "objectlens, unmodified handler": server.handler(f"handler-{size}", HANDLER),
     }
-
-    def get(alias: str) -> Callable[[float], Round]:
-        return lambda seconds: measure(server.orders(alias, files, clients=CLIENTS, seconds=seconds))
-
-    yardstick = Contestant("bare OpenCV loop, two threads", lambda seconds: _bare(files, seconds), note="no service")
-    return [yardstick, *(Contestant(name, get(alias), server.process) for name, alias in lenses.items())]
+    return [bare(files), *(through(server, name, alias, files) for name, alias in lenses.items())]
 
 
-def _bare(files: Sequence[Path], seconds: float) -> Round:
-    return _looped([str(_HERE / "bare_loop.py"), str(seconds), *map(str, files)])
+def bare(files: Sequence[Path]) -> Contestant:
+    """Return the yardstick."""
+    command = [str(_HERE / "bare_loop.py")]
+    run = lambda seconds: _looped([*command, str(seconds), *map(str, files)])  # noqa: E731
+    return Contestant("bare OpenCV loop, two threads", run, note="no service")
+
+
+def through(server: Server, name: str, alias: str, files: Sequence[Path]) -> Contestant:
+    """Return signed GETs through a lens of ours."""
+    run = lambda seconds: measure(server.orders(alias, files, clients=CLIENTS, seconds=seconds))  # noqa: E731
+    return Contestant(name, run, server.process)
 
 
 def _looped(arguments: list[str]) -> Round:

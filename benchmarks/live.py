@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import configparser
 import io
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ from load import Orders
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 BUCKET = "photographs"
-START_SECONDS = 60
+START_SECONDS = STOP_SECONDS = 60
+# On Lambda the share of the processor follows from it; this is one whole one.
+MEMORY_MB = 1769
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,25 @@ class Server:
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:objectlens-transform"
         return self._lens(name, {"FunctionArn": arn, "FunctionPayload": pipeline})
 
-    def handler(self, name: str, handler: Path) -> str:
+    def handler(
+        self,
+        name: str,
+        *files: Path,
+        entry: str = "lambda_function.lambda_handler",
+        variables: Mapping[str, str] | None = None,
+        memory: int = MEMORY_MB,
+        timeout: int = 60,
+    ) -> str:
         """Make a lens that runs an unmodified Lambda handler; returns its alias."""
         made = self.functions.create_function(
             FunctionName=name,
             Runtime="python3.11",
-            Handler="lambda_function.lambda_handler",
+            Handler=entry,
             Role=f"arn:aws:iam::{ACCOUNT}:role/measured",
-            Timeout=60,
-            Code={"ZipFile": _zipped(handler)},
+            Timeout=timeout,
+            MemorySize=memory,
+            Environment={"Variables": dict(variables or {})},
+            Code={"ZipFile": _zipped(files)},
         )
         return self._lens(name, {"FunctionArn": made["FunctionArn"]})
 
@@ -89,17 +102,24 @@ def orders(
 
 
 @contextmanager
-def started() -> Iterator[Server]:
-    """Start a server, make the bucket, and take both down again."""
+def started(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start a server with settings in its environment, make the bucket, and take both down again."""
     folder = Path(tempfile.mkdtemp(prefix="objectlens-bench-"))
     data = folder / "data"
     command = [sys.executable, "-m", "objectlens", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    environment = os.environ | dict(settings or {})
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process,
+    ):
         try:
             yield _server(folder, _endpoint(data, process), process.pid)
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
             shutil.rmtree(folder, onerror=_writable)
 
 
@@ -131,10 +151,11 @@ def clients(url: str, key: tuple[str, str], *services: str) -> list[Any]:
     return [session.client(one, endpoint_url=url, config=config) for one in services]
 
 
-def _zipped(handler: Path) -> bytes:
+def _zipped(files: Iterable[Path]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.write(handler, handler.name)
+        for path in files:
+            archive.write(path, path.name)
     return buffer.getvalue()
 
 

@@ -24,6 +24,8 @@ import uvloop
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _END_OF_HEAD = b"\r\n\r\n"
+# No answer takes longer, or it never comes.
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Client(asyncio.Protocol):
 
     def _length(self, head: bytes) -> int | None:
         if not head.startswith((b"http/1.1 200", b"http/1.0 200")):
-            self._fail(f"{head.decode('latin-1')}")
+            self._fail(head.partition(b"\r\n")[0].decode("latin-1"))
         for line in head.split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 return int(line[15:])
@@ -179,11 +181,17 @@ async def generate(orders: Orders) -> Round:
 
 
 def measure(orders: Orders) -> Round:
-    """Generate the load from a process of its own."""
+    """Generate the load from a process of its own; raises RuntimeError when an answer is not 200, or none comes."""
     with tempfile.TemporaryFile("w+") as out:
         command = [sys.executable, str(Path(__file__))]
         said = json.dumps(asdict(orders))
-        done = subprocess.run(command, input=said, stdout=out, stderr=subprocess.PIPE, check=False, text=True)
+        limit = orders.seconds + _PATIENCE_SECONDS
+        try:
+            done = subprocess.run(
+                command, input=said, stdout=out, stderr=subprocess.PIPE, check=False, text=True, timeout=limit
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"an answer did not come within {limit:g} seconds") from None
         if done.returncode:
             raise RuntimeError(done.stderr.strip().rpartition("\n")[2] or "the load generator failed")
         out.seek(0)

@@ -78,18 +78,23 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         time.sleep(0.1)
 
 
-def cpu_seconds(pid: int | None) -> float:
-    """Return what a process and its children have used so far; 0 for no process."""
-    total = 0.0
+def cpu_times(pid: int | None) -> dict[int, float]:
+    """Return the CPU seconds that a process and its children have used so far, by process; nothing for no process."""
+    found: dict[int, float] = {}
     if pid is None:
-        return total
+        return found
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         for one in (root, *root.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 times = one.cpu_times()
-                total += times.user + times.system
-    return total
+                found[one.pid] = times.user + times.system
+    return found
+
+
+def cpu_since(before: Mapping[int, float], pid: int | None) -> float:
+    """Return the CPU seconds used since; of a process that ended meanwhile nothing is known: it was one that idled."""
+    return sum(used - before.get(one, 0.0) for one, used in cpu_times(pid).items())
 
 
 def resident(pid: int) -> int:

@@ -15,7 +15,7 @@ from first_byte import first_byte
 from live import BUCKET, Server, clients, orders
 from load import Round
 from load import measure as generate
-from machine import Missing, cpu_seconds, resident
+from machine import Missing, cpu_since, cpu_times, resident
 
 SMALL, LARGE = 100 * 1024, 1024**3
 FEW = 50
@@ -68,9 +68,9 @@ def _compare(sides: list[_Side], files: list[Path], seconds: float, rounds: int)
         generate(orders(side.url, side.key, BUCKET, files[:FEW], clients=CLIENTS, seconds=1.0))
     for _ in range(rounds):
         for side in sides:
-            used = cpu_seconds(side.process)
+            used = cpu_times(side.process)
             one = generate(orders(side.url, side.key, BUCKET, files[:FEW], clients=CLIENTS, seconds=seconds))
-            cores = (cpu_seconds(side.process) - used) / one.seconds
+            cores = cpu_since(used, side.process) / one.seconds
             small[side.name].append((len(one.times) / one.seconds, cores))
             before = resident(side.process)
             one = _stream(side, files[-1])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from contestants import all_started
+from contestants import Contestant, all_started
 from live import Server
-from machine import cpu_seconds
+from load import Round
+from machine import cpu_since, cpu_times
 from photographs import SIZES, make
 from results import Figure, figure
 
@@ -24,16 +24,23 @@ def measure(
         files = make(folder, size)
         with all_started(server, files) as (contestants, absent):
             missing |= absent
-            taken: dict[str, list[Any]] = {one.name: [] for one in contestants}
-            cpu: dict[str, list[float]] = {one.name: [] for one in contestants}
-            for one in contestants:
-                one.run(min(seconds, 1.0))  # workers and environments start
-            for number in range(rounds):
-                say(f"{size}: round {number + 1} of {rounds}")
-                for one in contestants:
-                    before = cpu_seconds(one.process)
-                    taken[one.name].append(one.run(seconds))
-                    cpu[one.name].append(cpu_seconds(one.process) - before + taken[one.name][-1].cpu)
-            first = taken[contestants[0].name]
-            found[size] = [figure(one.name, taken[one.name], first, cpu[one.name], one.note) for one in contestants]
+            found[size] = alternate(contestants, seconds, rounds, lambda text, size=size: say(f"{size}: {text}"))
     return found, missing
+
+
+def alternate(
+    contestants: Sequence[Contestant], seconds: float, rounds: int, say: Callable[[str], None]
+) -> list[Figure]:
+    """Let everybody work in each round; returns their figures, with ratios to the first."""
+    taken: dict[str, list[Round]] = {one.name: [] for one in contestants}
+    cpu: dict[str, list[float]] = {one.name: [] for one in contestants}
+    for one in contestants:
+        one.run(min(seconds, 1.0))  # workers and environments start
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        for one in contestants:
+            before = cpu_times(one.process)
+            taken[one.name].append(one.run(seconds))
+            cpu[one.name].append(cpu_since(before, one.process) + taken[one.name][-1].cpu)
+    first = taken[contestants[0].name]
+    return [figure(one.name, taken[one.name], first, cpu[one.name], one.note) for one in contestants]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,28 @@ def _text(values: tuple[float, float, float], digits: int) -> str:
     return f"{median} ({least} to {most})"
 
 
-def write(folder: Path, results: dict[str, Any]) -> None:
-    """Write `results.json` and one plot for each measurement of the reference job."""
+def write(folder: Path, results: dict[str, Any], *, plots: bool = True) -> None:
+    """Write `results.json`, one plot for each size of the reference job and for each thing found about functions."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=2, default=asdict) + "\n")
+    (folder / "results.json").write_text(json.dumps(_plain(results), indent=2) + "\n")
+    if not plots:
+        return
+    from functions.plots import draw  # noqa: PLC0415  (needs matplotlib; measuring does not)
+
+    draw(folder, results.get("functions", {}))
     for size, figures in results.get("reference job", {}).items():
         _plot(folder / f"reference-job-{size}.png", f"{size}: images per second, 1 = bare OpenCV loop", figures)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows: what could not be measured has no number."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _plot(path: Path, title: str, figures: Sequence[Figure]) -> None:

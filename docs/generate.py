@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 from objectlens.settings.sources import PREFIX, keys
-from objectlens.settings.values import TABLES
+from objectlens.settings.values import GROUPS, TABLES
 
 PAGE = Path(__file__).with_name("settings.md")
 BEGIN = "<!-- made by docs/generate.py: begin -->"
@@ -29,30 +30,30 @@ def rendered(page: str) -> str:
 
 def tables() -> str:
     """Return a heading and a table for each table of settings."""
-    return "\n\n".join(_table(name) for name in TABLES)
+    return "\n\n".join((*(_table(name, name) for name in TABLES), *(_table(name, f"{name}.NAME") for name in GROUPS)))
 
 
-def _table(name: str) -> str:
+def _table(name: str, title: str) -> str:
     lines = [
-        f"### `[{name}]`",
+        f"### `[{title}]`",
         "",
-        (TABLES[name].__doc__ or "").strip(),
+        inspect.getdoc((TABLES | GROUPS)[name]) or "",
         "",
         "| Key | Environment | Takes | Unset | Meaning |",
         "| --- | --- | --- | --- | --- |",
     ]
-    lines += [_row(name, key) for key in keys(name)]
+    lines += [_row(name, title, key) for key in keys(name)]
     return "\n".join(lines)
 
 
-def _row(table: str, key: str) -> str:
+def _row(table: str, title: str, key: str) -> str:
     metadata = keys(table)[key].metadata
     default = (
         "none" if metadata["default"] is None else f"`{metadata['default']}`" if metadata["default"] != "" else "empty"
     )
     cells = (
         f"`{key}`",
-        f"`{PREFIX}{table}_{key}`".upper(),
+        f"`{PREFIX}{title.replace('.', '_')}_{key}`".upper(),
         metadata["kind"].allowed,
         default,
         metadata["meaning"],

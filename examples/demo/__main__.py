@@ -62,7 +62,9 @@ def run(steps, server):
     steps.run(
         "Make the function",
         "objectlens exec -- aws lambda create-function --function-name image-normalizer "
-        "--runtime python3.11 --handler lambda_function.lambda_handler --timeout 60 --memory-size 512 "
+        # The server's own Python has what the handler imports.
+        f"--runtime python3.{sys.version_info.minor} --handler lambda_function.lambda_handler "
+        "--timeout 60 --memory-size 512 "
         "--role arn:aws:iam::123456789012:role/image-normalizer "
         f"--zip-file fileb://{OUTPUT}/image-normalizer.zip --query '[FunctionArn, State]'",
     )

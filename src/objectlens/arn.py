@@ -71,6 +71,11 @@ def function_arn(region: str, account: str, name: str, qualifier: str | None = N
     return f"arn:aws:lambda:{region}:{account}:function:{name}" + (f":{qualifier}" if qualifier else "")
 
 
+def layer_arn(region: str, account: str, name: str, version: str | None = None) -> str:
+    """Return the ARN of a Lambda layer, of one of its versions when `version` is given."""
+    return f"arn:aws:lambda:{region}:{account}:layer:{name}" + (f":{version}" if version else "")
+
+
 def iam_arn(account: str, resource: str) -> str:
     """Return the ARN of an IAM resource: `root`, `user/NAME`, `role/NAME`, `policy/NAME`."""
     return f"arn:aws:iam::{account}:{resource}"

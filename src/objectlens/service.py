@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gc
 import logging
 import os
 import resource
@@ -18,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmana
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
 from objectlens.catalog import AccountPrincipals, Catalog
@@ -30,10 +32,23 @@ from objectlens.control.s3control import S3Control, s3control_api
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
+from objectlens.functions import (
+    Dispatch,
+    Executor,
+    PackageStore,
+    Pool,
+    Remote,
+    RemoteExecutor,
+    Remotes,
+    Surroundings,
+    ZipStore,
+    suitable_environments,
+)
 from objectlens.functions import Limits as FunctionLimits
-from objectlens.functions import PackageStore, Pool, Surroundings
+from objectlens.functions.configuration import Capture
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
+from objectlens.gateway.inner import InnerDoors, open_doors
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
 from objectlens.objectlambda.background import Background
@@ -85,7 +100,7 @@ def owned(data: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def bound_socket(listen: Listen) -> socket.socket:
+def bound_socket(listen: Listen, remedy: str = "choose another port with --listen") -> socket.socket:
     """Return a socket bound to the listening address; raises `StartError` when that is taken or not ours."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -102,8 +117,11 @@ def bound_socket(listen: Listen) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
+            raise StartError(f"{listen} is taken by another program: stop it, or {remedy}") from None
+        if error.errno == errno.EACCES:
             raise StartError(
-                f"{listen} is taken by another program: stop it, or choose another port with --listen"
+                f"cannot listen on {listen}: ports below net.ipv4.ip_unprivileged_port_start need root or "
+                f"CAP_NET_BIND_SERVICE: give the server that, or {remedy}"
             ) from None
         raise StartError(f"cannot listen on {listen}: {error.strerror}") from None
     sock.setblocking(False)
@@ -177,9 +195,20 @@ async def serve(settings: Settings) -> int:
             with published(settings.data, url):
                 _log.info("serving %s at %s; Ctrl-C or SIGTERM stops", settings.data, url)
                 _log.info("%s; a first try, in another terminal: %s", *_first_steps(settings))
+                spare_the_collector()
                 await stop.wait()
                 _log.info("draining")
     return 0
+
+
+def spare_the_collector() -> None:
+    """Have Python look for garbage less often, and never among what is there for good.
+
+    By default it looks after every 700 new objects, which is less than one request makes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _first_steps(settings: Settings) -> tuple[str, str]:
@@ -216,8 +245,12 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             region=settings.account.region,
         )
         packages = PackageStore(settings.data / "functions" / "packages")
-        pool = _pool(settings, access, packages, clock, url)
+        route = f"io-{secrets.token_hex(4)}"
+        inner = _inner_doors(settings, clock, stack)
+        pool = _pool(settings, access, packages, clock, url, capture=_capture(settings, inner, route))
         stack.push_async_callback(pool.close)
+        remotes = _remotes(settings)
+        executor = _executor(settings, pool, remotes, clock, stack)
         native = Native()
         stack.push_async_callback(native.close)
         background = Background()
@@ -226,22 +259,32 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             catalog=catalog,
             access=access,
             objects=objects,
-            executor=pool,
-            rendezvous=Rendezvous(f"io-{secrets.token_hex(4)}"),
+            executor=executor,
+            rendezvous=Rendezvous(route),
             background=background,
             native=native,
             clock=clock,
+            # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
+            inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
             endpoint=url,
             region=settings.account.region,
+            remotes=remotes,
         )
-        management = await _management(settings, lens, packages, pool)
+        downloads = awslambda.Downloads(
+            ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
+        )
+        management = await _management(settings, lens, packages, pool, downloads)
         accepting = asyncio.Event()
         corridor = Corridor(
-            Rooms(access=access, catalog=catalog, objects=objects, lens=lens, management=management),
+            Rooms(
+                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+            ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             ready=accepting.is_set,
+            pages={awslambda.downloads.PREFIX: downloads.serve},
+            metrics_for=settings.server.metrics,
         )
         server = Server(
             corridor.serve,
@@ -250,6 +293,8 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             settings.server.max_connections,
         )
         await server.start(sock)
+        for door, tls in inner.doors:
+            await server.accept(door, tls)
         accepting.set()
         try:
             yield url
@@ -260,7 +305,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
 
 
 async def _management(
-    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool
+    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool, downloads: awslambda.Downloads
 ) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
@@ -270,6 +315,11 @@ async def _management(
         executor=lens.executor,
         prepare=pool.prepare,
         tasks=lens.background,
+        downloads=downloads,
+        events=awslambda.Events(lens.executor, clock),
+        concurrency=settings.functions.concurrency,
+        arrange=pool.arrange,
+        provision=pool.provision,
         read_object=partial(read_whole, lens.objects),
         clock=clock,
         region=region,
@@ -278,9 +328,12 @@ async def _management(
     await awslambda.collect_packages(functions)
     if not packages.is_empty():
         pool.wake()
+    lens.background.start(awslambda.keep_arranged(functions))
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
-        "s3control": s3control_api(S3Control(catalog=catalog, clock=clock, region=region), access.authorize),
+        "s3control": s3control_api(
+            S3Control(catalog=catalog, clock=clock, region=region, remotes=lens.remotes), access.authorize
+        ),
         "lambda": ControlApi("lambda", awslambda.HANDLERS, functions, access.authorize, declined=awslambda.DECLINED),
         "iam": iam_api(identity),
         "sts": sts_api(identity),
@@ -296,16 +349,42 @@ async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
     return Catalog(database, SystemClock())
 
 
-def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str) -> Pool:
+def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> InnerDoors:
+    def bind(host: str, port: int) -> socket.socket:
+        return bound_socket(Listen(host, port), "leave functions.capture_address unset")
+
+    try:
+        doors = open_doors(settings.data, _domains(settings), settings.functions.capture_address, clock, bind)
+    except ValueError as error:
+        raise StartError(f"cannot make certificates for functions: {error}") from None
+    return stack.enter_context(closing(doors))
+
+
+def _capture(settings: Settings, inner: InnerDoors, route: str) -> Capture:
+    return Capture(
+        tls_url=inner.tls_url,
+        authority=inner.trust.authority,
+        bundle=inner.trust.bundle,
+        route=route,
+        account=settings.account.account,
+        address=settings.functions.capture_address,
+    )
+
+
+def _pool(
+    settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str, *, capture: Capture
+) -> Pool:
     lifetime = timedelta(hours=12)
 
     def credentials(function: Function) -> FunctionCredentials:
         made = access.sessions.for_function(function.role, function.arn, lifetime)
         return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
 
+    environments = settings.functions.max_environments or suitable_environments()
     limits = FunctionLimits(
-        environments=settings.functions.max_environments,
-        per_function=settings.functions.max_per_function,
+        environments=environments,
+        per_function=settings.functions.max_per_function or max(1, environments * 3 // 4),
+        concurrency=settings.functions.concurrency,
         idle_seconds=settings.functions.idle_seconds,
         queue_seconds=settings.functions.queue_seconds,
     )
@@ -316,15 +395,44 @@ def _pool(settings: Settings, access: Access, packages: PackageStore, clock: Clo
         python=sys.executable,
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
+        capture=capture,
+        pythons=settings.functions.pythons,
     )
     return Pool(packages=packages, surroundings=surroundings, credentials=credentials, clock=clock, limits=limits)
 
 
+def _remotes(settings: Settings) -> Remotes:
+    return Remotes(
+        Remote(
+            name=name,
+            functions=remote.functions,
+            public_url=remote.public_url or settings.server.public_url or "",
+            endpoint=remote.endpoint,
+            region=remote.region,
+            profile=remote.profile,
+            signed=remote.signed,
+            timeout_seconds=remote.timeout_seconds,
+            concurrency=remote.max_concurrency,
+            queue_seconds=settings.functions.queue_seconds,
+        )
+        for name, remote in settings.remote.items()
+    )
+
+
+def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, stack: AsyncExitStack) -> Executor:
+    if not settings.remote:
+        return pool
+    elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
+    stack.push_async_callback(elsewhere.close)
+    return Dispatch(pool, elsewhere)
+
+
 def _domains(settings: Settings) -> tuple[str, ...]:
     """Return the host names that are this service itself; a label before one of them is a bucket or access point."""
-    return tuple(
-        dict.fromkeys((*settings.server.domains, settings.server.listen.host, "localhost", "127.0.0.1", "::1"))
-    )
+    urls = (settings.server.public_url, *(remote.public_url for remote in settings.remote.values()))
+    public = (urlsplit(url).hostname or "" for url in urls if url)
+    own = (settings.server.listen.host, "localhost", "127.0.0.1", "::1")
+    return tuple(dict.fromkeys((*settings.server.domains, *public, *own)))
 
 
 def _lane(settings: Settings, places: int) -> Admission:

@@ -92,7 +92,7 @@ def test_every_command_in_the_documents_exists(page):
     commands = set(re.findall(r"`objectlens ([a-z]+)\b", content))
     commands |= {name for block in shell_blocks(page) for name in re.findall(r"\bobjectlens ([a-z]+)\b", block)}
     verbs = set(re.findall(r"(?:`|^)make ([a-z]+)\b", content, re.MULTILINE))
-    assert commands - set(main.list_commands(None)) == set()
+    assert {one for one in commands if main.get_command(None, one) is None} == set()
     assert verbs - make_verbs() == set()
 
 

@@ -14,10 +14,11 @@ def test_docs_settings_is_as_the_code_has_it():
 
 def test_every_setting_is_used_by_the_assembly():
     from objectlens.settings.sources import keys
-    from objectlens.settings.values import TABLES
+    from objectlens.settings.values import GROUPS, TABLES
 
     code = (ROOT / "src/objectlens/service.py").read_text() + (
         ROOT / "src/objectlens/settings/credentials.py"
     ).read_text()
     unused = [f"{table}.{key}" for table in TABLES for key in keys(table) if f"settings.{table}.{key}" not in code]
+    unused += [f"{group}.{key}" for group in GROUPS for key in keys(group) if f"={group}.{key}" not in code]
     assert unused == []

@@ -69,10 +69,20 @@ def wait_for_host(live: LiveServer) -> None:
         time.sleep(0.01)
 
 
-def refused_start(data, *arguments: str) -> str:
-    """Start a server that must not start; return what it says."""
+def refused_start(data, *arguments: str, without: str | None = None) -> str:
+    """Start a server that must not start, without a capability of root's if one is named; return what it says."""
+    lesser = ["setpriv", "--bounding-set", f"-{without}", "--inh-caps", f"-{without}"] if without else []
     done = subprocess.run(
-        [sys.executable, "-m", "objectlens", "serve", "--data", str(data), *arguments],
+        [
+            *(lesser if os.geteuid() == 0 else []),
+            sys.executable,
+            "-m",
+            "objectlens",
+            "serve",
+            "--data",
+            str(data),
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -239,7 +249,7 @@ def test_root_credentials_may_come_from_the_environment(tmp_path) -> None:
 
 
 def test_credentials_on_disk_are_for_the_owner_alone(server) -> None:
-    for name in ("credentials", "server-key"):
+    for name in ("credentials", "server-key", "authority.pem"):
         assert (server.data / name).stat().st_mode & 0o777 == 0o600
 
 
@@ -260,6 +270,21 @@ def test_a_data_directory_that_cannot_be_is_named(tmp_path) -> None:
     (tmp_path / "data" / "functions").touch()
     said = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0")
     assert f"File exists at {tmp_path / 'data' / 'functions'}" in said
+
+
+def test_an_authority_that_cannot_be_used_is_named(tmp_path) -> None:
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "authority.pem"
+    path.touch(mode=0o600)
+    said = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0")
+    assert f"cannot make certificates for functions: {path} is damaged: remove it" in said
+
+
+def test_low_ports_need_the_right_to_take_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OBJECTLENS_FUNCTIONS_CAPTURE_ADDRESS", "127.9.0.1")
+    said = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0", without="net_bind_service")
+    assert "cannot listen on 127.9.0.1:443: ports below" in said
+    assert "leave functions.capture_address unset" in said
 
 
 @pytest.mark.parametrize("quiet", [False, True])

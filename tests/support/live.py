@@ -153,7 +153,7 @@ def make_lens_on(
     actions: tuple[str, ...] = ("GetObject",),
     features: tuple[str, ...] = (),
     payload: str | None = None,
-    runtime: str = "python3.11",
+    runtime: str = f"python3.{sys.version_info.minor}",
     handler: str = "lambda_function.lambda_handler",
     timeout: int = 10,
     environment: dict[str, str] | None = None,

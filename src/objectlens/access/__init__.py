@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from objectlens.access.dialects import in_dialect
 from objectlens.access.door import Access
+from objectlens.access.layers import Elsewhere
 from objectlens.access.principals import Principals
 from objectlens.access.sessions import Sessions
 from objectlens.access.values import Caller, Session, Signature
 from objectlens.sigv4 import Credentials
 
-__all__ = ["Access", "Caller", "Credentials", "Principals", "Session", "Sessions", "Signature", "in_dialect"]
+__all__ = [
+    "Access",
+    "Caller",
+    "Credentials",
+    "Elsewhere",
+    "Principals",
+    "Session",
+    "Sessions",
+    "Signature",
+    "in_dialect",
+]

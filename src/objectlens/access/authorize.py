@@ -91,7 +91,7 @@ class Authorizer:
 def _decide(
     caller: Caller, action: str, layer: Layer, policies: tuple[Attached, ...], *, identity: Identity, keys: Context
 ) -> Decision:
-    cross_account = layer.account != caller.account
+    cross_account = layer.account != caller.account and not layer.elsewhere
     if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies):
         # RestrictPublicBuckets: a public policy opens the resource to its own account only.
         return Decision("implicitDeny", (), "resource")

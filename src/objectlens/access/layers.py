@@ -6,7 +6,7 @@ Reference section 11.3: each has its own resource policy, and all must permit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from objectlens.access.principals import Principals
 from objectlens.arn import Arn
@@ -15,6 +15,7 @@ from objectlens.catalog.entities import (
     AccessPoint,
     Bucket,
     Function,
+    LayerVersion,
     ObjectLambdaAccessPoint,
     PublicAccessBlock,
     Role,
@@ -22,7 +23,15 @@ from objectlens.catalog.entities import (
 from objectlens.errors import AccessDenied
 from objectlens.iam import Kind
 
-Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | Role | str
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A function that another service keeps: its own policy is asked there, here only those of the caller count."""
+
+    function: Function
+
+
+Target = Bucket | AccessPoint | ObjectLambdaAccessPoint | Function | LayerVersion | Role | Elsewhere | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +39,7 @@ class Layer:
     """One resource with its policy. `arns` all name it; `context` are the condition keys that belong to it.
 
     The policy of a role says who may become it: it is of the kind `trust`, and nobody passes whom it does not name.
+    The policy of what is `elsewhere` is not known here, and need not allow.
     """
 
     arns: tuple[str, ...]
@@ -37,6 +47,7 @@ class Layer:
     policy: str | None = None
     kind: Kind = "resource"
     restrict_public: bool = False
+    elsewhere: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,9 +71,13 @@ async def layers_of(
         )
     if isinstance(target, Function):
         return (_function_layer(target),)
+    if isinstance(target, LayerVersion):
+        return (Layer(arns=(target.arn,), account=target.account, policy=target.policy),)
     if isinstance(target, Role):
         policy, tags = target.assume_role_policy, _tags(target.tags)
         return (Layer(arns=(target.arn,), account=target.account, policy=policy, kind="trust", context=tags),)
+    if isinstance(target, Elsewhere):
+        return (replace(_function_layer(target.function), elsewhere=True),)
     return (Layer(arns=(target,), account=_owner(target) or account),)
 
 

@@ -15,6 +15,7 @@ import math
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from objectlens.access.packing import pack, unpack
@@ -30,6 +31,8 @@ Purpose = Literal["session", "forward"]
 SOURCE_FUNCTION = "lambda:SourceFunctionArn"
 
 _PREFIX = "ASIA"
+_REUSED = timedelta(seconds=30)
+_KEPT = 1024
 _LETTERS: dict[str, Purpose] = {"F": "forward", "S": "session"}
 
 
@@ -43,6 +46,7 @@ class Sessions:
         self._mark_key = hmac.digest(secret_key, b"access key ids", "sha256")
         self._seal = Seal(hmac.digest(secret_key, b"session tokens", "sha256"))
         self._secret_key = hmac.digest(secret_key, b"secret access keys", "sha256")
+        self._forwarded: dict[tuple[object, ...], Credentials] = {}
 
     def made_here(self, access_key_id: str) -> Purpose | None:
         """Tell what an access key id was made for, None when it is none of ours; costs a few microseconds.
@@ -57,12 +61,20 @@ class Sessions:
         return _LETTERS.get(body[0])
 
     def forward(self, caller: Caller, via: str, lifetime: timedelta) -> Credentials:
-        """Make credentials with which the service `via` acts as `caller`, who may do with them what he may anyway.
+        """Return credentials with which the service `via` acts as `caller`, who may do with them what he may anyway.
+
+        The same are given for half a minute; they last for `lifetime`, or up to so much less.
 
         Requests signed with them come back as the same caller with `via` added to `called_via`.
         """
-        claims = {"c": pack(caller), "v": [*caller.called_via, via]}
-        return self._make("F", claims, lifetime)
+        key = (caller.access_key_id, caller.arn, caller.called_via, via, lifetime)
+        made = self._forwarded.get(key)
+        if made is None or made.expires is None or made.expires - self._clock.now() < lifetime - _REUSED:
+            made = self._make("F", {"c": pack(caller), "v": [*caller.called_via, via]}, lifetime)
+            if len(self._forwarded) >= _KEPT:
+                self._forwarded.clear()
+            self._forwarded[key] = made
+        return made
 
     def for_user(self, caller: Caller, lifetime: timedelta) -> Credentials:
         """Make credentials for the same user or root as `caller` (STS GetSessionToken)."""
@@ -93,12 +105,15 @@ class Sessions:
 
         Their requests carry the condition key `lambda:SourceFunctionArn`, as on AWS.
         """
+        return self._make("S", {"c": pack(self.function_caller(role_arn, function_arn, role_id=role_id))}, lifetime)
+
+    def function_caller(self, role_arn: str, function_arn: str, *, role_id: str | None = None) -> Caller:
+        """Return whom those credentials stand for; its access key is not known."""
         role_name = role_arn.rpartition("/")[2]
         session_name = function_arn.split(":")[6]
-        caller = self._session(
+        return self._session(
             role_arn, role_name, role_id or _role_id(role_arn), session_name, attributes={SOURCE_FUNCTION: function_arn}
         )
-        return self._make("S", {"c": pack(caller)}, lifetime)
 
     def open(self, access_key_id: str, token: str) -> tuple[Caller, str]:
         """Return whom the credentials stand for, and their secret; raises `InvalidToken` or `ExpiredToken`."""
@@ -161,6 +176,7 @@ class Sessions:
         return base64.b64encode(hmac.digest(self._secret_key, token.encode(), "sha256")[:30]).decode()
 
 
+@lru_cache(maxsize=1024)
 def _role_id(role_arn: str) -> str:
     """Return an id shaped like AWS's for a role that the catalog does not know, the same each time."""
     return "AROA" + base64.b32encode(hashlib.sha256(role_arn.encode()).digest())[:17].decode()

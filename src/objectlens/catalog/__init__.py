@@ -10,7 +10,7 @@ of their own, and `catalog.change` spans several. `resolve` says what an address
 from __future__ import annotations
 
 from objectlens.catalog.catalog import Catalog
-from objectlens.catalog.kinds import Shelves, function_cursor
+from objectlens.catalog.kinds import Shelves, function_cursor, layer_cursor
 from objectlens.catalog.principals import AccountPrincipals
 from objectlens.catalog.refusals import AlreadyExists, InUse, NotFound, Refusal
 from objectlens.catalog.repository import Repository
@@ -25,4 +25,5 @@ __all__ = [
     "Repository",
     "Shelves",
     "function_cursor",
+    "layer_cursor",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
@@ -33,6 +34,9 @@ class Catalog:
         self.object_lambda_access_points = Repository(lambda all_: all_.object_lambda_access_points, self, cache)
         self.functions = Repository(lambda all_: all_.functions, self, cache)
         self.function_aliases = Repository(lambda all_: all_.function_aliases, self, cache)
+        self.layer_versions = Repository(lambda all_: all_.layer_versions, self, cache)
+        self.provisioned_concurrency = Repository(lambda all_: all_.provisioned_concurrency, self, cache)
+        self.event_invoke_configs = Repository(lambda all_: all_.event_invoke_configs, self, cache)
         self.users = Repository(lambda all_: all_.users, self, cache)
         self.roles = Repository(lambda all_: all_.roles, self, cache)
         self.managed_policies = Repository(lambda all_: all_.managed_policies, self, cache)
@@ -60,6 +64,19 @@ class Catalog:
         if found is None and (alias := await self.function_aliases.get(account, name, qualifier)) is not None:
             return await self.functions.get(account, name, alias.version)
         return found
+
+    async def invoked(self, account: str, name: str, qualifier: str, point: float) -> tuple[Function, Function] | None:
+        """Return the version that serves a call of a function, and what the caller must be allowed to invoke.
+
+        An alias that has weights sends some calls to its other version; `point` is drawn from [0, 1) for each call.
+        Reached by an alias, a version has the alias's policy and ARN.
+        """
+        if (found := await self.functions.get(account, name, qualifier)) is not None:
+            return found, found
+        alias = await self.function_aliases.get(account, name, qualifier)
+        if alias is None or (found := await self.functions.get(account, name, alias.chosen(point))) is None:
+            return None
+        return found, replace(found, policy=alias.policy, version=alias.name)
 
     async def read(self, work: Callable[[Shelves], T]) -> tuple[int, T]:
         """Run `work` over one consistent view; returns the catalog's version with its result."""

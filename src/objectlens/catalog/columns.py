@@ -10,7 +10,12 @@ from typing import Any
 from sqlalchemy import Text, TypeDecorator
 from sqlalchemy.dialects import postgresql
 
-from objectlens.catalog.entities import ObjectLambdaConfiguration, PublicAccessBlock, Transformation
+from objectlens.catalog.entities import (
+    LayerReference,
+    ObjectLambdaConfiguration,
+    PublicAccessBlock,
+    Transformation,
+)
 
 # Listings page through names in the order of their bytes, as AWS's do. SQLite compares bytes unless told otherwise;
 # PostgreSQL follows the locale of the database unless told otherwise.
@@ -93,7 +98,12 @@ def _load_configuration(value: dict[str, Any]) -> ObjectLambdaConfiguration:
     )
 
 
+def _dump_layers(value: tuple[LayerReference, ...]) -> list[dict[str, Any]]:
+    return [{"arn": one.arn, "package": one.package, "code_size": one.code_size} for one in value]
+
+
 Mapped = Document(dict, dict)
 Listed = Document(list, tuple)
+Layers = Document(_dump_layers, lambda value: tuple(LayerReference(**one) for one in value))
 Block = Document(_dump_block, lambda value: PublicAccessBlock(**value))
 Configuration = Document(_dump_configuration, _load_configuration)

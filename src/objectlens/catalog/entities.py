@@ -117,6 +117,43 @@ Resource = Bucket | AccessPoint | ObjectLambdaAccessPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReference:
+    """A layer version as a function refers to it: by all that it takes to run with it, should it be deleted."""
+
+    arn: str
+    package: str
+    code_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerVersion:
+    """One version of a layer, a number; it never changes but for its policy.
+
+    `package`, `code_sha256` and `code_size` are as of a `Function`.
+    """
+
+    name: str
+    account: str
+    region: str
+    version: str
+    package: str
+    code_sha256: str
+    code_size: int
+    created_at: datetime
+    revision_id: str
+    description: str = ""
+    license: str = ""
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    policy: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """The ARN of this version."""
+        return arn.layer_arn(self.region, self.account, self.name, self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """One version of a function: `$LATEST`, or a number once published.
 
@@ -142,7 +179,7 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     architectures: tuple[str, ...] = ("x86_64",)
-    layers: tuple[str, ...] = ()
+    layers: tuple[LayerReference, ...] = ()
     package_type: str = "Zip"
     reserved_concurrency: int | None = None
     policy: str | None = None
@@ -167,6 +204,37 @@ class FunctionAlias:
     description: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
     policy: str | None = None
+
+    def chosen(self, point: float) -> str:
+        """Return the version that serves a call; `point` is drawn from [0, 1) for each call anew."""
+        for version, share in self.weights.items():
+            if point < share:
+                return version
+            point -= share
+        return self.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionedConcurrency:
+    """How many environments are kept ready for a version, or for the version that an alias names at the time."""
+
+    account: str
+    function: str
+    qualifier: str
+    requested: int
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventInvokeConfig:
+    """How often an event is tried again and how old it may grow, in seconds; None is the default of each."""
+
+    account: str
+    function: str
+    qualifier: str
+    last_modified: datetime
+    retries: int | None = None
+    age: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from sqlalchemy import (
     func,
 )
 
-from objectlens.catalog.columns import Block, Configuration, Listed, Mapped, Moment, Name
+from objectlens.catalog.columns import Block, Configuration, Layers, Listed, Mapped, Moment, Name
 
 metadata = MetaData()
 
@@ -130,7 +130,7 @@ functions = Table(
     Column("environment", Mapped, nullable=False),
     _text("description"),
     Column("architectures", Listed, nullable=False),
-    Column("layers", Listed, nullable=False),
+    Column("layers", Layers, nullable=False),
     _text("package_type"),
     Column("reserved_concurrency", Integer),
     Column("policy", Text),
@@ -154,6 +154,52 @@ function_aliases = Table(
         ["functions.account", "functions.name", "functions.version"],
         ondelete="RESTRICT",
     ),
+)
+
+# As of functions: the numbers of a layer are never used again.
+layer_numbers = Table("layer_numbers", metadata, _key("account"), _key("name"), Column("last", Integer, nullable=False))
+
+layer_versions = Table(
+    "layer_versions",
+    metadata,
+    _key("account"),
+    _key("name"),
+    _key("version"),
+    Column("sort_key", Name, nullable=False),
+    _text("region"),
+    _text("package"),
+    _text("code_sha256"),
+    Column("code_size", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    _text("revision_id"),
+    _text("description"),
+    _text("license"),
+    Column("runtimes", Listed, nullable=False),
+    Column("architectures", Listed, nullable=False),
+    Column("policy", Text),
+    Index("layer_versions_in_order", "account", "sort_key"),
+)
+
+# The qualifier is a version or an alias; that it exists is seen to where these are made and where those are removed.
+provisioned_concurrency = Table(
+    "provisioned_concurrency",
+    metadata,
+    _key("account"),
+    _key("function"),
+    _key("qualifier"),
+    Column("requested", Integer, nullable=False),
+    Column("last_modified", Moment, nullable=False),
+)
+
+event_invoke_configs = Table(
+    "event_invoke_configs",
+    metadata,
+    _key("account"),
+    _key("function"),
+    _key("qualifier"),
+    Column("last_modified", Moment, nullable=False),
+    Column("retries", Integer),
+    Column("age", Integer),
 )
 
 users = Table(

@@ -67,7 +67,7 @@ def add(name: str, store: str, data: Path, config: Path | None) -> None:
             f"{name!r} cannot be a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, "
             "a letter or digit at both ends"
         )
-    asyncio.run(_attach(settings, name, store))
+    asyncio.run(attach(settings, name, store))
     click.echo(f"{name} is {store}")
 
 
@@ -97,7 +97,8 @@ def remove(name: str, data: Path, config: Path | None) -> None:
     click.echo(f"{name} is no bucket any more; its files stay where they are")
 
 
-async def _attach(settings: Settings, name: str, store: str) -> None:
+async def attach(settings: Settings, name: str, store: str) -> None:
+    """Make a folder the bucket `name`; ends the command with the reason when that cannot be."""
     opener = StoreOpener(settings.data)
     try:
         _refuse_our_own(opener.folder(name, store), store, settings.data)

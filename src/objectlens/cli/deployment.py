@@ -12,12 +12,11 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from objectlens.cli.packing import source_files, write_file, write_member
 from objectlens.transforms import BadPipeline, Pipeline, Step
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.registry import find
@@ -103,7 +102,7 @@ def load(target: str, folder: Path) -> Transform:
     """Import `module:name`, with `folder` on the path; raises `NotDeployable`."""
     module, parted, name = target.partition(":")
     if not parted or not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise NotDeployable(f"{target!r} is not module:name, such as thumbnails:normalize")
+        raise NotDeployable(f"{target!r} is not module:name, such as thumbnails:normalize, nor a folder")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
@@ -156,25 +155,14 @@ def package(transform: Transform) -> bytes:
     """Return the zip of a Lambda function: the module or package of the transform, and its handler."""
     if transform.origin.name == "lambda_function.py":
         raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
+    origin = transform.origin
+    files = {origin.name: origin}
+    if origin.is_dir():
+        files = {f"{origin.name}/{name}": path for name, path in source_files(origin).items()}
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        _write(archive, "lambda_function.py", _HANDLER_SOURCE.format(module=transform.module, name=transform.name))
-        for path in _files(transform.origin):
-            _write(archive, path.relative_to(transform.origin.parent).as_posix(), path.read_bytes())
+    with zipfile.ZipFile(buffer, "w") as archive:
+        handler = _HANDLER_SOURCE.format(module=transform.module, name=transform.name)
+        write_member(archive, "lambda_function.py", handler)
+        for name, path in files.items():
+            write_file(archive, name, path)
     return buffer.getvalue()
-
-
-def _files(origin: Path) -> Iterator[Path]:
-    if origin.is_file():
-        yield origin
-        return
-    for path in sorted(origin.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:
-    # Without the time of packing: the same code always gives the same package.
-    entry = zipfile.ZipInfo(name)
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)

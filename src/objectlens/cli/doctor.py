@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import botocore.session
 import click
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +22,7 @@ from rich.table import Column, Table
 
 from objectlens.cli.options import (
     ENDPOINT_NAME,
+    FUNCTIONS,
     config_option,
     data_option,
     json_option,
@@ -30,8 +32,9 @@ from objectlens.cli.options import (
 )
 from objectlens.errors import InvalidRuntimeException
 from objectlens.functions.isolation import find_isolation
+from objectlens.functions.python import NEWEST, OLDEST, Pythons
 from objectlens.functions.runtimes import find_runtime
-from objectlens.settings import Settings, SettingsError
+from objectlens.settings import RemoteSettings, Settings, SettingsError
 from objectlens.settings.credentials import read_credentials
 
 _EPILOG = """\b
@@ -43,6 +46,7 @@ Exits with 1 when something that the server needs is missing.
 """
 
 _HANDLER_PACKAGES = ("boto3", "requests", "numpy", "opencv-python-headless", "pillow")
+_INSTALL = "objectlens runtime install python3."
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]--[/]", "bad": "[red]!![/]"}
 
 
@@ -79,8 +83,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _data(settings.data)
     yield _credentials(settings)
     yield _port(settings)
-    yield from _runtimes()
+    yield from _runtimes(settings)
     yield from _isolation(settings)
+    yield from (_remote(name, remote) for name, remote in settings.remote.items())
 
 
 def _packages() -> Iterator[Finding]:
@@ -138,15 +143,26 @@ def _running(endpoint: str, data: Path) -> Finding:
     return Finding("ok", "address", f"the server of this data directory answers at {endpoint}")
 
 
-def _runtimes() -> Iterator[Finding]:
-    yield Finding(
-        "ok", "runtime python3.x", f"all run on this Python {sys.version_info.major}.{sys.version_info.minor}"
-    )
-    try:
-        yield Finding("ok", "runtime nodejs", f"all run on {find_runtime('nodejs20.x').label}")
-    except InvalidRuntimeException as error:
-        yield Finding("note", "runtime nodejs", error.message)
-    yield Finding("ok", "runtime provided", "an executable named bootstrap in the package")
+def _runtimes(settings: Settings) -> Iterator[Finding]:
+    pythons = Pythons(settings.data / FUNCTIONS, settings.functions.pythons)
+    yield from _pythons(pythons)
+    for kind, name in (("nodejs", "nodejs20.x"), ("java", "java17")):
+        try:
+            yield Finding("ok", f"runtime {kind}", f"runs on {find_runtime(name, pythons).label}")
+        except InvalidRuntimeException as error:
+            yield Finding("note", f"runtime {kind}", error.message)
+    yield Finding("ok", "runtime provided", "an executable named bootstrap in the package or in a layer")
+
+
+def _pythons(pythons: Pythons) -> Iterator[Finding]:
+    own = sys.version_info.minor
+    yield Finding("ok", f"runtime python3.{own}", f"runs on this Python {platform.python_version()}")
+    for minor in (number for number in range(OLDEST, NEWEST + 1) if number != own):
+        if found := pythons.find(minor):
+            ready = pythons.home(found).is_dir()
+            state = "ready" if ready else f"made ready with the first function, or by: {_INSTALL}{minor}"
+            yield Finding("ok", f"runtime python3.{minor}", f"runs on Python {found.version} at {found.path}, {state}")
+    yield Finding("ok", "other python3.x", f"run on this Python {platform.python_version()}, as their logs tell")
 
 
 def _isolation(settings: Settings) -> Iterator[Finding]:
@@ -159,3 +175,18 @@ def _isolation(settings: Settings) -> Iterator[Finding]:
         yield Finding(state, one.name, f"{'active' if one.active else 'not active'}: {one.detail}")
     yield Finding("note", "processor share", "not active: MemorySize does not change it")
     yield Finding("note", "network", "not active: functions reach what the server reaches")
+
+
+def _remote(name: str, remote: RemoteSettings) -> Finding:
+    """Look for what can be seen from here; whether the credentials may invoke, only the first invocation tells."""
+    what, where = f"remote {name}", remote.endpoint or "AWS Lambda"
+    if remote.signed and remote.profile and remote.profile not in botocore.session.Session().available_profiles:
+        return Finding("note", what, f"no profile {remote.profile} in the AWS configuration files: {where} will refuse")
+    if remote.endpoint is not None:
+        parts = urlsplit(remote.endpoint)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname or "", port), timeout=5).close()
+        except OSError as error:
+            return Finding("note", what, f"{where} cannot be reached: {error}")
+    return Finding("ok", what, f"{where}, for {', '.join(remote.functions)}")

@@ -20,6 +20,7 @@ _COMMANDS = {
     "doctor": "objectlens.cli.doctor",
     "version": "objectlens.cli.version",
 }
+_ALIASES = {"functions": "function"}
 
 
 class _Lazy(click.Group):
@@ -31,6 +32,7 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command `command` of the module that the name stands for."""
+        cmd_name = _ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         command = importlib.import_module(_COMMANDS[cmd_name]).command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.color import Color
@@ -43,17 +44,17 @@ def side_by_side(before: bytes, after: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def blocks(before: bytes, after: bytes, columns: int) -> Text:
-    """Return both side by side in half-block characters, at most `columns` wide; raises `NotAPicture`."""
-    height = 2 * min(20, max(4, columns // 8))
-    most = max(2, (columns - 2) // 2)
-    both = []
-    for data in (before, after):
+def blocks(pictures: Sequence[bytes], columns: int, rows: int = 20) -> Text:
+    """Return pictures side by side in half-block characters, at most `columns` by `rows`; raises `NotAPicture`."""
+    height = 2 * min(rows, max(4, columns // 8))
+    most = max(2, (columns - 2) // len(pictures))
+    fitted = []
+    for data in pictures:
         picture = _fitted(_opened(data), height)
-        both.append(picture if picture.width <= most else picture.resize((most, height)))
+        fitted.append(picture if picture.width <= most else picture.resize((most, height)))
     text = Text(no_wrap=True)
     for row in range(0, height, 2):
-        for index, picture in enumerate(both):
+        for index, picture in enumerate(fitted):
             text.append("  " if index else "")
             for column in range(picture.width):
                 upper, lower = (_color(picture.getpixel((column, row + offset))) for offset in (0, 1))

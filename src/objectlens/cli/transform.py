@@ -187,7 +187,7 @@ def _show(console: Console, result: Result, data: bytes, body: bytes, *, seconds
     for name, value in result.metadata.items():
         console.print(f"     {name}: {value}", highlight=False, markup=False)
     if console.is_terminal and facts["size_in"] and facts["size_out"]:
-        console.print(pictures.blocks(data, body, console.width))
+        console.print(pictures.blocks((data, body), console.width))
     elif _is_text(result):
         text = body.decode("utf-8", "replace")
         rest = "" if len(text) <= _SHOWN_TEXT else f"\n... and {len(text) - _SHOWN_TEXT:,} characters more; see -o"

@@ -17,14 +17,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from objectlens.functions.capacity import suitable_environments
     from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
-    from objectlens.functions.packages import Package, PackageStore
+    from objectlens.functions.dispatch import Dispatch
+    from objectlens.functions.packages import Package, PackageStore, merged_name
     from objectlens.functions.pool import Pool
-    from objectlens.functions.values import Executor, Failure, Invocation, Outcome
+    from objectlens.functions.remote import RemoteExecutor
+    from objectlens.functions.remotes import Remote, Remotes
+    from objectlens.functions.unzip import MAX_UNZIPPED
+    from objectlens.functions.values import Arrangement, Door, Executor, Failure, Invocation, Outcome, Provision
+    from objectlens.functions.zips import ZipStore
 
 __all__ = [
+    "MAX_UNZIPPED",
+    "Arrangement",
     "CredentialSource",
     "Credentials",
+    "Dispatch",
+    "Door",
     "Executor",
     "Failure",
     "Invocation",
@@ -33,16 +43,29 @@ __all__ = [
     "Package",
     "PackageStore",
     "Pool",
+    "Provision",
+    "Remote",
+    "RemoteExecutor",
+    "Remotes",
     "Surroundings",
+    "ZipStore",
+    "merged_name",
+    "suitable_environments",
 ]
 
 # Looked up when they are asked for: the function host, which needs none of them, would else load the catalog and its
 # SQL, at five times its own memory and time.
 _HOMES = {
-    **dict.fromkeys(("CredentialSource", "Credentials", "Limits", "Surroundings"), "configuration"),
-    **dict.fromkeys(("Package", "PackageStore"), "packages"),
+    "MAX_UNZIPPED": "unzip",
+    "Dispatch": "dispatch",
     "Pool": "pool",
-    **dict.fromkeys(("Executor", "Failure", "Invocation", "Outcome"), "values"),
+    "RemoteExecutor": "remote",
+    "ZipStore": "zips",
+    "suitable_environments": "capacity",
+    **dict.fromkeys(("CredentialSource", "Credentials", "Limits", "Surroundings"), "configuration"),
+    **dict.fromkeys(("Package", "PackageStore", "merged_name"), "packages"),
+    **dict.fromkeys(("Remote", "Remotes"), "remotes"),
+    **dict.fromkeys(("Arrangement", "Door", "Executor", "Failure", "Invocation", "Outcome", "Provision"), "values"),
 }
 
 

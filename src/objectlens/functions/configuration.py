@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -34,12 +35,15 @@ class Limits:
     credentials grow old. `templates` bounds the processes that environments are forked from (0: none, every environment
     starts from nothing); one that was not used for `template_idle_seconds` ends. `prepare_seconds` is what an
     invocation waits for a runtime to be made ready on this machine, once, before any of the other times begins.
-    `spare_seconds` is how long an idle environment beside another stays. `kill_seconds` is the time between SIGTERM and
-    SIGKILL.
+    Every `spare_seconds` an idle environment ends that `scaling` does not find worth keeping. `kill_seconds` is the
+    time between SIGTERM and SIGKILL. `cores` is the number of processors that functions share, and `concurrency` how
+    many invocations of one account may be in work, waiting ones included.
     """
 
     environments: int = 32
     per_function: int = 16
+    concurrency: int = 1000
+    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     starting: int = 4
     queue: int = 1000
     queue_seconds: float = 55.0
@@ -55,20 +59,46 @@ class Limits:
     log_bytes: int = 8 * 1024 * 1024
     log_files: int = 4
 
+    @property
+    def provisionable(self) -> int:
+        """How many environments may be kept ready; the rest is for functions that have none."""
+        return self.environments * 3 // 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """How host names of AWS's services lead to this one from within a function (see `labels`, `hosts`).
+
+    `tls_url` is where this service speaks TLS, on loopback. `authority` is a PEM file of the certificate that signs its
+    own, `bundle` one of that and the machine's usual roots. `route` and `account` are labels that SDKs put before
+    hosts: that of WriteGetObjectResponse, and the account's number. `address`, when there is one, is a loopback address
+    at whose ports 443 and 80 this service answers as well.
+    """
+
+    tls_url: str
+    authority: Path
+    bundle: Path
+    route: str
+    account: str
+    address: str | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where environments live.
 
     `folder` holds packages, logs and private temporary directories. `endpoint_url` is this service's own address as
-    functions reach it, without a trailing slash. `python` is the interpreter that runs Python handlers. `node_modules`
+    functions reach it, without a trailing slash; without `capture`, AWS's host names are AWS's. `python` is the
+    interpreter that runs Python handlers, `pythons` where others are, see `python.find_interpreter`. `node_modules`
     says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
     `isolation` is the mode, see `isolation`.
     """
 
     folder: Path
     endpoint_url: str
+    capture: Capture | None = None
     region: str
     python: str
     node_modules: str = "install"
+    pythons: tuple[str, ...] = ()
     isolation: Literal["auto", "off", "strict"] = "off"

@@ -10,23 +10,31 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
+from objectlens.functions.accelerate import OPT_OUT
+from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.hosting import FunctionHost
-from objectlens.functions.leased import Leased, NoEntrypointError
+from objectlens.functions.hosts import hosts_file
+from objectlens.functions.leased import Leased
 from objectlens.functions.logs import FunctionLog
-from objectlens.functions.orders import OUTPUT, Order
+from objectlens.functions.orders import LIMITS, OPT, PARENT, TEMPORARY, Order
 from objectlens.functions.output import Output
 from objectlens.functions.process import Exit
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
+from objectlens.functions.starting import CannotStart, Code, command
 from objectlens.functions.states import State
-from objectlens.functions.values import Invocation, Outcome
+from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
+from objectlens.http import HttpRequest, HttpResponse
+
+# A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
+# short invocation.
+_LOOK_SECONDS = 0.1
 
 
 class Environment:
@@ -37,23 +45,28 @@ class Environment:
         function: Function,
         *,
         runtime: Runtime,
-        task_root: Path,
+        code: Code,
         surroundings: Surroundings,
         limits: Limits,
         host: FunctionHost,
         log: FunctionLog,
         clock: Clock,
+        provisioned: bool = False,
     ) -> None:
         self.function = function
+        self._initialization = "provisioned-concurrency" if provisioned else "on-demand"
         self.runtime = runtime
-        self._task_root = task_root
+        self._code = code
         self._surroundings = surroundings
         self._limits = limits
         self._host = host
         self._clock = clock
         self._api = RuntimeApi(self)
+        self._channel: Channel | None = None
+        self._door: Door | None = None
         self._process: Leased | None = None
         self._peak_kib = 0
+        self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -86,33 +99,65 @@ class Environment:
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
+        if extensions := self._code.extensions():
+            self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
+        python = self.runtime.python or self._surroundings.python
+        opt = OPT if self._code.layers else None
+        try:
+            start = command(
+                self.function, self.runtime, self._code, python=python, opt=opt, parent=PARENT, orders=LIMITS
+            )
+        except CannotStart as error:
+            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
+            return
+        variables = make_variables(
+            self.function,
+            runtime=self.runtime,
+            surroundings=self._surroundings,
+            credentials=credentials,
+            task_root=self._code.task_root,
+            opt=opt,
+            temporary=TEMPORARY,
+            runtime_api=await self._api.listen(),
+            log_stream=self.stream,
+            initialization=self._initialization,
+        )
         order = Order(
             stream=self.stream,
-            runtime=self.runtime,
-            task_root=self._task_root,
-            variables=make_variables(
-                self.function,
-                runtime=self.runtime,
-                surroundings=self._surroundings,
-                credentials=credentials,
-                task_root=self._task_root,
-                runtime_api=await self._api.listen(),
-                log_stream=self.stream,
-            ),
+            command=start,
+            python=python,
+            variables=variables,
+            task_root=self._code.task_root,
+            layers=self._code.layers,
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
+            node=self.runtime.node,
+            hosts=hosts_file(self.function, self._surroundings),
+            java=() if self.runtime.java is None else self.runtime.java.reading,
         )
         output = self._output.open()
         try:
-            self._process = await self._host.lease(order, template, {OUTPUT: output})
-        except NoEntrypointError as error:
-            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
-            return
+            await self._lease(order, template, output)
         finally:
             os.close(output)
+
+    async def _lease(self, order: Order, template: str | None, output: int) -> None:
+        files = [output]
+        if template is not None and order.variables.get(OPT_OUT) != "0":
+            self._channel = Channel(self._api, self._ask)
+            files.append(self._channel.theirs.fileno())
+        self._process = await self._host.lease(order, template, files)
+        self._process.ended.add_done_callback(self._process_ended)
         if self._process.note:
             self._output.say(f"[WARN] This environment starts from nothing: {self._process.note}.".encode())
-        self._process.ended.add_done_callback(self._process_ended)
+        if self._channel is not None and self._process.note:
+            self._channel.close()
+            self._channel = None
+        elif self._channel is not None:
+            self._channel.listen()
+
+    async def _ask(self, http: HttpRequest) -> HttpResponse | None:
+        return None if self._door is None else await self._door(http)
 
     async def wait_ready(self) -> bool:
         """Wait for the end of initialisation; returns whether it went well. `fail` makes an outcome of what did not.
@@ -148,16 +193,20 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
+        if self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         began = self._clock.monotonic()
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
         self._polling.clear()
+        self._door = invocation.door
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout, self._time_out, invocation.request_id)
         try:
             answer = await self._answer
         finally:
+            self._door = None
             alarm.cancel()
         return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
 
@@ -196,7 +245,9 @@ class Environment:
 
     def _memory_mb(self) -> int:
         """Return the peak so far; of a process that is gone, what it was when last looked at."""
-        if self._process is not None:
+        now = self._clock.monotonic()
+        if self._process is not None and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
             self._peak_kib = max(self._peak_kib, self._process.peak_kib())
         return -(-self._peak_kib // 1024)
 
@@ -235,6 +286,8 @@ class Environment:
 
     def _end(self) -> None:
         self._api.end()
+        if self._channel is not None:
+            self._channel.close()
         self._polling.set()
         if self.on_end is not None:
             self.on_end()

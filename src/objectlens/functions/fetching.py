@@ -1,19 +1,21 @@
-"""`requests` in a function, over kept connections to this service; presigned reads go the shortest way."""
+"""`requests` in a function: reads of the source through the channel, the rest over kept connections to this service."""
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
 import time
 from collections.abc import Callable, Set
+from datetime import timedelta
 from typing import Any
 
 # Seconds that an idle connection is trusted for.
 _FRESH = 5.0
 
 
-def change(sessions: Any, wire: Callable[[], Any]) -> None:
+def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -> None:
     """Let sessions share their connections to this service: `requests.get` makes a new session for each call."""
     find, adapter_type = sessions.Session.get_adapter, getattr(sessions, "HTTPAdapter", None)
     service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
@@ -31,7 +33,7 @@ def change(sessions: Any, wire: Callable[[], Any]) -> None:
         common = shared.get(os.getpid())  # connections are not for two processes
         if common is None:
             common = shared[os.getpid()] = adapter
-            adapter.send = _Direct(adapter, wire(), service)
+            adapter.send = _Direct(adapter, wire(), service, channel)
         last, used[0] = used[0], time.monotonic()
         if used[0] - last > _FRESH:
             common.close()  # before the service does so itself, perhaps just while a request is under way
@@ -100,12 +102,13 @@ def _is_default(adapter: Any) -> bool:
 class _Direct:
     """An adapter's `send`: what reads an object whole by a presigned URL goes directly, the rest as ever."""
 
-    def __init__(self, adapter: Any, wire: Any, service: str) -> None:
+    def __init__(self, adapter: Any, wire: Any, service: str, channel: Callable[[], Any]) -> None:
         import urllib3  # noqa: PLC0415  (requests has imported it by now)
         from urllib3.connectionpool import HTTPConnectionPool  # noqa: PLC0415
 
         self._adapter, self._wire, self._service = adapter, wire, service
         self._host = service[len("http://") : -1]
+        self._channel = channel
         self._wires = wire.Wires()
         self._urllib3 = urllib3
         self._pool, self._as_made = HTTPConnectionPool, HTTPConnectionPool.urlopen
@@ -125,12 +128,21 @@ class _Direct:
             request.method == "GET" and request.body is None and not stream and request.url.startswith(self._service)
         )
         # Only reads of a source, which may be repeated when the answer turns out to be of another kind.
-        read = "-s3alias/" in request.url and "X-Amz-Signature=" in request.url
+        read = _reads_source(request.url)
         special = options.get("proxies") or options.get("cert") or "host" in request.headers
         seconds = timeout is None or (type(timeout) in {int, float} and timeout > 0)
         if not usual or not read or special or not seconds or self._pool.urlopen is not self._as_made:
             raise self._wire.Unsuited
         headers = [(name, self._wire.typed(value)) for name, value in request.headers.items()]
+        if (channel := self._channel()) is not None and self._wire.untouched():
+            try:
+                answer = channel.ask(
+                    "GET", request.path_url, [("Host", self._host), *headers], body=b"", timeout=timeout
+                )
+            except ConnectionError as error:
+                raise self._wire.Unsuited from error
+            if answer is not None and not any(name.lower() == "set-cookie" for name, _ in answer[2]):
+                return self._wire.Answer(*answer)
         return self._wires.ask("GET", self._host, request.path_url, headers, body=b"", timeout=timeout)
 
     def _response(self, answer: Any) -> Any:
@@ -153,3 +165,157 @@ class _Direct:
         message = f"Read timed out. (read timeout={timeout})"
         error: Exception = ReadTimeout(self._urllib3.exceptions.ReadTimeoutError(pool, None, message), request=request)
         return error
+
+
+def _reads_source(url: str) -> bool:
+    """Whether it is a presigned URL on an access point's alias, as `inputS3Url` is."""
+    return "-s3alias/" in url and "X-Amz-Signature=" in url
+
+
+def shorten(api: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -> None:
+    """Let `requests.get` of the source, with nothing but a timeout, go through the channel at once."""
+    service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
+    whole = getattr(api, "request", None)
+    if whole is None or not service.startswith("http://"):
+        return
+    brief = _Brief(service, channel)
+
+    def request(method: Any, url: Any, **options: Any) -> Any:
+        plain = method == "get" and type(url) is str and url.startswith(service) and options.keys() <= _PLAIN
+        response = brief(url, options, wire()) if plain and _reads_source(url) and channel() is not None else None
+        return whole(method, url, **options) if response is None else response
+
+    api.request = functools.wraps(whole)(request)
+
+
+_PLAIN = {"timeout", "params"}
+_MOVED = range(300, 400)
+# What is decoded, and what is kept for further requests.
+_FOR_SESSIONS = {"content-encoding", "set-cookie"}
+
+
+class _Brief:
+    """Reads of the source without a session: what a new one would do is nothing but this."""
+
+    def __init__(self, service: str, channel: Callable[[], Any]) -> None:
+        self._service, self._channel = service, channel
+        self._host = service[len("http://") : -1]
+        self._as_made = _watched()
+        self._headers = list(sys.modules["requests.sessions"].Session().headers.items())
+        self._kind = _response_class()
+
+    def __call__(self, url: str, options: dict[str, Any], wire: Any) -> Any:
+        """Return the response, or None to let `requests` do all of it."""
+        timeout = options.get("timeout")
+        seconds = timeout is None or (type(timeout) in {int, float} and timeout > 0)
+        if (
+            options.get("params")
+            or not seconds
+            or _watched() != self._as_made
+            or not wire.untouched()
+            or _is_personal()
+        ):
+            return None
+        began = time.perf_counter()
+        headers = [("Host", self._host), *self._headers]
+        target = url[len(self._service) - 1 :]
+        try:
+            answer = self._channel().ask("GET", target, headers, body=b"", timeout=timeout)
+        except OSError:
+            return None
+        if answer is None or answer[0] in _MOVED or any(name.lower() in _FOR_SESSIONS for name, _ in answer[2]):
+            return None
+        return self._kind(url, answer, timedelta(seconds=time.perf_counter() - began))
+
+
+def _watched() -> list[Any]:
+    """Return what tools change in order to see requests, as it is now."""
+    models, sessions = sys.modules["requests.models"], sys.modules["requests.sessions"]
+    session, adapter = sessions.Session, sessions.HTTPAdapter
+    names = ("__init__", "request", "prepare_request", "merge_environment_settings", "get_adapter", "send")
+    return [
+        *(getattr(session, name) for name in names),
+        adapter.send,
+        sessions.default_headers,
+        models.Response,
+        sys.modules["urllib3.connectionpool"].HTTPConnectionPool.urlopen,
+    ]
+
+
+def _is_personal() -> bool:
+    """Whether the environment has something for all requests: proxies, or passwords in a file."""
+    environment: dict[bytes, bytes] = vars(os.environ)["_data"]
+    if b"NETRC" in environment or b"_PROXY" in b" ".join(environment).upper():
+        return True
+    home = os.path.expanduser("~")  # noqa: PTH111  (pathlib costs more than the rest)
+    return os.path.exists(f"{home}/.netrc") or os.path.exists(f"{home}/_netrc")  # noqa: PTH110
+
+
+def _response_class() -> Any:
+    """Return the class of such responses: what is seldom looked at is made when it is."""
+    models, utils = sys.modules["requests.models"], sys.modules["requests.utils"]
+    base: Any = models.Response
+
+    class Response(base):  # type: ignore[misc]
+        __doc__ = base.__doc__
+
+        def __init__(self, url: str, answer: tuple[int, str, list[tuple[str, str]], bytes], elapsed: timedelta) -> None:
+            super().__init__()
+            self.status_code, self.reason, self._pairs, self._content = answer
+            self._content_consumed = True
+            self.headers.update(_joined(self._pairs))
+            self.url, self.elapsed = url, elapsed
+            self.encoding = utils.get_encoding_from_headers(self.headers)
+            for name in ("raw", "request"):
+                del self.__dict__[name]
+
+        def __getattr__(self, name: str) -> Any:
+            make = {"raw": _raw, "request": _prepared, "connection": _adapter}.get(name)
+            if make is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.__dict__[name] = make(self)
+            return self.__dict__[name]
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            plain = base()
+            plain.__setstate__(self.__getstate__())
+            return plain.__reduce_ex__(protocol)
+
+    Response.__module__, Response.__qualname__ = base.__module__, base.__qualname__
+    return Response
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by name, values of repeated ones in one."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _raw(response: Any) -> Any:
+    """Return urllib3's response, read to its end."""
+    urllib3 = sys.modules["urllib3"]
+    return urllib3.HTTPResponse(
+        body=io.BytesIO(),
+        headers=urllib3.HTTPHeaderDict(response._pairs),  # noqa: SLF001
+        status=response.status_code,
+        version=11,
+        version_string="HTTP/1.1",
+        reason=response.reason,
+        preload_content=False,
+        decode_content=False,
+        request_method="GET",
+    )
+
+
+def _prepared(response: Any) -> Any:
+    """Return the request as a session prepares it."""
+    sessions = sys.modules["requests.sessions"]
+    return sessions.Session().prepare_request(sessions.Request("GET", response.url))
+
+
+def _adapter(response: Any) -> Any:
+    """Return an adapter as the response's session had."""
+    del response
+    return sys.modules["requests.adapters"].HTTPAdapter()

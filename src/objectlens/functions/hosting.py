@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -67,16 +67,16 @@ class FunctionHost:
         if (self._keeper is None or self._keeper.done()) and not self._closed:
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
-    async def lease(self, order: Order, fork: str | None, files: Mapping[str, int]) -> Leased:
+    async def lease(self, order: Order, fork: str | None, files: Sequence[int]) -> Leased:
         """Have an environment started, forked from the template `fork` if that is there.
 
-        The files, which stay the caller's, are given to it: the first is called `orders.OUTPUT`; of each other, the
-        variable of its name tells the environment its descriptor. Raises `LeaseError`, and `HostLostError`.
+        Its output goes to the first of the files; the others are for a fork, see `Template.fork`. All of them stay the
+        caller's. Raises `LeaseError`, and `HostLostError`.
         """
         channel = await self._connected()
         leased = Leased(self._next(), order.marker)
-        message = {"do": "lease", "id": leased.number, "order": order.write(), "fork": fork, "files": list(files)}
-        channel.send(message, _copies(files.values()))
+        message = {"do": "lease", "id": leased.number, "order": order.write(), "fork": fork, "files": len(files)}
+        channel.send(message, _copies(files))
         self._leased[leased.number] = leased
         try:
             await self._answer(leased.started, ANSWER_SECONDS)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,7 @@ MIB = 2**20
 PROCESSES = 256
 # What a process may have of writable memory over MemorySize: address space that is asked for and never used, which
 # thread stacks and allocators are made of.
+_OPT = Path("/opt")
 _HEADROOM = 512 * MIB
 _HEADROOM_NODE = 2048 * MIB
 
@@ -50,6 +51,8 @@ class Confinement:
     temporary: Path
     group: Group | None
     wanted: Wanted | None
+    opt: Path | None = None
+    """Where its layers are seen; None when it has none."""
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -95,15 +98,19 @@ class Isolation:
         python: str,
         memory_size: int,
         ephemeral_storage: int,
+        layers: Path | None = None,
         node: str | None = None,
+        hosts: str | None = None,
+        java: tuple[Path, ...] | None = None,
     ) -> Confinement:
         """Return the confinement of one environment. `folder` holds what all functions have, `key` names this one.
 
-        `memory_size` and `ephemeral_storage` are in MB.
+        `memory_size` and `ephemeral_storage` are in MB. `hosts` is what `/etc/hosts` holds in a sandbox, unless it is
+        the machine's.
         """
         if self.mode == "off":
-            return Confinement(None, "", os.getpid(), folder / "tmp" / key, None, None)
-        headroom = _HEADROOM_NODE if node else _HEADROOM
+            return Confinement(None, "", os.getpid(), folder / "tmp" / key, None, None, layers)
+        headroom = _HEADROOM_NODE if node or java else _HEADROOM
         orders = f"data={memory_size * MIB + headroom}"
         # A file in /tmp is memory as well.
         memory = (memory_size + (ephemeral_storage if self.bwrap else 0)) * MIB
@@ -111,22 +118,26 @@ class Isolation:
         if self.cgroups is not None:
             made = self.cgroups.make(memory=memory, processes=PROCESSES)
         if self.bwrap is None:
-            return Confinement(None, orders, os.getpid(), folder / "tmp" / key, made, None)
+            return Confinement(None, orders, os.getpid(), folder / "tmp" / key, made, None, layers)
         temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
         wanted = Wanted(
             reading=(
                 *interpreter_paths(python),
                 *((Path(node), Path(node).resolve(), folder / "node_modules") if node else ()),
+                *(java or ()),
                 task_root,
                 folder / "sdk-config",
+                folder / "trust",
             ),
+            opt=layers,
             hidden=folder.parent,
             folder=task_root,
             temporary=temporary,
             tmp_bytes=ephemeral_storage * MIB,
             variables={},
+            files={} if hosts is None else {"/etc/hosts": hosts.encode()},
         )
-        return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted)
+        return Confinement(self.bwrap, f"{orders},nproc={PROCESSES}", 1, temporary, made, wanted, layers and _OPT)
 
 
 def find_isolation(mode: Mode) -> Isolation:
@@ -147,15 +158,8 @@ def sandbox_command(
     bwrap itself gets nothing of the function's variables, which could make it load the function's libraries outside.
     """
     filter_fd = _memory_file(make_filter())
-    data = {path: _memory_file(content) for path, content in data_files().items()}
-    given = Wanted(
-        reading=wanted.reading,
-        hidden=wanted.hidden,
-        folder=wanted.folder,
-        temporary=wanted.temporary,
-        tmp_bytes=wanted.tmp_bytes,
-        variables=variables,
-    )
+    data = {path: _memory_file(content) for path, content in (data_files() | dict(wanted.files)).items()}
+    given = replace(wanted, variables=variables)
     arguments = "".join(f"{word}\0" for word in make_arguments(given, filter_fd, data))
     arguments_fd = _memory_file(arguments.encode())
     return [bwrap, "--args", str(arguments_fd), "--", *command], [filter_fd, arguments_fd, *data.values()]

@@ -11,7 +11,7 @@ import os
 import site
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 USER = 993
@@ -46,7 +46,11 @@ _GROUPS = f"root:x:0:\nfunction:x:{GROUP}:\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What one sandbox shows and bounds; `reading` are the paths beside the system that are readable in it."""
+    """What one sandbox shows and bounds.
+
+    `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path,
+    `opt` is the folder that is shown as `/opt`.
+    """
 
     reading: tuple[Path, ...]
     hidden: Path
@@ -54,13 +58,18 @@ class Wanted:
     temporary: Path
     tmp_bytes: int
     variables: Mapping[str, str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    opt: Path | None = None
 
 
 def interpreter_paths(python: str) -> tuple[Path, ...]:
     """Return what a Python needs of the file system: its environment, its installation, and this package."""
     package = Path(__file__).parents[1]
     executable = Path(python).absolute()
-    return (executable.parents[1], *_links(executable), Path(sys.prefix), Path(sys.base_prefix), package, *_added())
+    found = (executable.parents[1], *_links(executable), package)
+    if python != sys.executable:
+        return found  # another Python shares no packages with the server's own
+    return (*found, Path(sys.prefix), Path(sys.base_prefix), *_added())
 
 
 def _added() -> Iterator[Path]:
@@ -86,6 +95,7 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *("--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108
         *("--perms", "1777", "--size", str(wanted.tmp_bytes), "--tmpfs", "/tmp"),  # noqa: S108
         *_readable(wanted),
+        *(("--ro-bind", str(wanted.opt), "/opt") if wanted.opt else ()),
         *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
@@ -109,7 +119,8 @@ def _system() -> Iterator[str]:
 
 def _etc(data: Mapping[str, int]) -> Iterator[str]:
     for name in _ETC:
-        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        if f"/etc/{name}" not in data:
+            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
     for path, descriptor in data.items():
         yield from ("--ro-bind-data", str(descriptor), path)
 

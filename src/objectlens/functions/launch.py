@@ -1,4 +1,4 @@
-"""The first code that runs in an environment's process, started as a script: `launch.py PARENT LIMITS [COMMAND ...]`.
+"""The first code that runs in an environment's process, started as a script: `launch.py [PARENT LIMITS [COMMAND ...]]`.
 
 It ties the process to its parent, limits it (see `confine`), then becomes the command, or, without one, AWS's runtime
 interface client for Python with the function's own files first on the path. It imports nothing of objectlens, because
@@ -50,18 +50,22 @@ def run_python() -> None:
 
     adapt("labels")
     adapt("accelerate")
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    load("searching").put_first()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     client = lambda_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     bootstrap.run(os.environ["_HANDLER"], client)
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the module says."""
-    tie_to(int(arguments[0]))
-    load("confine").apply(arguments[1])
+    """Do what the module says; without arguments, what comes first was done before a wrapper script was started."""
+    if arguments:
+        tie_to(int(arguments[0]))
+        load("confine").apply(arguments[1])
     if command := arguments[2:]:
-        os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
+        try:
+            os.execv(command[0], command)  # noqa: S606  (no shell is wanted)
+        except OSError as error:
+            load("entrypoint").report(command[0], error)
     del sys.path[0]  # the folder of this script
     run_python()
 

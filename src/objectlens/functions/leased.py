@@ -26,12 +26,7 @@ class NodeFullError(LeaseError):
     """There are as many environments on this machine as may be."""
 
 
-class NoEntrypointError(LeaseError):
-    """The package has nothing that could be started."""
-
-
 _ERRORS: dict[str, type[Exception]] = {
-    "entrypoint": NoEntrypointError,
     "full": NodeFullError,
     "template": ConnectionError,
     "timeout": TimeoutError,

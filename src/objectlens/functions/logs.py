@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -143,10 +143,13 @@ def log_folder(functions: Path, name: str) -> Path:
     return functions / "logs" / name
 
 
-def read_log(folder: Path, *, follow: bool = False, wait: float = 0.2) -> Iterator[LogLine]:
+def read_log(
+    folder: Path, *, follow: bool = False, wait: float = 0.2, caught_up: Callable[[], None] = lambda: None
+) -> Iterator[LogLine]:
     """Read a function's log from its oldest line on; with `follow` without end, looking again every `wait` seconds.
 
-    It only reads files, so it works from another process than the one that writes. A missing folder is an empty log.
+    `caught_up` is called whenever nothing more is there yet. It only reads files, so it works from another process than
+    the one that writes. A missing folder is an empty log.
     """
     after: os.stat_result | None = None
     while True:
@@ -154,16 +157,17 @@ def read_log(folder: Path, *, follow: bool = False, wait: float = 0.2) -> Iterat
         if file is None and not follow:
             return
         if file is None:
+            caught_up()
             time.sleep(wait)
             continue
         with file:
             after = os.fstat(file.fileno())
-            yield from _read_through(folder, file.fileno(), wait if follow else None)
+            yield from _read_through(folder, file.fileno(), wait if follow else None, caught_up)
         if not follow and _is_same(folder / CURRENT, after):
             return
 
 
-def _read_through(folder: Path, fd: int, wait: float | None) -> Iterator[LogLine]:
+def _read_through(folder: Path, fd: int, wait: float | None, caught_up: Callable[[], None]) -> Iterator[LogLine]:
     """Read one file to its end; the current one, when `wait` is given, until it has been rotated."""
     rest = b""
     while True:
@@ -173,6 +177,7 @@ def _read_through(folder: Path, fd: int, wait: float | None) -> Iterator[LogLine
             yield from (_parse(line) for line in lines)
         if wait is None or not current:
             return
+        caught_up()
         time.sleep(wait)
 
 

@@ -3,11 +3,11 @@
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
     to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
-    to the template  {"fork": N, "variables": {…}, "folder": F, "files": [NAME…]} with the environment's files
+    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptors of the environment's output
+                     and, where it is accelerated, of its channel (see `polling`)
 
 `forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. The
-first of the files is where the fork's output goes; of each other, the variable NAME tells the fork its descriptor.
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -33,7 +33,6 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
-FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -54,7 +53,7 @@ def prepare(channel: int) -> list[int]:
     bootstrap = import_runtime()
     load("labels").install()
     load("accelerate").install()
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    load("searching").put_first()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
     gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time
@@ -62,6 +61,7 @@ def prepare(channel: int) -> list[int]:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+    _loaded["accelerate"].warm()
     files = check_forkable(channel)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()
@@ -93,7 +93,11 @@ def load(name: str) -> Any:
         raise ImportError(name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    _loaded[name] = module
     return module
+
+
+_loaded: dict[str, Any] = {}
 
 
 def check_forkable(channel: int) -> list[int]:
@@ -144,11 +148,11 @@ class Mold:
         self._poll.register(channel, select.POLLIN)
 
     def tell(self, **message: Any) -> None:
-        """Send a message to the function host."""
+        """Send a message to the server."""
         self._channel.send(json.dumps(message).encode())
 
-    def work(self) -> Callable[[], None] | None:
-        """Serve until the host hangs up; in a fork, return what makes an environment of it."""
+    def work(self) -> Callable[[], int | None] | None:
+        """Serve until the server hangs up; in a fork, return what makes an environment of it and tells its channel."""
         while True:
             for fd, _ in self._poll.poll():
                 if fd != self._channel.fileno():
@@ -162,19 +166,19 @@ class Mold:
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(FILES * size), socket.MSG_CMSG_CLOEXEC)
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(2 * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
-        order = json.loads(data)
-        return order, list(array.array("i", controls[0][2][: len(order["files"]) * size]))
+        content = controls[0][2]
+        return json.loads(data), list(array.array("i", content[: len(content) - len(content) % size]))
 
-    def _fork(self, order: dict[str, Any], files: list[int]) -> Callable[[], None] | None:
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> Callable[[], int | None] | None:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order, files)
-        for fd in files:
-            os.close(fd)
+            return lambda: self._become(template, order, *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
         child = os.pidfd_open(pid)
         self._children[child] = pid, order["fork"], order["folder"]
         self._poll.register(child, select.POLLIN)
@@ -191,7 +195,7 @@ class Mold:
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, order: dict[str, Any], files: list[int]) -> None:
+    def _become(self, template: int, order: dict[str, Any], output: int, channel: int | None = None) -> int | None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
@@ -200,9 +204,8 @@ class Mold:
         if order["folder"] is not None:
             os.mkdir(order["folder"], 0o700)  # noqa: PTH102
         for fd in (1, 2):
-            os.dup2(files[0], fd)
-        os.close(files[0])
-        variables.update({name: str(fd) for name, fd in zip(order["files"][1:], files[1:], strict=True)})
+            os.dup2(output, fd)
+        os.close(output)
         self._channel.close()
         for child in self._children:
             os.close(child)
@@ -211,6 +214,7 @@ class Mold:
         mark(os.environ[_MARK], variables[_MARK])
         os.environ.update(variables)
         renew_state()
+        return channel
 
 
 def _open_anew(fd: int) -> None:
@@ -245,8 +249,8 @@ def mark(old: str, new: str) -> None:
         ctypes.memmove(start + at, f"{_MARK}={new}".encode(), len(_MARK) + 1 + len(new))
 
 
-def run() -> None:
-    """Serve invocations in a fork; what was prepared is not prepared again."""
+def run(descriptor: int | None) -> None:
+    """Serve invocations in a fork, over its channel if it has one; what was prepared is not prepared again."""
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
 
     def native() -> Any:
@@ -255,8 +259,13 @@ def run() -> None:
         return client
 
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    accelerated = os.environ.get("OBJECTLENS_ACCELERATE") != "0"
-    lambda_runtime_client.runtime_client = load("polling").Runtime(address, native) if accelerated else native()
+    if descriptor is None:
+        lambda_runtime_client.runtime_client = native()
+    else:
+        polling = load("polling")
+        channel = polling.Channel(descriptor)
+        lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
+        _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
     runtime = lambda_runtime_client.LambdaRuntimeClient(address)
     bootstrap.run(os.environ["_HANDLER"], runtime)
@@ -278,8 +287,7 @@ def main(arguments: list[str]) -> None:
     mold.tell(state="ready")
     # In a fork the work ends here, too: an environment's end is an ordinary end of the interpreter.
     if become := mold.work():
-        become()
-        run()
+        run(become())
 
 
 if __name__ == "__main__":

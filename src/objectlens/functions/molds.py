@@ -8,18 +8,19 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
 from objectlens.functions.hosting import FunctionHost
+from objectlens.functions.hosts import hosts_file
 from objectlens.functions.leased import HostLostError
 from objectlens.functions.logs import FunctionLog
-from objectlens.functions.orders import Order
+from objectlens.functions.orders import OPT, TEMPORARY, Order
 from objectlens.functions.output import Output
 from objectlens.functions.queueing import shape
 from objectlens.functions.runtimes import Runtime
+from objectlens.functions.starting import WRAPPER, Code
 from objectlens.functions.variables import make_variables
 
 OPT_OUT = "OBJECTLENS_TEMPLATE"
@@ -56,18 +57,18 @@ class Molds:
         self._entries: dict[str, _Entry] = {}
         host.on_forgotten = self._forgotten
 
-    async def of(self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials) -> str | None:
+    async def of(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> str | None:
         """Return the key of a function version's template; None when its environments start from nothing.
 
         Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
         Raises `LeaseError`, and `HostLostError`.
         """
-        if not self._limits.templates or not _is_python(runtime) or function.environment.get(OPT_OUT) == "0":
+        if not self._limits.templates or not _is_python(runtime) or _is_plain(function):
             return None
         key = _key(function)
         entry = self._entries.get(key)
         if entry is None:
-            order = self._order(function, runtime, task_root, credentials)
+            order = self._order(function, runtime, code, credentials)
             entry = self._entries[key] = _Entry(function, Output(self._log(function.name), order.stream))
             entry.opening = asyncio.get_running_loop().create_task(self._open(key, entry, order))
             entry.opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, if none waits
@@ -122,23 +123,32 @@ class Molds:
             del self._entries[key]
         entry.output.close()
 
-    def _order(self, function: Function, runtime: Runtime, task_root: Path, credentials: Credentials) -> Order:
+    def _order(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> Order:
         stream = f"{self._clock.now():%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
+        opt = OPT if code.layers else None
+        variables = make_variables(
+            function,
+            runtime=runtime,
+            surroundings=self._surroundings,
+            credentials=credentials,
+            task_root=code.task_root,
+            opt=opt,
+            temporary=TEMPORARY,
+            runtime_api="127.0.0.1:9",
+            log_stream=stream,
+        )
         return Order(
             stream=stream,
-            runtime=runtime,
-            task_root=task_root,
-            variables=make_variables(
-                function,
-                runtime=runtime,
-                surroundings=self._surroundings,
-                credentials=credentials,
-                task_root=task_root,
-                runtime_api="127.0.0.1:9",
-                log_stream=stream,
-            ),
+            command=(),
+            python=runtime.python or self._surroundings.python,
+            variables=variables,
+            task_root=code.task_root,
+            layers=code.layers,
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
+            node=None,
+            hosts=hosts_file(function, self._surroundings),
+            java=(),
         )
 
 
@@ -149,3 +159,8 @@ def _key(function: Function) -> str:
 
 def _is_python(runtime: Runtime) -> bool:
     return runtime.managed and runtime.name.startswith("python")
+
+
+def _is_plain(function: Function) -> bool:
+    """Whether a function asks for plain processes; a wrapper script of its own starts each of them."""
+    return function.environment.get(OPT_OUT) == "0" or bool(function.environment.get(WRAPPER))

@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from objectlens.functions.runtimes import Runtime
+from objectlens.functions.isolation import Confinement
 
-OUTPUT = "output"
-"""The first of the files of every order: where the process writes its output."""
+# What depends on the confinement, which the host makes, stands in an order as one of these.
+TEMPORARY = Path("/\x01temporary")
+OPT = Path("/\x01opt")
+PARENT = -1
+LIMITS = "\x01limits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One process to be started, sizes in MB; `stream` is its log stream, which no other process has.
+    """One process to be started, sizes in MB; see `starting` and `Isolation.confine` for the others.
 
-    `variables` are all that it is to have, but `HOME` and `TMPDIR` unless the function sets them: where its temporary
-    directory is depends on what isolates it.
+    `stream` is its log stream, which no other process has. A template has no command of its own.
     """
 
     stream: str
-    runtime: Runtime
-    task_root: Path
+    command: Sequence[str]
+    python: str
     variables: Mapping[str, str]
+    task_root: Path
+    layers: Path | None
     memory_size: int
     ephemeral_storage: int
+    node: str | None
+    hosts: str | None
+    java: tuple[Path, ...]
 
     @property
     def marker(self) -> str:
         """The piece of its environment by which it, and what it starts, are found."""
-        return marker(self.stream)
+        return f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
 
     @property
     def key(self) -> str:
         """A name for what is made for it alone."""
         return self.stream[-32:]
 
-    def variables_in(self, temporary: Path) -> dict[str, str]:
-        """Return all variables; what the function sets itself wins."""
-        return {"HOME": str(temporary), "TMPDIR": str(temporary), **self.variables}
+    def variables_in(self, confinement: Confinement) -> dict[str, str]:
+        """Return its variables as they are in a confinement."""
+        return {name: _placed(value, confinement) for name, value in self.variables.items()}
+
+    def command_in(self, confinement: Confinement) -> list[str]:
+        """Return its command as it is in a confinement."""
+        known = {str(PARENT): str(confinement.parent), LIMITS: confinement.orders}
+        return [known[word] if word in known else _placed(word, confinement) for word in self.command]
 
     def write(self) -> dict[str, Any]:
         """Return it as JSON's kinds of values."""
-        return asdict(self) | {"task_root": str(self.task_root)}
+        return asdict(self) | {
+            "command": list(self.command),
+            "task_root": str(self.task_root),
+            "layers": None if self.layers is None else str(self.layers),
+            "java": [str(path) for path in self.java],
+        }
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Order:
         """Return what was written."""
-        given = dict(values)
-        return cls(runtime=Runtime(**given.pop("runtime")), task_root=Path(given.pop("task_root")), **given)
+        layers = values["layers"]
+        paths = {
+            "task_root": Path(values["task_root"]),
+            "layers": None if layers is None else Path(layers),
+            "java": tuple(map(Path, values["java"])),
+        }
+        return cls(**{**values, **paths})
 
 
-def marker(stream: str) -> str:
-    """Return the variable that no other environment has."""
-    return f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"
+def _placed(text: str, confinement: Confinement) -> str:
+    return text.replace(str(TEMPORARY), str(confinement.temporary)).replace(str(OPT), str(confinement.opt or "/opt"))

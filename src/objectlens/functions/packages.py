@@ -1,7 +1,7 @@
-"""Deployment packages: a zip comes in, a directory that is ready to run comes out.
+"""Deployment packages and layers: a zip comes in, a directory that is ready to run comes out.
 
 A package is named by the hexadecimal SHA-256 of its zip. Its files and folders are read-only; executables stay
-executable.
+executable. Several may be merged into one more directory, which is named by their names.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import re
 import stat
 import tempfile
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from objectlens.functions.merging import merge_into
 from objectlens.functions.removing import remove_tree
 from objectlens.functions.unzip import unzip
 
@@ -40,6 +41,11 @@ def describe(data: bytes) -> Package:
     return Package(
         digest=digest.hexdigest(), code_sha256=base64.b64encode(digest.digest()).decode(), code_size=len(data)
     )
+
+
+def merged_name(digests: Sequence[str]) -> str:
+    """Return the name of what several packages make, one laid over the other; of one package, its own."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("+".join(digests).encode()).hexdigest()
 
 
 class PackageStore:
@@ -66,16 +72,33 @@ class PackageStore:
         package = describe(data)
         if self._has(package.digest):
             return package
+        self._make(package.digest, lambda folder: unzip(data, folder))
+        return package
+
+    def merge(self, digests: Sequence[str]) -> Path:
+        """Return the directory in which packages lie one over the other, later ones over earlier; makes it if need be.
+
+        The files are those of the packages, by hard links. Raises `OSError` when a package is not there.
+        """
+        name = merged_name(digests)
+        if not self._has(name):
+            self._make(name, lambda folder: merge_into(folder, [self.path(digest) for digest in digests]))
+        return self.path(name)
+
+    def unzipped_size(self, digest: str) -> int:
+        """Return the bytes of all files of a package."""
+        return sum(path.lstat().st_size for path in _files(self.path(digest)))
+
+    def _make(self, digest: str, fill: Callable[[Path], None]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self._folder))
         try:
-            unzip(data, unfinished)
+            fill(unfinished)
             _make_read_only(unfinished)
-            self._publish(unfinished, package.digest)
+            self._publish(unfinished, digest)
         except BaseException:
             remove_tree(unfinished)
             raise
-        return package
 
     def _has(self, digest: str) -> bool:
         with self._changing:
@@ -118,6 +141,11 @@ class PackageStore:
         for name in gone:
             remove_tree(self._folder / f".unfinished-{name}")
         return gone
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
 
 
 def _make_read_only(folder: Path) -> None:

@@ -1,21 +1,46 @@
-"""The Runtime API from the side of an accelerated Python environment, in place of the client that AWS wrote in C++.
+"""The channel from the side of an accelerated Python environment, and the Runtime API spoken over it.
 
-It has the methods of that client which `awslambdaric` calls for every invocation, over one kept connection; a result
-leaves together with the question for the next invocation. Errors are reported by AWS's own client. It runs inside the
-function's process, beside user code.
+`Channel` is a socket that the server keeps with this one process. What comes and goes are frames: a kind, a head and a
+body (`FRAME`). `Runtime` has the methods of AWS's client in C++ which `awslambdaric` calls for every invocation; a
+result leaves together with the question for the next invocation, and `Channel.ask` takes requests to the service in
+between, whose answers may come as an open file instead of bytes. Errors are reported by AWS's own client. It runs
+inside the function's process, beside user code.
 """
 
 from __future__ import annotations
 
+import array
 import functools
+import os
 import socket
+import struct
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-_ROOT = "/2018-06-01/runtime/invocation"
-# A result that may be too long waits for its own answer.
-_SMALL = 1024 * 1024
-_OK, _ACCEPTED = 200, 202
+FRAME = struct.Struct("<BII")
+"""The kind of a frame, the bytes of its head and of its body. Heads are lines, parted by newlines."""
+
+NEXT, RESULT, UNUSED, ASK = 1, 2, 3, 4
+"""From the environment: for work; a result (the head is its request id), with `UNUSED` also that what was foreseen was
+not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`."""
+
+INVOKE, ANSWER, FORESEEN = 1, 2, 3
+"""To the environment: an invocation with its headers; an answer: `STATUS OFFSET SIZE REASON`, then its headers; the
+answer to a request that will probably be made, with that request's head and an empty line before its own.
+
+An answer's content is the frame's body, or, when SIZE is not negative, so many bytes at OFFSET of the file that comes
+along, as does that of a foreseen one. The status 0 says that this request needs a connection of its own.
+"""
+
+SMALL = 1024 * 1024
+"""Results and requests of up to so many bytes go through the channel; longer ones take the usual way."""
+
+FRESH = 1.0
+"""Seconds for which a foreseen answer is as good as one that is asked for now."""
+
+_PIECE = 256 * 1024
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
 _NAMES = (
     "Lambda-Runtime-Aws-Request-Id",
@@ -26,80 +51,165 @@ _NAMES = (
     "Lambda-Runtime-Cognito-Identity",
     "Lambda-Runtime-Aws-Tenant-Id",
     "Lambda-Runtime-Invocation-Id",
-    "Content-Type",
 )
-_SPELLING = {name.lower().encode(): name for name in _NAMES}
+_NOTHING = {**dict.fromkeys(_NAMES), "Content-Type": "application/json"}
+
+
+class Channel:
+    """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._owner = os.getpid()
+        self._key = os.environ.get("AWS_ACCESS_KEY_ID")
+        self._host = os.environ.get("AWS_ENDPOINT_URL_S3", "").partition("://")[2].rstrip("/")
+        self._lock = threading.Lock()
+        self._data = b""
+        self._files: list[int] = []
+        self._unread = 0
+        self._ahead: tuple[bytes, bytes, bytes] | None = None
+        self._came = 0.0
+        self._wasted = False
+
+    def next(self, result: tuple[str, bytes] | None) -> tuple[bytes, dict[str, Any]]:
+        """Hand a result in, if there is one, and wait for an invocation: its event and headers. Raises `OSError`."""
+        with self._lock:
+            self._socket.settimeout(None)
+            name, body = result or ("", b"")
+            self._forget()
+            self._send(NEXT if result is None else UNUSED if self._wasted else RESULT, name.encode(), body)
+            self._wasted = False
+            head, body = self._receive(INVOKE)
+            return body, dict(_pairs(head.decode().split("\n")))
+
+    def ask(
+        self, method: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
+    ) -> tuple[int, str, list[tuple[str, str]], bytes] | None:
+        """Send a request to the service: status, reason, headers and content of its answer.
+
+        None when this request has to take a connection. Raises `TimeoutError`, and `OSError` when the server is gone.
+        """
+        head = "\n".join([f"{method} {target}", *[f"{name}: {value}" for name, value in headers]]).encode()
+        # After a wait that was given up, the channel is free again with the next invocation.
+        mine = os.getpid() == self._owner and not self._unread
+        if not mine or max(len(head), len(body)) > SMALL or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            answer, content = self._foreseen(head) or self._exchange(head, body, timeout)
+            first, *lines = answer.decode("latin-1").split("\n")
+            status, offset, size, reason = first.split(" ", 3)
+            if size[0] != "-":
+                content = _read_file(self._files.pop(0), int(offset), int(size))
+        finally:
+            self._lock.release()
+        return (int(status), reason, _pairs(lines), content) if status != "0" else None
+
+    def _exchange(self, head: bytes, body: bytes, timeout: float | None) -> tuple[bytes, bytes]:
+        self._forget()
+        self._socket.settimeout(timeout)
+        self._send(ASK, head, body)
+        self._unread += 1
+        return self._receive(ANSWER)
+
+    def _foreseen(self, head: bytes) -> tuple[bytes, bytes] | None:
+        """Return the answer that came with the invocation, if this is its request and it is fresh."""
+        if self._ahead is None or self._ahead[0] != head or time.monotonic() - self._came > FRESH:
+            return None
+        (_, answer, content), self._ahead = self._ahead, None
+        return answer, content
+
+    def _forget(self) -> None:
+        """Drop what was foreseen and not asked for."""
+        self._wasted = self._wasted or self._ahead is not None
+        self._ahead = None
+        for descriptor in self._files:
+            os.close(descriptor)
+        self._files.clear()
+
+    def leads_to(self, host: str, access_key_id: str) -> bool:
+        """Whether it stands for requests to this host that are signed with this key: the service's, the function's."""
+        return access_key_id == self._key and (host == self._host or host.endswith(f".{self._host}"))
+
+    def _send(self, kind: int, head: bytes, body: bytes) -> None:
+        self._socket.sendall(FRAME.pack(kind, len(head), len(body)) + head + body)
+
+    def _receive(self, wanted: int) -> tuple[bytes, bytes]:
+        """Return the next frame of a kind; an answer that was waited for too long is passed over."""
+        while True:
+            while len(self._data) < FRAME.size:
+                self._more()
+            kind, head, body = FRAME.unpack_from(self._data)
+            start, end = FRAME.size + head, FRAME.size + head + body
+            while len(self._data) < end:
+                self._more()
+            found, self._data = self._data[:end], self._data[end:]
+            if kind == ANSWER:
+                self._unread -= 1
+            if kind == wanted:
+                return found[FRAME.size : start], found[start:]
+            if kind == FORESEEN:
+                request, _, answer = found[FRAME.size : start].partition(b"\n\n")
+                self._ahead, self._came = (request, answer, found[start:]), time.monotonic()
+            else:
+                self._forget()
+
+    def _more(self) -> None:
+        data, controls, _, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)
+        for _, _, content in controls:
+            self._files += array.array("i", content[: len(content) - len(content) % _INT])
+        if not data:
+            raise ConnectionError("the server has hung up")
+        self._data += data
+
+
+_INT = array.array("i").itemsize
+
+
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in [line.partition(": ") for line in lines]]
+
+
+def _read_file(descriptor: int, offset: int, size: int) -> bytes:
+    """Read a run of a file and close it; raises `ConnectionError` when it has become shorter, as the network would."""
+    try:
+        content = os.pread(descriptor, size, offset)
+        while len(content) < size:
+            more = os.pread(descriptor, size - len(content), offset + len(content))
+            if not more:
+                raise ConnectionError("the object became shorter while it was read")
+            content += more
+    finally:
+        os.close(descriptor)
+    return content
 
 
 class Runtime:
-    """The part of `runtime_client` that serves invocations; `address` is host and port of the Runtime API."""
+    """The part of `runtime_client` that serves invocations."""
 
-    def __init__(self, address: str, native: Callable[[], Any]) -> None:
-        host, _, port = address.rpartition(":")
-        self._host = address
-        self._socket = socket.create_connection((host, int(port)))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb")
-        self._unsent = b""
+    def __init__(self, channel: Channel, native: Callable[[], Any]) -> None:
+        self._channel = channel
+        self._result: tuple[str, bytes] | None = None
         self._native = functools.cache(native)
 
     def next(self) -> tuple[bytes, dict[str, Any]]:
         """Wait for an invocation; returns its event and its headers. Raises `RuntimeError`."""
-        unsent, self._unsent = self._unsent, b""
-        question = f"GET {_ROOT}/next HTTP/1.1\r\nHost: {self._host}\r\n\r\n"
-        self._send(unsent + question.encode())
-        if unsent:
-            self._accepted()
-        status, headers, body = self._receive()
-        if status != _OK:
-            raise RuntimeError(f"Failed to get next invocation: HTTP status {status}")
+        result, self._result = self._result, None
+        try:
+            body, headers = self._channel.next(result)
+        except OSError as error:
+            raise RuntimeError(f"Failed to get next invocation: {error}") from error
         headers[_DEADLINE] = int(headers[_DEADLINE])
-        return body, dict.fromkeys(_NAMES) | headers
+        return body, _NOTHING | headers
 
     def post_invocation_result(
         self, invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None
     ) -> None:
-        """Answer an invocation. Raises `RuntimeError`, for short results not before the next `next`."""
-        del invocation_id  # this service names none
-        head = (
-            f"POST {_ROOT}/{invoke_id}/response HTTP/1.1\r\nHost: {self._host}\r\n"
-            f"Content-Type: {content_type}\r\nContent-Length: {len(result)}\r\n\r\n"
-        )
-        if len(result) <= _SMALL:
-            self._unsent = head.encode() + result
-            return
-        self._send(head.encode() + result)
-        self._accepted()
+        """Answer an invocation, a short one together with the next `next`. Raises `RuntimeError`."""
+        if len(result) <= SMALL:
+            self._result = invoke_id, result
+        else:
+            self._native().post_invocation_result(invoke_id, result, content_type, invocation_id)
 
     def post_error(self, *arguments: Any) -> None:
         """Report an error in AWS's own way."""
         self._native().post_error(*arguments)
-
-    def _accepted(self) -> None:
-        status, _, _ = self._receive()
-        if status != _ACCEPTED:
-            raise RuntimeError(f"Failed to post invocation response: HTTP status {status}")
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise RuntimeError(f"Failed to reach the Runtime API: {error}") from error
-
-    def _receive(self) -> tuple[int, dict[str, Any], bytes]:
-        try:
-            first = self._file.readline().split(None, 2)
-            headers: dict[str, Any] = {}
-            length = 0
-            while (line := self._file.readline()) not in {b"\r\n", b""}:
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-                elif spelled := _SPELLING.get(name.lower()):
-                    headers[spelled] = value.strip().decode("utf-8", "replace")
-            body = self._file.read(length)
-        except OSError as error:
-            raise RuntimeError(f"Failed to reach the Runtime API: {error}") from error
-        if len(first) < 2 or len(body) < length:
-            raise RuntimeError("The Runtime API has hung up")
-        return int(first[1]), headers, body

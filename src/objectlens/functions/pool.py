@@ -10,27 +10,37 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Hashable
+from pathlib import Path
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.errors import (
+    InvalidRuntimeException,
     ResourceConflictException,
     ServiceException,
     ServiceUnavailable,
     TooManyRequestsException,
 )
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
+from objectlens.functions.cpu import wanted_seconds
+from objectlens.functions.demand import Cores
 from objectlens.functions.environment import Environment
+from objectlens.functions.figures import Book, Snapshot
+from objectlens.functions.holding import Holding
 from objectlens.functions.hosting import FunctionHost
+from objectlens.functions.installing import InstallError
 from objectlens.functions.leased import HostLostError, NodeFullError
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.molds import Molds
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
-from objectlens.functions.queueing import Group, Seat, Ticket, shape
-from objectlens.functions.runtimes import find_runtime
-from objectlens.functions.values import Invocation, Outcome
+from objectlens.functions.python import Pythons
+from objectlens.functions.queueing import Group, Place, Seat, Ticket, shape
+from objectlens.functions.runtimes import Runtime, find_runtime
+from objectlens.functions.starting import Code
+from objectlens.functions.throttling import Throttle, throttled
+from objectlens.functions.values import Arrangement, Invocation, Outcome, Provision
 from objectlens.functions.variables import SDK_CONFIG
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,6 +48,8 @@ _LOGGER = logging.getLogger(__name__)
 _OPEN_LOGS = 64
 # The pause before a place is asked for again that other gateway processes have.
 _FULL_SECONDS = 0.2
+# Lambda's word for provisioned environments that do not become ready.
+INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 
 
 class Pool:
@@ -60,10 +72,16 @@ class Pool:
         self._groups: dict[Hashable, Group] = {}
         self._host = FunctionHost(surroundings, self._limits)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
+        self._pythons = Pythons(surroundings.folder, surroundings.pythons)
+        self._runtimes: dict[str, Runtime] = {}
         self._molds = Molds(host=self._host, surroundings=surroundings, limits=self._limits, clock=clock, log=self._log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
-        self._running: dict[str, int] = {}
+        self._throttle = Throttle(self._limits.concurrency)
+        self._running = self._throttle.running
+        self._cores = Cores(self._limits.cores)
+        self._holding = Holding(self._groups, self._cores, clock, self._grow)
+        self._book = Book(clock)
         self._size = 0
         self._starting = 0
         self._ending = 0
@@ -76,6 +94,13 @@ class Pool:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the function once; see `values.Executor`."""
+        try:
+            return await self._invoke(invocation)
+        except TooManyRequestsException:
+            self._book.of(invocation.function).throttles += 1
+            raise
+
+    async def _invoke(self, invocation: Invocation) -> Outcome:
         await self.prepare(invocation.function)
         ticket = Ticket(invocation)
         group = self._admit(ticket)
@@ -98,13 +123,21 @@ class Pool:
         `ResourceConflictException` when it is still under way after `prepare_seconds`.
         """
         self.wake()
-        if find_runtime(function.runtime).node is None:
+        runtime = self._runtimes.get(function.runtime) or await self._find_runtime(function)
+        if runtime.node is None and runtime.interpreter is None:
             return
-        log = self._log(function.name)
+        log, seconds = self._log(function.name), self._limits.prepare_seconds
+
+        def say(line: str) -> None:
+            log.write("prepare", [line.encode()])
+
         try:
-            await self._node_modules.prepare(
-                lambda line: log.write("prepare", [line.encode()]), self._limits.prepare_seconds
-            )
+            if runtime.interpreter is not None:
+                await self._pythons.prepare(runtime.interpreter, say, seconds)
+            else:
+                await self._node_modules.prepare(say, seconds)
+        except InstallError as error:
+            raise InvalidRuntimeException(f"The runtime {function.runtime} cannot be made ready: {error}.") from error
         except TimeoutError:
             raise ResourceConflictException(
                 "The operation cannot be performed at this time. The function is currently in the following state: "
@@ -125,12 +158,37 @@ class Pool:
                 self._rehouse(group)
                 group.dismiss()
 
+    def arrange(self, arrangement: Arrangement) -> None:
+        """Set aside what is reserved and provisioned, in place of what was set aside before."""
+        self._throttle.reserved = arrangement.reserved
+        wanted: dict[Hashable, int] = {}
+        for function, count in arrangement.provisioned:
+            key = shape(function)
+            wanted[key] = wanted.get(key, 0) + count
+            self._group(function)
+        room = self._limits.provisionable
+        for key, group in tuple(self._groups.items()):
+            count = min(wanted.get(key, 0), room)
+            room -= count
+            group.keep(count, _shortage(self._limits) if count < wanted.get(key, 0) else None)
+            self._forget_if_empty(group)
+        self._grow()
+
+    def provision(self, function: Function) -> Provision:
+        """Return how far the environments of a version are that are to be kept ready."""
+        group = self._groups.get(shape(function))
+        if group is None:
+            return Provision()
+        return Provision(ready=sum(place.ready for place in group.provisioned), failure=group.shortage or group.failure)
+
     async def close(self) -> None:
         """Stop every environment; returns when no process is left."""
         self._closed = True
+        self._holding.close()
         await self._node_modules.close()
+        await self._pythons.close()
         for group in self._groups.values():
-            while ticket := group.take():
+            while ticket := group.pull():
                 ticket.refuse(ServiceUnavailable("The server is stopping."))
         for task in self._tasks:
             task.cancel()
@@ -141,34 +199,31 @@ class Pool:
         for log in self._logs.values():
             log.close()
 
+    def snapshot(self) -> list[Snapshot]:
+        """Return what each function version does and has done since the server started."""
+        return self._book.snapshot(self._groups.values())
+
     # --- admission ---
 
     def _admit(self, ticket: Ticket) -> Group:
         if self._closed:
             raise ServiceUnavailable("The server is stopping.")
         function = ticket.invocation.function
-        find_runtime(function.runtime)
-        self._check_reserved(function)
-        group = self._groups.setdefault(shape(function), Group(function))
+        self._throttle.check(function)
+        group = self._group(function)
         if len(group.waiting) >= self._limits.queue:
-            raise _throttled("ConcurrentInvocationLimitExceeded")
-        self._count(function, 1)
-        ticket.outcome.add_done_callback(lambda _: self._count(function, -1))
+            raise throttled("ConcurrentInvocationLimitExceeded")
+        self._throttle.count(function, 1)
+        ticket.outcome.add_done_callback(lambda _: self._throttle.count(function, -1))
         group.put(ticket)
         self._grow()
         return group
 
-    def _check_reserved(self, function: Function) -> None:
-        reserved = function.reserved_concurrency
-        if reserved is not None and self._running.get(_name(function), 0) >= reserved:
-            raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-
-    def _count(self, function: Function, change: int) -> None:
-        count = self._running.get(_name(function), 0) + change
-        if count:
-            self._running[_name(function)] = count
-        else:
-            self._running.pop(_name(function), None)
+    def _group(self, function: Function) -> Group:
+        key = shape(function)
+        if key not in self._groups:
+            self._groups[key] = Group(function, self._cores, self._clock)
+        return self._groups[key]
 
     def _expire(self, group: Group, ticket: Ticket) -> None:
         if group.starts_for(ticket):
@@ -176,27 +231,32 @@ class Pool:
             asyncio.get_running_loop().call_later(1.0, self._expire, group, ticket)
         elif not ticket.running:
             group.drop(ticket)
-            ticket.refuse(_throttled("ConcurrentInvocationLimitExceeded"))
+            ticket.refuse(throttled("ConcurrentInvocationLimitExceeded"))
 
     def _rehouse(self, group: Group) -> None:
         """Move the tickets of a retired group to its successor, which runs them as they were sent."""
-        while ticket := group.take():
-            ticket.running = False
-            self._groups.setdefault(shape(ticket.invocation.function), Group(ticket.invocation.function)).put(ticket)
+        while ticket := group.pull():
+            self._group(ticket.invocation.function).put(ticket)
         self._grow()
 
     # --- growing and shrinking ---
 
     def _grow(self) -> None:
-        """Start environments for those who wait, the group with the fewest first, as far as the limits allow."""
-        while not self._closed and not self._held_up and self._starting < self._limits.starting:
-            wanting = self._wanting()
-            if not wanting:
+        """Start environments for those who wait, the group with the fewest first, as far as the limits allow.
+
+        Then those that are to be kept ready.
+        """
+        if self._closed:
+            return
+        self._holding.watch()
+        while not self._held_up and self._starting < self._limits.starting:
+            needy = self._wanting() or [group for group in self._groups.values() if group.lacks]
+            if not needy:
                 return
             if self._full:
                 self._make_room()
                 return
-            self._open(min(wanting, key=lambda group: group.size))
+            self._open(min(needy, key=lambda group: group.size))
 
     @property
     def _full(self) -> bool:
@@ -207,10 +267,10 @@ class Pool:
 
     def _make_room(self) -> None:
         """End one environment that idles while others wait; its place is free when it has ended."""
-        for group in self._groups.values():
-            if not self._ending and group.idle and not group.waiting:
-                self._ending += 1
-                group.idle.pop(0).give(None)
+        idling = [group for group in self._groups.values() if group.surplus_idle]
+        if idling and not self._ending:
+            self._ending += 1
+            max(idling, key=lambda group: group.surplus_idle).idle.pop(0).give(None)
 
     def _must_yield(self, group: Group) -> bool:
         """Whether an environment should end for another group's sake: all places are taken, and unevenly."""
@@ -225,7 +285,10 @@ class Pool:
         group.starting += 1
         self._size += 1
         self._starting += 1
-        task = asyncio.get_running_loop().create_task(self._live(group))
+        place = Place()
+        if group.lacks:
+            group.provisioned.add(place)
+        task = asyncio.get_running_loop().create_task(self._live(group, place))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -234,15 +297,20 @@ class Pool:
         if not task.cancelled() and (error := task.exception()):
             _LOGGER.error("an environment's owner failed", exc_info=error)
 
-    def _leave(self, group: Group, *, starting: bool) -> None:
+    def _leave(self, group: Group, place: Place, *, starting: bool) -> None:
         group.size -= 1
         self._size -= 1
         self._ending = 0
+        group.provisioned.discard(place)
         if starting:
             self._started(group)
+        self._forget_if_empty(group)
+        self._holding.serve()
+        self._grow()
+
+    def _forget_if_empty(self, group: Group) -> None:
         if group.empty and self._groups.get(shape(group.function)) is group:
             del self._groups[shape(group.function)]
-        self._grow()
 
     def _started(self, group: Group) -> None:
         group.starting -= 1
@@ -250,21 +318,23 @@ class Pool:
 
     # --- one environment ---
 
-    async def _live(self, group: Group) -> None:
+    async def _live(self, group: Group, place: Place) -> None:
         environment: Environment | None = None
         starting = True
         try:
-            environment = await self._start(group.function)
+            environment = await self._start(group.function, provisioned=place in group.provisioned)
             ready = await environment.wait_ready()
             starting = False
             self._started(group)
             if ready:
+                group.became_ready(place)
                 # Not before this environment has taken the ticket it was started for.
                 asyncio.get_running_loop().call_soon(self._grow)
-                await self._work(group, environment)
+                await self._work(group, environment, place)
             elif environment.lost:
                 self._again(group)
             else:
+                self._put_off(group, place, INIT_FAILURE)
                 self._report_failed_start(group, environment)
         except HostLostError:
             self._again(group)
@@ -274,33 +344,43 @@ class Pool:
             asyncio.get_running_loop().call_later(_FULL_SECONDS, self._go_on)
         except Exception as error:  # whatever it was, someone waits for this environment
             _LOGGER.warning("an environment of %s failed", group.function.name, exc_info=error)
-            if starting and (ticket := group.take()):
-                ticket.refuse(ServiceException(f"The function's environment could not start: {error}"))
+            if starting:
+                message = f"The function's environment could not start: {error}"
+                self._put_off(group, place, message)
+                if ticket := group.pull():
+                    ticket.refuse(ServiceException(message))
         finally:
             try:
                 if environment is not None:
                     await surely(environment.stop())
             finally:
-                self._leave(group, starting=starting)
+                self._leave(group, place, starting=starting)
 
-    async def _start(self, function: Function) -> Environment:
+    def _put_off(self, group: Group, place: Place, reason: str) -> None:
+        """Let an environment that is to be kept ready, and did not become so, be tried again after a while."""
+        if place in group.provisioned:
+            asyncio.get_running_loop().call_later(group.could_not_start(reason), self._grow)
+
+    async def _start(self, function: Function, *, provisioned: bool) -> Environment:
         task_root = self._packages.path(function.package)
         if not task_root.is_dir():
             raise FileNotFoundError(f"the package {function.package} is not in the package store")
+        code = Code(task_root=task_root, layers=await self._merged(function))
         given = self._credentials(function)
         credentials = Credentials(*(await given if inspect.isawaitable(given) else given))
         environment = Environment(
             function,
-            runtime=find_runtime(function.runtime),
-            task_root=task_root,
+            runtime=self._runtimes.get(function.runtime) or await self._find_runtime(function),
+            code=code,
             surroundings=self._surroundings,
             limits=self._limits,
             host=self._host,
             log=self._log(function.name),
             clock=self._clock,
+            provisioned=provisioned,
         )
         try:
-            template = await self._molds.of(function, environment.runtime, task_root, credentials)
+            template = await self._molds.of(function, environment.runtime, code, credentials)
             await environment.start(credentials, template)
         except TimeoutError:
             environment.give_up()
@@ -311,31 +391,64 @@ class Pool:
 
     def _again(self, group: Group) -> None:
         """Let the invocation whose environment ended with the function host have another: it has not begun."""
-        if ticket := group.take():
-            if asyncio.get_running_loop().time() - ticket.since < self._limits.queue_seconds:
+        if ticket := group.pull():
+            if self._clock.monotonic() - ticket.queued_at < self._limits.queue_seconds:
                 self._requeue(group, ticket)
             else:
-                ticket.refuse(_throttled("ConcurrentInvocationLimitExceeded"))
+                ticket.refuse(throttled("ConcurrentInvocationLimitExceeded"))
 
     def _go_on(self) -> None:
         self._held_up -= 1
         self._grow()
 
-    def _report_failed_start(self, group: Group, environment: Environment) -> None:
-        if ticket := group.take():
-            ticket.resolve(environment.fail(ticket.invocation))
+    async def _find_runtime(self, function: Function) -> Runtime:
+        found = await asyncio.to_thread(find_runtime, function.runtime, self._pythons)
+        return self._runtimes.setdefault(function.runtime, found)
 
-    async def _work(self, group: Group, environment: Environment) -> None:
-        while ticket := await self._next(group, environment):
+    async def _merged(self, function: Function) -> Path | None:
+        digests = [one.package for one in function.layers]
+        return await asyncio.to_thread(self._packages.merge, digests) if digests else None
+
+    def _report_failed_start(self, group: Group, environment: Environment) -> None:
+        if ticket := group.pull():
+            outcome = environment.fail(ticket.invocation)
+            self._book.of(group.function).count(outcome)
+            ticket.resolve(outcome)
+
+    async def _work(self, group: Group, environment: Environment, place: Place) -> None:
+        figures = self._book.of(group.function)
+        while ticket := await self._next(group, environment, place):
             if not environment.alive:
                 self._requeue(group, ticket)
                 return
+            figures.busy += 1
             try:
-                ticket.resolve(await environment.invoke(ticket.invocation))
+                outcome = await self._run(group, environment, ticket)
+                figures.count(outcome)
+                ticket.resolve(outcome)
             finally:
+                figures.busy -= 1
+                group.finish(ticket)
                 ticket.refuse(ServiceException("The function's environment was stopped."))
-            if not await self._settle(group, environment) or self._outlived(environment) or self._must_yield(group):
+            if not await self._settle(group, environment) or self._outlived(environment):
                 return
+            if place not in group.provisioned and self._must_yield(group):
+                return
+
+    async def _run(self, group: Group, environment: Environment, ticket: Ticket) -> Outcome:
+        """Run a ticket, and every so often measure what it wants of the processors."""
+        pid, began = environment.pid, self._clock.monotonic()
+        measured = pid is not None and group.demand.asks(began)
+        before = wanted_seconds(pid) if measured and pid is not None else 0.0
+        self._holding.begun(ticket, group, pid)
+        try:
+            outcome = await environment.invoke(ticket.invocation)
+        finally:
+            self._holding.ended(ticket)
+        elapsed = self._clock.monotonic() - began
+        if measured and pid is not None and environment.alive and elapsed > 0:
+            group.demand.learn((wanted_seconds(pid) - before) / elapsed)
+        return outcome
 
     async def _settle(self, group: Group, environment: Environment) -> bool:
         # The next invocation often comes before the runtime asks for it: that needs no further environment.
@@ -345,28 +458,50 @@ class Pool:
         finally:
             group.settling -= 1
 
-    async def _next(self, group: Group, environment: Environment) -> Ticket | None:
+    async def _next(self, group: Group, environment: Environment, place: Place) -> Ticket | None:
         """Wait for a ticket; None when the environment has to go."""
-        if ticket := group.take():
+        if len(group.provisioned) > group.minimum:
+            group.provisioned.discard(place)  # one like all others from now on
+        if group.waiting and self._holding.is_turn_of(group) and (ticket := group.take()):
             return ticket
-        if group.retired or (self._full and self._wanting()):
+        provisioned = place in group.provisioned
+        if group.retired or (not provisioned and self._full and self._wanting()):
             return None
-        seat = group.sit()
+        seat = group.sit(provisioned=provisioned)
+        self._rest(group, environment, seat, self._clock.monotonic())
         environment.on_end = lambda: seat.give(None)
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._limits.idle_seconds, seat.give, None)
-        spare = loop.call_later(self._limits.spare_seconds, _spare, group, seat)
+        self._holding.serve()
         try:
             return await seat.given
         except asyncio.CancelledError:
             if seat.given.done() and not seat.given.cancelled() and (ticket := seat.given.result()):
+                group.finish(ticket)
                 ticket.refuse(ServiceUnavailable("The server is stopping."))
             raise
         finally:
-            timer.cancel()
-            spare.cancel()
+            if seat.timer is not None:
+                seat.timer.cancel()
             environment.on_end = None
             group.rise(seat)
+
+    def _rest(self, group: Group, environment: Environment, seat: Seat, since: float) -> None:
+        """Look every so often whether an idle environment should end."""
+        idle = self._clock.monotonic() - since
+        if self._outlived(environment) or (not seat.provisioned and self._is_surplus(group, idle)):
+            group.rise(seat)
+            seat.give(None)
+            return
+        delay = self._limits.spare_seconds
+        if not seat.provisioned:
+            delay = min(delay, self._limits.idle_seconds - idle)
+        seat.timer = asyncio.get_running_loop().call_later(delay, self._rest, group, environment, seat, since)
+
+    def _is_surplus(self, group: Group, idle: float) -> bool:
+        if idle >= self._limits.idle_seconds:
+            return True
+        if idle < self._limits.spare_seconds:
+            return False
+        return group.staying > max(1, group.minimum, group.scaler.kept(self._clock.monotonic()))
 
     def _outlived(self, environment: Environment) -> bool:
         return self._clock.monotonic() - environment.started_at > self._limits.age_seconds
@@ -391,16 +526,8 @@ class Pool:
         return self._logs[name]
 
 
-def _spare(group: Group, seat: Seat) -> None:
-    """Let an environment go that was not needed for a while, unless it is the last idle one of its group."""
-    if len(group.idle) > 1:
-        group.rise(seat)
-        seat.give(None)
-
-
-def _name(function: Function) -> str:
-    return f"{function.account}:{function.name}"
-
-
-def _throttled(reason: str) -> TooManyRequestsException:
-    return TooManyRequestsException(headers={"Retry-After": "1"}, Reason=reason)
+def _shortage(limits: Limits) -> str:
+    return (
+        f"At most {limits.provisionable} environments are kept ready on this server, of {limits.environments} in all: "
+        "set functions.max_environments higher."
+    )

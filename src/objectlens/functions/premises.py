@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from objectlens.functions.isolation import Confinement, find_isolation
-from objectlens.functions.orders import OUTPUT, Order
+from objectlens.functions.orders import Order
 from objectlens.functions.process import Process, Spawned
 from objectlens.functions.removing import clear_away
-from objectlens.functions.runtimes import command
 from objectlens.functions.templates import Templates
 from objectlens.functions.watchman import Watchman
-
-
-class NoEntrypointError(Exception):
-    """The package has nothing that could be started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +43,6 @@ class Premises:
         self._isolation = find_isolation(settings.isolation)
         self.watchman = Watchman(settings.python)
         self.templates = Templates(
-            python=settings.python,
             capacity=settings.templates,
             idle_seconds=settings.template_idle_seconds,
             age_seconds=settings.age_seconds,
@@ -76,21 +70,25 @@ class Premises:
             folder=self._folder,
             key=order.key,
             task_root=order.task_root,
-            python=self._settings.python,
+            layers=order.layers,
+            python=order.python,
             memory_size=order.memory_size,
             ephemeral_storage=order.ephemeral_storage,
-            node=order.runtime.node,
+            node=order.node,
+            hosts=order.hosts,
+            java=order.java or None,
         )
 
     async def start(
-        self, order: Order, confinement: Confinement, fork: str | None, files: Mapping[str, int]
+        self, order: Order, confinement: Confinement, fork: str | None, files: Sequence[int]
     ) -> tuple[Process, str | None]:
         """Start an environment; returns its process, and why it was not forked from the template `fork`, if it was not.
 
-        Raises `NoEntrypointError`, and `OSError` when the machine refuses.
+        Its output goes to the first of the files; a fork gets all of them, see `Template.fork`. Raises `OSError` when
+        the machine refuses.
         """
         confinement.make_temporary()
-        variables = order.variables_in(confinement.temporary)
+        variables = order.variables_in(confinement)
         process: Process | None = None
         note = None
         if fork is not None:
@@ -100,33 +98,16 @@ class Premises:
                 self.templates.retire(fork)
                 note = str(error)
         if process is None:
-            process = self._spawn(order, confinement, variables, files)
+            process = Spawned.confined(
+                confinement,
+                order.command_in(confinement),
+                variables,
+                order.task_root,
+                output=files[0],
+                marker=order.marker,
+            )
         self.watchman.hold(process.pid, order.marker)
         return process, note
-
-    def _spawn(
-        self, order: Order, confinement: Confinement, variables: dict[str, str], files: Mapping[str, int]
-    ) -> Process:
-        start = command(
-            order.runtime,
-            self._settings.python,
-            order.task_root,
-            parent=confinement.parent,
-            orders=confinement.orders,
-        )
-        if start is None:
-            raise NoEntrypointError("exec: no executable named bootstrap in the package's root folder")
-        others = {name: fd for name, fd in files.items() if name != OUTPUT}
-        variables |= {name: str(fd) for name, fd in others.items()}
-        return Spawned.confined(
-            confinement,
-            start,
-            variables,
-            order.task_root,
-            output=files[OUTPUT],
-            marker=order.marker,
-            keep=list(others.values()),
-        )
 
 
 def close_all(files: Iterable[int]) -> None:

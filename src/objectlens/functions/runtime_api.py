@@ -62,6 +62,14 @@ class Answer:
     platform: bool = False
 
 
+class Poller(Protocol):
+    """Where a runtime waits for its next invocation."""
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer it."""
+        ...
+
+
 class Listener(Protocol):
     """Whoever owns the environment."""
 
@@ -86,7 +94,7 @@ class RuntimeApi:
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._connections: set[RuntimeConnection] = set()
-        self._poll: RuntimeConnection | None = None
+        self._poll: Poller | None = None
         self._current: Dispatch | None = None
         self._undelivered = False
 
@@ -129,9 +137,10 @@ class RuntimeApi:
 
     # --- Responder ---
 
-    def lost(self, connection: RuntimeConnection) -> None:
+    def lost(self, connection: Poller) -> None:
         """Forget a connection."""
-        self._connections.discard(connection)
+        if isinstance(connection, RuntimeConnection):
+            self._connections.discard(connection)
         if connection is self._poll:
             self._poll = None
 
@@ -159,6 +168,10 @@ class RuntimeApi:
         return None, _declined if _EXTENSION.fullmatch(path) else _unknown
 
     def _next(self, _: RuntimeRequest, connection: RuntimeConnection) -> None:
+        self.poll(connection)
+
+    def poll(self, connection: Poller) -> None:
+        """Take note that the runtime waits there for an invocation; raises `Forbidden` when it may not."""
         # A poll whose connection broke may be repeated, also before its invocation could be delivered.
         again = self._poll is None and (self.state is State.READY or self._undelivered)
         if not again:
@@ -185,6 +198,12 @@ class RuntimeApi:
                 connection.reply(202, _ACCEPTED)
 
         return answer
+
+    def take_result(self, request_id: str, body: bytes) -> None:
+        """Take what an invocation came to; raises `Forbidden` when it is not the one under way."""
+        if self._current is None or self._undelivered or request_id != self._current.request_id:
+            raise Forbidden(self.state, Event.ANSWER)
+        self._settle(Answer(body))
 
     def _error(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:

@@ -60,6 +60,8 @@ class RuntimeConnection(asyncio.Protocol):
         self._head = 0
         self._in_head = True
         self._waiting = False
+        self._resuming = False
+        self._last = False
 
     # --- asyncio.Protocol ---
 
@@ -78,17 +80,42 @@ class RuntimeConnection(asyncio.Protocol):
         if self._in_head:
             self._head += len(data)
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             self.close()
             return
         if self._in_head and self._head > MAX_HEAD:
             self.close()
 
+    def _feed(self, data: bytes) -> None:
+        """Parse; an offer of another protocol, such as Java's `Upgrade: h2c`, is ignored (RFC 9110 section 7.8).
+
+        The parser takes what follows the offer for that protocol, so a fresh one is told how the body is framed.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._parser = httptools.HttpRequestParser(self)
+            if framing := self._framing():
+                self._resuming = True
+                self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+                self._resuming = False
+            if rest := data[upgrade.args[0] :]:
+                self._feed(rest)
+
+    def _framing(self) -> bytes:
+        headers = self._request.headers
+        if "transfer-encoding" in headers:
+            return b"Transfer-Encoding: chunked"
+        length = headers.get("content-length", "0")
+        return b"" if length == "0" else b"Content-Length: " + length.encode("latin-1")
+
     # --- httptools ---
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        if self._resuming:
+            return
         if self._waiting:
             raise ValueError("a second request before the answer to the first")
         self._request = RuntimeRequest()
@@ -98,7 +125,8 @@ class RuntimeConnection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
-        self._request.path += url.decode("latin-1")
+        if not self._resuming:
+            self._request.path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header or trailer."""
@@ -106,6 +134,9 @@ class RuntimeConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Send `100 Continue` where it is waited for."""
+        if self._resuming:
+            return
+        self._last = _is_last(self._request, self._parser.get_http_version())
         self._request.method = self._parser.get_method().decode("ascii")
         self._in_head = False
         self._head = 0
@@ -124,6 +155,8 @@ class RuntimeConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Hand the request over."""
+        if self._parser.should_upgrade() and self._framing():
+            return  # its body is still to come
         request = self._request
         request.oversized = self._size > self._max_body
         request.body = b"".join(self._parts)
@@ -148,8 +181,15 @@ class RuntimeConnection(asyncio.Protocol):
         lines += [f"{name}: {value}" for name, value in headers]
         lines.append(f"Content-Length: {len(body)}")
         self._transport.write("\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body)
+        if self._last:
+            self._transport.close()
 
     def close(self) -> None:
         """End the connection."""
         if self._transport is not None:
             self._transport.abort()
+
+
+def _is_last(request: RuntimeRequest, version: str) -> bool:
+    """Whether the client wants its connection closed after the answer, by which simple ones know where that ends."""
+    return version == "1.0" or "close" in request.headers.get("connection", "").lower()

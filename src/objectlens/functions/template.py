@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,11 +77,12 @@ class Template:
             return await asyncio.shield(self._state)
 
     async def fork(
-        self, confinement: Confinement, variables: Mapping[str, str], files: Mapping[str, int], marker: str
+        self, confinement: Confinement, variables: Mapping[str, str], descriptors: Sequence[int], marker: str
     ) -> Process:
-        """Fork an environment, its output going to the first of the files; see `mold` for the others.
+        """Fork an environment.
 
-        Raises `ConnectionError` when the template is gone or does not answer.
+        Its output goes to the first of the descriptors; the second, if there is one, is its channel. Raises
+        `ConnectionError` when the template is gone or does not answer.
         """
         if self._channel is None:
             raise ConnectionError("the template has ended")
@@ -89,9 +90,9 @@ class Template:
         number, asked = self._number, asyncio.get_running_loop().create_future()
         self._asked[number] = (asked, confinement, marker)
         folder = None if confinement.wanted is None else str(confinement.temporary)
-        order = {"fork": number, "variables": dict(variables), "folder": folder, "files": list(files)}
+        order = {"fork": number, "variables": dict(variables), "folder": folder}
         try:
-            socket.send_fds(self._channel, [json.dumps(order).encode()], list(files.values()))
+            socket.send_fds(self._channel, [json.dumps(order).encode()], descriptors)
             async with asyncio.timeout(FORK_SECONDS):
                 process: Process = await asked
         except OSError as error:  # TimeoutError is one

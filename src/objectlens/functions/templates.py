@@ -36,7 +36,6 @@ class Templates:
     def __init__(
         self,
         *,
-        python: str,
         capacity: int,
         idle_seconds: float,
         age_seconds: float,
@@ -44,7 +43,6 @@ class Templates:
         watchman: Watchman,
         forgotten: Callable[[int], None],
     ) -> None:
-        self._python = python
         self._capacity = capacity
         self._idle_seconds = idle_seconds
         self._age_seconds = age_seconds
@@ -143,9 +141,9 @@ class Templates:
             confinement = self._confine(order)
             template = Template(self._watchman, confinement)
             confinement.make_temporary()
-            variables = order.variables_in(confinement.temporary)
+            variables = order.variables_in(confinement)
             if await template.start(
-                self._python, variables, order.task_root, output=output, marker=order.marker, limit=limit
+                order.python, variables, order.task_root, output=output, marker=order.marker, limit=limit
             ):
                 return template
         except (TimeoutError, asyncio.CancelledError):

@@ -2,7 +2,7 @@
 
 Messages (see `messages`), N being numbers that the gateway gives:
 
-    from the gateway  {"do": "lease", "id": N, "order": …, "fork": KEY or null, "files": [NAME…]} with those files
+    from the gateway  {"do": "lease", "id": N, "order": …, "fork": KEY or null, "files": COUNT} with its files
                       {"do": "stop", "id": N, "patience": SECONDS}
                       {"do": "mold", "id": N, "order": …, "key": KEY, "limit": SECONDS} with the file for its output
                       {"do": "retire", "key": KEY}
@@ -24,13 +24,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.messages import Message, Messenger
 from objectlens.functions.orders import Order
-from objectlens.functions.premises import NoEntrypointError, Premises, close_all
+from objectlens.functions.premises import Premises, close_all
 from objectlens.functions.process import Exit, Process
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,9 +75,9 @@ class Tenant:
 
     def _receive(self, message: Message, files: list[int]) -> None:
         match message:
-            case {"do": "lease", "id": int(number), "files": list(names)} if len(names) == len(files):
+            case {"do": "lease", "id": int(number), "files": int(count)} if 0 < count == len(files):
                 self._stopping[number] = asyncio.get_running_loop().create_future()
-                self._begin(self._lease(number, message, dict(zip(names, files, strict=True))))
+                self._begin(self._lease(number, message, files))
             case {"do": "mold", "id": int(number)} if len(files) == 1:
                 self._begin(self._mold(number, message, files[0]))
             case {"do": "stop", "id": int(number), "patience": patience}:
@@ -118,12 +118,12 @@ class Tenant:
         else:
             self.say("molded", id=number, template=template, refused=refused)
 
-    async def _lease(self, number: int, message: Message, files: Mapping[str, int]) -> None:
+    async def _lease(self, number: int, message: Message, files: list[int]) -> None:
         """Start an environment, wait for its end, and clear away what is left."""
         failed: _Failed | None = _Failed("error", "the function host failed, as the server's log tells")
         if self._premises.full:
             failed = _Failed("full", "there are as many environments on this machine as may be")
-            close_all(files.values())
+            close_all(files)
         else:
             self._premises.environments += 1
             try:
@@ -138,19 +138,17 @@ class Tenant:
         else:
             self._fail(number, *failed)
 
-    async def _live(self, number: int, order: Order, fork: str | None, files: Mapping[str, int]) -> _Failed | None:
+    async def _live(self, number: int, order: Order, fork: str | None, files: list[int]) -> _Failed | None:
         """Return why it could not start, None when it has been."""
         confinement: Confinement | None = None
         try:
             try:
                 confinement = self._premises.confine(order)
                 process, note = await self._premises.start(order, confinement, fork, files)
-            except NoEntrypointError as error:
-                return _Failed("entrypoint", str(error))
             except OSError as error:
                 return _Failed("error", str(error))
             finally:
-                close_all(files.values())
+                close_all(files)
             self.say("leased", *process.handles(), id=number, pid=process.pid, inner=process.inner, note=note)
             await self._see_out(number, process, confinement)
             return None

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from objectlens.catalog.entities import Function
+from objectlens.http import HttpRequest, HttpResponse
+
+
+class Door(Protocol):
+    """How a function reaches this service without a connection while it serves one invocation.
+
+    `source` is the path and query of what it will probably read first.
+    """
+
+    @property
+    def source(self) -> str:
+        """Return path and query, percent-encoded."""
+        ...
+
+    async def __call__(self, http: HttpRequest) -> HttpResponse | None:
+        """Answer a request, with all the headers that it has on the wire; None when it has to take a connection."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +31,8 @@ class Invocation:
     """One call of a function.
 
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
-    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`.
+    qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `door` is open as long as
+    the invocation runs. `remote` is the name of the remote at which a function runs that does not run here.
     """
 
     function: Function
@@ -22,6 +41,8 @@ class Invocation:
     invoked_arn: str
     client_context: str | None = None
     trace_id: str | None = None
+    door: Door | None = field(default=None, compare=False, repr=False)
+    remote: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +75,26 @@ class Outcome:
     memory_mb: int = 0
     log_tail: bytes = b""
     executed_version: str = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """What is set aside for functions.
+
+    `reserved` is the sum of reserved concurrency by account: what is left of the account's limit is for the functions
+    that have none. `provisioned` are the versions of which so many environments are to be kept ready.
+    """
+
+    reserved: Mapping[str, int] = field(default_factory=dict)
+    provisioned: Sequence[tuple[Function, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """How many environments of a version are kept ready, and why they do not become more if they do not."""
+
+    ready: int = 0
+    failure: str | None = None
 
 
 class Executor(Protocol):

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from objectlens.catalog.entities import Function
-from objectlens.functions.configuration import Credentials, Surroundings
+from objectlens.functions.configuration import Capture, Credentials, Surroundings
 from objectlens.functions.node import sdk_endpoint
 from objectlens.functions.runtimes import Runtime
+from objectlens.functions.searching import LAYERS
 
 RESERVED = frozenset(
     {
@@ -34,9 +35,15 @@ RESERVED = frozenset(
         "LAMBDA_TASK_ROOT",
         "LAMBDA_RUNTIME_DIR",
         "OBJECTLENS_ENDPOINT_URL",
+        "OBJECTLENS_TLS_URL",
+        LAYERS,
     }
 )
 """Names that a function's configuration may not set."""
+
+# Where the AWS SDKs, Python, OpenSSL, requests and curl look for roots to trust, and Node.js for more of them.
+_BUNDLE = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_AUTHORITY = "NODE_EXTRA_CA_CERTS"
 
 _SERVICES = ("S3", "S3_CONTROL", "LAMBDA", "STS", "IAM")
 
@@ -62,21 +69,26 @@ def make_variables(
     surroundings: Surroundings,
     credentials: Credentials,
     task_root: Path,
+    temporary: Path,
     runtime_api: str,
     log_stream: str,
+    opt: Path | None = None,
+    initialization: str = "on-demand",
 ) -> dict[str, str]:
-    """Return the variables of one environment; the function's own come last and win over all but the reserved.
+    """Return all variables of one environment; the function's own come last and win over all but the reserved.
 
-    The function host adds `HOME` and `TMPDIR`, see `orders`.
+    `opt` is where the environment sees its layers, None when it has none.
     """
     endpoint = surroundings.endpoint_url
     if runtime.node is not None:
         endpoint = sdk_endpoint(endpoint, function.environment)
     variables = {
-        "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:/opt/lib",
+        "PATH": f"/usr/local/bin:/usr/bin/:/bin:{opt or '/opt'}/bin",
+        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{opt or '/opt'}/lib",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -89,7 +101,8 @@ def make_variables(
         **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in _SERVICES},
         **_ALLOCATOR,
         **_ONE_THREAD,
-        **(_NODE if runtime.node else {}),
+        **(_NODE | _node_path(runtime, opt) if runtime.node else {}),
+        **_trust(function, surroundings.capture),
         **without_reserved(function.environment),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),
@@ -100,7 +113,7 @@ def make_variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function.name),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -109,9 +122,27 @@ def make_variables(
         "AWS_SESSION_TOKEN": credentials.session_token,
         "OBJECTLENS_ENDPOINT_URL": surroundings.endpoint_url,
     }
+    if surroundings.capture is not None:
+        variables["OBJECTLENS_TLS_URL"] = surroundings.capture.tls_url
+    if opt is not None:
+        variables[LAYERS] = str(opt)
     if runtime.managed:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime.name}"
     return variables
+
+
+def _trust(function: Function, capture: Capture | None) -> dict[str, str]:
+    if capture is None or function.environment.get("OBJECTLENS_CAPTURE") == "0":
+        return {}
+    return {**dict.fromkeys(_BUNDLE, str(capture.bundle)), _AUTHORITY: str(capture.authority)}
+
+
+def _node_path(runtime: Runtime, opt: Path | None) -> dict[str, str]:
+    """Return where modules of layers are looked for, those for this version of Node.js first."""
+    if opt is None:
+        return {}
+    major = runtime.name.removeprefix("nodejs").partition(".")[0]
+    return {"NODE_PATH": f"{opt}/nodejs/node{major}/node_modules:{opt}/nodejs/node_modules"}
 
 
 def without_reserved(variables: Mapping[str, str]) -> dict[str, str]:

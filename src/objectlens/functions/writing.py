@@ -16,12 +16,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 ATTEMPTS = "_objectlens_attempts"
 NAME = "s3.WriteGetObjectResponse"
-_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_PROXIES = (b"HTTP_PROXY", b"http_proxy", b"ALL_PROXY", b"all_proxy")
 # Longer answers leave as a stream, in the SDK's way.
 _WHOLE = 8 * 1024 * 1024
 _SHAPES = 32
@@ -32,7 +32,10 @@ _META = "x-amz-meta-"
 
 
 class _Known(NamedTuple):
-    """What calls with the same parameters have in common."""
+    """What calls with the same parameters have in common.
+
+    `plain` tells that the SDK's parser made of an answer what `_written` makes.
+    """
 
     model: Any
     url: str
@@ -41,15 +44,16 @@ class _Known(NamedTuple):
     headers: dict[str, str]
     signer: Any
     scope: tuple[str, str]
+    plain: bool = False
 
 
-def shorten(client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any) -> None:
+def shorten(client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any, channel: Callable[[], Any]) -> None:
     """Answer the operation where the SDK would begin to sign and send it, and before that when it is like another.
 
     `unchanged` raises `wire.Unsuited` when the client was changed meanwhile; `api_call` is the SDK's own method, which
-    tracing tools replace in order to see calls.
+    tracing tools replace in order to see calls; `channel` returns the channel to the service, if there is one.
     """
-    events, writer = client.meta.events, Writer(client, wire, unchanged, api_call)
+    events, writer = client.meta.events, Writer(client, wire, unchanged, api_call, channel)
     # By way of the class: these registrations are not changes of the handler's.
     type(events).register_last(events, f"before-call.{NAME}", writer)
     type(events).register_first(events, f"after-call.{NAME}", _count_attempt)
@@ -72,10 +76,13 @@ def _count_attempt(parsed: dict[str, Any], context: dict[str, Any], **_: Any) ->
 
 
 class Writer:
-    """Sends the answers of one client, over one connection per thread."""
+    """Sends the answers of one client, through the channel or over one connection per thread."""
 
-    def __init__(self, client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any) -> None:
+    def __init__(
+        self, client: Any, wire: Any, unchanged: Callable[[], None], api_call: Any, channel: Callable[[], Any]
+    ) -> None:
         self._client, self._wire, self._unchanged, self._api_call = client, wire, unchanged, api_call
+        self._channel = channel
         self._wires = wire.Wires()
         self._keys: dict[tuple[str, ...], bytes] = {}
         self._known: dict[frozenset[str], _Known] = {}
@@ -105,15 +112,15 @@ class Writer:
                 return None
             scope = context["signing"]["region"], context["signing"]["signing_name"]
             known = _Known(model, params["url"], host, target, given, request_signer, scope)
-            headers = self._signed(known, given, body)
+            credentials, headers = self._headers(known, given, body)
             context[ATTEMPTS] = 1
-            answer = self._send(known, headers, body)
+            answer = self._send(known, credentials, headers, body)
             if answer.status >= 500:
                 return None  # the SDK tries those again
             context[ATTEMPTS] = 0
             response, parsed = self._parsed(known, answer)
             if answer.status == 200:
-                self._learn(known)
+                self._learn(known._replace(plain=_written(answer) == parsed))
             return response, parsed
         except (OSError, KeyError, AttributeError, ValueError):
             return None
@@ -128,16 +135,16 @@ class Writer:
         try:
             self._unchanged()
             body = self._body(members.get("Body", b""))
-            headers = self._signed(known, known.headers | self._given(members), body)
+            credentials, headers = self._headers(known, known.headers | self._given(members), body)
         except (KeyError, AttributeError, ValueError):
             return None
         try:
-            answer = self._send(known, headers, body)
+            answer = self._send(known, credentials, headers, body)
         except (OSError, ValueError):
             self._state.failed = True
             return None
         if answer.status == 200:
-            return self._parsed(known, answer)[1]
+            return _written(answer) if known.plain else self._parsed(known, answer)[1]
         self._state.failed = answer.status >= 500
         return None
 
@@ -195,15 +202,21 @@ class Writer:
             raise self._wire.Unsuited
         return bytes(body)
 
-    def _signed(self, known: _Known, given: dict[str, str], body: bytes) -> dict[str, str]:
-        if self._client.meta.config.proxies or any(os.environ.get(name) for name in _PROXIES):
+    def _headers(self, known: _Known, given: dict[str, str], body: bytes) -> tuple[Any, dict[str, str]]:
+        """Return the credentials and the headers, not signed yet; raises `Unsuited` when a proxy is between."""
+        # As the environment keeps them: to ask it for what is not there takes longer than all else here.
+        variables: dict[bytes, bytes] = vars(os.environ)["_data"]
+        if self._client.meta.config.proxies or any(name in variables for name in _PROXIES):
             raise self._wire.Unsuited
         headers = {"host": known.host, **given}
-        if trace := os.environ.get("_X_AMZN_TRACE_ID"):
+        if trace := variables.get(b"_X_AMZN_TRACE_ID"):
             headers.setdefault("x-amzn-trace-id", self._wire.typed(trace))
         headers |= {"content-length": str(len(body)), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
-        credentials = known.signer._credentials.get_frozen_credentials()
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return known.signer._credentials.get_frozen_credentials(), headers
+
+    def _sign(self, known: _Known, credentials: Any, headers: dict[str, str]) -> None:
+        """Add the signature."""
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         place = (stamp[:8], *known.scope, "aws4_request")
         headers["x-amz-date"] = stamp
         if credentials.token:
@@ -218,7 +231,6 @@ class Writer:
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{'/'.join(place)}, "
             f"SignedHeaders={';'.join(signed)}, Signature={signature}"
         )
-        return headers
 
     def _key(self, secret: str, place: tuple[str, ...]) -> bytes:
         key = self._keys.get((secret, *place))
@@ -229,10 +241,16 @@ class Writer:
             self._keys = {(secret, *place): key}
         return key
 
-    def _send(self, known: _Known, headers: dict[str, str], body: bytes) -> Any:
-        config = self._client.meta.config
-        rest = [(name, value) for name, value in headers.items() if name != "host"]
+    def _send(self, known: _Known, credentials: Any, headers: dict[str, str], body: bytes) -> Any:
+        config, channel = self._client.meta.config, self._channel()
         timeout = max(config.connect_timeout, config.read_timeout)
+        # The service knows who is at the other end of the channel: his own credentials need no proof there.
+        if channel is not None and channel.leads_to(known.host, credentials.access_key) and self._wire.untouched():
+            answer = channel.ask("POST", known.target, list(headers.items()), body=body, timeout=timeout)
+            if answer is not None:
+                return self._wire.Answer(*answer)
+        self._sign(known, credentials, headers)
+        rest = [(name, value) for name, value in headers.items() if name != "host"]
         return self._wires.ask("POST", known.host, known.target, rest, body=body, timeout=timeout)
 
     def _parsed(self, known: _Known, answer: Any) -> Any:
@@ -245,3 +263,16 @@ class Writer:
         response = AWSResponse(known.url, answer.status, headers, None)
         response._content = answer.content
         return response, parsed
+
+
+def _written(answer: Any) -> dict[str, Any]:
+    """Return what the SDK makes of an answer that says nothing but that it went well."""
+    headers = {name.lower(): value for name, value in answer.headers}
+    metadata = {
+        "RequestId": headers.get("x-amz-request-id"),
+        "HostId": headers.get("x-amz-id-2"),
+        "HTTPStatusCode": answer.status,
+        "HTTPHeaders": headers,
+        "RetryAttempts": 0,
+    }
+    return {"ResponseMetadata": metadata}

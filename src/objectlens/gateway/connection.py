@@ -11,18 +11,15 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from email.utils import formatdate
-from functools import lru_cache
 from typing import Any, cast
 
 import httptools
 
 from objectlens.gateway.bodies import IncomingBody
-from objectlens.gateway.messages import BadRequest, has_body, one_host, render_head, split_target
+from objectlens.gateway.messages import BadRequest, has_body, now, one_host, render_head, split_target
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.streams import CHUNK, FileSlice
 
@@ -90,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
+        self._scheme = "http"
         self._url = b""
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
@@ -115,6 +113,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if transport.get_extra_info("sslcontext") is not None:
+            self._scheme = "https"
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -242,6 +242,7 @@ class Connection(asyncio.Protocol):
             query=query,
             headers=headers,
             host=authority,
+            scheme=self._scheme,
             body=body,
             peer=self._peer,
         )
@@ -406,7 +407,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionError(f"the body has {len(body)} bytes, and {length} were announced")
         if response.status in {204, 304} and not body:
             length = None
-        head = render_head(response, length, chunked=False, close=not keep, date=_date())
+        head = render_head(response, length, chunked=False, close=not keep, date=now())
         self._transport.write(head + body if carries else head)
         exchange.sent = len(body) if carries else 0
         await self._drain()
@@ -421,7 +422,7 @@ class Connection(asyncio.Protocol):
         chunks = _file_chunks(body) if isinstance(body, FileSlice) else body
         try:
             chunked = carries and length is None and not unframed
-            head = render_head(response, length, chunked=chunked, close=not keep or unframed, date=_date())
+            head = render_head(response, length, chunked=chunked, close=not keep or unframed, date=now())
             if not isinstance(body, FileSlice):
                 # What comes from a stream may take its time; a file's first piece goes out with the head.
                 self._transport.write(head)
@@ -495,12 +496,3 @@ def _read_cached(fd: int, size: int, offset: int) -> bytes | None:
         # Not cached, or a file system that knows no RWF_NOWAIT.
         return None
     return bytes(memoryview(buffer)[:count]) if count else None
-
-
-def _date() -> bytes:
-    return _date_of(int(time.time()))
-
-
-@lru_cache(maxsize=1)
-def _date_of(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode("ascii")

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 from objectlens.http import HttpRequest
 from objectlens.operation import Api
 
+# What stands between the service and the domain is a region: in `iam.s3.amazonaws.com`, `iam` is a bucket.
 _HOST = re.compile(
-    r"(?:^|\.)(lambda|iam|sts|s3-control)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?(?::|$)"
+    r"(?:^|\.)(lambda|iam|sts|s3-control)(?:-fips)?(?:\.dualstack)?(?:\.(?!s3)[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?(?::|$)"
 )
 _BY_SCOPE: dict[str, Api] = {"lambda": "lambda", "iam": "iam", "sts": "sts"}
 _BY_HOST: dict[str, Api] = {"lambda": "lambda", "iam": "iam", "sts": "sts", "s3-control": "s3control"}

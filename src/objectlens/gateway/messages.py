@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
 from objectlens.http import Headers, HttpResponse
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _NO_BODY = {204, 304}
+_SERVER = "objectlens"
 
 
 class BadRequest(ValueError):
@@ -54,7 +59,25 @@ def has_body(method: str, status: int) -> bool:
     return method != "HEAD" and status not in _NO_BODY and status >= 200
 
 
-def render_head(response: HttpResponse, length: int | None, *, chunked: bool, close: bool, date: bytes) -> bytes:
+def on_the_wire(response: HttpResponse, length: int | None) -> HttpResponse:
+    """Return an answer with the headers that `render_head` would add, for whom no head is rendered."""
+    given = response.headers
+    added = {"Content-Length": None if length is None else str(length), "Date": now(), "Server": _SERVER}
+    more = [(name, value) for name, value in added.items() if value is not None and name not in given]
+    return replace(response, headers=Headers([*given, *more]))
+
+
+def now() -> str:
+    """Return the Date header of an answer."""
+    return _date_of(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date_of(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def render_head(response: HttpResponse, length: int | None, *, chunked: bool, close: bool, date: str) -> bytes:
     """Render status line and headers; `length` None leaves Content-Length out."""
     reason = response.reason or _REASONS.get(response.status, "Unknown")
     lines = [f"HTTP/1.1 {response.status} {reason}".encode("latin-1")]
@@ -68,9 +91,9 @@ def render_head(response: HttpResponse, length: int | None, *, chunked: bool, cl
     if chunked:
         lines.append(b"Transfer-Encoding: chunked")
     if "date" not in names:
-        lines.append(b"Date: " + date)
+        lines.append(b"Date: " + date.encode("ascii"))
     if "server" not in names:
-        lines.append(b"Server: objectlens")
+        lines.append(b"Server: " + _SERVER.encode("ascii"))
     if close:
         lines.append(b"Connection: close")
     lines.append(b"\r\n")

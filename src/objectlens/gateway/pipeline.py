@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,11 +23,13 @@ from objectlens.access import Access, Caller, in_dialect
 from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
-from objectlens.gateway import render, reserved
+from objectlens.functions.figures import Snapshot
+from objectlens.gateway import metrics, render, reserved
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
 from objectlens.gateway.endpoints import access_key_id, which_api
+from objectlens.gateway.messages import on_the_wire
 from objectlens.gateway.payload import verified
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
@@ -38,7 +40,7 @@ from objectlens.objects.permitting import permit
 from objectlens.operation import Api, Operation
 from objectlens.s3 import operations
 from objectlens.s3.address import Address, names_bucket, parse_address
-from objectlens.streams import TooLarge, read_all
+from objectlens.streams import FileSlice, TooLarge, read_all
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("objectlens.access_log")
@@ -97,10 +99,15 @@ class Rooms:
     objects: Objects
     lens: ObjectLambda
     management: Mapping[Api, ManagementApi]
+    figures: Callable[[], Sequence[Snapshot]]
 
 
 class Corridor:
-    """The way of one request. `domains` are the host names of this service; `ready` tells whether it takes work."""
+    """The way of one request.
+
+    `domains` are the host names of this service; `ready` tells whether it takes work. `pages` are what answers under
+    paths of `/-/` that start with their names.
+    """
 
     def __init__(
         self,
@@ -110,26 +117,49 @@ class Corridor:
         strangers: Admission,
         inner: Admission,
         ready: Callable[[], bool],
+        pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
+        metrics_for: metrics.Metrics = "signed",
     ) -> None:
         self._rooms = rooms
         self._domains = domains
         self._strangers = strangers
         self._inner = inner
         self._ready = ready
+        self._pages = pages or {}
+        self._metrics_for = metrics_for
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
 
+    async def inner(
+        self, http: HttpRequest, caller: Caller, operation: str, work: Callable[[str], Awaitable[HttpResponse]]
+    ) -> HttpResponse:
+        """Do `work` for a function that sent a request without a connection: caller and operation are known already.
+
+        It is given the request's id. The answer has all the headers that it would have on the wire.
+        """
+        visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=operation, caller=caller.arn)
+        self._visits[id(http)] = visit
+        response = await self._answered(http, visit, work(visit.request_id))
+        length = len(response.body) if isinstance(response.body, bytes) else response.length
+        if isinstance(response.body, FileSlice):
+            length = response.body.length
+        self.sent(Sent(http, response, length or 0, complete=True))
+        return on_the_wire(response, length)
+
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
         if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
-            return reserved.serve(http, self._ready)
+            if http.path == metrics.PATH:
+                return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
+            return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
+        return await self._answered(http, visit, self._walk(http, visit))
+
+    async def _answered(self, http: HttpRequest, visit: _Visit, work: Awaitable[HttpResponse]) -> HttpResponse:
         try:
-            visit.api = which_api(http)
-            await self._admit(http, visit)
-            response = await self._answer(http, visit)
+            response = await work
         except errors.ServiceError as error:
             response = self._render(error, visit)
         except BodyTimeout:
@@ -198,7 +228,9 @@ class Corridor:
         token = http.headers.get("x-amz-request-token")
         return token is not None and self._rooms.lens.rendezvous.knows(token)
 
-    async def _answer(self, http: HttpRequest, visit: _Visit) -> HttpResponse:
+    async def _walk(self, http: HttpRequest, visit: _Visit) -> HttpResponse:
+        visit.api = which_api(http)
+        await self._admit(http, visit)
         if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
@@ -255,7 +287,13 @@ class Corridor:
         """Take a function's answer. Its token is its credential; one that is signed as well must be signed rightly."""
         if access_key_id(http) is None:
             return await write_get_object_response(self._rooms.lens, http, verified(http, None))
-        caller = await self._rooms.access.authenticate(http)
+        try:
+            caller = await self._rooms.access.authenticate(http)
+        except (errors.InvalidAccessKeyId, errors.InvalidToken):
+            # A function that runs elsewhere signs with a key of that place: docs/decisions/0015-remote-functions.md.
+            if not self._rooms.lens.rendezvous.is_elsewhere(http.headers.get("x-amz-request-token") or ""):
+                raise
+            return await write_get_object_response(self._rooms.lens, http, verified(http, None))
         visit.caller = caller.arn
         await self._rooms.access.authorize(caller, operation.action, "*", http=http)
         return await write_get_object_response(self._rooms.lens, http, verified(http, caller.signature))

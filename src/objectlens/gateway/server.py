@@ -1,16 +1,20 @@
-"""The listening socket and its connections."""
+"""The listening sockets and their connections."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
+from weakref import WeakSet
 
 from objectlens.gateway.connection import App, Connection, Limits, Sent
 
 _log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
 
 
 class Server:
@@ -25,6 +29,7 @@ class Server:
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server | None = None
+        self._further: WeakSet[asyncio.Server] = WeakSet()
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -34,10 +39,22 @@ class Server:
 
     async def start(self, sock: socket.socket) -> None:
         """Begin to accept on a bound socket."""
-        loop = asyncio.get_running_loop()
+        self._server = await self._accept(sock)
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a further socket, over TLS if there is a context for it, until closed or the server drains."""
+        further = await self._accept(sock, tls)
+        self._further.add(further)
+        return further
+
+    async def _accept(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         factory = partial(Connection, self._app, self._sent, self._limits, self._opened, self._closed)
-        self._server = await loop.create_server(factory, sock=sock, backlog=2048)
-        self._sweeper = loop.create_task(self._sweep())
+        # A connection counts, and has a deadline, from the end of the handshake: that needs a limit of its own.
+        seconds = None if tls is None else HANDSHAKE_SECONDS
+        return await asyncio.get_running_loop().create_server(
+            factory, sock=sock, backlog=2048, ssl=tls, ssl_handshake_timeout=seconds
+        )
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -64,8 +81,8 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let answers under way go out for at most `seconds`, then cut what is left."""
-        if self._server is not None:
-            self._server.close()
+        for server in (*([self._server] if self._server else []), *self._further):
+            server.close()
         for connection in list(self._connections):
             connection.close_when_idle()
         try:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-from objectlens.access import Access
+from objectlens.access import Access, Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import Clock
-from objectlens.functions import Executor
+from objectlens.functions import Executor, Remotes
+from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
+
+Work = Callable[[str], Awaitable[HttpResponse]]
+Inner = Callable[[HttpRequest, Caller, str, Work], Awaitable[HttpResponse]]
+"""Does the work of a request, which is given its id, as the corridor does for those that come over the network: whose
+it is and the name of its operation need no proof.
+"""
 
 # S3 Object Lambda names itself so in `aws:CalledVia` (reference section 11.1).
 SERVICE = "s3-object-lambda.amazonaws.com"
@@ -21,8 +30,10 @@ SERVICE = "s3-object-lambda.amazonaws.com"
 class ObjectLambda:
     """The rooms below, and this room's bounds.
 
-    `endpoint` is the URL at which functions reach this service. `answer_seconds` is how long a function may take until
-    its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's fixtures: 61).
+    `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
+    functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
+    long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
+    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
 
     catalog: Catalog
@@ -33,7 +44,10 @@ class ObjectLambda:
     background: Background
     native: Native
     clock: Clock
+    inner: Inner
     endpoint: str
     region: str
+    remotes: Remotes = field(default_factory=Remotes)
     answer_seconds: float = 60.0
     url_seconds: int = 61
+    draw: Callable[[], float] = random.random

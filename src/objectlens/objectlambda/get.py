@@ -11,6 +11,7 @@ from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
 from objectlens.functions import Invocation, Outcome
 from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.inside import Inside
 from objectlens.objectlambda.invoking import failed, function_of, invocation, refusal
 from objectlens.objectlambda.rendezvous import Answer, Route
 from objectlens.objectlambda.reply import render
@@ -26,11 +27,13 @@ async def get_object(
     """
     function = await function_of(lens, call, transformation)
     source = await supporting_access_point(lens, access_point)
-    route = lens.rendezvous.open()
+    remote = lens.remotes.of(transformation.function_arn)
+    route = lens.rendezvous.open(elsewhere=remote is not None)
     deadline = asyncio.get_running_loop().call_later(lens.answer_seconds, route.expire)
     try:
+        url = input_url(lens, call, source, "GET", remote)
         context = {
-            "inputS3Url": input_url(lens, call, source, "GET"),
+            "inputS3Url": url,
             "outputRoute": route.name,
             "outputToken": route.token,
         }
@@ -42,6 +45,7 @@ async def get_object(
             function=function,
             transformation=transformation,
             context=("getObjectContext", context),
+            door=Inside(lens, call, source, function, url),
         )
         answer = await _answer(lens, route, request)
     except BaseException:
@@ -57,8 +61,15 @@ async def get_object(
 async def _answer(lens: ObjectLambda, route: Route, request: Invocation) -> Answer:
     """Wait for the answer, the end of the function, or the deadline, whichever comes first."""
     running = lens.background.start(lens.executor.invoke(request))
-    either: set[asyncio.Future[Any]] = {running, route.answer}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def come(_: asyncio.Future[Any]) -> None:
+        if not first.done():
+            first.set_result(None)
+
+    running.add_done_callback(come)
+    route.answer.add_done_callback(come)
+    await first
     if route.answer.done() or route.answering:
         # The function may return while its answer is still coming in: from a thread of its own, say.
         return await _arrival(route)

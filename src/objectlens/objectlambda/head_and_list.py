@@ -46,6 +46,7 @@ async def _outcome(
     function = await function_of(lens, call, transformation)
     source = await supporting_access_point(lens, access_point)
     context, method = _CONTEXTS[call.operation.name]
+    remote = lens.remotes.of(transformation.function_arn)
     request = invocation(
         lens,
         call,
@@ -53,6 +54,6 @@ async def _outcome(
         source,
         function=function,
         transformation=transformation,
-        context=(context, {"inputS3Url": input_url(lens, call, source, method)}),
+        context=(context, {"inputS3Url": input_url(lens, call, source, method, remote)}),
     )
     return await invoke_for_value(lens, request)

@@ -7,10 +7,12 @@ import re
 from dataclasses import replace
 
 from objectlens import errors
+from objectlens.access import Elsewhere
 from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import LATEST, AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
-from objectlens.functions import Invocation, Outcome
+from objectlens.functions import Door, Invocation, Outcome
+from objectlens.functions.remotes import remote_function
 from objectlens.objectlambda import event
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 
@@ -24,22 +26,32 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
     invocation happens as the caller (reference section 11.1).
     """
     arn = Arn.parse(transformation.function_arn)
+    if lens.remotes.of(transformation.function_arn) is not None:
+        elsewhere = remote_function(transformation.function_arn)
+        await may_invoke(lens, call, Elsewhere(elsewhere))
+        return elsewhere
     match = _FUNCTION.fullmatch(arn.resource)
     name, qualifier = match.groups() if match else (arn.resource, None)
-    function = await lens.catalog.function(arn.account, name, qualifier or LATEST)
-    await may_invoke(lens, call, function or str(arn))
-    if function is None:
+    found = await lens.catalog.invoked(arn.account, name, qualifier or LATEST, lens.draw())
+    if found is None and call.resource is not None and arn.account != call.resource.account:
+        raise errors.LambdaNotFound(
+            f"The AWS Lambda function {arn} is of another account, and no [remote.NAME] of the server's settings says "
+            "where it runs."
+        )
+    await may_invoke(lens, call, str(arn) if found is None else found[1])
+    if found is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
-    return function
+    return found[0]
 
 
-async def may_invoke(lens: ObjectLambda, call: Call, function: Function | str) -> None:
+async def may_invoke(lens: ObjectLambda, call: Call, function: Function | Elsewhere | str) -> None:
     """Return when the caller may invoke a function; raises `LambdaPermissionError`."""
     caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
     try:
         await lens.access.authorize(caller, "lambda:InvokeFunction", function, http=call.http)
     except errors.AccessDenied:
-        name = function if isinstance(function, str) else function.arn
+        known = function.function if isinstance(function, Elsewhere) else function
+        name = known if isinstance(known, str) else known.arn
         raise errors.LambdaPermissionError(
             f"The caller is not authorized to invoke {name}. Allow lambda:InvokeFunction on it for {call.caller.arn}."
         ) from None
@@ -54,8 +66,10 @@ def invocation(
     function: Function,
     transformation: Transformation,
     context: tuple[str, dict[str, str]],
+    door: Door | None = None,
 ) -> Invocation:
     """Return the invocation with its event."""
+    remote = lens.remotes.of(transformation.function_arn)
     payload = event.render(
         call, access_point, supporting=source.arn, context=context, payload=transformation.function_payload
     )
@@ -64,6 +78,8 @@ def invocation(
         payload=payload,
         request_id=call.request_id,
         invoked_arn=transformation.function_arn,
+        door=door,
+        remote=None if remote is None else remote.name,
     )
 
 

@@ -59,11 +59,12 @@ class Answer:
 
 
 class Route:
-    """One waiting GET."""
+    """One waiting GET. `elsewhere` says that its function runs at a remote, with credentials that nobody knows here."""
 
-    def __init__(self, name: str, token: str) -> None:
+    def __init__(self, name: str, token: str, *, elsewhere: bool = False) -> None:
         self.name = name
         self.token = token
+        self.elsewhere = elsewhere
         self.state = State.OPEN
         self.rejected: ServiceError | None = None
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -228,11 +229,11 @@ class Rendezvous:
     def __len__(self) -> int:
         return len(self._routes)
 
-    def open(self) -> Route:
+    def open(self, *, elsewhere: bool = False) -> Route:
         """Open a route; closing it forgets it, and refuses its token from then on."""
         token = secrets.token_urlsafe(48)
         key = _key(token)
-        route = Route(self._name, token)
+        route = Route(self._name, token, elsewhere=elsewhere)
         route.when_closed(lambda: self._routes.pop(key, None))
         self._routes[key] = route
         return route
@@ -240,6 +241,11 @@ class Rendezvous:
     def knows(self, token: str) -> bool:
         """Tell whether a token is live: such a request belongs to work already admitted."""
         return _key(token) in self._routes
+
+    def is_elsewhere(self, token: str) -> bool:
+        """Tell whether a token is live and was given to a function that runs at a remote."""
+        route = self._routes.get(_key(token))
+        return route is not None and route.elsewhere
 
     def find(self, name: str, token: str) -> Route:
         """Return the route of a name and token; what is unknown, used up or expired raises `ValidationError`."""

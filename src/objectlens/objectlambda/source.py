@@ -9,6 +9,7 @@ from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
 from objectlens.errors import InvalidAccessPoint
+from objectlens.functions import Remote
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.event import forwarded_query
 from objectlens.sigv4 import presign
@@ -34,20 +35,26 @@ async def supporting_access_point(lens: ObjectLambda, access_point: ObjectLambda
     return found
 
 
-def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) -> str:
+def signed_headers(call: Call) -> dict[str, str]:
+    """Return the headers that the source must be read with, beside `Host`."""
+    return {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
+
+
+def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str, remote: Remote | None = None) -> str:
     """Return `inputS3Url`: a presigned URL that reads the source as the caller.
 
-    It is path-style on the access point's alias, at an address that every function can reach and resolve.
+    It is path-style on the access point's alias, at an address that every function can reach and resolve; that of one
+    that runs at a `remote` is another.
     """
     key = "" if call.address.key is None else quote(call.address.key, safe="/-_.~")
     query = forwarded_query(call.http.query)
     if call.operation.name == "ListObjectsV2" and not query.startswith("list-type=2"):
         rest = [piece for piece in query.split("&") if piece and not piece.startswith("list-type=")]
         query = "&".join(["list-type=2", *rest])
-    url = f"{lens.endpoint}/{source.alias}/{key}" + (f"?{query}" if query else "")
+    endpoint = lens.endpoint if remote is None else remote.public_url
+    url = f"{endpoint}/{source.alias}/{key}" + (f"?{query}" if query else "")
     lifetime = timedelta(seconds=lens.url_seconds) + _TOKEN_LEEWAY
     credentials = lens.access.sessions.forward(call.caller, SERVICE, lifetime)
-    headers = {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
     return presign(
         method,
         url,
@@ -55,5 +62,5 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str) 
         region=source.region,
         now=lens.clock.now(),
         expires=lens.url_seconds,
-        headers=headers,
+        headers=signed_headers(call),
     )

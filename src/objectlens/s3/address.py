@@ -75,6 +75,11 @@ def names_bucket(host: str, domains: Sequence[str]) -> bool:
     return parse_address(host, "/", domains).level == "bucket"
 
 
+def is_under(host: str, domains: Sequence[str]) -> bool:
+    """Tell whether a host is one of the domains, or a name below one."""
+    return _label_under(host_name(host), domains) is not None
+
+
 def host_name(authority: str) -> str:
     """Return the host of an authority, without its port, in lower case; the brackets of IPv6 stay."""
     end = authority.find("]")

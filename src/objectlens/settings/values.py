@@ -8,6 +8,7 @@ A key's name in the TOML file is `key` in `[table]`; in the environment it is `O
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +18,18 @@ from objectlens.settings.kinds import (
     ACCOUNT,
     DATABASE_URL,
     DOMAINS,
+    FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
+    LOOPBACK,
+    METRICS,
     NODE_MODULES,
+    PROFILE,
+    PYTHONS,
     REGION,
     SECRET,
+    SWITCH,
+    URL,
     Kind,
     Listen,
     count,
@@ -45,6 +53,11 @@ class ServerSettings:
         "",
         "Host names under which clients reach the server, beside the address it listens on and `localhost`.",
     )
+    public_url: str | None = _setting(
+        URL,
+        None,
+        "Where functions that run elsewhere (`[remote.NAME]`) reach this server. Its host counts among `domains`.",
+    )
     drain_seconds: float = _setting(
         seconds(0, 3600), 30, "How long requests in work may take to finish after SIGTERM; then they are cut."
     )
@@ -56,6 +69,12 @@ class ServerSettings:
         count(16, 1_000_000),
         4096,
         "Connections open at the same time; a further one takes the place of one that is idle, or is closed.",
+    )
+    metrics: Literal["signed", "loopback"] = _setting(
+        METRICS,
+        "signed",
+        "Who may read `/-/metrics`: `signed` is whom policies allow `cloudwatch:GetMetricData`; `loopback` also "
+        "everybody on this machine without a signature, functions too, and whoever comes through a proxy on it.",
     )
 
 
@@ -83,10 +102,24 @@ class RootSettings:
 class FunctionSettings:
     """How much of the machine functions may take."""
 
-    max_environments: int = _setting(
-        count(1, 100_000), 16, "Environments (function processes) on this machine, of all functions together."
+    max_environments: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments (function processes) on this machine, of all functions together. Unset, 32 for each core, but no "
+        "more than one for each 256 MiB of memory, and 4 at least.",
     )
-    max_per_function: int = _setting(count(1, 100_000), 16, "Environments of one function version.")
+    max_per_function: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "Environments of one function version. Unset, three quarters of `max_environments`: a function that waits for "
+        "another must leave it some.",
+    )
+    concurrency: int = _setting(
+        count(10, 1_000_000),
+        1000,
+        "Invocations in work at the same time, waiting ones included, of an account's functions together: what "
+        "GetAccountSettings calls `ConcurrentExecutions`. One more is refused at once.",
+    )
     idle_seconds: float = _setting(
         seconds(1, 86_400), 300, "How long an environment without work is kept for the next invocation."
     )
@@ -99,11 +132,67 @@ class FunctionSettings:
         "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
         "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
     )
+    capture_address: str | None = _setting(
+        LOOPBACK,
+        None,
+        "A loopback address whose ports 443 and 80 the server takes as well, and to which AWS's host names lead in the "
+        "`/etc/hosts` of sandboxes: so they work in programs of any language. It needs the right to take such ports. "
+        "Python and Node.js functions need none of this.",
+    )
     node_modules: str = _setting(
         NODE_MODULES,
         "install",
         "Where Node.js functions find the AWS SDK for JavaScript v3 when their package does not have it: `install` has "
         "npm install it once in the data directory, `none` leaves it out, or a `node_modules` folder that exists.",
+    )
+    pythons: tuple[str, ...] = _setting(
+        PYTHONS,
+        "",
+        "Interpreters for `python3.x` functions, or folders with some, beside the server's own. Unset, `python3.9` and "
+        "newer are looked for on the server's `PATH`, in `/usr/local/bin`, `/usr/bin` and `~/.pyenv/versions`; with "
+        "`none`, every Python function runs on the server's own.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """Functions that run elsewhere: a table for each endpoint, under a name of your own (letters and digits).
+
+    Where several take a function, the first one does.
+    """
+
+    functions: tuple[str, ...] = _setting(
+        FUNCTION_ARNS, "", "Which functions run there; needed. An ARN without qualifier stands for all its qualifiers."
+    )
+    endpoint: str | None = _setting(
+        URL, None, "The endpoint that has the Lambda Invoke API. Unset, it is AWS's own in the region."
+    )
+    region: str | None = _setting(
+        REGION,
+        None,
+        "The region to sign for and, without an endpoint, to call. Unset, it is that of the function's ARN.",
+    )
+    profile: str | None = _setting(
+        PROFILE,
+        None,
+        "Whose credentials sign. Unset, they are found where AWS's tools look: environment, files, the machine's role.",
+    )
+    signed: bool = _setting(
+        SWITCH,
+        "true",
+        "`false` is for runtime emulators, which take no signatures and know one function, named `function`.",
+    )
+    timeout_seconds: float = _setting(
+        seconds(1, 900), 60, "How long to wait for the endpoint's answer; what answers GETs has 60 seconds in any case."
+    )
+    max_concurrency: int = _setting(
+        count(1, 1000),
+        32,
+        "Invocations in work there at the same time; others wait up to `functions.queue_seconds`. A runtime emulator "
+        "takes 1.",
+    )
+    public_url: str | None = _setting(
+        URL, None, "Where its functions reach this server, if that is another address than `server.public_url`."
     )
 
 
@@ -139,7 +228,7 @@ class AdmissionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that may be set, checked. `data` is the absolute path of the data directory."""
+    """Everything that may be set, checked. `data` is the absolute path of the data directory, `remote` goes by name."""
 
     data: Path
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -148,6 +237,7 @@ class Settings:
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
 
 TABLES: dict[str, type] = {
@@ -158,3 +248,6 @@ TABLES: dict[str, type] = {
     "database": DatabaseSettings,
     "admission": AdmissionSettings,
 }
+
+# Tables of which there may be several: `[remote.NAME]`, and OBJECTLENS_REMOTE_NAME_KEY in the environment.
+GROUPS: dict[str, type] = {"remote": RemoteSettings}

@@ -26,6 +26,11 @@ class Credentials:
         return Secret(self.access_key_id, self.secret_access_key)
 
 
+def _pair(piece: str) -> tuple[str, str]:
+    name, _, value = piece.partition("=")
+    return name, value
+
+
 def presign(
     method: str,
     url: str,
@@ -58,11 +63,13 @@ def presign(
     if credentials.session_token is not None:
         signed.append(f"X-Amz-Security-Token={canonical.uri_encode(credentials.session_token)}")
     signed.append(f"X-Amz-SignedHeaders={canonical.uri_encode(';'.join(names))}")
+    # What is added here is in canonical form already.
+    pieces = [*canonical.canonical_query(query).split("&"), *signed] if query else signed
     query = "&".join([query, *signed] if query else signed)
     request = canonical.canonical_request(
         method,
         canonical.canonical_path(slash + path, service),
-        canonical.canonical_query(query),
+        "&".join(sorted(pieces, key=_pair)),
         headers=canonical.canonical_headers(names, values),
         signed_headers=names,
         payload_hash=canonical.UNSIGNED_PAYLOAD,

@@ -20,18 +20,31 @@ from typing import Any
 
 import pytest
 
-from objectlens.catalog import AlreadyExists, Catalog, InUse, NotFound, Repository, Shelves, function_cursor
+from objectlens.catalog import (
+    AlreadyExists,
+    Catalog,
+    InUse,
+    NotFound,
+    Repository,
+    Shelves,
+    function_cursor,
+    layer_cursor,
+)
 from objectlens.catalog.entities import (
     LATEST,
     AccessKey,
     AccessPoint,
     Account,
     Bucket,
+    EventInvokeConfig,
     Function,
     FunctionAlias,
+    LayerReference,
+    LayerVersion,
     ManagedPolicy,
     ObjectLambdaAccessPoint,
     ObjectLambdaConfiguration,
+    ProvisionedConcurrency,
     PublicAccessBlock,
     Role,
     Transformation,
@@ -101,9 +114,30 @@ def function(name: str = "f", version: str = LATEST, **changes: Any) -> Function
     return replace(made, **changes)
 
 
+def provisioned(qualifier: str) -> ProvisionedConcurrency:
+    """Return provisioned concurrency of the function `f`."""
+    return ProvisionedConcurrency(account=ACCOUNT, function="f", qualifier=qualifier, requested=3, last_modified=NOW)
+
+
 def alias(name: str, version: str) -> FunctionAlias:
     """Make an alias of the function `f`."""
     return FunctionAlias(name=name, account=ACCOUNT, function="f", version=version, revision_id="r1")
+
+
+def layer(name: str = "l", version: str = "1", **changes: Any) -> LayerVersion:
+    """Make a version of a layer."""
+    made = LayerVersion(
+        name=name,
+        account=ACCOUNT,
+        region="us-west-2",
+        version=version,
+        package="ab" * 32,
+        code_sha256="q83v",
+        code_size=2**31 + 1,
+        created_at=NOW,
+        revision_id="r1",
+    )
+    return replace(made, **changes)
 
 
 def user(name: str = "ann", **changes: Any) -> User:
@@ -160,7 +194,10 @@ FULL: tuple[tuple[str, tuple[str, ...], Any, dict[str, Any]], ...] = (
         function(
             environment={"A": "1"},
             architectures=("arm64",),
-            layers=("arn:l1", "arn:l2"),
+            layers=(
+                LayerReference(arn="arn:l1", package="cd" * 32, code_size=2**31 + 1),
+                LayerReference(arn="arn:l2", package="ef" * 32, code_size=1),
+            ),
             reserved_concurrency=0,
             policy=TEXT,
             tags={"k": "v"},
@@ -172,6 +209,31 @@ FULL: tuple[tuple[str, tuple[str, ...], Any, dict[str, Any]], ...] = (
         (ACCOUNT, "f", "prod"),
         replace(alias("prod", LATEST), weights={"2": 0.25}, policy=TEXT),
         {"weights": {}},
+    ),
+    (
+        "layer_versions",
+        (ACCOUNT, "l", "7"),
+        layer(
+            version="7",
+            description=TEXT,
+            license="MIT",
+            runtimes=("python3.11",),
+            architectures=("arm64",),
+            policy=TEXT,
+        ),
+        {"policy": None, "revision_id": "r2"},
+    ),
+    (
+        "provisioned_concurrency",
+        (ACCOUNT, "f", "prod"),
+        provisioned("prod"),
+        {"requested": 1},
+    ),
+    (
+        "event_invoke_configs",
+        (ACCOUNT, "f", LATEST),
+        EventInvokeConfig(account=ACCOUNT, function="f", qualifier=LATEST, last_modified=NOW, retries=0),
+        {"retries": None, "age": 60},
     ),
     (
         "users",
@@ -370,13 +432,42 @@ class CatalogSuite:
             assert found is not None
             assert found.version == "11"
             assert await catalog.function(ACCOUNT, "f", "none") is None
+            served = await catalog.invoked(ACCOUNT, "f", "prod", 0.5)
+            assert served is not None
+            assert (served[0].version, served[1].version) == ("11", "prod")
+            assert await catalog.invoked(ACCOUNT, "f", "none", 0.5) is None
+            for qualifier in ("10", "prod"):
+                await catalog.provisioned_concurrency.create(provisioned(qualifier))
             await _refused(InUse, catalog.functions.delete(ACCOUNT, "f", "11"))
             assert await catalog.functions.delete(ACCOUNT, "f", "10")
+            assert [one.qualifier for one in await catalog.provisioned_concurrency.list(account=ACCOUNT)] == ["prod"]
             assert await catalog.functions.delete(ACCOUNT, "f", LATEST)
             assert await catalog.functions.list(account=ACCOUNT, name="f") == []
             assert await catalog.function_aliases.list(account=ACCOUNT) == []
+            assert await catalog.provisioned_concurrency.list(account=ACCOUNT) == []
             assert (await catalog.change(publish)).version == "12"
             assert await catalog.functions.get(ACCOUNT, "f-2", LATEST) is not None
+
+        self.play(url, story)
+
+    def test_versions_of_layers_go_newest_first_and_numbers_are_not_used_again(self, url: str) -> None:
+        async def story(bench: Bench) -> None:
+            catalog = await bench.catalog()
+
+            def publish(shelves: Shelves) -> LayerVersion:
+                return shelves.layer_versions.create(
+                    layer(version=str(shelves.layer_versions.next_number(ACCOUNT, "l")))
+                )
+
+            for _ in range(11):
+                await catalog.change(publish)
+            versions = await catalog.layer_versions.list(account=ACCOUNT, name="l")
+            assert [one.version for one in versions] == [str(number) for number in range(11, 0, -1)]
+            rest = await catalog.layer_versions.list(account=ACCOUNT, after=layer_cursor(versions[8]))
+            assert [one.version for one in rest] == ["2", "1"]
+            for one in versions:
+                assert await catalog.layer_versions.delete(ACCOUNT, "l", one.version)
+            assert (await catalog.change(publish)).version == "12"
 
         self.play(url, story)
 

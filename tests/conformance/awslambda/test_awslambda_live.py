@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import sys
 import uuid
 import zipfile
 
@@ -29,7 +30,7 @@ def name(client):
     chosen = f"f{uuid.uuid4().hex[:12]}"
     client.create_function(
         FunctionName=chosen,
-        Runtime="python3.11",
+        Runtime=f"python3.{sys.version_info.minor}",
         Role="arn:aws:iam::123456789012:role/function",
         Handler="app.handler",
         Code={"ZipFile": package(CODE)},

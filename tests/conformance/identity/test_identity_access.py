@@ -295,3 +295,36 @@ def test_a_role_is_handed_on_only_with_the_right_to_it(server, person):
     assert refused(lambdas.create_function, **foreign) == ("AccessDeniedException", 403)
     assert refused(server.client("lambda").create_function, **foreign) == ("AccessDeniedException", 403)
     lambdas.delete_function(FunctionName=name)
+
+
+def test_a_layer_is_taken_only_with_the_right_to_it(server, person):
+    name, root, lambdas = f"l{uuid.uuid4().hex[:8]}", server.client("lambda"), person.client("lambda")
+    layers = [
+        root.publish_layer_version(LayerName=f"{name}-{kind}", Content={"ZipFile": zipped("value = 1")})
+        for kind in ("open", "shut", "shared")
+    ]
+    open_, shut, shared = (layer["LayerVersionArn"] for layer in layers)
+    person.may(
+        {"Action": ["lambda:CreateFunction", "lambda:DeleteFunction", "iam:PassRole"], "Resource": "*"},
+        {"Action": "lambda:GetLayerVersion", "Resource": f"{open_.rpartition(':')[0]}:*"},
+    )
+
+    def create(*arns):
+        return lambdas.create_function(
+            FunctionName=name, Runtime="python3.11", Handler="app.handler", Layers=arns,
+            Role=f"arn:aws:iam::{server.account}:role/{name}", Code={"ZipFile": zipped("")},
+        )  # fmt: skip
+
+    assert refused(create, open_, shut) == ("AccessDeniedException", 403)
+    assert refused(create, open_, shared) == ("AccessDeniedException", 403)
+    foreign = open_.replace(server.account, "999999999999")
+    assert refused(create, foreign) == ("AccessDeniedException", 403)
+    root.add_layer_version_permission(
+        LayerName=f"{name}-shared", VersionNumber=1, StatementId="all", Action="lambda:GetLayerVersion", Principal="*"
+    )
+    assert [one["Arn"] for one in create(open_, shared)["Layers"]] == [open_, shared]
+    assert refused(lambdas.get_layer_version_by_arn, Arn=shut) == ("AccessDeniedException", 403)
+    assert lambdas.get_layer_version_by_arn(Arn=shared)["LayerVersionArn"] == shared
+    lambdas.delete_function(FunctionName=name)
+    for kind in ("open", "shut", "shared"):
+        root.delete_layer_version(LayerName=f"{name}-{kind}", VersionNumber=1)

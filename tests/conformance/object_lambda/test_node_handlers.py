@@ -310,6 +310,22 @@ def test_a_message_without_a_code(make_lens) -> None:
 NO_ENDPOINT = "for (const name in process.env) if (name.startsWith('AWS_ENDPOINT_URL')) delete process.env[name];"
 
 
+def allow_all(lens, server) -> None:
+    """Give the function a role that may do what it tries, and tell it its bucket."""
+    iam, name = server.client("iam"), f"{lens.bucket}-role"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    allow = {"Effect": "Allow", "Action": ["s3:*", "lambda:*", "s3-object-lambda:*"], "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    )
+    server.client("lambda").update_function_configuration(
+        FunctionName=lens.function, Role=role["Role"]["Arn"], Environment={"Variables": {"BUCKET": lens.bucket}}
+    )
+
+
 @pytest.mark.parametrize("start", ["", NO_ENDPOINT], ids=["endpoint", "AWS's names"])
 def test_sdk_v3_uses_the_rights_of_the_functions_role(make_lens, server, start) -> None:
     code = """
@@ -336,20 +352,46 @@ export const handler = async (event) => {
 };
 """
     lens = make_lens({"index.mjs": start + code}, **NODE)
-    iam, name = server.client("iam"), f"{lens.bucket}-role"
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )
-    allow = {"Effect": "Allow", "Action": ["s3:*", "lambda:*", "s3-object-lambda:*"], "Resource": "*"}
-    iam.put_role_policy(
-        RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    )
-    server.client("lambda").update_function_configuration(
-        FunctionName=lens.function, Role=role["Role"]["Arn"], Environment={"Variables": {"BUCKET": lens.bucket}}
-    )
+    allow_all(lens, server)
     lens.put("a b/k", b"hello")
     assert json.loads(lens.read("a b/k")) == ["hello", "hello", '"invoked"']
+    assert lens.s3.head_object(Bucket=lens.bucket, Key="made")["ContentLength"] == 12_000_000
+
+
+V2_READS = """
+const AWS = require("aws-sdk");
+const { BUCKET: Bucket } = process.env;
+exports.handler = async (event) => {
+  if (!event.getObjectContext) return "invoked";
+  const { outputRoute, outputToken } = event.getObjectContext;
+  const s3 = new AWS.S3({ signatureVersion: "v4", useArnRegion: true });
+  const texts = [];
+  for (const name of [Bucket, event.configuration.supportingAccessPointArn, "DOTTED"]) {
+    texts.push((await s3.getObject({ Bucket: name, Key: "a b/k" }).promise()).Body.toString());
+  }
+  const secure = [];
+  for (const region of ["us-east-1", "eu-central-1"]) {
+    const url = new AWS.S3({ region, signatureVersion: "v4" }).getSignedUrl("getObject", { Bucket, Key: "a b/k" });
+    secure.push(url.startsWith(`https://${Bucket}.s3.`) && (await (await fetch(url)).text()));
+  }
+  await s3.upload({ Bucket, Key: "made", Body: Buffer.alloc(12000000, "x") }).promise();
+  const FunctionName = process.env.AWS_LAMBDA_FUNCTION_NAME;
+  texts.push((await new AWS.Lambda().invoke({ FunctionName, Payload: "{}" }).promise()).Payload);
+  await s3.writeGetObjectResponse({ RequestRoute: outputRoute, RequestToken: outputToken,
+    Body: JSON.stringify([...texts, ...secure]) }).promise();
+};
+"""
+
+
+def test_sdk_v2_uses_the_rights_of_the_functions_role(make_lens, bundle, server) -> None:
+    dotted = f"d.{uuid.uuid4().hex[:16]}.with.dots"
+    lens = make_lens({}, package=bundle({"index.js": V2_READS.replace("DOTTED", dotted)}), **NODE)
+    allow_all(lens, server)
+    where = {"CreateBucketConfiguration": {"LocationConstraint": server.region}}
+    lens.s3.create_bucket(Bucket=dotted, **where)
+    lens.s3.put_object(Bucket=dotted, Key="a b/k", Body=b"dots")
+    lens.put("a b/k", b"hello")
+    assert json.loads(lens.read("a b/k")) == ["hello", "hello", "dots", '"invoked"', "hello", "hello"]
     assert lens.s3.head_object(Bucket=lens.bucket, Key="made")["ContentLength"] == 12_000_000
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from objectlens.access import Access, Caller, Credentials, Session, Signature
+from objectlens.access import Access, Caller, Credentials, Elsewhere, Session, Signature
 from objectlens.access.sessions import SOURCE_FUNCTION
 from objectlens.catalog.entities import (
     AccessKey,
@@ -540,3 +540,41 @@ class TestConditionKeys:
             ("DateLessThanEquals", "aws:TokenIssueTime", "2026-01-02T03:04:05Z"),
         ]:
             assert may(trainer(allow(Condition={operator: {key: value}})), TRAINER)
+
+
+class TestOfFunctionsElsewhere:
+    """Their own policies are asked there; here the caller's decide, whatever the account in the ARN."""
+
+    ARN = f"arn:aws:lambda:eu-west-1:{OTHER}:function:resize"
+    THERE = Elsewhere(replace(FUNCTION, account=OTHER, region="eu-west-1"))
+
+    def may(self, world: World, caller: Caller = ALICE, target: Elsewhere = THERE) -> bool:
+        return may(world, caller, "lambda:InvokeFunction", target, key=None)
+
+    def test_the_root_may(self):
+        assert self.may(World(), ROOT)
+
+    def test_others_need_an_allow(self):
+        assert not self.may(alice())
+        assert not self.may(alice(allow("lambda:InvokeFunction", self.ARN + "2")))
+        assert not self.may(alice(allow("lambda:GetFunction", self.ARN)))
+        assert self.may(alice(allow("lambda:InvokeFunction", self.ARN)))
+        assert self.may(trainer(allow("lambda:*", "*")), TRAINER)
+
+    def test_a_deny_wins(self):
+        assert not self.may(alice(allow("lambda:*", "*"), deny("lambda:InvokeFunction", self.ARN)))
+
+    def test_latest_may_be_written_or_not(self):
+        assert self.may(alice(allow("lambda:InvokeFunction", f"{self.ARN}:$LATEST")))
+        live = Elsewhere(replace(self.THERE.function, version="live"))
+        assert not self.may(alice(allow("lambda:InvokeFunction", self.ARN)), target=live)
+        assert self.may(alice(allow("lambda:InvokeFunction", f"{self.ARN}:live")), target=live)
+
+    def test_the_account_is_that_of_the_arn(self):
+        condition = {"StringEquals": {"aws:ResourceAccount": OTHER}}
+        assert self.may(alice(allow("lambda:InvokeFunction", "*", Condition=condition)))
+
+    def test_the_same_function_without_a_remote_stays_closed(self):
+        world = alice(allow("lambda:InvokeFunction", "*"))
+        assert not may(world, ALICE, "lambda:InvokeFunction", self.ARN, key=None)
+        assert not may(world, ALICE, "lambda:InvokeFunction", self.THERE.function, key=None)

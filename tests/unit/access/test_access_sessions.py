@@ -148,7 +148,7 @@ def test_expiry():
 
 def test_tokens_that_are_not_ours():
     room = sessions()
-    made, other = room.forward(ALICE, "x", HOUR), room.forward(ALICE, "x", HOUR)
+    made, other = room.forward(ALICE, "x", HOUR), room.forward(ALICE, "y", HOUR)
     assert made.session_token is not None
     tampered = made.session_token[:-2] + ("AA" if made.session_token[-2:] != "AA" else "BB")
     for token in ["", "x", "é", "A" * 100, "A" * 20_000, tampered]:
@@ -158,6 +158,23 @@ def test_tokens_that_are_not_ours():
         room.open(other.access_key_id, made.session_token)
     with pytest.raises(errors.InvalidToken):
         sessions(key=b"o" * 32).open(made.access_key_id, made.session_token)
+
+
+def test_the_same_are_forwarded_for_a_while_and_to_nobody_else():
+    clock = FixedClock(NOW)
+    room = Sessions(b"k" * 32, clock)
+    made = room.forward(ALICE, "x", HOUR)
+    clock.advance(29)
+    assert room.forward(ALICE, "x", HOUR) is made
+    others = [
+        room.forward(ALICE, "y", HOUR),
+        room.forward(ALICE, "x", 2 * HOUR),
+        room.forward(replace(ALICE, access_key_id="AKIAOTHER"), "x", HOUR),
+        room.forward(replace(ALICE, called_via=("z",)), "x", HOUR),
+    ]
+    clock.advance(2)
+    others.append(room.forward(ALICE, "x", HOUR))
+    assert len({one.access_key_id for one in (made, *others)}) == 6
 
 
 def test_secrets_stay_out_of_repr():

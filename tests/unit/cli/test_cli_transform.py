@@ -121,7 +121,7 @@ def test_no_picture_of_text(tmp_path):
 
 def test_blocks_keep_within_the_terminal():
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=60)
-    text = pictures.blocks(PHOTOGRAPH.read_bytes(), PHOTOGRAPH.read_bytes(), 60)
+    text = pictures.blocks((PHOTOGRAPH.read_bytes(), PHOTOGRAPH.read_bytes()), 60)
     lines = [line for line in text.plain.split("\n") if line]
     assert len(lines) == 7
     assert max(map(len, lines)) <= 60

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import random
 import sys
 import threading
@@ -19,17 +20,18 @@ from botocore.exceptions import ClientError
 from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import SystemClock
-from objectlens.control.awslambda import DECLINED, HANDLERS, Lambda
+from objectlens.control.awslambda import DECLINED, HANDLERS, Downloads, Events, Lambda, collect_packages
 from objectlens.control.protocol import ControlApi
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import NoSuchKey, ServiceError
-from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
+from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings, ZipStore
 from objectlens.http import Headers, HttpRequest
 from objectlens.testing.executors import make_zip
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
 ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function"
+LAYER = f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer"
 ROOT = Caller(
     kind="Root", account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:root", principal_id=ACCOUNT, access_key_id="ROOT"
 )
@@ -65,12 +67,17 @@ class House:
             clock=SystemClock(),
             limits=Limits(per_function=4),
         )
+        self.events = Events(self.pool, SystemClock(), delays=(0.1, 0.2))
         self.lambda_ = Lambda(
             catalog=Catalog(self.database, SystemClock()),
             packages=packages,
             executor=self.pool,
             prepare=self.prepare,
             tasks=self,
+            events=self.events,
+            downloads=Downloads(ZipStore(self.folder / "zips"), b"k", SystemClock()),
+            arrange=self.pool.arrange,
+            provision=self.pool.provision,
             read_object=self.read_object,
             clock=SystemClock(),
             region="us-east-1",
@@ -272,7 +279,9 @@ def test_what_is_not_there(client):
         ({"Handler": "a b"}, "ValidationException", "handler"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "reserved keys"),
         ({"Environment": {"Variables": {"KEY": "x" * 4096}}}, "InvalidParameterValueException", "4KB limit"),
-        ({"Layers": [f"{ARN}:l:1".replace("function", "layer")]}, "InvalidParameterValueException", "layers"),
+        ({"Layers": [f"{LAYER}:l:1"]}, "InvalidParameterValueException", "l:1 does not exist"),
+        ({"Layers": [f"{LAYER}:{n}:1" for n in "abcdef"]}, "InvalidParameterValueException", "more than 5 layers"),
+        ({"Layers": [f"{LAYER}:a:1", f"{LAYER}:a:2"]}, "InvalidParameterValueException", "Two different versions"),
         ({"Code": {"ZipFile": b"no zip"}}, "InvalidParameterValueException", "Could not unzip uploaded file"),
         ({"Code": {"ZipFile": b""}}, "InvalidParameterValueException", "non-empty zip"),
         ({"Code": {"ZipFile": make_zip({"../x": ""})}}, "InvalidParameterValueException", "leaves the package"),
@@ -363,8 +372,8 @@ def test_payloads_that_are_refused(client):
 
 
 def test_a_runtime_that_is_not_here(client):
-    create(client, Runtime="java21")
-    refused(client.invoke, "InvalidRuntimeException", "java21", 502, FunctionName="f")
+    create(client, Runtime="ruby3.3")
+    refused(client.invoke, "InvalidRuntimeException", "ruby3.3", 502, FunctionName="f")
 
 
 def test_new_code(client):
@@ -591,6 +600,118 @@ def test_tags(client):
     refused(client.list_tags, "ResourceNotFoundException", "", 404, Resource=f"{ARN}:g")
 
 
+def publish(client, name="l", files=None, **more):
+    content = {"ZipFile": make_zip(files or {"python/lib.py": "value = 1"})}
+    return client.publish_layer_version(LayerName=name, Content=content, **more)
+
+
+def test_layers_are_published_and_described(client, house):
+    made = publish(
+        client,
+        Description="what all need",
+        LicenseInfo="MIT",
+        CompatibleRuntimes=["python3.11", "python3.12"],
+        CompatibleArchitectures=["x86_64"],
+    )
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert (made["LayerArn"], made["LayerVersionArn"], made["Version"]) == (f"{LAYER}:l", f"{LAYER}:l:1", 1)
+    assert made["Content"].keys() == {"CodeSha256", "CodeSize"}
+    assert made["CreatedDate"].endswith("+0000")
+    described = client.get_layer_version(LayerName=f"{LAYER}:l", VersionNumber=1)
+    assert {name: described[name] for name in described if name != "ResponseMetadata"} == {
+        name: made[name] for name in made if name != "ResponseMetadata"
+    }
+    assert client.get_layer_version_by_arn(Arn=f"{LAYER}:l:1")["Description"] == "what all need"
+    assert ("lambda:PublishLayerVersion", f"{LAYER}:l") in house.asked
+    assert house.asked[-1] == ("lambda:GetLayerVersion", f"{LAYER}:l:1")
+    missing = {"LayerName": "l", "VersionNumber": 2}
+    refused(client.get_layer_version, "ResourceNotFoundException", "does not exist", 404, **missing)
+    bad = {"LayerName": "l", "Content": {"ZipFile": b"no zip"}}
+    refused(client.publish_layer_version, "InvalidParameterValueException", "Could not unzip", 400, **bad)
+    from_bucket = {"S3Bucket": "buck", "S3Key": "code.zip"}
+    assert client.publish_layer_version(LayerName="l", Content=from_bucket)["Content"]["CodeSize"] == len(ECHO)
+
+
+def test_versions_of_layers_are_listed_newest_first_and_never_numbered_again(client):
+    for number in range(3):
+        publish(client, CompatibleRuntimes=["python3.12" if number else "nodejs20.x"])
+    publish(client, "other", CompatibleArchitectures=["arm64"])
+    first = client.list_layer_versions(LayerName="l", MaxItems=2)
+    assert [one["Version"] for one in first["LayerVersions"]] == [3, 2]
+    rest = client.list_layer_versions(LayerName="l", Marker=first["NextMarker"])
+    assert [one["Version"] for one in rest["LayerVersions"]] == [1]
+    assert "NextMarker" not in rest
+    node = client.list_layer_versions(LayerName="l", CompatibleRuntime="nodejs20.x")
+    assert [one["Version"] for one in node["LayerVersions"]] == [1]
+    assert client.list_layer_versions(LayerName="none")["LayerVersions"] == []
+    page = client.list_layers(MaxItems=1)
+    assert [(one["LayerName"], one["LatestMatchingVersion"]["Version"]) for one in page["Layers"]] == [("l", 3)]
+    page = client.list_layers(Marker=page["NextMarker"])
+    assert [(one["LayerName"], one["LayerArn"]) for one in page["Layers"]] == [("other", f"{LAYER}:other")]
+    assert client.list_layers(CompatibleRuntime="nodejs20.x")["Layers"][0]["LatestMatchingVersion"]["Version"] == 1
+    for number in (3, 3):  # a second time is no error
+        gone = client.delete_layer_version(LayerName="l", VersionNumber=number)
+        assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert publish(client)["Version"] == 4
+
+
+USER = make_zip({"app.py": "import lib\ndef handler(event, context):\n    return lib.value"})
+
+
+def test_functions_keep_deleted_layers(client, house):
+    arn = publish(client)["LayerVersionArn"]
+    made = create(client, code=USER, Layers=[arn])
+    (shown,) = made["Layers"]
+    assert shown["Arn"] == arn
+    assert shown["CodeSize"] > 0
+    assert ("lambda:GetLayerVersion", arn) in house.asked
+    client.delete_layer_version(LayerName="l", VersionNumber=1)
+    house.run(collect_packages(house.lambda_))
+    assert client.invoke(FunctionName="f")["Payload"].read() == b"1"
+    client.update_function_configuration(FunctionName="f", Layers=[arn])
+    client.publish_version(FunctionName="f")
+    newer = publish(client, files={"python/lib.py": "value = 2"})["LayerVersionArn"]
+    client.update_function_configuration(FunctionName="f", Layers=[newer])
+    assert client.invoke(FunctionName="f")["Payload"].read() == b"2"
+    assert client.invoke(FunctionName="f", Qualifier="1")["Payload"].read() == b"1"
+    gone = {"FunctionName": "f", "Layers": [arn]}
+    refused(client.update_function_configuration, "InvalidParameterValueException", "does not exist", 400, **gone)
+    assert "Layers" not in client.update_function_configuration(FunctionName="f", Layers=[])
+    assert client.get_function_configuration(FunctionName="f:1")["Layers"] == [shown]
+
+
+def test_code_and_layers_have_one_limit_together(client):
+    large = {"large": bytes(90 * 1024 * 1024), "noise": os.urandom(1024 * 1024)}
+    arns = [publish(client, name, {**large, name: name})["LayerVersionArn"] for name in "ab"]
+    assert len(create(client, Layers=arns)["Layers"]) == 2
+    new = {"FunctionName": "f", "ZipFile": make_zip({"app.py": "", **large})}
+    refused(client.update_function_code, "InvalidParameterValueException", "combined with layers exceeds", 400, **new)
+    create(client, "g", code=new["ZipFile"])
+    more = {"FunctionName": "g", "Layers": arns}
+    refused(client.update_function_configuration, "InvalidParameterValueException", "The actual size is", 400, **more)
+
+
+def test_permissions_of_layers(client):
+    publish(client)
+    version = {"LayerName": "l", "VersionNumber": 1}
+    refused(client.get_layer_version_policy, "ResourceNotFoundException", "No policy", 404, **version)
+    added = {**version, "StatementId": "all", "Action": "lambda:GetLayerVersion", "Principal": "*"}
+    given = client.add_layer_version_permission(**added, OrganizationId="o-a1b2c3d4e5")
+    statement = json.loads(given["Statement"])
+    assert statement["Resource"] == f"{LAYER}:l:1"
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+    refused(client.add_layer_version_permission, "ResourceConflictException", "already exists", 409, **added)
+    shown = client.get_layer_version_policy(**version)
+    assert json.loads(shown["Policy"])["Statement"] == [statement]
+    assert shown["RevisionId"] == given["RevisionId"]
+    stale = {**version, "StatementId": "all", "RevisionId": "another"}
+    refused(client.remove_layer_version_permission, "PreconditionFailedException", "RevisionId", 412, **stale)
+    client.remove_layer_version_permission(**version, StatementId="all")
+    refused(client.get_layer_version_policy, "ResourceNotFoundException", "No policy", 404, **version)
+    added["VersionNumber"] = 9
+    refused(client.add_layer_version_permission, "ResourceNotFoundException", "does not exist", 404, **added)
+
+
 def test_the_account(client):
     create(client)
     create(client, "g", Publish=True)
@@ -606,10 +727,194 @@ def test_every_operation_is_served_or_declined_by_name(house, client):
     assert HANDLERS.keys() <= names
     assert [name for name in names - HANDLERS.keys() if house.api.reason(name) is None] == []
     assert [name for name in HANDLERS if house.api.reason(name)] == []
-    refused(client.list_layers, "NotImplemented", "ListLayers: layers are not offered", 501)
+    refused(client.list_event_source_mappings, "NotImplemented", "functions are invoked by GET requests", 501)
 
 
 def test_what_a_runtime_needs_is_made_ready_when_a_function_is_made_or_changed(house, client):
     create(client, "f")
     client.update_function_configuration(FunctionName="f", Runtime="nodejs20.x")
     assert house.prepared == [("f", "python3.11"), ("f", "nodejs20.x")]
+
+
+def test_what_is_reserved_must_leave_a_part(client):
+    create(client)
+    create(client, "g")
+    over = {"FunctionName": "f", "ReservedConcurrentExecutions": 901}
+    text = "UnreservedConcurrentExecution below its minimum value of [100]"
+    refused(client.put_function_concurrency, "InvalidParameterValueException", text, 400, **over)
+    assert "Concurrency" not in client.get_function(FunctionName="f")
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=900)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=600)
+    client.put_function_concurrency(FunctionName="g", ReservedConcurrentExecutions=300)
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 100
+    one = {"FunctionName": "g", "ReservedConcurrentExecutions": 301}
+    refused(client.put_function_concurrency, "InvalidParameterValueException", text, 400, **one)
+
+
+def provisioned(client, count=2, qualifier="1", name="f"):
+    return client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=qualifier, ProvisionedConcurrentExecutions=count
+    )
+
+
+def settled(client, qualifier="1"):
+    end = time.monotonic() + 20
+    while True:
+        found = client.get_provisioned_concurrency_config(FunctionName="f", Qualifier=qualifier)
+        if found["Status"] != "IN_PROGRESS" or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def test_provisioned_concurrency(client, house):
+    create(client, Publish=True)
+    made = provisioned(client)
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert (made["Status"], made["RequestedProvisionedConcurrentExecutions"]) == ("IN_PROGRESS", 2)
+    found = settled(client)
+    assert found["Status"] == "READY"
+    assert found["AllocatedProvisionedConcurrentExecutions"] == found["AvailableProvisionedConcurrentExecutions"] == 2
+    assert "StatusReason" not in found
+    assert house.pool._size == 2
+    (listed,) = client.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"]
+    assert (listed["FunctionArn"], listed["Status"]) == (f"{ARN}:f:1", "READY")
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 998
+    gone = client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="1")
+    assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
+    nothing = {"FunctionName": "f", "Qualifier": "1"}
+    code = "ProvisionedConcurrencyConfigNotFoundException"
+    refused(client.get_provisioned_concurrency_config, code, "No Provisioned Concurrency Config", 404, **nothing)
+    end = time.monotonic() + 10
+    while house.pool._size and time.monotonic() < end:
+        time.sleep(0.02)
+    assert house.pool._size == 0
+
+
+def test_provisioned_concurrency_of_an_alias_moves_with_it(client, house):
+    create(client, Publish=True)
+    client.update_function_code(FunctionName="f", ZipFile=OTHER, Publish=True)
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    provisioned(client, 2, "live")
+    assert settled(client, "live")["Status"] == "READY"
+    client.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
+    assert settled(client, "live")["Status"] == "READY"
+    assert {group.function.version: group.minimum for group in house.pool._groups.values() if group.minimum} == {"2": 2}
+    # A canary takes its share along.
+    routing = {"AdditionalVersionWeights": {"1": 0.5}}
+    client.update_alias(FunctionName="f", Name="live", RoutingConfig=routing)
+    assert settled(client, "live")["Status"] == "READY"
+    assert {group.function.version: group.minimum for group in house.pool._groups.values()} == {"1": 1, "2": 1}
+    client.delete_function(FunctionName="f")
+    assert house.pool._groups == {}
+
+
+def test_what_provisioned_concurrency_refuses(client):
+    create(client, Publish=True)
+    client.update_function_code(FunctionName="f", ZipFile=OTHER, Publish=True)
+    client.create_alias(FunctionName="f", Name="latest", FunctionVersion="$LATEST")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    split = {"AdditionalVersionWeights": {"2": 0.1}}
+    client.create_alias(FunctionName="f", Name="split", FunctionVersion="1", RoutingConfig=split)
+    bad = "InvalidParameterValueException"
+    for qualifier, code, text in (
+        ("$LATEST", bad, "cannot be applied to unpublished function versions"),
+        ("latest", bad, "cannot be applied to unpublished function versions"),
+        ("split", bad, "Alias with weights can not be used"),
+        ("9", "ResourceNotFoundException", f"{ARN}:f:9"),
+    ):
+        refused(provisioned, code, text, client=client, qualifier=qualifier)
+    refused(provisioned, "ResourceNotFoundException", f"{ARN}:nope", 404, client=client, name="nope")
+    refused(provisioned, bad, "minimum value of [100]", 400, client=client, count=901)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+    refused(provisioned, bad, "greater than the reservedConcurrentExecution", 400, client=client, count=3)
+    provisioned(client, 2, "live")
+    refused(provisioned, "ResourceConflictException", "pointed by a Provisioned", 409, client=client)
+    fewer = {"FunctionName": "f", "ReservedConcurrentExecutions": 1}
+    refused(client.put_function_concurrency, bad, "should not be lower than", 400, **fewer)
+    client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="live")
+    provisioned(client, 1, "1")
+    refused(
+        provisioned, "ResourceConflictException", "on an already Provisioned version", 409,
+        client=client, qualifier="live",
+    )  # fmt: skip
+
+
+def test_provisioned_environments_that_fail_are_said(client):
+    create(client, code=make_zip({"app.py": "raise RuntimeError('no')"}), Publish=True)
+    provisioned(client)
+    found = settled(client)
+    assert (found["Status"], found["StatusReason"]) == ("FAILED", "FUNCTION_ERROR_INIT_FAILURE")
+
+
+TRYING = """
+import time
+def handler(event, context):
+    with open({path!r}, "a") as file: file.write(context.aws_request_id + "\\n")
+    if sum(1 for _ in open({path!r})) < {succeeds}: raise LookupError("not yet")
+"""
+
+
+def tried(client, house, succeeds):
+    path = house.folder / "tried"
+    code = make_zip({"app.py": TRYING.format(path=str(path), succeeds=succeeds)})
+    create(client, code=code)
+    return path
+
+
+def all_delivered(house):
+    end = time.monotonic() + 20
+    while house.tasks and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not house.tasks
+
+
+def test_an_event_is_tried_again_until_the_function_succeeds(client, house):
+    path = tried(client, house, 2)
+    sent = client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert path.read_text().split() == [sent["ResponseMetadata"]["RequestId"]] * 2
+
+
+def test_an_event_is_given_up_after_two_retries_and_said(client, house, caplog):
+    path = tried(client, house, 9)
+    client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 3
+    assert f"gave up event {path.read_text().split()[0]} of {ARN}:f: LookupError" in caplog.text
+
+
+def test_an_event_waits_for_a_function_that_is_throttled(client, house):
+    path = tried(client, house, 1)
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    assert client.invoke(FunctionName="f", InvocationType="Event")["StatusCode"] == 202
+    time.sleep(0.3)
+    assert not path.exists()
+    client.delete_function_concurrency(FunctionName="f")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 1
+
+
+def test_how_events_are_tried_again_can_be_set(client, house):
+    path = tried(client, house, 9)
+    missing = {"FunctionName": "f"}
+    text = f"{ARN}:f:$LATEST doesn't have an EventInvokeConfig"
+    for call in ("get_function_event_invoke_config", "delete_function_event_invoke_config"):
+        refused(getattr(client, call), "ResourceNotFoundException", text, 404, **missing)
+    made = client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    assert (made["FunctionArn"], made["MaximumRetryAttempts"]) == (f"{ARN}:f:$LATEST", 0)
+    assert "MaximumEventAgeInSeconds" not in made
+    client.update_function_event_invoke_config(FunctionName="f", MaximumEventAgeInSeconds=60)
+    found = client.get_function_event_invoke_config(FunctionName="f")
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+    listed = client.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"]
+    assert [one["FunctionArn"] for one in listed] == [f"{ARN}:f:$LATEST"]
+    client.invoke(FunctionName="f", InvocationType="Event")
+    all_delivered(house)
+    assert len(path.read_text().split()) == 1
+    queue = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:q"}}
+    refused(
+        client.put_function_event_invoke_config, "InvalidParameterValueException", "destinations", 400,
+        FunctionName="f", DestinationConfig=queue,
+    )  # fmt: skip
+    client.delete_function_event_invoke_config(FunctionName="f")
+    refused(client.get_function_event_invoke_config, "ResourceNotFoundException", text, 404, **missing)

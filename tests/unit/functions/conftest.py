@@ -1,4 +1,5 @@
 import sys
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, Limits, PackageStore, Pool, Surroundings
 from objectlens.testing.executors import Bench
+from support.recorder import Recorder
 
 
 @pytest.fixture
@@ -34,3 +36,14 @@ def bench(tmp_path):
             await pool.close()
 
     return open_bench
+
+
+@pytest.fixture
+def recorder():
+    server = Recorder()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,119 +1,9 @@
 """The acceleration of Python handlers: each case runs with it and without, and must come to the same."""
 
 import asyncio
-import gzip
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
 
 from objectlens.testing.executors import make_function, make_zip
-
-ERROR = b'<?xml version="1.0"?><Error><Code>ValidationError</Code><Message>bad token</Message></Error>'
-# What the two ways may do differently: how the body's digest is signed, and headers that are new on each attempt.
-PRIVATE = {"authorization", "x-amz-date", "x-amz-content-sha256", "amz-sdk-invocation-id", "amz-sdk-request"}
-PRIVATE |= {"connection", "accept-encoding", "user-agent"}
-
-
-class Recorder(ThreadingHTTPServer):
-    """A server that answers by the token of the request, and remembers what it saw."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        self.seen = []
-        self.connections = 0
-        super().__init__(("127.0.0.1", 0), Answering)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Answering(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def setup(self):
-        self.server.connections += 1
-        super().setup()
-
-    def do_GET(self):
-        self.server.seen.append(dict(self.headers.items()))
-        kind = self.path.partition("/key-")[2].partition("?")[0]
-        if kind == "slow":
-            time.sleep(0.6)
-        if kind == "cut":
-            self.close_connection = True
-            return
-        if kind == "chunked":
-            self.send_response(200)
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(b"4\r\ndata\r\n0\r\n\r\n")
-            return
-        content = {"gzip": gzip.compress(b"data" * 100, mtime=0), "long": b"data" * 500_000, "empty": b""}.get(
-            kind, b"data"
-        )
-        status = {"missing": 404, "moved": 302, "same": 304}.get(kind, 200)
-        self.send_response(status)
-        if kind == "gzip":
-            self.send_header("Content-Encoding", "gzip")
-        if kind == "cookie":
-            self.send_header("Set-Cookie", "a=b")
-        if kind == "moved":
-            self.send_header("Location", "/elsewhere")
-        self.send_header("X-Twice", "1")
-        self.send_header("X-Twice", "2")
-        if status != 304:
-            self.send_header("Content-Length", str(len(content) + 5 * (kind == "short")))
-        self.end_headers()
-        if status != 304:
-            self.wfile.write(content)
-        self.close_connection = kind == "short"
-
-    def do_POST(self):
-        if self.headers.get("Expect"):
-            self.send_response_only(100)
-            self.end_headers()
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        token = self.headers["x-amz-request-token"]
-        before = sum(one.get("token") == token for one in self.server.seen)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        assert headers.pop("x-amzn-trace-id").startswith("Root=1-")
-        self.server.seen.append(
-            {
-                "token": token,
-                "body": body,
-                "by the SDK": "amz-sdk-invocation-id" in headers,
-                "authorization": headers.get("authorization", ""),
-                "headers": {name: value for name, value in headers.items() if name not in PRIVATE},
-            }
-        )
-        if token == "cut" and not before:
-            self.close_connection = True
-            return
-        status, content = {"bad": (400, ERROR), "retry": (200 if before else 500, b"")}.get(token, (200, b""))
-        self.send_response(status)
-        self.send_header("x-amz-request-id", "REQUEST")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def recorder():
-    server = Recorder()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
+from support.recorder import Door
 
 WRITE = """
 import boto3, io, time
@@ -150,20 +40,25 @@ EVENTS = [
 
 
 def both_ways(bench, recorder, code, events, files=None):
-    """Run events through a handler with and without acceleration; returns values and requests of both."""
+    """Run events through a handler with and without acceleration; returns values and requests of both.
+
+    With acceleration it is done once more over a channel, which must come to the same.
+    """
 
     async def main():
         found = []
         async with bench() as opened:
             package = opened.install(make_zip({"app.py": code, **(files or {})}))
-            for switch in ("1", "0"):
+            for switch, door in (("1", None), ("0", None), ("1", Door(recorder))):
                 variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
-                function = make_function(package, environment=variables)
+                function = make_function(package, f"f{len(found)}", environment=variables)
                 recorder.seen = []
-                found.append(([await opened.value(function, event) for event in events], recorder.seen))
+                found.append(([await opened.value(function, event, door=door) for event in events], recorder.seen))
         return found
 
-    return asyncio.run(main())
+    fast, plain, channel = asyncio.run(main())
+    assert channel[0] == fast[0]
+    return fast, plain
 
 
 def test_writing_an_answer_comes_to_the_same(bench, recorder):

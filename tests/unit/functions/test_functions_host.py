@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ import pytest
 from objectlens.errors import ServiceException
 from objectlens.functions import Limits, Surroundings, hosting
 from objectlens.functions.hosting import FunctionHost
-from objectlens.functions.leased import HostLostError, NodeFullError, NoEntrypointError
+from objectlens.functions.leased import HostLostError, LeaseError, NodeFullError
 from objectlens.functions.messages import Messenger
-from objectlens.functions.orders import OUTPUT, Order
-from objectlens.functions.runtimes import find_runtime
+from objectlens.functions.orders import LIMITS, OPT, PARENT, TEMPORARY, Order
+from objectlens.functions.starting import LAUNCH
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER
 from support.hosts import alive, children, descendants, gone, hosts_of, templates_of, until, watchmen_of
@@ -70,11 +71,21 @@ def order_of(folder, script, name="a"):
     bootstrap.chmod(0o755)
     return Order(
         stream=f"2026/01/01/[$LATEST]{random.getrandbits(128):032x}",
-        runtime=find_runtime("provided"),
+        command=[sys.executable, "-I", "-S", LAUNCH, str(PARENT), LIMITS, str(bootstrap)],
+        python=sys.executable,
+        variables={
+            "AWS_LAMBDA_LOG_STREAM_NAME": name,
+            "PATH": os.environ["PATH"],
+            "HOME": f"{TEMPORARY}",
+            "OPT": f"{OPT}/x",
+        },
         task_root=folder / name,
-        variables={"AWS_LAMBDA_LOG_STREAM_NAME": name, "PATH": os.environ["PATH"]},
+        layers=folder / "layers",
         memory_size=128,
         ephemeral_storage=512,
+        node=None,
+        hosts=None,
+        java=(Path("/a"), Path("/b")),
     )
 
 
@@ -93,10 +104,12 @@ def test_a_process_is_leased_and_stopped(tmp_path):
         before = fds()
         async with opened_host(tmp_path) as host:
             with pipe() as (reading, writing):
-                script = "#!/bin/sh\necho here $HOME $TMPDIR\nexec sleep 600\n"
-                leased = await host.lease(order_of(tmp_path, script), None, {OUTPUT: writing})
-                said, home, folder = (await asyncio.to_thread(os.read, reading, 1000)).decode().split()
-                assert (said, home) == ("here", folder)
+                script = "#!/bin/sh\necho here $HOME $OPT\nexec sleep 600\n"
+                leased = await host.lease(order_of(tmp_path, script), None, [writing])
+                said, home, opt = (await asyncio.to_thread(os.read, reading, 1000)).decode().split()
+                assert said == "here"
+                assert os.path.dirname(home) == str(tmp_path / "tmp")
+                assert opt == f"{tmp_path / 'layers'}/x"
                 assert alive(leased.pid)
                 assert not leased.is_over
                 assert leased.peak_kib() > 0
@@ -115,7 +128,7 @@ def test_ends_are_told_without_being_asked(tmp_path):
     async def main():
         async with opened_host(tmp_path) as host:
             with pipe() as (_, writing):
-                leased = await host.lease(order_of(tmp_path, "#!/bin/sh\nexit 7\n"), None, {OUTPUT: writing})
+                leased = await host.lease(order_of(tmp_path, "#!/bin/sh\nexit 7\n"), None, [writing])
                 assert (await asyncio.wait_for(leased.ended, 5)).status == 7
                 await asyncio.wait_for(leased.gone, 5)
                 await host.stop(leased, 1.0)
@@ -128,45 +141,26 @@ def test_what_cannot_be_started_is_said_and_takes_no_place(tmp_path):
     async def main():
         async with opened_host(tmp_path, environments=1) as host:
             with pipe() as (_, writing):
-                order = order_of(tmp_path, "#!/bin/sh\n")
-                os.unlink(tmp_path / "a" / "bootstrap")
+                order = replace(order_of(tmp_path, ""), command=["/no/such/program"])
                 for _ in range(3):
-                    with pytest.raises(NoEntrypointError, match="bootstrap"):
-                        await host.lease(order, None, {OUTPUT: writing})
+                    with pytest.raises(LeaseError, match="No such file"):
+                        await host.lease(order, None, [writing])
             assert os.listdir(tmp_path / "tmp") == []
 
     asyncio.run(main())
 
 
-def test_an_order_may_bring_more_files(tmp_path):
-    script = f"#!{sys.executable}\nimport os\nos.write(int(os.environ['CHANNEL']), b'through it')\n"
-
+def test_orders_may_be_large(tmp_path):
     async def main():
-        ours, theirs = socket.socketpair()
         async with opened_host(tmp_path) as host:
-            with pipe() as (_, writing), ours, theirs:
-                files = {OUTPUT: writing, "CHANNEL": theirs.fileno()}
-                leased = await host.lease(order_of(tmp_path, script), None, files)
-                await leased.ended
-                assert ours.recv(100) == b"through it"
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("forked", ["0", "1"])
-def test_a_handler_may_have_more_files(bench, forked):
-    code = "import os\ndef handler(event, context):\n    os.write(int(os.environ['CHANNEL']), b'through it')"
-
-    async def main():
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            async with bench() as opened:
-                host = opened.executor._host
-                lease = host.lease
-                host.lease = lambda order, fork, files: lease(order, fork, {**files, "CHANNEL": theirs.fileno()})
-                await opened.value(opened.function(code, environment={"OBJECTLENS_TEMPLATE": forked}))
-                assert len(templates_of(host.pid)) == int(forked)
-                assert ours.recv(100) == b"through it"
+            with pipe() as (_, writing):
+                order = replace(order_of(tmp_path, "#!/bin/sh\nexit 7\n"), hosts="1.2.3.4 name\n" * 100_000)
+                await host._connected()
+                held = fds()
+                leased = await host.lease(order, None, [writing])
+                assert (await leased.ended).status == 7
+                await leased.gone
+                assert fds() == held
 
     asyncio.run(main())
 
@@ -190,7 +184,7 @@ class Other:
         return await asyncio.wait_for(self.said.get(), 10)
 
     def lease(self, number, order, writing):
-        message = {"do": "lease", "id": number, "order": order.write(), "fork": None, "files": [OUTPUT]}
+        message = {"do": "lease", "id": number, "order": order.write(), "fork": None, "files": 1}
         self.channel.send(message, [os.dup(writing)])
 
 
@@ -199,7 +193,7 @@ def test_gateway_processes_share_the_places_of_the_node(tmp_path):
         async with opened_host(tmp_path, environments=2) as host:
             with pipe() as (_, writing):
                 order = order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n")
-                mine = await host.lease(order, None, {OUTPUT: writing})
+                mine = await host.lease(order, None, [writing])
                 other = Other(host)
                 assert await other.hear() == {"say": "ready", "isolation": []}
                 other.lease(1, order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n", "b"), writing)
@@ -209,7 +203,7 @@ def test_gateway_processes_share_the_places_of_the_node(tmp_path):
                 failed = await other.hear()
                 assert (failed["say"], failed["kind"]) == ("failed", "full")
                 with pytest.raises(NodeFullError):
-                    await host.lease(order, None, {OUTPUT: writing})
+                    await host.lease(order, None, [writing])
                 assert alive(leased["pid"])
                 # Whose gateway hangs up ends, and nobody else.
                 other.channel.close()
@@ -217,9 +211,7 @@ def test_gateway_processes_share_the_places_of_the_node(tmp_path):
                 assert alive(mine.pid)
                 while True:
                     try:
-                        await host.lease(
-                            order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n", "c"), None, {OUTPUT: writing}
-                        )
+                        await host.lease(order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n", "c"), None, [writing])
                         break
                     except NodeFullError:
                         await asyncio.sleep(0.05)
@@ -235,14 +227,14 @@ def test_what_is_no_order_harms_nobody(tmp_path, capfd):
             other = Other(host)
             await other.hear()
             held = fds(host.pid)
-            for message in ({}, {"do": "dance"}, {"do": "attach"}, {"do": "lease", "id": 1, "files": ["output"]}):
+            for message in ({}, {"do": "dance"}, {"do": "attach"}, {"do": "lease", "id": 1, "files": 1}):
                 other.channel.send(message)
             other.channel.send({"do": "dance"}, [os.dup(2)])
             assert (await other.hear())["say"] == "failed"
-            other.channel.send({"do": "lease", "id": 2, "files": [], "order": {}})
+            other.channel.send({"do": "lease", "id": 2, "files": 1, "order": {}}, [os.dup(2)])
             assert (await other.hear())["kind"] == "error"
             with pipe() as (_, writing):
-                await host.lease(order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n"), None, {OUTPUT: writing})
+                await host.lease(order_of(tmp_path, "#!/bin/sh\nexec sleep 600\n"), None, [writing])
                 await asyncio.sleep(0.1)
                 assert fds(host.pid) <= held + 3
             other.channel.close()
@@ -602,7 +594,7 @@ def test_files_are_handed_over_and_closed():
         assert os.read(reading, 10) == b"xx"
         assert os.read(reading, 10) == b""
         with pytest.raises(ValueError, match="bytes"):
-            ours.send({"fill": "x" * 70_000}, [os.dup(reading)])
+            ours.send({"fill": "x" * 17_000_000}, [os.dup(reading)])
         theirs.close()
         await until(lambda: ours._sock is None)
         ours.send({}, [os.dup(reading)])

@@ -10,48 +10,27 @@ import pytest
 
 from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
+from objectlens.functions.configuration import Capture
+from objectlens.functions.labels import is_service
 from objectlens.functions.node.launch import CAPTURE, sdk_endpoint
+from objectlens.gateway.certificates import open_authority
+from objectlens.gateway.tls import tls_context
+from objectlens.gateway.trust import write_trust
+from objectlens.s3.address import is_under
 from objectlens.testing.executors import Bench, make_function, make_zip
+from support.names import OTHERS, SERVICES
 
 CAPTURED = [
-    ("s3.amazonaws.com", 80),
-    ("s3.us-west-2.amazonaws.com", 443),
-    ("bucket.s3.amazonaws.com", 443),
-    ("a.dotted.bucket.s3.us-west-2.amazonaws.com", 443),
-    ("bucket.s3-us-west-2.amazonaws.com", 443),
-    ("bucket.s3.dualstack.us-west-2.amazonaws.com", 443),
-    ("bucket.s3-fips.us-gov-west-1.amazonaws.com", 443),
-    ("BUCKET.S3.US-WEST-2.AMAZONAWS.COM", 443),
-    ("ap-123456789012.s3-accesspoint.us-west-2.amazonaws.com", 443),
-    ("ap-123456789012.s3-accesspoint.us-west-2.amazonaws.com", 80),
-    ("io-1.s3-object-lambda.us-west-2.amazonaws.com", 443),
-    ("ol-123456789012.s3-object-lambda-fips.us-west-2.amazonaws.com", 443),
-    ("123456789012.s3-control.us-west-2.amazonaws.com", 443),
-    ("bucket.s3.cn-north-1.amazonaws.com.cn", 443),
-    ("lambda.us-west-2.amazonaws.com", 443),
-    ("sts.amazonaws.com", 443),
-    ("sts.eu-west-1.amazonaws.com", 443),
-    ("iam.amazonaws.com", 443),
+    *SERVICES,
     ("127.0.0.1", 9000),
     ("bucket.127.0.0.1", 9000),
     ("localhost", 9000),
     ("ap-123456789012.localhost", 9000),
 ]
 LEFT_ALONE = [
-    ("dynamodb.us-west-2.amazonaws.com", 443),
-    ("s3.amazonaws.com.example.org", 443),
-    ("evils3.amazonaws.com", 443),
-    ("bucket.s3-website-us-west-2.amazonaws.com", 80),
-    ("bucket.s3-website.us-west-2.amazonaws.com", 80),
-    ("mylambda.us-west-2.amazonaws.com", 443),
-    ("abc.lambda-url.us-west-2.on.aws", 443),
-    ("vpce-1.s3.us-west-2.vpce.amazonaws.com", 443),
-    ("s3.us-west-2.amazonaws.com", 8443),
-    ("example.org", 443),
-    ("example.org", 80),
-    ("example.org", 9000),
+    *OTHERS,
     ("169.254.169.254", 80),
-    ("127.0.0.1", 9001),
+    ("127.0.0.1", 9002),
     ("bucket.localhost", 80),
 ]
 
@@ -67,8 +46,7 @@ net.Socket.prototype.connect = function (...args) {
 require(process.argv[1]);
 const tls = require("node:tls");
 const out = {};
-for (const [host, port] of JSON.parse(process.argv[2])) {
-  const secure = port === 443 || port === 8443;
+for (const [host, port, secure = port === 443 || port === 8443] of JSON.parse(process.argv[2])) {
   const forms = secure
     ? [() => tls.connect({ host, port }), () => tls.connect(port, host), () => tls.connect(port, { host })]
     : [() => net.connect({ host, port }), () => net.connect(port, host), () => new net.Socket().connect(port, host)];
@@ -82,6 +60,7 @@ def probe(names, **environment):
     command = ["node", "-e", PROBE, CAPTURE, json.dumps(names)]
     environment = {
         "OBJECTLENS_ENDPOINT_URL": "http://127.0.0.1:9000",
+        "OBJECTLENS_TLS_URL": "https://127.0.0.1:9001",
         "PATH": os.environ["PATH"],
     } | environment
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -89,8 +68,19 @@ def probe(names, **environment):
 
 
 def test_the_services_names_are_captured_and_no_others():
-    assert probe(CAPTURED) == {f"{host}:{port}": ["127.0.0.1:9000"] * 3 for host, port in CAPTURED}
+    to = {443: "127.0.0.1:9001"}
+    assert probe(CAPTURED) == {f"{host}:{port}": [to.get(port, "127.0.0.1:9000")] * 3 for host, port in CAPTURED}
     assert probe(LEFT_ALONE) == {f"{host}:{port}": [f"{host}:{port}"] * 3 for host, port in LEFT_ALONE}
+
+
+def test_tls_to_the_endpoint_goes_to_its_tls_door():
+    names = [("127.0.0.1", 9000, True), ("a.localhost", 9000, True), ("127.0.0.1", 9002, True)]
+    assert [one[0] for one in probe(names).values()] == ["127.0.0.1:9001", "127.0.0.1:9001", "127.0.0.1:9002"]
+
+
+def test_without_a_tls_door_tls_is_left_alone():
+    seen = probe([("s3.amazonaws.com", 443), ("s3.amazonaws.com", 80)], OBJECTLENS_TLS_URL="")
+    assert [one[0] for one in seen.values()] == ["s3.amazonaws.com:443", "127.0.0.1:9000"]
 
 
 def test_an_endpoint_with_a_name_takes_labels_of_that_name_only():
@@ -106,8 +96,7 @@ def test_an_endpoint_with_a_name_takes_labels_of_that_name_only():
 
 @pytest.mark.parametrize("environment", [{"OBJECTLENS_CAPTURE": "0"}, {"OBJECTLENS_ENDPOINT_URL": ""}])
 def test_it_can_be_turned_off(environment):
-    names = [one for one in CAPTURED if one[1] != 443]
-    assert probe(names, **environment) == {f"{host}:{port}": [f"{host}:{port}"] * 3 for host, port in names}
+    assert probe(CAPTURED, **environment) == {f"{host}:{port}": [f"{host}:{port}"] * 3 for host, port in CAPTURED}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +128,26 @@ class Recorder(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
-    """A server in the place of the service; returns its port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as opened:
-        thread = threading.Thread(target=opened.serve_forever)
-        thread.start()
-        yield opened.server_address[1]
-        opened.shutdown()
-        thread.join()
+def server(tmp_path):
+    """A server in the place of the service, plain and over TLS; returns the port, and the capture that leads to it."""
+    domains = ("localhost", "127.0.0.1")
+    authority = open_authority(tmp_path, domains, SystemClock().now())
+    trust = write_trust(tmp_path / "trust", authority.certificate)
+    context = tls_context(authority, lambda name: is_service(name) or is_under(name, domains), SystemClock())
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as plain,
+        ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as secure,
+    ):
+        secure.socket = context.wrap_socket(secure.socket, server_side=True)
+        threads = [threading.Thread(target=one.serve_forever) for one in (plain, secure)]
+        for thread in threads:
+            thread.start()
+        url = f"https://127.0.0.1:{secure.server_address[1]}"
+        yield plain.server_address[1], Capture(tls_url=url, **trust._asdict(), route="io-1", account="123456789012")
+        plain.shutdown()
+        secure.shutdown()
+        for thread in threads:
+            thread.join()
 
 
 HOST = "b.s3.us-west-2.amazonaws.com"
@@ -157,6 +158,8 @@ THREAD = (
 GET = (
     f"""
 const tls = require("https");
+const sockets = require("tls");
+const plain = require("net");
 const threads = require("worker_threads");
 const THREAD = {json.dumps(THREAD)};
 """
@@ -196,6 +199,29 @@ WAYS = {
         "get('https', { hostname: '127.0.0.1', port, path: '/k' })",
         "127.0.0.1:PORT /k",
     ),
+    "TLS to a label": ("text(`https://label.localhost:${port}/k`)", "label.localhost:PORT /k"),
+    "TLS over a socket of one's own": (
+        (
+            f"get('https', {{ host: '{HOST}', path: '/k', agent: false, createConnection: () => sockets.connect({{ "
+            f"servername: '{HOST}', socket: plain.connect(443, '{HOST}') }}) }})"
+        ),
+        f"{HOST} /k",
+    ),
+    "a name that the certificate does not have": (
+        (
+            f"get('https', {{ host: '{HOST}', servername: 's3.amazonaws.com', path: '/k', checkServerIdentity: (name, "
+            f"certificate) => sockets.checkServerIdentity('{HOST}', certificate) }})"
+        ),
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+    ),
+    "a name that is not ours": (
+        "get('https', { host: '127.0.0.1', port, servername: 'example.com', path: '/k' })",
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+    ),
+    "other roots only": (
+        f"get('https', {{ host: '{HOST}', path: '/k', agent: new tls.Agent({{ ca: sockets.rootCertificates[0] }}) }})",
+        "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    ),
     "an imported function": (
         "import('node:https').then((module) => get({ get: module.get }, `http://localhost:${port}/k`))",
         "localhost:PORT /k",
@@ -215,8 +241,9 @@ exports.handler = async ({{ port, other }}) => {{
   const ways = {{ {ways} }};
   return Object.fromEntries(await Promise.all(Object.entries(ways).map(async ([name, way]) => [name, await way])));
 }};"""
-    seen = asyncio.run(invoke(tmp_path, server, {"index.js": code}, {"port": server, "other": 1}))
-    assert seen == {name: expected.replace("PORT", str(server)) for name, (_, expected) in WAYS.items()}
+    port, capture = server
+    seen = asyncio.run(invoke(tmp_path, port, {"index.js": code}, {"port": port, "other": 1}, capture))
+    assert seen == {name: expected.replace("PORT", str(port)) for name, (_, expected) in WAYS.items()}
 
 
 def test_turned_off_https_takes_no_plain_url(tmp_path, server):
@@ -224,18 +251,21 @@ def test_turned_off_https_takes_no_plain_url(tmp_path, server):
         GET + "exports.handler = async ({ port }) => get('https', `http://127.0.0.1:${port}/k`).catch((e) => e.code);"
     )
     off = {"OBJECTLENS_CAPTURE": "0"}
-    seen = asyncio.run(invoke(tmp_path, server, {"index.js": code}, {"port": server}, environment=off))
+    port, capture = server
+    seen = asyncio.run(invoke(tmp_path, port, {"index.js": code}, {"port": port}, capture, environment=off))
     assert seen == "ERR_INVALID_PROTOCOL"
 
 
 def test_a_function_does_not_choose_the_endpoint(tmp_path, server):
-    code = "exports.handler = async () => [process.env.OBJECTLENS_ENDPOINT_URL, process.env.AWS_ENDPOINT_URL_S3];"
-    given = {"OBJECTLENS_ENDPOINT_URL": "http://10.0.0.1", "AWS_ENDPOINT_URL_S3": "http://10.0.0.2"}
-    seen = asyncio.run(invoke(tmp_path, server, {"index.js": code}, None, environment=given))
-    assert seen == [f"http://127.0.0.1:{server}", "http://10.0.0.2"]
+    names = ["OBJECTLENS_ENDPOINT_URL", "OBJECTLENS_TLS_URL", "AWS_ENDPOINT_URL_S3"]
+    code = f"exports.handler = async () => {json.dumps(names)}.map((name) => process.env[name]);"
+    port, capture = server
+    given = dict.fromkeys(names, "http://10.0.0.1")
+    seen = asyncio.run(invoke(tmp_path, port, {"index.js": code}, None, capture, environment=given))
+    assert seen == [f"http://127.0.0.1:{port}", capture.tls_url, "http://10.0.0.1"]
 
 
-async def invoke(folder, port, files, event, **changes):
+async def invoke(folder, port, files, event, capture, **changes):
     """Run a function whose service is at `port`; returns what it returned."""
     packages = PackageStore(folder / "packages")
     pool = Pool(
@@ -246,6 +276,7 @@ async def invoke(folder, port, files, event, **changes):
             region="eu-west-1",
             python=sys.executable,
             node_modules="none",
+            capture=capture,
         ),
         credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
         clock=SystemClock(),

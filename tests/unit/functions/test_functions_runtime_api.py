@@ -291,6 +291,48 @@ def test_a_body_is_waited_for_with_100_continue():
     transcript(test)
 
 
+OFFER = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAA\r\n"
+
+
+@pytest.mark.parametrize(
+    ("framing", "parts"),
+    [
+        ("Content-Length: 3", [b"123"]),
+        ("Content-Length: 3", [b"1", b"23"]),
+        ("Transfer-Encoding: chunked", [b"2\r\n12\r\n", b"1\r\n3\r\n0\r\n\r\n"]),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_an_offer_of_another_protocol_is_ignored(framing, parts, together):
+    async def test(api, listener, connect):
+        client = await connect()
+        client.raw(f"GET {ROOT}/invocation/next HTTP/1.1\r\n{OFFER}\r\n".encode())
+        await until(lambda: listener.events == ["ready"])
+        api.dispatch(EVENT)
+        assert (await client.answer())[2] == EVENT.payload
+        head = f"POST {ROOT}/invocation/3f6b/response HTTP/1.1\r\n{OFFER}{framing}\r\n\r\n".encode()
+        for part in [head + b"".join(parts)] if together else [head, *parts]:
+            client.raw(part)
+            await asyncio.sleep(0.01)
+        assert (await client.answer())[0] == 202
+        assert listener.events[1].body == b"123"
+        client.send("GET", f"{ROOT}/invocation/next")
+        await until(lambda: listener.events[2:] == ["ready"])
+
+    transcript(test)
+
+
+@pytest.mark.parametrize("request_line", ["GET /ping HTTP/1.0\r\n", "GET /ping HTTP/1.1\r\nConnection: close\r\n"])
+def test_a_connection_ends_after_the_answer_when_the_client_wants_it(request_line):
+    async def test(api, listener, connect):
+        client = await connect()
+        client.raw(f"{request_line}\r\n".encode())
+        assert (await client.answer())[2] == b"pong"
+        assert await client.reader.read() == b""
+
+    transcript(test)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [

@@ -243,3 +243,18 @@ def test_callbacks_run_once_also_when_added_late() -> None:
         assert calls == ["before", "after"]
 
     run(test)
+
+
+def test_a_token_is_elsewhere_while_it_is_live_and_was_opened_so():
+    async def run():
+        rendezvous = Rendezvous("io-1")
+        here, elsewhere = rendezvous.open(), rendezvous.open(elsewhere=True)
+        assert not rendezvous.is_elsewhere(here.token)
+        assert rendezvous.is_elsewhere(elsewhere.token)
+        assert not rendezvous.is_elsewhere("made up")
+        assert not rendezvous.is_elsewhere("")
+        elsewhere.close()
+        assert not rendezvous.is_elsewhere(elsewhere.token)
+        here.close()
+
+    asyncio.run(run())

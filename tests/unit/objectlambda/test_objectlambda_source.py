@@ -15,6 +15,7 @@ from objectlens.catalog.entities import AccessPoint
 from objectlens.clock import FixedClock, SystemClock
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import AccessDenied
+from objectlens.functions import Remote
 from objectlens.http import Headers, HttpRequest
 from objectlens.objectlambda.source import input_url
 from objectlens.operation import Operation
@@ -84,3 +85,25 @@ def test_for_61_seconds_it_is_the_callers_and_then_it_has_expired(tmp_path: Path
     else:
         with pytest.raises(AccessDenied, match="Request has expired"):
             asyncio.run(ask())
+
+
+def test_a_function_elsewhere_reads_at_the_public_url(tmp_path: Path) -> None:
+    async def ask() -> str:
+        database = await Database.open(sqlite_url(tmp_path))
+        try:
+            principals = AccountPrincipals(Catalog(database, SystemClock()), ACCOUNT)
+            clock = FixedClock(NOW)
+            access = Access(principals, Credentials(KEY, "secret"), clock, secret_key=b"k" * 32, account=ACCOUNT)
+            remote = Remote(name="far", functions=(), public_url="https://lens.example.org")
+            url = input_url(Room(access, clock), call(), SOURCE, "GET", remote)
+            parts = urlsplit(url)
+            headers = Headers([("Host", parts.netloc)])
+            # Whatever stands before the server keeps `Host`: the signature holds.
+            await access.authenticate(
+                HttpRequest("GET", parts.path, parts.query, headers, host=parts.netloc, peer="127.0.0.1")
+            )
+            return url
+        finally:
+            await database.close()
+
+    assert asyncio.run(ask()).startswith(f"https://lens.example.org/{SOURCE.alias}/k?")

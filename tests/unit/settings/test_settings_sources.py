@@ -70,6 +70,8 @@ def test_a_settings_file_that_is_named_must_be_there(tmp_path):
         ("account", "account", '"12345678901"', "12 digits"),
         ("account", "account", "123456789012", "12 digits"),
         ("account", "region", '""', "a region such as us-east-1"),
+        ("functions", "capture_address", '"10.0.0.1"', "an IPv4 address of this machine alone"),
+        ("functions", "capture_address", '"127.0.0.256"', "an IPv4 address of this machine alone"),
         ("functions", "max_environments", "0", "a whole number from 1 to 100000"),
         ("functions", "max_environments", "1.5", "a whole number from 1 to 100000"),
         ("functions", "max_environments", "[]", "a whole number from 1 to 100000"),

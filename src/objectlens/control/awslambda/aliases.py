@@ -8,6 +8,7 @@ from dataclasses import replace
 from objectlens.catalog import AlreadyExists, NotFound, Shelves
 from objectlens.catalog.entities import LATEST, FunctionAlias
 from objectlens.control.awslambda import render
+from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Parameters, Result
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.paging import LARGEST
@@ -87,15 +88,18 @@ async def update_alias(surroundings: Lambda, request: Request) -> Result:
         return new
 
     try:
-        return render.alias(await surroundings.catalog.change(work), surroundings.region_of(request))
+        updated = await surroundings.catalog.change(work)
     except NotFound:
         raise no_alias(_arn(surroundings, name, parameters["Name"])) from None
+    await arrange(surroundings)
+    return render.alias(updated, surroundings.region_of(request))
 
 
 async def delete_alias(surroundings: Lambda, request: Request) -> Result:
     """Remove an alias; it is no error when there is none."""
     name = surroundings.name(request)
     await surroundings.catalog.function_aliases.delete(name.account, name.name, request.params["Name"])
+    await arrange(surroundings)
     return {}
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from objectlens.catalog import Shelves
 from objectlens.catalog.entities import LATEST, Function
+from objectlens.control.awslambda.concurrency import arrange, check_shares
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName, parse_name
 from objectlens.control.awslambda.refusals import no_function
@@ -20,7 +21,14 @@ async def put_function_concurrency(surroundings: Lambda, request: Request) -> Re
     """Reserve a concurrency, which is a limit too; 0 stops the function."""
     reserved: int = request.params["ReservedConcurrentExecutions"]
     name = _whole(surroundings.name(request))
-    await _change_all(surroundings, name, lambda one: replace(one, reserved_concurrency=reserved))
+    limit, asked = surroundings.concurrency, "ReservedConcurrentExecutions"
+    await _change_all(
+        surroundings,
+        name,
+        lambda one: replace(one, reserved_concurrency=reserved),
+        check=lambda shelves: check_shares(shelves, name.account, name.name, limit, asked),
+    )
+    await arrange(surroundings)
     return {"ReservedConcurrentExecutions": reserved}
 
 
@@ -35,6 +43,7 @@ async def delete_function_concurrency(surroundings: Lambda, request: Request) ->
     """Take the reserved concurrency away."""
     name = _whole(surroundings.name(request))
     await _change_all(surroundings, name, lambda one: replace(one, reserved_concurrency=None))
+    await arrange(surroundings)
     return {}
 
 
@@ -80,7 +89,17 @@ def _whole(name: FunctionName) -> FunctionName:
     return name
 
 
-async def _change_all(surroundings: Lambda, name: FunctionName, change: Callable[[Function], Function]) -> None:
+def _no_check(_: Shelves) -> None:
+    """Let every change pass."""
+
+
+async def _change_all(
+    surroundings: Lambda,
+    name: FunctionName,
+    change: Callable[[Function], Function],
+    *,
+    check: Callable[[Shelves], None] = _no_check,
+) -> None:
     """Change all versions at once, so that each of them tells what holds for the function."""
 
     def work(shelves: Shelves) -> None:
@@ -88,5 +107,6 @@ async def _change_all(surroundings: Lambda, name: FunctionName, change: Callable
             raise no_function(name, surroundings.region)
         for one in shelves.functions.list(account=name.account, name=name.name, limit=1_000_000):
             shelves.functions.update(name.account, name.name, one.version, change=change)
+        check(shelves)
 
     await surroundings.catalog.change(work)

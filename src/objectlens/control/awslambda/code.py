@@ -20,7 +20,9 @@ async def store_code(surroundings: Lambda, caller: Caller, code: Parameters, ope
     data = await _fetch(surroundings, caller, code, operation)
     if not data:
         raise InvalidParameterValueException("Uploaded file must be a non-empty zip")
-    return await asyncio.to_thread(surroundings.packages.add, data)
+    package = await asyncio.to_thread(surroundings.packages.add, data)
+    await asyncio.to_thread(surroundings.downloads.zips.keep, package.digest, data)
+    return package
 
 
 async def _fetch(surroundings: Lambda, caller: Caller, code: Parameters, operation: str) -> bytes:

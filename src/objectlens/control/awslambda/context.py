@@ -12,10 +12,12 @@ from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
+from objectlens.control.awslambda.downloads import Downloads
+from objectlens.control.awslambda.events import Events
 from objectlens.control.awslambda.names import FunctionName, parse_name
 from objectlens.control.awslambda.refusals import no_function
 from objectlens.control.protocol import Request
-from objectlens.functions import Executor, PackageStore
+from objectlens.functions import Arrangement, Executor, PackageStore, Provision
 
 Parameters = Mapping[str, Any]
 """Parameters or a structure in them, shaped as boto3 takes them."""
@@ -34,6 +36,15 @@ async def _prepare_nothing(_: Function) -> None:
     """Stand in for a runtime that has nothing to be made ready."""
 
 
+def _arrange_nothing(_: Arrangement) -> None:
+    """Stand in for an executor that sets nothing aside."""
+
+
+def _nothing_provisioned(_: Function) -> Provision:
+    """Stand in for an executor that keeps nothing ready."""
+    return Provision(failure="This server keeps no environments ready.")
+
+
 class ObjectReader(Protocol):
     """Reads an object of one of our buckets as the caller, for code that is deployed from there."""
 
@@ -48,18 +59,23 @@ class Lambda:
 
     `region` is that of requests that name none. `concurrency` is the account's limit as GetAccountSettings tells it.
     `prepare` begins to make ready what a function's runtime needs on this machine, before the first invocation does.
-    `new_id` makes revision ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
+    `arrange` has the executor set concurrency aside, and `provision` tells how far that is. `new_id` makes revision
+    ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
     """
 
     catalog: Catalog
     packages: PackageStore
     executor: Executor
     tasks: Tasks
+    events: Events
+    downloads: Downloads
     read_object: ObjectReader
     clock: Clock
     region: str
     concurrency: int = 1000
     prepare: Callable[[Function], Coroutine[Any, Any, None]] = _prepare_nothing
+    arrange: Callable[[Arrangement], None] = _arrange_nothing
+    provision: Callable[[Function], Provision] = _nothing_provisioned
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     draw: Callable[[], float] = random.random
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import replace
 
 from objectlens.catalog.entities import Function
 from objectlens.control.awslambda.context import Lambda, Result
+from objectlens.control.awslambda.events import Event
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.refusals import no_function
+from objectlens.control.awslambda.retrying import limits_of
 from objectlens.control.protocol import Request
 from objectlens.errors import InvalidRequestContentException, RequestTooLargeException
 from objectlens.functions import Invocation
@@ -23,20 +24,17 @@ MAX_CLIENT_CONTEXT = 3583
 async def target(surroundings: Lambda, request: Request) -> Function | str:
     """Return what the caller must be allowed to invoke; of what does not exist, its ARN."""
     name = surroundings.name(request)
-    function = await surroundings.function_or_none(name)
-    if function is None:
-        return name.arn(surroundings.region_of(request))
-    alias = await surroundings.catalog.function_aliases.get(name.account, name.name, name.version)
-    # Reached by an alias, a version has the alias's policy and ARN.
-    return function if alias is None else replace(function, policy=alias.policy, version=alias.name)
+    found = await surroundings.catalog.invoked(name.account, name.name, name.version, surroundings.draw())
+    return name.arn(surroundings.region_of(request)) if found is None else found[1]
 
 
 async def invoke(surroundings: Lambda, request: Request) -> Result:
     """Run a function: wait for its answer, start it only (`Event`), or only check (`DryRun`)."""
     name = surroundings.name(request)
-    function = await _chosen(surroundings, name)
-    if function is None:
+    found = await surroundings.catalog.invoked(name.account, name.name, name.version, surroundings.draw())
+    if found is None:
         raise no_function(name, surroundings.region_of(request))
+    function, _ = found
     kind = request.params.get("InvocationType") or "RequestResponse"
     invocation = Invocation(
         function=function,
@@ -49,9 +47,23 @@ async def invoke(surroundings: Lambda, request: Request) -> Result:
     if kind == "DryRun":
         return {"StatusCode": 204, "ExecutedVersion": function.version}
     if kind == "Event":
-        surroundings.tasks.start(surroundings.executor.invoke(invocation))
+        await _accept(surroundings, name, invocation)
         return {"StatusCode": 202}
     return await _answer(surroundings, invocation, tail=request.params.get("LogType") == "Tail")
+
+
+async def _accept(surroundings: Lambda, name: FunctionName, invocation: Invocation) -> None:
+    """Take an event on."""
+    surroundings.events.admit()
+    retries, age = await limits_of(surroundings, name)
+    function = invocation.function
+
+    async def find() -> Function | None:
+        # The version that an alias chose stays chosen; what changed of it meanwhile counts.
+        return await surroundings.catalog.functions.get(function.account, function.name, function.version)
+
+    event = Event(invocation=invocation, find=find, retries=retries, age=age)
+    surroundings.tasks.start(surroundings.events.deliver(event))
 
 
 async def _answer(surroundings: Lambda, invocation: Invocation, *, tail: bool) -> Result:
@@ -66,20 +78,6 @@ async def _answer(surroundings: Lambda, invocation: Invocation, *, tail: bool) -
     if tail:
         result["LogResult"] = base64.b64encode(outcome.log_tail).decode()
     return result
-
-
-async def _chosen(surroundings: Lambda, name: FunctionName) -> Function | None:
-    """Return the version to run; an alias with weights chooses anew for each call."""
-    alias = await surroundings.catalog.function_aliases.get(name.account, name.name, name.version)
-    if alias is None or not alias.weights:
-        return await surroundings.function_or_none(name)
-    version, point = alias.version, surroundings.draw()
-    for other, share in alias.weights.items():
-        if point < share:
-            version = other
-            break
-        point -= share
-    return await surroundings.catalog.functions.get(name.account, name.name, version)
 
 
 def _payload(payload: bytes, kind: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,11 +9,13 @@ from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda import render
 from objectlens.control.awslambda.code import store_code
+from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName
-from objectlens.control.awslambda.reading import all_functions
+from objectlens.control.awslambda.referring import check_size, refer
 from objectlens.control.awslambda.refusals import check_revision, function_exists, no_function
 from objectlens.control.awslambda.settings import fields_of
+from objectlens.control.awslambda.sweeping import sweep_packages
 from objectlens.control.awslambda.versions import publish
 from objectlens.control.protocol import Request
 from objectlens.errors import InvalidParameterValueException, ResourceConflictException
@@ -33,7 +34,9 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         raise InvalidParameterValueException("A new function's name has no qualifier.")
     if await surroundings.catalog.functions.get(name.account, name.name, LATEST) is not None:
         raise function_exists(name.name)
+    layers = await refer(surroundings, parameters.get("Layers") or ())
     package = await store_code(surroundings, request.caller, parameters["Code"], "CreateFunction")
+    await check_size(surroundings, package.digest, layers)
     function = Function(
         name=name.name,
         account=name.account,
@@ -45,6 +48,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         last_modified=surroundings.clock.now(),
         revision_id=surroundings.new_id(),
         architectures=tuple(parameters.get("Architectures") or ("x86_64",)),
+        layers=tuple(layers),
         tags=dict(parameters.get("Tags") or {}),
         **fields,
     )
@@ -66,6 +70,7 @@ async def update_function_code(surroundings: Lambda, request: Request) -> Result
     name, parameters = _unqualified(surroundings.name(request)), request.params
     check_revision(await surroundings.function(name), parameters.get("RevisionId"))
     package = await store_code(surroundings, request.caller, parameters, "UpdateFunctionCode")
+    await check_size(surroundings, package.digest, (await surroundings.function(name)).layers)
     architectures = parameters.get("Architectures")
 
     def with_code(function: Function) -> Function:
@@ -86,6 +91,10 @@ async def update_function_configuration(surroundings: Lambda, request: Request) 
     """Change settings of `$LATEST`; what the call does not name stays."""
     name, parameters = _unqualified(surroundings.name(request)), request.params
     fields = fields_of(parameters)
+    if (arns := parameters.get("Layers")) is not None:
+        old = await surroundings.function(name)
+        fields["layers"] = tuple(await refer(surroundings, arns, old.layers))
+        await check_size(surroundings, old.package, fields["layers"])
 
     def with_settings(function: Function) -> Function:
         check_revision(function, parameters.get("RevisionId"))
@@ -110,21 +119,9 @@ async def delete_function(surroundings: Lambda, request: Request) -> Result:
         raise no_function(name, surroundings.region_of(request))
     for function in gone:
         await surroundings.executor.retire(function)
+    await arrange(surroundings)
     surroundings.tasks.start(sweep_packages(surroundings))
     return {"StatusCode": 204}
-
-
-async def collect_packages(surroundings: Lambda) -> None:
-    """Remove at once all packages that no version refers to; for the time before anything runs."""
-    _, functions = await surroundings.catalog.read(all_functions)
-    await asyncio.to_thread(surroundings.packages.collect, {one.package for one in functions})
-
-
-async def sweep_packages(surroundings: Lambda) -> None:
-    """Remove the packages that no version has referred to for longer than any invocation may last."""
-    _, functions = await surroundings.catalog.read(all_functions)
-    digests = {one.package for one in functions}
-    await asyncio.to_thread(surroundings.packages.sweep, digests, surroundings.clock.monotonic())
 
 
 async def _versions(surroundings: Lambda, name: FunctionName) -> list[Function]:

@@ -28,7 +28,7 @@ from objectlens.errors import (
 MAX_POLICY = 20_480
 
 H = TypeVar("H", Function, FunctionAlias)
-_Statements = list[dict[str, Any]]
+Statements = list[dict[str, Any]]
 
 
 async def add_permission(surroundings: Lambda, request: Request) -> Result:
@@ -36,29 +36,14 @@ async def add_permission(surroundings: Lambda, request: Request) -> Result:
     name, parameters = _addressed(surroundings, request), request.params
     statement = _statement(parameters, name.arn(surroundings.region_of(request)))
 
-    def add(statements: _Statements) -> _Statements:
-        if any(one["Sid"] == statement["Sid"] for one in statements):
-            raise ResourceConflictException(
-                f"The statement id ({statement['Sid']}) provided already exists. Please provide a new statement id, or "
-                "remove the existing statement."
-            )
-        return [*statements, statement]
-
-    await _change(surroundings, name, parameters.get("RevisionId"), add)
+    await _change(surroundings, name, parameters.get("RevisionId"), add_to(statement))
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
 
 async def remove_permission(surroundings: Lambda, request: Request) -> Result:
     """Remove a statement from the policy."""
-    name, sid = _addressed(surroundings, request), request.params["StatementId"]
-
-    def remove(statements: _Statements) -> _Statements:
-        kept = [one for one in statements if one["Sid"] != sid]
-        if len(kept) == len(statements):
-            raise ResourceNotFoundException(f"Statement {sid} is not found in resource policy.")
-        return kept
-
-    await _change(surroundings, name, request.params.get("RevisionId"), remove)
+    name, parameters = _addressed(surroundings, request), request.params
+    await _change(surroundings, name, parameters.get("RevisionId"), remove_from(parameters["StatementId"]))
     return {}
 
 
@@ -86,12 +71,12 @@ def _holder(shelves: Shelves, name: FunctionName) -> Function | FunctionAlias | 
 
 
 async def _change(
-    surroundings: Lambda, name: FunctionName, revision: str | None, edit: Callable[[_Statements], _Statements]
+    surroundings: Lambda, name: FunctionName, revision: str | None, edit: Callable[[Statements], Statements]
 ) -> None:
     def edited(holder: H) -> H:
         if revision and revision != holder.revision_id:
             raise PreconditionFailedException
-        policy = _document(edit(_statements(holder.policy)))
+        policy = document(edit(statements_of(holder.policy)))
         return replace(holder, policy=policy, revision_id=surroundings.new_id())
 
     def work(shelves: Shelves) -> None:
@@ -107,11 +92,39 @@ async def _change(
     await surroundings.catalog.change(work)
 
 
-def _statements(policy: str | None) -> _Statements:
+def add_to(statement: dict[str, Any]) -> Callable[[Statements], Statements]:
+    """Return what adds a statement to a policy's; raises `ResourceConflictException` when its id is taken."""
+
+    def add(statements: Statements) -> Statements:
+        if any(one["Sid"] == statement["Sid"] for one in statements):
+            raise ResourceConflictException(
+                f"The statement id ({statement['Sid']}) provided already exists. Please provide a new statement id, or "
+                "remove the existing statement."
+            )
+        return [*statements, statement]
+
+    return add
+
+
+def remove_from(sid: str) -> Callable[[Statements], Statements]:
+    """Return what takes a statement from a policy's; raises `ResourceNotFoundException` when it is not there."""
+
+    def remove(statements: Statements) -> Statements:
+        kept = [one for one in statements if one["Sid"] != sid]
+        if len(kept) == len(statements):
+            raise ResourceNotFoundException(f"Statement {sid} is not found in resource policy.")
+        return kept
+
+    return remove
+
+
+def statements_of(policy: str | None) -> Statements:
+    """Return the statements of a policy, none of no policy."""
     return list(json.loads(policy)["Statement"]) if policy else []
 
 
-def _document(statements: _Statements) -> str | None:
+def document(statements: Statements) -> str | None:
+    """Return the policy of these statements, None of none; raises `PolicyLengthExceededException`."""
     if not statements:
         return None
     document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
@@ -125,7 +138,7 @@ def _statement(parameters: Parameters, resource: str) -> dict[str, Any]:
     statement: dict[str, Any] = {
         "Sid": parameters["StatementId"],
         "Effect": "Allow",
-        "Principal": _principal(parameters["Principal"]),
+        "Principal": principal(parameters["Principal"]),
         "Action": parameters["Action"],
         "Resource": resource,
     }
@@ -134,7 +147,8 @@ def _statement(parameters: Parameters, resource: str) -> dict[str, Any]:
     return statement
 
 
-def _principal(text: str) -> str | dict[str, str]:
+def principal(text: str) -> str | dict[str, str]:
+    """Return the principal that a call names; raises `InvalidParameterValueException`."""
     if text == "*":
         return "*"
     if re.fullmatch(r"\d{12}", text):

@@ -7,19 +7,22 @@ from typing import Any
 from objectlens.catalog import Shelves, function_cursor
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda import render
+from objectlens.control.awslambda.concurrency import shares_of
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.paging import page_of
 from objectlens.control.protocol import Request
 
 
 async def get_function(surroundings: Lambda, request: Request) -> Result:
-    """Describe a function. The code's location is left out: packages are kept unpacked, not as the zip."""
+    """Describe a function, and tell where its code can be fetched."""
     name = surroundings.name(request)
     function = await surroundings.function(name)
     result: Result = {
         "Configuration": render.configuration(function, qualifier=name.qualifier),
         "Code": {"RepositoryType": "S3"},
     }
+    if (location := surroundings.downloads.url(request.http, function.package)) is not None:
+        result["Code"]["Location"] = location
     if function.tags:
         result["Tags"] = dict(function.tags)
     if function.reserved_concurrency is not None:
@@ -44,18 +47,21 @@ async def list_functions(surroundings: Lambda, request: Request) -> Result:
 
 async def get_account_settings(surroundings: Lambda, request: Request) -> Result:
     """Tell the limits and how much of them is used."""
-    _, functions = await surroundings.catalog.read(lambda shelves: all_functions(shelves, request.caller.account))
-    reserved = sum(one.reserved_concurrency or 0 for one in functions if one.version == LATEST)
+    account = request.caller.account
+    _, (functions, layers) = await surroundings.catalog.read(
+        lambda shelves: (all_functions(shelves, account), shelves.layer_versions.list(account=account, limit=1_000_000))
+    )
+    _, shares = await surroundings.catalog.read(lambda shelves: shares_of(shelves, account))
     return {
         "AccountLimit": {
             "TotalCodeSize": 80_530_636_800,
             "CodeSizeUnzipped": 262_144_000,
             "CodeSizeZipped": 52_428_800,
             "ConcurrentExecutions": surroundings.concurrency,
-            "UnreservedConcurrentExecutions": max(0, surroundings.concurrency - reserved),
+            "UnreservedConcurrentExecutions": max(0, shares.unreserved(surroundings.concurrency)),
         },
         "AccountUsage": {
-            "TotalCodeSize": sum(one.code_size for one in functions),
+            "TotalCodeSize": sum(one.code_size for one in functions) + sum(one.code_size for one in layers),
             "FunctionCount": sum(one.version == LATEST for one in functions),
         },
     }

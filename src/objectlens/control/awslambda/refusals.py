@@ -30,6 +30,13 @@ class PolicyLengthExceededException(ServiceError):
     text = "The final policy size is bigger than the limit (20480)."
 
 
+class ProvisionedConcurrencyConfigNotFoundException(ServiceError):
+    """Nothing is kept ready of this version or alias."""
+
+    status = 404
+    text = "No Provisioned Concurrency Config found for this function"
+
+
 def no_function(name: FunctionName, region: str) -> ResourceNotFoundException:
     """Say that there is no such function, version or alias."""
     return ResourceNotFoundException(f"Function not found: {name.arn(region)}")

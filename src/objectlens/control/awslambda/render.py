@@ -1,11 +1,11 @@
-"""Functions and aliases as the Lambda API shows them (reference section 14.6)."""
+"""Functions, aliases and layers as the Lambda API shows them (reference section 14.6)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from objectlens.arn import function_arn
-from objectlens.catalog.entities import Function, FunctionAlias
+from objectlens.arn import function_arn, layer_arn
+from objectlens.catalog.entities import Function, FunctionAlias, LayerVersion
 from objectlens.control.awslambda.context import Result
 from objectlens.functions.variables import log_group
 
@@ -42,6 +42,8 @@ def configuration(function: Function, *, qualifier: str | None = None) -> Result
     }
     if function.environment:
         result["Environment"] = {"Variables": dict(function.environment)}
+    if function.layers:
+        result["Layers"] = [{"Arn": one.arn, "CodeSize": one.code_size} for one in function.layers]
     return result
 
 
@@ -62,3 +64,28 @@ def alias(value: FunctionAlias, region: str) -> Result:
     if value.weights:
         result["RoutingConfig"] = {"AdditionalVersionWeights": dict(value.weights)}
     return result
+
+
+def layer(value: LayerVersion) -> Result:
+    """Return what PublishLayerVersion and GetLayerVersion tell."""
+    return {
+        **layer_item(value),
+        "LayerArn": layer_arn(value.region, value.account, value.name),
+        "Content": {"CodeSha256": value.code_sha256, "CodeSize": value.code_size},
+    }
+
+
+def layer_item(value: LayerVersion) -> Result:
+    """Return a LayerVersionsListItem; what was not given when it was published is left out."""
+    optional = {
+        "LicenseInfo": value.license,
+        "CompatibleRuntimes": list(value.runtimes),
+        "CompatibleArchitectures": list(value.architectures),
+    }
+    return {
+        "LayerVersionArn": value.arn,
+        "Version": int(value.version),
+        "Description": value.description,
+        "CreatedDate": timestamp(value.created_at),
+        **{name: one for name, one in optional.items() if one},
+    }

@@ -17,7 +17,6 @@ _MAXIMA = {"Timeout": 900, "MemorySize": 10240}
 
 # Parameters that would change what the function can do, and that this server cannot give it.
 _REFUSED = {
-    "Layers": "layers",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "CodeSigningConfigArn": "code signing",

@@ -9,6 +9,7 @@ from typing import Any, cast
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.catalog.entities import Feature, ObjectLambdaConfiguration, Transformation
 from objectlens.errors import InvalidRequest
+from objectlens.functions import Remotes
 from objectlens.transforms import BadPipeline, compile_pipeline
 
 Document = Mapping[str, Any]
@@ -16,14 +17,14 @@ Document = Mapping[str, Any]
 _FUNCTION = re.compile(r"[a-zA-Z0-9_-]{1,64}(?::(?:\$LATEST|[a-zA-Z0-9_-]{1,128}))?")
 
 
-def read(document: Document, account: str) -> ObjectLambdaConfiguration:
+def read(document: Document, account: str, remotes: Remotes) -> ObjectLambdaConfiguration:
     """Return the configuration that a document describes; raises `InvalidRequest` that names what is wrong.
 
     The shapes, lengths and enumerations of the model hold already. That the supporting access point exists is for the
-    caller to see to; the function may be made later.
+    caller to see to; the function may be made later. It is of the same account, or one of the `remotes` has it.
     """
     supporting_access_point(document["SupportingAccessPoint"], account)
-    transformations = tuple(_transformation(one, account) for one in document["TransformationConfigurations"])
+    transformations = tuple(_transformation(one, account, remotes) for one in document["TransformationConfigurations"])
     if not transformations:
         raise InvalidRequest("TransformationConfigurations must have at least one TransformationConfiguration.")
     actions = [action for one in transformations for action in one.actions]
@@ -62,7 +63,7 @@ def supporting_access_point(text: str, account: str) -> str:
     return name
 
 
-def _transformation(document: Document, account: str) -> Transformation:
+def _transformation(document: Document, account: str, remotes: Remotes) -> Transformation:
     if not document["Actions"]:
         raise InvalidRequest("Every TransformationConfiguration needs at least one Action.")
     function = document["ContentTransformation"]["AwsLambda"]
@@ -73,8 +74,11 @@ def _transformation(document: Document, account: str) -> Transformation:
             f"FunctionArn {arn} is not the ARN of a function: arn:aws:lambda:REGION:ACCOUNT:function:NAME, with "
             ":VERSION or :ALIAS behind it where one is meant, is needed."
         )
-    if arn.account != account:
-        raise InvalidRequest(f"FunctionArn {arn} is not in the account {account}, as the function must be.")
+    if arn.account != account and remotes.of(str(arn)) is None:
+        raise InvalidRequest(
+            f"FunctionArn {arn} is not in the account {account}, as the function must be, unless a [remote.NAME] of "
+            "the server's settings says where it runs."
+        )
     if name.partition(":")[0] == NATIVE_FUNCTION:
         _check_pipeline(document["Actions"], function.get("FunctionPayload"))
     return Transformation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from objectlens.access.values import Caller
@@ -11,17 +11,19 @@ from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
 from objectlens.clock import Clock
 from objectlens.control.protocol import Request
 from objectlens.errors import AccessDenied, NoSuchAccessPoint
+from objectlens.functions import Remotes
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Control:
-    """The catalog, the clock, and the region of requests that name none."""
+    """The catalog, the clock, the region of requests that name none, and where functions of others run."""
 
     catalog: Catalog
     clock: Clock
     region: str
+    remotes: Remotes = field(default_factory=Remotes)
 
     def region_of(self, caller: Caller) -> str:
         """Return the region that a new resource is in: the one that its creator's client works in, as on AWS."""

@@ -1,4 +1,6 @@
 // The Node.js runtime: loads the handler that _HANDLER names and serves invocations until the process is ended.
+import module from "node:module";
+
 import { errorDocument, errorLine, runtimeError } from "./errors.mjs";
 import { awslambda, loadHandler, remedy } from "./handler.mjs";
 import { callHandler, serialise } from "./invocation.mjs";
@@ -67,6 +69,8 @@ async function serve(handler, invocation) {
 
 async function main() {
   globalThis.awslambda = awslambda;
+  // Node.js before 18.19 has no such hooks: there, modules of layers are for require.
+  if (process.env.NODE_PATH) module.register?.("./layers.mjs", import.meta.url);
   let handler;
   try {
     handler = await loadHandler(LAMBDA_TASK_ROOT, _HANDLER);

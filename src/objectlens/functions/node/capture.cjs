@@ -1,9 +1,9 @@
 // Leads connections to the names of AWS's services, and to LABEL.ENDPOINT-HOST, to the service that runs the function.
 //
-// Loaded with --require before anything else, so that worker threads and forked processes have it too. Two places see
+// Loaded with --require before anything else, so that worker threads and forked processes have it too. One place sees
 // every TCP connection that Node.js opens, whoever asks for it (http, https, fetch, an SDK's own client):
-// `net.Socket.prototype.connect` and `tls.connect`. Only where to connect changes: the Host header, and with it the
-// signature, stays. Nothing else is captured; OBJECTLENS_CAPTURE=0 turns it off.
+// `net.Socket.prototype.connect`. Only where to connect changes: the name that TLS verifies, the Host header, and with
+// it the signature, stay. Nothing else is captured; OBJECTLENS_CAPTURE=0 turns it off.
 //
 // On AWS an inputS3Url begins with https, and handlers pass it to `https.get`, which takes no other; ours begins with
 // http. So `https.request` and `https.get` take URLs of the service, too.
@@ -15,87 +15,59 @@ const net = require("node:net");
 const tls = require("node:tls");
 const { syncBuiltinESMExports } = require("node:module");
 
-// The hosts that the service itself tells apart: S3 with its access points and control plane, Lambda, STS, IAM.
+// The hosts that the service itself tells apart: S3 with its access points and control plane, Lambda, STS, IAM. They
+// are those of ../labels.py.
 const S3_HOST =
-  /^(?:.+\.)?(?:(?:s3|s3-accesspoint|s3-object-lambda|s3-control)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?|s3-[a-z]{2}-[a-z-]+-[0-9])\.amazonaws\.com(?:\.cn)?$/;
+  /^(?:[a-z0-9._-]+\.)?(?:(?:s3|s3-accesspoint|s3-object-lambda|s3-control)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?|s3-[a-z]{2}-[a-z-]+-[0-9])\.amazonaws\.com(?:\.cn)?$/;
 const OTHER_HOST = /^(?:lambda|sts|iam)(?:-fips)?(?:\.dualstack)?(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$/;
 const HTTP = 80;
 const HTTPS = 443;
 
-function readEndpoint(environment) {
-  if (environment.OBJECTLENS_CAPTURE === "0" || !environment.OBJECTLENS_ENDPOINT_URL) return null;
-  const url = new URL(environment.OBJECTLENS_ENDPOINT_URL);
-  if (url.protocol !== "http:") return null; // only plain HTTP can be put in the place of TLS
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  // SDKs are told `localhost` in the place of an address in numbers, which takes no labels.
-  return { target: { host, port: Number(url.port) || HTTP }, names: net.isIP(host) ? [host, "localhost"] : [host] };
+function readPlace(text) {
+  const url = new URL(text);
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) || HTTP };
 }
 
-function isService(host) {
-  return S3_HOST.test(host) || OTHER_HOST.test(host);
+function readEndpoint({ OBJECTLENS_CAPTURE, OBJECTLENS_ENDPOINT_URL, OBJECTLENS_TLS_URL }) {
+  if (OBJECTLENS_CAPTURE === "0" || !OBJECTLENS_ENDPOINT_URL) return null;
+  const plain = readPlace(OBJECTLENS_ENDPOINT_URL);
+  // SDKs are told `localhost` in the place of an address in numbers, which takes no labels.
+  const names = net.isIP(plain.host) ? [plain.host, "localhost"] : [plain.host];
+  return { plain, secure: OBJECTLENS_TLS_URL ? readPlace(OBJECTLENS_TLS_URL) : null, names };
+}
+
+function isService(name) {
+  return S3_HOST.test(name) || OTHER_HOST.test(name);
 }
 
 // Whether a name is the service's own, or a label before it, at the service's port.
-function isEndpoint({ target, names }, name, port) {
-  return Number(port) === target.port && names.some((own) => name === own || name.endsWith(`.${own}`));
+function isEndpoint({ plain, names }, name, port) {
+  return Number(port) === plain.port && names.some((own) => name === own || name.endsWith(`.${own}`));
 }
 
-// Returns where a plain connection goes instead; null for one that is left alone.
-function detour(endpoint, host, port) {
-  const name = String(host).toLowerCase();
-  return isEndpoint(endpoint, name, port) || (Number(port) === HTTP && isService(name)) ? endpoint.target : null;
+// Returns where a connection goes instead; null for one that is left alone.
+function detour(endpoint, host, port, isSecure) {
+  const name = String(host).toLowerCase().replace(/\.$/, "");
+  if (isEndpoint(endpoint, name, port)) return isSecure ? endpoint.secure : endpoint.plain;
+  if (!isService(name)) return null;
+  return { [HTTP]: endpoint.plain, [HTTPS]: endpoint.secure }[port] ?? null;
 }
 
-function redirected(endpoint, args) {
+// The forms of Socket.connect: (options, callback), (port, host, callback).
+function redirected(endpoint, args, isSecure) {
   const first = args[0];
   if (Array.isArray(first)) {
     // Node's own callers pass [options, callback] in an array that carries a mark: it is changed in place.
-    const to = first[0] && detour(endpoint, first[0].host, first[0].port);
+    const to = first[0] && detour(endpoint, first[0].host, first[0].port, isSecure);
     if (to) first[0] = { ...first[0], ...to };
     return args;
   }
   if (first !== null && typeof first === "object") {
-    const to = detour(endpoint, first.host, first.port);
+    const to = detour(endpoint, first.host, first.port, isSecure);
     return to ? [{ ...first, ...to }, ...args.slice(1)] : args;
   }
-  const to = detour(endpoint, args[1], first);
+  const to = detour(endpoint, args[1], first, isSecure);
   return to ? [{ ...to }, ...args.slice(2)] : args;
-}
-
-// The forms of tls.connect: (options, callback), (port, options, callback), (port, host, options, callback).
-function tlsOptions(args) {
-  const options = {};
-  for (const one of args) {
-    if (one !== null && typeof one === "object") Object.assign(options, one);
-    else if (typeof one === "string" && !/^\d+$/.test(one)) options.host = one;
-    else if (typeof one === "string" || typeof one === "number") options.port = one;
-  }
-  return { options, callback: args.findLast((one) => typeof one === "function") };
-}
-
-// What users of a TLS socket look at; there is no certificate to show.
-const POSE = {
-  encrypted: true,
-  authorized: true,
-  authorizationError: null,
-  alpnProtocol: false,
-  getCipher: () => ({}),
-  getPeerCertificate: () => ({}),
-  getProtocol: () => null,
-  getSession: () => undefined,
-  isSessionReused: () => false,
-};
-
-function connectPlainly(target, options, callback) {
-  const { allowHalfOpen, family, keepAlive, keepAliveInitialDelay, noDelay, signal, timeout } = options;
-  const given = { allowHalfOpen, family, keepAlive, keepAliveInitialDelay, noDelay, signal, timeout };
-  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  if (net.isIP(target.host)) delete known.family; // the wish was for the host that is not asked
-  const socket = Object.assign(net.connect({ ...known, ...target }), POSE);
-  socket.servername = options.servername;
-  if (callback) socket.once("secureConnect", callback);
-  socket.once("connect", () => socket.emit("secureConnect"));
-  return socket;
 }
 
 // Returns `secure`, a function of the https module, that leaves the service's own http URLs to `plain`.
@@ -118,16 +90,7 @@ function withoutTls(options) {
 function install(endpoint) {
   const connectSocket = net.Socket.prototype.connect;
   net.Socket.prototype.connect = function connect(...args) {
-    return Reflect.apply(connectSocket, this, redirected(endpoint, args));
-  };
-  const connectTls = tls.connect;
-  tls.connect = function connect(...args) {
-    const { options, callback } = tlsOptions(args);
-    const name = String(options.host).toLowerCase();
-    const isKnown =
-      (Number(options.port) === HTTPS && isService(name)) || isEndpoint(endpoint, name, options.port);
-    const captured = isKnown && !options.socket && !options.path;
-    return captured ? connectPlainly(endpoint.target, options, callback) : Reflect.apply(connectTls, this, args);
+    return Reflect.apply(connectSocket, this, redirected(endpoint, args, this instanceof tls.TLSSocket));
   };
   for (const method of ["request", "get"]) https[method] = takingPlainUrls(endpoint, https[method], http[method]);
   syncBuiltinESMExports();

@@ -11,11 +11,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from objectlens.functions.node.npm import NpmError, run_npm
-from objectlens.functions.node.publish import folder_lock, point_to
+from objectlens.functions.installing import InstallError, Say, folder_lock
+from objectlens.functions.node.npm import run_npm
+from objectlens.functions.node.publish import point_to
 
 INSTALL = "install"
 NONE = "none"
@@ -24,8 +24,6 @@ _SDK = Path(__file__).parent / "sdk"
 _DESCRIPTIONS = ("package.json", "package-lock.json")
 # After a failure, how long functions run without it before it is tried again; in seconds.
 PATIENCE = 300.0
-
-Say = Callable[[str], None]
 
 
 def _digest() -> str:
@@ -90,7 +88,7 @@ class NodeModules:
     async def _prepare(self, say: Say) -> None:
         try:
             await self.install(say)
-        except (NpmError, OSError) as error:
+        except (InstallError, OSError) as error:
             self._rest_until = asyncio.get_running_loop().time() + PATIENCE
             say(
                 f"[WARN] The AWS SDK for JavaScript is not installed for functions: {error}. Functions whose package "
@@ -100,7 +98,7 @@ class NodeModules:
             self._ready = True
 
     async def install(self, say: Say) -> None:
-        """Do it, one process at a time for a functions folder; raises `NpmError` that says why not."""
+        """Do it, one process at a time for a functions folder; raises `InstallError` that says why not."""
         self._functions.mkdir(parents=True, exist_ok=True)
         async with folder_lock(self._functions / ".nodejs.lock"):
             if self._choice == INSTALL:
@@ -111,7 +109,7 @@ class NodeModules:
     def _use_given(self) -> None:
         target = None if self._choice == NONE else Path(self._choice)
         if target is not None and not target.is_dir():
-            raise NpmError(f"the setting functions.node_modules names {target}, which is not a folder")
+            raise InstallError(f"the setting functions.node_modules names {target}, which is not a folder")
         point_to(self.link, target)
 
     async def _install(self, say: Say) -> None:

@@ -2,35 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import os
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-
-_WAIT = 0.2
-
-
-@asynccontextmanager
-async def folder_lock(path: Path) -> AsyncIterator[None]:
-    """Hold a lock among all processes of this machine; the system frees it when its holder ends."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while not _try_lock(fd):  # noqa: ASYNC110  (another process frees it: no event tells)
-            await asyncio.sleep(_WAIT)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def point_to(link: Path, target: Path | None) -> None:

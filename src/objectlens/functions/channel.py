@@ -1,0 +1,212 @@
+"""The channel from the side of the server: one Unix socket with one accelerated Python environment.
+
+Over it the environment asks for work and hands in results, in place of the Runtime API's HTTP, and sends the requests
+that its handler makes to this service: they need no connection, no signature, and an object that lies in a file goes
+over as an open file. The frames are those of `polling`, which is the other side. Everything is bounded, and whoever
+breaks the form loses the channel, and with it the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, INVOKE, NEXT, RESULT, SMALL, UNUSED
+from objectlens.functions.runtime_api import RuntimeApi
+from objectlens.functions.states import Forbidden
+from objectlens.functions.values import Door
+from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.streams import BytesBody, FileSlice
+
+_LOGGER = logging.getLogger(__name__)
+
+_READ = 256 * 1024
+_NO_ANSWER = b"0 0 -1 "
+
+Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
+
+
+class Channel:
+    """The server's end; `theirs` is the other, to be given to the environment and then closed by `listen`."""
+
+    def __init__(self, api: RuntimeApi, ask: Ask) -> None:
+        self._api = api
+        self._ask = ask
+        self._socket, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        self._incoming = b""
+        self._outgoing = b""
+        self._asking: asyncio.Task[None] | None = None
+        self._habit: str | None = None
+        self._ahead: tuple[bytes, HttpResponse | None] | None = None
+        self._open = True
+
+    def listen(self) -> None:
+        """Begin to serve: the environment has its end."""
+        self.theirs.close()
+        if self._open:
+            self._loop.add_reader(self._socket, self._readable)
+
+    def close(self) -> None:
+        """End it; what is asked for is cancelled."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+            self.theirs.close()
+            if self._asking is not None:
+                self._asking.cancel()
+            self._api.lost(self)
+
+    # --- what comes ---
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        self._incoming = self._incoming + data if self._incoming else data
+        try:
+            while self._open and (frame := self._frame()):
+                self._take(*frame)
+        except (ValueError, TypeError, Forbidden) as error:
+            _LOGGER.warning("the channel of an environment is closed: %s", error)
+            self.close()
+
+    def _frame(self) -> tuple[int, bytes, bytes] | None:
+        """Cut the next frame off, None while it is incomplete; raises `ValueError` for one that is too long."""
+        data = self._incoming
+        if len(data) < FRAME.size:
+            return None
+        kind, head, body = FRAME.unpack_from(data)
+        if head > SMALL or body > SMALL:
+            raise ValueError("a frame is too long")
+        start, end = FRAME.size + head, FRAME.size + head + body
+        if len(data) < end:
+            return None
+        self._incoming = data[end:]
+        return kind, data[FRAME.size : start], data[start:end]
+
+    def _take(self, kind: int, head: bytes, body: bytes) -> None:
+        if kind in {RESULT, UNUSED}:
+            if kind == UNUSED:
+                self._habit = None
+            self._api.take_result(head.decode(), body)
+            self._api.poll(self)
+        elif kind == NEXT:
+            self._api.poll(self)
+        elif kind == ASK and self._asking is None:
+            self._asking = self._loop.create_task(self._serve(head.decode(), body))
+        else:
+            raise ValueError("a frame came that was not its turn")
+
+    async def _serve(self, head: str, body: bytes) -> None:
+        http = _request(head, body)
+        response = await _unless_cut(self._ask, http)
+        self._asking = None
+        if http.method == "GET":
+            self._habit = head.partition("\n")[2]
+        self._answer(response)
+
+    async def foresee(self, door: Door) -> None:
+        """Ask for what this environment read first in its last invocation, to give it along with the next."""
+        if self._habit is not None:
+            head = f"GET {door.source}\n{self._habit}"
+            self._ahead = head.encode(), await _unless_cut(door, _request(head, b""))
+
+    # --- what goes ---
+
+    def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Give the environment its next invocation (a `RuntimeConnection` answers so)."""
+        del status  # there is no other than 200
+        if self._ahead is not None:
+            (request, response), self._ahead = self._ahead, None
+            self._answer(response, request)
+        self._send(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
+
+    def _answer(self, response: HttpResponse | None, foreseen: bytes | None = None) -> None:
+        """Answer a request, the one under way or one that was `foreseen`."""
+        body = None if response is None else response.body
+        kind, before = (ANSWER, b"") if foreseen is None else (FORESEEN, foreseen + b"\n\n")
+        if response is not None and isinstance(body, FileSlice) and not self._outgoing:
+            self._send(kind, before + _head(response, body.offset, body.length), b"", body)
+        elif response is not None and isinstance(body, bytes):
+            self._send(kind, before + _head(response, 0, -1), body)
+        elif foreseen is None:
+            self._send(ANSWER, _NO_ANSWER, b"")
+        if isinstance(body, FileSlice):
+            body.close()
+
+    def _send(self, kind: int, head: bytes, body: bytes, file: FileSlice | None = None) -> None:
+        if not self._open:
+            return
+        data = FRAME.pack(kind, len(head), len(body)) + head + body
+        sent = 0
+        try:
+            if file is not None:
+                # What waits for this answer has read all that went before: there is room for it.
+                sent = socket.send_fds(self._socket, [data], [file.fd])
+            elif not self._outgoing:
+                sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < len(data):
+            if not self._outgoing:
+                self._loop.add_writer(self._socket, self._writable)
+            self._outgoing += data[sent:]
+
+    def _writable(self) -> None:
+        try:
+            self._outgoing = self._outgoing[self._socket.send(self._outgoing) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not self._outgoing:
+            self._loop.remove_writer(self._socket)
+
+
+async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
+    """Return the answer; none after what cuts a connection elsewhere: the environment then tries over one."""
+    try:
+        return await ask(http)
+    except OSError as error:
+        _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
+        return None
+
+
+def _head(response: HttpResponse, offset: int, size: int) -> bytes:
+    first = f"{response.status} {offset} {size} {response.reason or ''}"
+    return "\n".join([first, *[f"{name}: {value}" for name, value in response.headers]]).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def _request(head: str, body: bytes) -> HttpRequest:
+    """Read a request; raises `ValueError`."""
+    first, *lines = head.split("\n")
+    method, target = first.split(" ", 1)
+    path, _, query = target.partition("?")
+    named = Headers([(name, value) for name, _, value in [line.partition(": ") for line in lines]])
+    return HttpRequest(
+        method=method,
+        path=path,
+        query=query,
+        headers=named,
+        host=named.get("host") or "",
+        body=BytesBody(body),
+        peer="127.0.0.1",
+    )

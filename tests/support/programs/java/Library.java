@@ -1,0 +1,2 @@
+/** Comes to the class path in a jar. */
+public class Library {}

@@ -1,0 +1,172 @@
+"""The channel between the server and an accelerated environment: what comes with an invocation, what is asked for."""
+
+import asyncio
+import os
+
+import pytest
+
+from objectlens.http import Headers, HttpResponse
+from objectlens.testing.executors import make_function, make_zip
+from support.recorder import Door
+
+SOURCE = "/photos-s3alias/key-?X-Amz-Signature=ab"
+
+READ = """
+import os, requests, threading, time
+URL = os.environ["AWS_ENDPOINT_URL_S3"]
+def read(path):
+    answer = requests.get(URL + path, timeout=30)
+    return answer.content.decode()
+def aside(path):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(read(path)))
+    thread.start()
+    thread.join()
+    return found[0]
+def child(path):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, read(path).encode())
+        os._exit(0)
+    os.wait()
+    return os.read(reading, 100).decode()
+def handler(event, context):
+    do = {"read": read, "aside": aside, "child": child, "sleep": time.sleep}
+    return [do[name](value) for name, value in event]
+"""
+
+
+class Counting(Door):
+    """A door that numbers its answers."""
+
+    async def __call__(self, http):
+        self.asked.append(http)
+        return HttpResponse(200, Headers([("Content-Length", "1")]), self._body(b"%d" % len(self.asked)))
+
+
+def run(bench, recorder, *events, door=None, code=READ):
+    door = door or Counting(recorder, SOURCE)
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code}))
+            function = make_function(package, environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            counts, values = [], []
+            for event in events:
+                before = len(door.asked)
+                values.append(await opened.value(function, event, door=door))
+                counts.append(len(door.asked) - before)
+            return values, counts
+
+    return asyncio.run(main())
+
+
+def test_what_was_read_before_comes_with_the_next_invocation(bench, recorder):
+    door = Counting(recorder, SOURCE)
+    values, counts = run(bench, recorder, *[[["read", SOURCE]]] * 4, door=door)
+    assert (values, counts) == ([["1"], ["2"], ["3"], ["4"]], [1] * 4)
+    assert not recorder.seen
+    assert len({tuple(http.headers) for http in door.asked}) == 1
+
+
+def test_reading_twice_reads_twice(bench, recorder):
+    values, counts = run(bench, recorder, *[[["read", SOURCE], ["read", SOURCE]]] * 3)
+    assert (values, counts) == ([["1", "2"], ["3", "4"], ["5", "6"]], [2] * 3)
+
+
+def test_what_is_not_asked_for_is_not_foreseen_again(bench, recorder):
+    values, counts = run(bench, recorder, [["read", SOURCE]], [], [], [["read", SOURCE]], [["read", SOURCE]])
+    assert counts == [1, 1, 0, 1, 1]
+    assert values == [["1"], [], [], ["3"], ["4"]]
+
+
+def test_what_was_foreseen_is_good_for_a_moment_only(bench, recorder):
+    values, counts = run(bench, recorder, [["read", SOURCE]], [["sleep", 1.2], ["read", SOURCE]])
+    assert (values, counts) == ([["1"], [None, "3"]], [1, 2])
+
+
+def test_another_source_is_asked_for(bench, recorder):
+    other = SOURCE.replace("key-", "other-")
+    values, counts = run(bench, recorder, [["read", SOURCE]], [["read", other]], [["read", SOURCE]])
+    assert (values, counts) == ([["1"], ["3"], ["4"]], [1, 2, 1])
+
+
+def test_threads_use_it_and_forks_take_connections(bench, recorder):
+    values, counts = run(bench, recorder, [["aside", SOURCE]], [["child", SOURCE]])
+    assert (values, counts) == ([["1"], ["data"]], [1, 1])
+    assert len(recorder.seen) == 1
+
+
+def test_a_door_that_does_not_open_sends_to_the_network(bench, recorder):
+    class Closed(Counting):
+        async def __call__(self, http):
+            self.asked.append(http)
+            if len(self.asked) > 1:
+                raise ConnectionError
+
+    values, _ = run(bench, recorder, *[[["read", SOURCE]]] * 2, door=Closed(recorder, SOURCE))
+    assert values == [["data"], ["data"]]
+    assert len(recorder.seen) == 2
+
+
+SLOW = """
+import os, requests
+def handler(event, context):
+    try:
+        requests.get(os.environ["AWS_ENDPOINT_URL_S3"] + event, timeout=0.2)
+    except requests.exceptions.Timeout as error:
+        return type(error).__name__
+    return "in time"
+"""
+
+
+def test_a_wait_that_was_given_up_leaves_the_channel_usable(bench, recorder):
+    class Slow(Counting):
+        async def __call__(self, http):
+            if "slow" in http.path:
+                await asyncio.sleep(0.5)
+            return await super().__call__(http)
+
+    slow = SOURCE.replace("key-", "key-slow")
+    values, _ = run(bench, recorder, slow, SOURCE, SOURCE, door=Slow(recorder, SOURCE), code=SLOW)
+    assert values == ["ReadTimeout", "in time", "in time"]
+
+
+@pytest.mark.parametrize("size", [10, 2_000_000])
+def test_results_of_any_length_arrive(bench, recorder, size):
+    code = "def handler(event, context):\n    return 'x' * event"
+    values, _ = run(bench, recorder, size, size, code=code)
+    assert [len(value) for value in values] == [size, size]
+
+
+def test_nothing_is_left_open(bench, recorder):
+    before = set(os.listdir("/proc/self/fd"))
+    run(bench, recorder, *[[["read", SOURCE]], []] * 3)
+    assert set(os.listdir("/proc/self/fd")) <= before
+
+
+NOISE = """
+import os, stat
+def handler(event, context):
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.write(int(name), b"\\x07" * 64)
+        except OSError:
+            pass
+    return 1
+"""
+
+
+def test_noise_on_the_channel_ends_the_environment_and_nothing_else(bench, recorder):
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": READ, "noise.py": NOISE}))
+            noisy = make_function(package, "noisy", handler="noise.handler", timeout=5)
+            outcome = await opened.invoke(noisy)
+            assert outcome.failure is not None
+            quiet = make_function(package, "quiet", environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            assert await opened.value(quiet, []) == []
+            return outcome.failure.type
+
+    assert asyncio.run(main()) == "Runtime.ExitError"
