@@ -127,7 +127,7 @@ class Tenant:
         else:
             self._premises.environments += 1
             try:
-                failed = await self._live(number, Order.read(message["order"]), message.get("fork"), files)
+                failed = await self._live(number, message, files)
             except Exception:
                 _LOGGER.exception("an environment's owner failed")
             finally:
@@ -138,13 +138,14 @@ class Tenant:
         else:
             self._fail(number, *failed)
 
-    async def _live(self, number: int, order: Order, fork: str | None, files: list[int]) -> _Failed | None:
+    async def _live(self, number: int, message: Message, files: list[int]) -> _Failed | None:
         """Return why it could not start, None when it has been."""
         confinement: Confinement | None = None
         try:
             try:
+                order = Order.read(message["order"])
                 confinement = self._premises.confine(order)
-                process, note = await self._premises.start(order, confinement, fork, files)
+                process, note = await self._premises.start(order, confinement, message["fork"], files)
             except OSError as error:
                 return _Failed("error", str(error))
             finally:
