@@ -34,6 +34,7 @@ from objectlens.errors import ServiceUnavailable
 from objectlens.functions import Credentials as FunctionCredentials
 from objectlens.functions import (
     Dispatch,
+    Entrances,
     Executor,
     PackageStore,
     Pool,
@@ -247,7 +248,13 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
         packages = PackageStore(settings.data / "functions" / "packages")
         route = f"io-{secrets.token_hex(4)}"
         inner = _inner_doors(settings, clock, stack)
-        pool = _pool(settings, access, packages, clock, url, capture=_capture(settings, inner, route))
+
+        # The server is made below, of what needs the pool; no function runs before it accepts.
+        async def accept(made: socket.socket) -> asyncio.Server:
+            return await server.accept(made, inner.tls_at(made.getsockname()[1]))
+
+        entrances = Entrances(url, accept, (inner.tls_url,))
+        pool = _pool(settings, access, packages, clock, entrances, capture=_capture(settings, inner, route))
         stack.push_async_callback(pool.close)
         remotes = _remotes(settings)
         executor = _executor(settings, pool, remotes, clock, stack)
@@ -372,7 +379,13 @@ def _capture(settings: Settings, inner: InnerDoors, route: str) -> Capture:
 
 
 def _pool(
-    settings: Settings, access: Access, packages: PackageStore, clock: Clock, url: str, *, capture: Capture
+    settings: Settings,
+    access: Access,
+    packages: PackageStore,
+    clock: Clock,
+    entrances: Entrances,
+    *,
+    capture: Capture,
 ) -> Pool:
     lifetime = timedelta(hours=12)
 
@@ -390,11 +403,13 @@ def _pool(
     )
     surroundings = Surroundings(
         folder=settings.data / "functions",
-        endpoint_url=url,
+        endpoint_url=entrances.endpoint_url,
         region=settings.account.region,
         python=sys.executable,
         node_modules=settings.functions.node_modules,
         isolation=settings.functions.isolation,
+        processors=settings.functions.processors,
+        entrances=entrances,
         capture=capture,
         pythons=settings.functions.pythons,
     )

@@ -47,6 +47,7 @@ class Sessions:
         self._seal = Seal(hmac.digest(secret_key, b"session tokens", "sha256"))
         self._secret_key = hmac.digest(secret_key, b"secret access keys", "sha256")
         self._forwarded: dict[tuple[object, ...], Credentials] = {}
+        self._functions: dict[tuple[object, ...], Caller] = {}
 
     def made_here(self, access_key_id: str) -> Purpose | None:
         """Tell what an access key id was made for, None when it is none of ours; costs a few microseconds.
@@ -109,6 +110,15 @@ class Sessions:
 
     def function_caller(self, role_arn: str, function_arn: str, *, role_id: str | None = None) -> Caller:
         """Return whom those credentials stand for; its access key is not known."""
+        key, now = (role_arn, function_arn, role_id), self._clock.now()
+        made = self._functions.get(key)
+        if made is None or made.session is None or not timedelta() <= now - made.session.created_at < _REUSED:
+            made = self._functions[key] = self._function(role_arn, function_arn, role_id)
+            if len(self._functions) > _KEPT:
+                self._functions.clear()
+        return made
+
+    def _function(self, role_arn: str, function_arn: str, role_id: str | None) -> Caller:
         role_name = role_arn.rpartition("/")[2]
         session_name = function_arn.split(":")[6]
         return self._session(

@@ -31,7 +31,7 @@ from objectlens.cli.options import (
     running_endpoint,
 )
 from objectlens.errors import InvalidRuntimeException
-from objectlens.functions.isolation import find_isolation
+from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.python import NEWEST, OLDEST, Pythons
 from objectlens.functions.runtimes import find_runtime
 from objectlens.settings import RemoteSettings, Settings, SettingsError
@@ -169,12 +169,11 @@ def _isolation(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "own process", "active: every environment is a process of its own, ended with its children")
     yield Finding("ok", "time limit", "active: a function that runs over its timeout is killed")
     yield Finding("ok", "open files", "active: 1024 for each environment")
-    found = find_isolation(settings.functions.isolation)
+    found = find_isolation(settings.functions.isolation, settings.functions.processors)
+    found.close()
     for one in found.features:
         state: Literal["ok", "bad", "note"] = "ok" if one.active else "bad" if found.refusal else "note"
         yield Finding(state, one.name, f"{'active' if one.active else 'not active'}: {one.detail}")
-    yield Finding("note", "processor share", "not active: MemorySize does not change it")
-    yield Finding("note", "network", "not active: functions reach what the server reaches")
 
 
 def _remote(name: str, remote: RemoteSettings) -> Finding:

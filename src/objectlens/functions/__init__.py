@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from objectlens.functions.dispatch import Dispatch
     from objectlens.functions.packages import Package, PackageStore, merged_name
     from objectlens.functions.pool import Pool
+    from objectlens.functions.reception import Entrances
     from objectlens.functions.remote import RemoteExecutor
     from objectlens.functions.remotes import Remote, Remotes
     from objectlens.functions.unzip import MAX_UNZIPPED
@@ -35,6 +36,7 @@ __all__ = [
     "Credentials",
     "Dispatch",
     "Door",
+    "Entrances",
     "Executor",
     "Failure",
     "Invocation",
@@ -58,6 +60,7 @@ __all__ = [
 _HOMES = {
     "MAX_UNZIPPED": "unzip",
     "Dispatch": "dispatch",
+    "Entrances": "reception",
     "Pool": "pool",
     "RemoteExecutor": "remote",
     "ZipStore": "zips",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from objectlens.catalog.entities import Function
+from objectlens.functions.reception import Entrances
 
 
 class Credentials(NamedTuple):
@@ -91,7 +92,8 @@ class Surroundings:
     functions reach it, without a trailing slash; without `capture`, AWS's host names are AWS's. `python` is the
     interpreter that runs Python handlers, `pythons` where others are, see `python.find_interpreter`. `node_modules`
     says where the AWS SDK of Node.js functions comes from: `install`, `none`, or the path of a `node_modules`.
-    `isolation` is the mode, see `isolation`.
+    `isolation` is the mode, see `isolation`; `processors` says whether MemorySize gives a function a share of the
+    processors or is the limit of it. `entrances` is how functions without a network reach this service.
     """
 
     folder: Path
@@ -102,3 +104,5 @@ class Surroundings:
     node_modules: str = "install"
     pythons: tuple[str, ...] = ()
     isolation: Literal["auto", "off", "strict"] = "off"
+    processors: Literal["share", "limit"] = "share"
+    entrances: Entrances | None = None

@@ -7,10 +7,19 @@ imports nothing of objectlens, because it runs beside user code.
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 
 PR_SET_NO_NEW_PRIVS = 38
-_LIMITS = {"data": resource.RLIMIT_DATA, "nproc": resource.RLIMIT_NPROC, "nofile": resource.RLIMIT_NOFILE}
+_LIMITS = {
+    "as": resource.RLIMIT_AS,
+    "core": resource.RLIMIT_CORE,
+    "data": resource.RLIMIT_DATA,
+    "nproc": resource.RLIMIT_NPROC,
+    "nofile": resource.RLIMIT_NOFILE,
+}
+OWN_TMP = "tmp=1"
+"""The order that is a template's to follow, see `private_tmp`."""
 
 
 def apply(orders: str) -> None:
@@ -20,7 +29,13 @@ def apply(orders: str) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for order in orders.split(","):
         name, _, number = order.partition("=")
-        limit = _LIMITS[name]
-        hard = resource.getrlimit(limit)[1]
-        wanted = int(number) if hard == resource.RLIM_INFINITY else min(int(number), hard)
-        resource.setrlimit(limit, (wanted, wanted))
+        if name == "nice":
+            os.nice(int(number))
+        elif order != OWN_TMP:
+            _limit(_LIMITS[name], int(number))
+
+
+def _limit(limit: int, number: int) -> None:
+    hard = resource.getrlimit(limit)[1]
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    resource.setrlimit(limit, (wanted, wanted))

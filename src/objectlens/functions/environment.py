@@ -20,9 +20,12 @@ from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.hosts import hosts_file
 from objectlens.functions.leased import Leased
 from objectlens.functions.logs import FunctionLog
-from objectlens.functions.orders import LIMITS, OPT, PARENT, TEMPORARY, Order
+from objectlens.functions.network import network_of
+from objectlens.functions.orders import LIMITS, OPT, PARENT, RUNTIME_API, TEMPORARY, Order
 from objectlens.functions.output import Output
+from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
+from objectlens.functions.reception import Reception, reception_for
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
@@ -65,6 +68,7 @@ class Environment:
         self._channel: Channel | None = None
         self._door: Door | None = None
         self._process: Leased | None = None
+        self._reception: Reception | None = None
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -99,6 +103,7 @@ class Environment:
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
+        reception = self._reception = reception_for(network_of(self.function.environment), self._surroundings.entrances)
         if extensions := self._code.extensions():
             self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
         python = self.runtime.python or self._surroundings.python
@@ -118,10 +123,12 @@ class Environment:
             task_root=self._code.task_root,
             opt=opt,
             temporary=TEMPORARY,
-            runtime_api=await self._api.listen(),
+            runtime_api=RUNTIME_API if reception is not None else await self._api.listen(),
             log_stream=self.stream,
             initialization=self._initialization,
         )
+        if reception is not None:
+            variables = reception.variables | variables
         order = Order(
             stream=self.stream,
             command=start,
@@ -132,6 +139,8 @@ class Environment:
             memory_size=self.function.memory_size,
             ephemeral_storage=self.function.ephemeral_storage,
             node=self.runtime.node,
+            addresses=None if reception is None else tuple(reception.addresses),
+            forks=0,
             hosts=hosts_file(self.function, self._surroundings),
             java=() if self.runtime.java is None else self.runtime.java.reading,
         )
@@ -147,6 +156,7 @@ class Environment:
             self._channel = Channel(self._api, self._ask)
             files.append(self._channel.theirs.fileno())
         self._process = await self._host.lease(order, template, files)
+        await self._admit(self._process)
         self._process.ended.add_done_callback(self._process_ended)
         if self._process.note:
             self._output.say(f"[WARN] This environment starts from nothing: {self._process.note}.".encode())
@@ -155,6 +165,18 @@ class Environment:
             self._channel = None
         elif self._channel is not None:
             self._channel.listen()
+
+    async def _admit(self, process: Leased) -> None:
+        """Serve the Runtime API to the process and what it starts, and to nobody else.
+
+        In a sandbox that has no network, also serve what it may reach there.
+        """
+        if self._reception is not None and process.sockets:  # of one that has ended already, there are none
+            runtime_api, *service = process.sockets
+            await self._api.listen_on(runtime_api)
+            if service:
+                await self._reception.open([one.dup() for one in service])
+        self._api.admit(Family(process.pid, process.marker).holds)
 
     async def _ask(self, http: HttpRequest) -> HttpResponse | None:
         return None if self._door is None else await self._door(http)
@@ -306,6 +328,8 @@ class Environment:
                 await self._host.stop(self._process, patience)
         finally:
             self._output.close()
+            if self._reception is not None:
+                self._reception.close()
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

@@ -31,7 +31,7 @@ class Host:
 
     def __init__(self, settings: HostSettings) -> None:
         self._left = asyncio.Event()
-        self._premises = Premises(settings, self._forgotten)
+        self._premises = Premises(settings, self._announce)
         self._tenants: set[Tenant] = set()
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -42,7 +42,7 @@ class Host:
         signal.alarm(END_SECONDS)
         tenants = [tenant.close() for tenant in tuple(self._tenants)]
         await asyncio.gather(self._premises.templates.close(), *tenants, *self._leaving)
-        self._premises.watchman.close()
+        self._premises.close()
 
     def _attach(self, sock: socket.socket) -> None:
         self._admit(sock, self._leave)
@@ -59,9 +59,9 @@ class Host:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _forgotten(self, template: int) -> None:
+    def _announce(self, what: str, template: int) -> None:
         for tenant in tuple(self._tenants):
-            tenant.say("forgotten", template=template)
+            tenant.say(what, template=template)
 
 
 async def _run(descriptor: int, settings: HostSettings) -> None:

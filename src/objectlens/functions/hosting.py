@@ -10,16 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from objectlens.functions.configuration import Limits, Surroundings
 from objectlens.functions.leased import HostLostError, Leased, LeaseError, error_of, refuse
-from objectlens.functions.messages import Message, Messenger
+from objectlens.functions.messages import Message, Messenger, copies
 from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
-from objectlens.functions.premises import HostSettings
+from objectlens.functions.premises import HostSettings, close_all
 from objectlens.functions.process import Exit
 from objectlens.functions.watch import end_all
 
@@ -34,6 +34,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 STEADY_SECONDS = 5.0
 
 
+Opened = Callable[[int, list[socket.socket]], None]
+
+
+class _Molding(NamedTuple):
+    answer: asyncio.Future[tuple[int, str | None]]
+    opened: Opened
+
+
 class FunctionHost:
     """The function host as this gateway process has it; started by `wake`, or by the first order."""
 
@@ -42,6 +50,7 @@ class FunctionHost:
             folder=str(surroundings.folder),
             python=surroundings.python,
             isolation=surroundings.isolation,
+            processors=surroundings.processors,
             environments=limits.environments,
             templates=limits.templates,
             template_idle_seconds=limits.template_idle_seconds,
@@ -51,13 +60,15 @@ class FunctionHost:
         """The process, while there is one."""
         self.on_forgotten: Callable[[int | None], None] | None = None
         """Called with the number of each template that is not to be had any more, None for all of them."""
+        self.on_closed: Callable[[int | None], None] | None = None
+        """Called with the number of each template that has ended, and its forks with it, None for all of them."""
         self._keeper: asyncio.Task[None] | None = None
         self._channel: Messenger | None = None
         self._up = asyncio.Event()
         self._closed = False
         self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
-        self._molding: dict[int, asyncio.Future[tuple[int, str | None]]] = {}
+        self._molding: dict[int, _Molding] = {}
         self._number = 0
 
     # --- orders ---
@@ -76,7 +87,7 @@ class FunctionHost:
         channel = await self._connected()
         leased = Leased(self._next(), order.marker)
         message = {"do": "lease", "id": leased.number, "order": order.write(), "fork": fork, "files": len(files)}
-        channel.send(message, _copies(files))
+        channel.send(message, copies(files))
         self._leased[leased.number] = leased
         try:
             await self._answer(leased.started, ANSWER_SECONDS)
@@ -93,19 +104,21 @@ class FunctionHost:
             self._channel.send({"do": "stop", "id": leased.number, "patience": patience})
         await self._answer(leased.gone, patience + ANSWER_SECONDS)
 
-    async def mold(self, key: str, order: Order, limit: float, output: int) -> tuple[int, str | None]:
+    async def mold(self, key: str, order: Order, limit: float, output: int, opened: Opened) -> tuple[int, str | None]:
         """See that there is a template under a key; returns its number, and why it cannot be forked, None when it can.
 
-        `output`, which stays the caller's, is where its imports print. Raises `TimeoutError` when they take more than
-        `limit` seconds, `ConnectionError` when it was dismissed meanwhile, `LeaseError`, and `HostLostError`.
+        `output`, which stays the caller's, is where its imports print. When its sandbox has no network, `opened` is
+        called before they end, with its number and the sockets at which it reaches the service, which are then its own.
+        Raises `TimeoutError` when the imports take more than `limit` seconds, `ConnectionError` when it was dismissed
+        meanwhile, `LeaseError`, and `HostLostError`.
         """
         channel = await self._connected()
         number = self._next()
         message = {"do": "mold", "id": number, "order": order.write(), "key": key, "limit": limit}
-        channel.send(message, _copies([output]))
-        answer = self._molding[number] = asyncio.get_running_loop().create_future()
+        channel.send(message, copies([output]))
+        molding = self._molding[number] = _Molding(asyncio.get_running_loop().create_future(), opened)
         try:
-            return await self._answer(answer, limit + ANSWER_SECONDS)
+            return await self._answer(molding.answer, limit + ANSWER_SECONDS)
         finally:
             del self._molding[number]
 
@@ -118,7 +131,7 @@ class FunctionHost:
         """Connect another gateway process, which has the other end of this socket; raises `HostLostError`."""
         if self._channel is None:
             raise HostLostError("the function host is not there")
-        self._channel.send({"do": "attach"}, _copies([sock.fileno()]))
+        self._channel.send({"do": "attach"}, copies([sock.fileno()]))
 
     async def close(self) -> None:
         """End the host and all its processes; returns when none is left."""
@@ -167,13 +180,19 @@ class FunctionHost:
                 self._leased.pop(number).clear()
             case "failed" if leased := self._leased.pop(number, None):
                 leased.fail(error_of(message))
-            case "failed" if answer := self._molding.get(number):
-                refuse(answer, error_of(message))
-            case "molded" if answer := self._molding.get(number):
-                if not answer.done():
-                    answer.set_result((message["template"], message["refused"]))
+            case "failed" if molding := self._molding.get(number):
+                refuse(molding.answer, error_of(message))
+            case "opened" if molding := self._molding.get(number):
+                molding.opened(message["template"], [socket.socket(fileno=fd) for fd in files])
+            case "molded" if molding := self._molding.get(number):
+                if not molding.answer.done():
+                    molding.answer.set_result((message["template"], message["refused"]))
             case "forgotten" if self.on_forgotten is not None:
                 self.on_forgotten(message["template"])
+            case "closed" if self.on_closed is not None:
+                self.on_closed(message["template"])
+            case _:
+                close_all(files)  # nobody waits for it any more
 
     def _accept(self, isolation: set[str]) -> None:
         """Take a host into use, unless it isolates functions less than the one before: trying that may have failed."""
@@ -258,28 +277,18 @@ class FunctionHost:
     async def _bury(self, popen: subprocess.Popen[bytes], *, in_peace: bool) -> None:
         """See the host's end, and tell everybody who is concerned."""
         leased, self._leased = self._leased, {}
-        for answer in self._molding.values():
-            refuse(answer, HostLostError("the function host ended"))
+        for molding in self._molding.values():
+            refuse(molding.answer, HostLostError("the function host ended"))
         if self.on_forgotten is not None:
             self.on_forgotten(None)
+        if self.on_closed is not None:
+            self.on_closed(None)
         if not in_peace:
             popen.kill()
         ended = {one.pid: one.marker for one in leased.values()}
         for one in leased.values():
             one.fail(HostLostError("the function host ended"))
         await asyncio.to_thread(_await_end, popen, ended)
-
-
-def _copies(files: Iterable[int]) -> list[int]:
-    copies: list[int] = []
-    try:
-        for fd in files:
-            copies.append(os.dup(fd))  # noqa: PERF401  (those made so far are closed when one cannot be)
-    except OSError:
-        for copy in copies:
-            os.close(copy)
-        raise
-    return copies
 
 
 def _await_end(popen: subprocess.Popen[bytes], environments: Mapping[int, str]) -> None:

@@ -1,4 +1,4 @@
-"""Control groups: limits on the memory and the number of processes of all that an environment starts.
+"""Control groups: memory, number of processes and share of the processors, for all that an environment starts.
 
 Groups are made below the one that the server itself is in (cgroups(7)), with version 1 or 2 of the interface, where
 the server may write there. A controller that is not to be had is left out, and `missing` says why.
@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CONTROLLERS = ("memory", "pids")
+CONTROLLERS = ("memory", "pids", "cpu")
+MB_OF_A_PROCESSOR = 1769
+"""The MemorySize at which a function has the equivalent of one processor (Lambda guide, "Configure memory")."""
+_PERIOD_US = 100_000
+_SHARES = 1024  # what version 1 gives a process that is in no group of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,15 @@ class Group:
     folders: Mapping[str, Path]
 
     def add(self, pid: int) -> None:
-        """Move a process into it; one that has ended already is let be."""
+        """Move a process into it; one that has ended already is let be.
+
+        The kernel may take some milliseconds for it.
+        """
         for folder in set(self.folders.values()):
             try:
                 (folder / "cgroup.procs").write_text(str(pid))
-            except ProcessLookupError:
-                return
+            except (ProcessLookupError, FileNotFoundError):
+                return  # it has ended, and perhaps its group was removed already
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -65,27 +72,61 @@ class Cgroups:
     missing: Mapping[str, str]
     version: int
 
-    def make(self, *, memory: int, processes: int) -> Group:
-        """Make the groups of one environment; `memory` in bytes."""
+    def make(self, *, memory: int, processes: int, processors: float, hard: bool) -> Group:
+        """Make the groups of one environment; `memory` in bytes.
+
+        `processors` is its share of the processors where others want them too, or, when `hard`, what it never exceeds.
+        """
         name = f"objectlens-{os.getpid()}-{secrets.token_hex(6)}"
-        folders = {}
-        for controller, parent in self.parents.items():
-            folder = parent / name
-            folder.mkdir(exist_ok=True)
-            folders[controller] = folder
-        group = Group(folders)
+        group = Group({controller: self._home(controller) / name for controller in self.parents})
         files = {
-            "memory": ("memory.limit_in_bytes" if self.version == 1 else "memory.max", memory),
-            "pids": ("pids.max", processes),
+            "memory": [("memory.limit_in_bytes" if self.version == 1 else "memory.max", str(memory))],
+            "pids": [("pids.max", str(processes))],
+            "cpu": list(self._processors(processors, hard)),
         }
         try:
-            for controller, folder in folders.items():
-                name, value = files[controller]
-                (folder / name).write_text(str(value))
+            for controller, folder in group.folders.items():
+                folder.mkdir(exist_ok=True)
+                for file, value in files[controller]:
+                    (folder / file).write_text(value)
         except OSError:
             group.remove()
             raise
         return group
+
+    def close(self) -> None:
+        """Remove what the environments' groups were in."""
+        if self.version == 1 and "cpu" in self.parents:
+            Group({"cpu": self._all_functions}).remove()
+
+    @property
+    def _all_functions(self) -> Path:
+        return self.parents["cpu"] / f"objectlens-{os.getpid()}-functions"
+
+    def _home(self, controller: str) -> Path:
+        """Return the folder in which groups are made.
+
+        Weights are compared with those of neighbours. With version 1 these would be the server's own threads, and a
+        small function would hardly run beside them: all functions together get the weight of all processors.
+        """
+        if self.version == 2 or controller != "cpu":
+            return self.parents[controller]
+        if not self._all_functions.is_dir():
+            self._all_functions.mkdir(exist_ok=True)
+            (self._all_functions / "cpu.shares").write_text(str(_SHARES * (os.cpu_count() or 1)))
+        return self._all_functions
+
+    def _processors(self, processors: float, hard: bool) -> Iterator[tuple[str, str]]:
+        quota = max(1000, int(_PERIOD_US * processors))
+        if self.version == 1:
+            yield "cpu.shares", str(max(2, int(_SHARES * processors)))
+            if hard:
+                yield "cpu.cfs_period_us", str(_PERIOD_US)
+                yield "cpu.cfs_quota_us", str(quota)
+        else:
+            yield "cpu.weight", str(min(10_000, max(1, int(100 * processors))))
+            if hard:
+                yield "cpu.max", f"{quota} {_PERIOD_US}"
 
 
 def find_cgroups() -> Cgroups:
@@ -140,7 +181,7 @@ def _try(parent: Path, controller: str, version: int) -> str | None:
 
 def _sweep(parent: Path) -> None:
     """Remove the empty groups of servers that were killed."""
-    for folder in parent.glob("objectlens-*-*"):
+    for folder in (*parent.glob("objectlens-*-functions/objectlens-*-*"), *parent.glob("objectlens-*-*")):
         owner = folder.name.split("-")[1]
         if owner.isdigit() and not Path("/proc", owner).exists():
             try:

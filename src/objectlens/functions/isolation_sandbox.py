@@ -2,7 +2,7 @@
 
 In it are namespaces of its own (user, processes, mounts, IPC, host name, control groups), no capabilities, the filter
 of system calls, and a file system of just what a function needs, read-only but for a `/tmp` in memory. The network is
-the machine's.
+the machine's, or none.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Wanted:
     """What one sandbox shows and bounds.
 
     `reading` are the paths beside the system that are readable in it, `files` the contents of made-up ones by path,
-    `opt` is the folder that is shown as `/opt`.
+    `opt` is the folder that is shown as `/opt`. `forks` tells that what runs in it will fork environments, each with a
+    `/tmp` of its own. `network` is False when there is none in it but its own loopback.
     """
 
     reading: tuple[Path, ...]
@@ -58,6 +59,8 @@ class Wanted:
     temporary: Path
     tmp_bytes: int
     variables: Mapping[str, str]
+    forks: bool = False
+    network: bool = True
     files: Mapping[str, bytes] = field(default_factory=dict)
     opt: Path | None = None
 
@@ -87,7 +90,8 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
     return [
         *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--uid", str(USER), "--gid", str(GROUP), "--hostname", "function", "--die-with-parent"),
-        *("--cap-drop", "ALL", "--seccomp", str(filter_fd)),
+        *("--cap-drop", "ALL", *_capabilities(wanted), "--seccomp", str(filter_fd)),
+        *(() if wanted.network else ("--unshare-net",)),
         *_system(),
         *_etc(data),
         # A process of the machine's root could set the kernel's variables through /proc/sys: none can be written here.
@@ -101,6 +105,12 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
         *(word for name, value in wanted.variables.items() for word in ("--setenv", name, value)),
     ]
+
+
+def _capabilities(wanted: Wanted) -> Iterator[str]:
+    """Ask for those of `private_tmp.FOR_TMP`; the user namespace in which they count owns no other namespace."""
+    if wanted.forks:
+        yield from ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP")
 
 
 def data_files() -> dict[str, bytes]:

@@ -34,6 +34,7 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "keyctl": (250, 219),
     "unshare": (272, 97),
     "perf_event_open": (298, 241),
+    "chroot": (161, 51),
     "open_by_handle_at": (304, 265),
     "setns": (308, 268),
     "process_vm_readv": (310, 270),
@@ -56,6 +57,10 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
 }
 _CLONE = (56, 220)
 _CLONE3 = 435
+# The first that is newer than Linux 6.10; from there on come open_tree_attr and its like.
+_UNKNOWN = 463
+# With CLONE_NEWNS alone; with OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC and AT_RECURSIVE.
+_FOR_TMP = {"unshare": (0, 0x00020000), "open_tree": (2, 0x00088001)}
 # CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NAMESPACES = 0x7E020080
 _X32 = 0x40000000
@@ -65,8 +70,12 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 
 
-def make_filter(machine: str | None = None) -> bytes:
-    """Return the program for a machine as `platform.machine` names it; raises `LookupError` for others."""
+def make_filter(machine: str | None = None, *, forks: bool = False) -> bytes:
+    """Return the program for a machine as `platform.machine` names it; raises `LookupError` for others.
+
+    For a template, whose `forks` get a `/tmp` of their own, it leaves what that takes: a new mount namespace and no
+    other, to copy a mount and to attach one (see `private_tmp`).
+    """
     name = machine or platform.machine()
     if name not in _AUDIT:
         raise LookupError(f"no list of system calls for {name}")
@@ -81,8 +90,21 @@ def make_filter(machine: str | None = None) -> bytes:
         lines += [_line(_AT_LEAST, _X32, 0, 1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
     # Its flags are behind a pointer, which a filter cannot follow; without it, libraries use clone.
     lines += [_line(_EQUAL, _CLONE3, 0, 1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
-    for numbers in _DENIED.values():
-        if (number := numbers[column]) is not None:
+    # What the kernel learned after this list was made: libraries do without, as on an older kernel.
+    lines += [_line(_AT_LEAST, _UNKNOWN, 0, 1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
+    denied = {name: numbers[column] for name, numbers in _DENIED.items()}
+    if forks:
+        del denied["move_mount"]
+        for name, (argument, only) in _FOR_TMP.items():
+            lines += [
+                _line(_EQUAL, denied.pop(name) or 0, 0, 4),
+                _line(_LOAD, _FIRST_ARGUMENT + 8 * argument),
+                _line(_EQUAL, only, 0, 1),
+                _line(_RETURN, _ALLOW),
+                _line(_RETURN, _ERRNO | errno.EPERM),
+            ]
+    for number in denied.values():
+        if number is not None:
             lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, _ERRNO | errno.EPERM)]
     lines += [
         _line(_EQUAL, _CLONE[column], 0, 3),

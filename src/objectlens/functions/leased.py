@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import socket
 from typing import Any
 
 from objectlens.functions.messages import Message
@@ -37,7 +38,8 @@ class Leased:
     """One process.
 
     `ended` is done as soon as it has ended, `gone` when so has all that it started. `lost` tells that it ended with the
-    function host; `note` why it was not forked from its template, when it was to be.
+    function host; `note` why it was not forked from its template, when it was to be. `sockets` came with it, see
+    `premises.Started`; they are there until it has ended.
     """
 
     def __init__(self, number: int, marker: str) -> None:
@@ -47,6 +49,7 @@ class Leased:
         self.pid = 0
         self.note: str | None = None
         self.lost = False
+        self.sockets: list[socket.socket] = []
         self.started: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[Exit] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
@@ -72,7 +75,11 @@ class Leased:
     def begin(self, message: Message, files: list[int]) -> None:
         """Take note that it has started."""
         self.pid, self._inner, self.note = message["pid"], message["inner"], message["note"]
-        self._pidfd = files[0] if files else -1
+        count = message["sockets"]
+        self.sockets = [socket.socket(fileno=fd) for fd in files[:count]]
+        self._pidfd = files[count] if len(files) > count else -1
+        if len(self.sockets) < count:
+            refuse(self.started, LeaseError("the server can have no more files open"))
         if not self.started.done():
             self.started.set_result(None)
 
@@ -81,6 +88,8 @@ class Leased:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+        while self.sockets:
+            self.sockets.pop().close()
         if not self.ended.done():
             self.ended.set_result(exit_)
 

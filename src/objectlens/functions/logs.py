@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,8 @@ class LineSplitter:
             lines.append(rest[:MAX_LINE])
             rest = rest[MAX_LINE:]
         self._rest = rest
+        if len(data) <= MAX_LINE and (not lines or len(lines[0]) <= MAX_LINE):
+            return lines  # only the first can be longer than what came now
         return [piece for line in lines for piece in _pieces(line)]
 
     def flush(self) -> list[bytes]:
@@ -63,7 +66,8 @@ class Tail:
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Append lines."""
-        for line in lines:
+        # Only the last ones can be in the tail, be they empty.
+        for line in deque(lines, TAIL):
             self._data += line[-TAIL:] + b"\n"
             if len(self._data) > 4 * TAIL:
                 del self._data[:-TAIL]
@@ -87,7 +91,7 @@ class FunctionLog:
         self._fd = -1
         self._size = 0
 
-    def write(self, stream: str, lines: Iterable[bytes]) -> None:
+    def write(self, stream: str, lines: Sequence[bytes]) -> None:
         """Append lines of one log stream; what the disk does not take is lost, and the server's own log says so."""
         try:
             self._write(stream, lines)
@@ -95,11 +99,11 @@ class FunctionLog:
             _LOGGER.warning("the log in %s cannot be written", self._folder, exc_info=True)
             self.close()
 
-    def _write(self, stream: str, lines: Iterable[bytes]) -> None:
-        head = f"{_stamp(self._clock.now())}\t{stream[-8:]}\t".encode()
-        data = b"".join(head + line + b"\n" for line in lines)
-        if not data:
+    def _write(self, stream: str, lines: Sequence[bytes]) -> None:
+        if not lines:
             return
+        head = f"{_stamp(self._clock.now())}\t{stream[-8:]}\t".encode()
+        data = head + (b"\n" + head).join(lines) + b"\n"
         if self._fd >= 0 and self._size + len(data) > self._max_bytes:
             self._rotate()
         if self._fd < 0:

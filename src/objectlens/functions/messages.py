@@ -12,7 +12,7 @@ import json
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 MESSAGE = 64 * 1024
@@ -111,6 +111,18 @@ class Messenger:
                 return
             data = _content(files.pop())
         self._told(json.loads(data), files)
+
+
+def copies(files: Iterable[int]) -> list[int]:
+    """Return duplicates of descriptors, to be sent; raises `OSError` when this process may open no more."""
+    made: list[int] = []
+    try:
+        for fd in files:
+            made.append(os.dup(fd))  # noqa: PERF401  (those made so far are closed when one cannot be)
+    except OSError:
+        _close(made)
+        raise
+    return made
 
 
 def _send(sock: socket.socket, data: bytes, files: Sequence[int]) -> None:

@@ -3,11 +3,13 @@
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
     to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
-    to the template  {"fork": N, "variables": {…}, "folder": F} with the descriptors of the environment's output
-                     and, where it is accelerated, of its channel (see `polling`)
+    to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B} with the descriptors of the environment's
+                     output and, where it is accelerated, of its channel (see `polling`)
 
 `forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it.
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. When B
+is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `private_tmp`); what the
+handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -48,7 +50,7 @@ def tie_to(parent: int) -> None:
         os._exit(1)
 
 
-def prepare(channel: int) -> list[int]:
+def prepare(channel: int, private_tmp: Any) -> list[int]:
     """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
     bootstrap = import_runtime()
     load("labels").install()
@@ -63,6 +65,8 @@ def prepare(channel: int) -> list[int]:
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
     _loaded["accelerate"].warm()
     files = check_forkable(channel)
+    if private_tmp is not None and (reason := private_tmp.too_much()):
+        raise Plain(reason)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()
     gc.enable()
@@ -133,16 +137,17 @@ def _flags(fd: int) -> int:
 
 
 def _read(path: str) -> str:
-    with open(path, encoding="ascii") as file:  # noqa: PTH123  (pathlib is not worth its import here)
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  (pathlib is not worth its import here)
         return file.read()
 
 
 class Mold:
     """The template at work: forks when told, reports the ends of its forks."""
 
-    def __init__(self, channel: socket.socket, files: list[int]) -> None:
+    def __init__(self, channel: socket.socket, files: list[int], private_tmp: Any = None) -> None:
         self._channel = channel
         self._files = files
+        self._private_tmp = private_tmp
         self._children: dict[int, tuple[int, int, str | None]] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -166,7 +171,7 @@ class Mold:
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(2 * size), socket.MSG_CMSG_CLOEXEC)
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(3 * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
         content = controls[0][2]
@@ -176,7 +181,7 @@ class Mold:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
-            return lambda: self._become(template, order, *descriptors)
+            return lambda: self._become(template, order, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         child = os.pidfd_open(pid)
@@ -191,16 +196,19 @@ class Mold:
             self._poll.unregister(child)
             os.close(child)
             del self._children[child]
-            if folder is not None:
+            if folder is not None:  # unless it was in a /tmp of the fork's own
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
 
-    def _become(self, template: int, order: dict[str, Any], output: int, channel: int | None = None) -> int | None:
+    def _become(self, template: int, order: dict[str, Any], descriptors: list[int]) -> int | None:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
+        if order["tmp"]:
+            self._private_tmp.take(descriptors.pop())
         self.tell(forked=order["fork"])
         variables = order["variables"]
+        output, *channels = descriptors
         if order["folder"] is not None:
             os.mkdir(order["folder"], 0o700)  # noqa: PTH102
         for fd in (1, 2):
@@ -214,7 +222,7 @@ class Mold:
         mark(os.environ[_MARK], variables[_MARK])
         os.environ.update(variables)
         renew_state()
-        return channel
+        return channels[0] if channels else None
 
 
 def _open_anew(fd: int) -> None:
@@ -274,13 +282,19 @@ def run(descriptor: int | None) -> None:
 def main(arguments: list[str]) -> None:
     """Do what the module says."""
     tie_to(int(arguments[0]))
-    load("confine").apply(arguments[1])
+    # What is woken here is not to push the server aside, nor are its forks (sched(7)).
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    confine = load("confine")
+    confine.apply(arguments[1])
+    private_tmp = load("private_tmp") if confine.OWN_TMP in arguments[1].split(",") else None
+    if private_tmp is not None:
+        private_tmp.keep_capabilities()
     del sys.path[0]  # the folder of this script
     channel = socket.socket(fileno=int(arguments[2]))
     os.set_inheritable(channel.fileno(), False)
     mold = Mold(channel, [])
     try:
-        mold = Mold(channel, prepare(channel.fileno()))
+        mold = Mold(channel, prepare(channel.fileno(), private_tmp), private_tmp)
     except Plain as error:
         mold.tell(state="plain", reason=str(error))
         return

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -16,9 +18,11 @@ from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.hosts import hosts_file
 from objectlens.functions.leased import HostLostError
 from objectlens.functions.logs import FunctionLog
+from objectlens.functions.network import network_of
 from objectlens.functions.orders import OPT, TEMPORARY, Order
 from objectlens.functions.output import Output
 from objectlens.functions.queueing import shape
+from objectlens.functions.reception import Reception, reception_for
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import WRAPPER, Code
 from objectlens.functions.variables import make_variables
@@ -29,10 +33,15 @@ OPT_OUT = "OBJECTLENS_TEMPLATE"
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """One function version: `opening` tells whether it can be forked, `number` is the host's for its template."""
+    """One function version: `opening` tells whether it can be forked, `number` is the host's for its template.
+
+    `reception` serves its sandbox, and its forks, when that has no network; `accepting` is done when it does.
+    """
 
     function: Function
     output: Output
+    reception: Reception | None
+    accepting: asyncio.Task[None] | None = None
     opening: asyncio.Task[bool] | None = None
     number: int | None = None
 
@@ -55,7 +64,10 @@ class Molds:
         self._clock = clock
         self._log = log
         self._entries: dict[str, _Entry] = {}
+        self._receptions: dict[int, Reception] = {}
+        """By the numbers of the templates, as long as these or their forks live."""
         host.on_forgotten = self._forgotten
+        host.on_closed = self._closed
 
     async def of(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> str | None:
         """Return the key of a function version's template; None when its environments start from nothing.
@@ -68,8 +80,10 @@ class Molds:
         key = _key(function)
         entry = self._entries.get(key)
         if entry is None:
-            order = self._order(function, runtime, code, credentials)
-            entry = self._entries[key] = _Entry(function, Output(self._log(function.name), order.stream))
+            reception = reception_for(network_of(function.environment), self._surroundings.entrances)
+            order = self._order(function, runtime, code, credentials, reception)
+            output = Output(self._log(function.name), order.stream)
+            entry = self._entries[key] = _Entry(function, output, reception)
             entry.opening = asyncio.get_running_loop().create_task(self._open(key, entry, order))
             entry.opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, if none waits
         assert entry.opening is not None
@@ -84,25 +98,30 @@ class Molds:
 
     async def close(self) -> None:
         """Forget all; the host is expected to be closed."""
-        openings = [entry.opening for entry in self._entries.values() if entry.opening is not None]
-        for opening in openings:
-            opening.cancel()
-        if openings:
-            await asyncio.wait(openings)
+        entries = self._entries.values()
+        tasks = [task for entry in entries for task in (entry.opening, entry.accepting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         self._forgotten(None)
+        self._closed(None)
 
     async def _open(self, key: str, entry: _Entry, order: Order) -> bool:
         """Have the host make the template; returns whether it can be forked."""
         limit = self._limits.init_seconds + entry.function.timeout
         output = entry.output.open()
         try:
-            entry.number, refused = await self._host.mold(key, order, limit, output)
+            entry.number, refused = await self._host.mold(key, order, limit, output, partial(self._opened, entry))
+            if entry.accepting is not None:
+                await entry.accepting
         except ConnectionError as error:
             self._drop(key, entry)
             if isinstance(error, HostLostError):
                 raise
             return False  # it was dismissed: the next environment asks for another
         except BaseException:
+            self._host.retire(key)
             self._drop(key, entry)
             raise
         finally:
@@ -118,12 +137,30 @@ class Molds:
             if number is None or entry.number == number:
                 self._drop(key, entry)
 
+    def _opened(self, entry: _Entry, template: int, socks: list[socket.socket]) -> None:
+        assert entry.reception is not None
+        self._closed(template)
+        self._receptions[template] = entry.reception
+        entry.accepting = asyncio.get_running_loop().create_task(entry.reception.open(socks))
+
+    def _closed(self, number: int | None) -> None:
+        for one in tuple(self._receptions) if number is None else (number,):
+            if reception := self._receptions.pop(one, None):
+                reception.close()
+
     def _drop(self, key: str, entry: _Entry) -> None:
         if self._entries.get(key) is entry:
             del self._entries[key]
         entry.output.close()
 
-    def _order(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> Order:
+    def _order(
+        self,
+        function: Function,
+        runtime: Runtime,
+        code: Code,
+        credentials: Credentials,
+        reception: Reception | None,
+    ) -> Order:
         stream = f"{self._clock.now():%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         opt = OPT if code.layers else None
         variables = make_variables(
@@ -137,6 +174,8 @@ class Molds:
             runtime_api="127.0.0.1:9",
             log_stream=stream,
         )
+        if reception is not None:
+            variables = reception.variables | variables
         return Order(
             stream=stream,
             command=(),
@@ -147,6 +186,8 @@ class Molds:
             memory_size=function.memory_size,
             ephemeral_storage=function.ephemeral_storage,
             node=None,
+            addresses=None if reception is None else tuple(reception.addresses),
+            forks=self._limits.per_function,
             hosts=hosts_file(function, self._surroundings),
             java=(),
         )

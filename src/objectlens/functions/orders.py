@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from objectlens.functions.isolation import Confinement
+from objectlens.functions.isolation_doors import Place
 
 # What depends on the confinement, which the host makes, stands in an order as one of these.
 TEMPORARY = Path("/\x01temporary")
 OPT = Path("/\x01opt")
+RUNTIME_API = "\x01runtime-api"
+"""The address of the Runtime API in a sandbox without a network; else it is the gateway that knows it."""
 PARENT = -1
 LIMITS = "\x01limits"
 
@@ -32,6 +35,8 @@ class Order:
     memory_size: int
     ephemeral_storage: int
     node: str | None
+    addresses: tuple[tuple[str, int], ...] | None
+    forks: int
     hosts: str | None
     java: tuple[Path, ...]
 
@@ -45,9 +50,10 @@ class Order:
         """A name for what is made for it alone."""
         return self.stream[-32:]
 
-    def variables_in(self, confinement: Confinement) -> dict[str, str]:
-        """Return its variables as they are in a confinement."""
-        return {name: _placed(value, confinement) for name, value in self.variables.items()}
+    def variables_in(self, confinement: Confinement, place: Place | None = None) -> dict[str, str]:
+        """Return its variables as they are in a confinement; `place` is where its Runtime API is there."""
+        known = {} if place is None else {RUNTIME_API: place.address}
+        return {name: known.get(value) or _placed(value, confinement) for name, value in self.variables.items()}
 
     def command_in(self, confinement: Confinement) -> list[str]:
         """Return its command as it is in a confinement."""
@@ -60,16 +66,18 @@ class Order:
             "command": list(self.command),
             "task_root": str(self.task_root),
             "layers": None if self.layers is None else str(self.layers),
+            "addresses": None if self.addresses is None else [list(one) for one in self.addresses],
             "java": [str(path) for path in self.java],
         }
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Order:
         """Return what was written."""
-        layers = values["layers"]
+        layers, addresses = values["layers"], values["addresses"]
         paths = {
             "task_root": Path(values["task_root"]),
             "layers": None if layers is None else Path(layers),
+            "addresses": None if addresses is None else tuple((host, port) for host, port in addresses),
             "java": tuple(map(Path, values["java"])),
         }
         return cls(**{**values, **paths})

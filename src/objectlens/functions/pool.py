@@ -32,6 +32,7 @@ from objectlens.functions.installing import InstallError
 from objectlens.functions.leased import HostLostError, NodeFullError
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.molds import Molds
+from objectlens.functions.network import network_of
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
@@ -209,6 +210,7 @@ class Pool:
         if self._closed:
             raise ServiceUnavailable("The server is stopping.")
         function = ticket.invocation.function
+        self._check_network(function)
         self._throttle.check(function)
         group = self._group(function)
         if len(group.waiting) >= self._limits.queue:
@@ -218,6 +220,18 @@ class Pool:
         group.put(ticket)
         self._grow()
         return group
+
+    def _check_network(self, function: Function) -> None:
+        try:
+            network = network_of(function.environment)
+        except ValueError as error:
+            raise ServiceException(str(error)) from None
+        if network.open:
+            return
+        entrances = self._surroundings.entrances
+        refusal = entrances.refusal if entrances else "its network policy needs to know this service's addresses"
+        if refusal:
+            raise ServiceException(f"The function cannot run here: {refusal}")
 
     def _group(self, function: Function) -> Group:
         key = shape(function)

@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from objectlens.functions.isolation import Confinement, sandbox_command
+from objectlens.functions.isolation import OPEN_FILES, Confinement, sandbox_command
 from objectlens.functions.peaks import grandchildren
 from objectlens.functions.watch import end_all
-
-OPEN_FILES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,8 @@ class Process:
             self._pidfd = -1  # it is gone already, and somebody will say how
 
     def handles(self) -> list[int]:
-        """Return a descriptor of the process for another's use, none when it is gone."""
-        return [os.dup(self._pidfd)] if self._pidfd >= 0 else []
+        """Return a descriptor of the process to be copied for another's use, none when it is gone."""
+        return [self._pidfd] if self._pidfd >= 0 else []
 
     def conclude(self, exit_: Exit) -> None:
         """Take note that the process is gone."""
@@ -129,15 +127,20 @@ class Spawned(Process):
         """Start `command` as `start` does, in what confines it."""
         kept: list[int] = []
         kind = cls
+        name, _, value = marker.partition("=")
+        if confinement.doors is not None:
+            command, channel = confinement.doors.before(command, environment)
+            kept, environment = [channel], {}
         if confinement.sandbox is not None and confinement.wanted is not None:
             kind = Sandboxed
-            command, kept = sandbox_command(confinement.sandbox, confinement.wanted, environment, command)
-            name, _, value = marker.partition("=")
+            command, data = sandbox_command(confinement.sandbox, confinement.wanted, environment, command)
+            kept += data
             environment, folder = {name: value}, Path("/")
-        if confinement.group is not None:
+        if confinement.orders:
             # The shell joins the groups before anything else is started, so that nothing is outside of them.
-            places = [str(path / "cgroup.procs") for path in sorted(set(confinement.group.folders.values()))]
-            command = ["/bin/sh", "-c", _JOIN, str(len(places)), *places, *command]
+            folders = confinement.group.folders.values() if confinement.group is not None else ()
+            places = [str(path / "cgroup.procs") for path in sorted(set(folders))]
+            command = ["/bin/sh", "-c", confinement.shell + _JOIN, str(len(places)), *places, *command]
         try:
             return kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
         finally:
@@ -210,8 +213,12 @@ class Sandboxed(Spawned):
         return 128 - status if status - 128 in _SIGNALS else status
 
 
-# "$0" is the number of files to write to, which come before the command.
-_JOIN = 'n=$0; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
+# When the machine's memory is used up, environments are to go before the server does (proc(5), oom_score_adj). "$0" is
+# the number of files to write to, which come before the command.
+_JOIN = (
+    "[ -w /proc/self/oom_score_adj ] && echo 500 > /proc/self/oom_score_adj; n=$0; "
+    'while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
+)
 
 
 def _open_files() -> tuple[int, int]:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +24,8 @@ MAX_RESPONSE = 6 * 1024 * 1024 + 100
 
 _INVOCATION = re.compile(VERSION + r"/runtime/invocation/([^/]+)/(response|error)")
 _EXTENSION = re.compile(r"/(2020-01-01/extension|2020-08-15/logs|2022-07-01/telemetry)(/.*)?")
+Admits = Callable[[tuple[str, int], tuple[str, int]], bool]
+"""Tells whether a connection is the environment's own, by the addresses of its other end and of ours."""
 _Handler = Callable[[RuntimeRequest, RuntimeConnection], None]
 _ACCEPTED = b'{"status":"OK"}'
 
@@ -94,6 +97,7 @@ class RuntimeApi:
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._connections: set[RuntimeConnection] = set()
+        self._admits: Admits | None = None
         self._poll: Poller | None = None
         self._current: Dispatch | None = None
         self._undelivered = False
@@ -104,6 +108,16 @@ class RuntimeApi:
         self._server = await loop.create_server(self._connect, "127.0.0.1", 0, backlog=8)
         host, port = self._server.sockets[0].getsockname()[:2]
         return f"{host}:{port}"
+
+    async def listen_on(self, sock: socket.socket) -> None:
+        """Accept on a socket that listens already; the caller keeps it."""
+        self._server = await asyncio.get_running_loop().create_server(self._connect, sock=sock.dup())
+
+    def admit(self, admits: Admits) -> None:
+        """Take connections from now on, of whom `admits` tells; those that came before this was known, too."""
+        self._admits = admits
+        for connection in tuple(self._connections):
+            self.made(connection)
 
     def _connect(self) -> RuntimeConnection:
         connection = RuntimeConnection(self, MAX_RESPONSE)
@@ -136,6 +150,16 @@ class RuntimeApi:
         poll.reply(200, self._current.payload, self._current.headers())
 
     # --- Responder ---
+
+    def made(self, connection: RuntimeConnection) -> None:
+        """Take a connection of the environment's own processes, and of nobody else."""
+        if self._admits is None:
+            return
+        ends = connection.ends
+        if ends is not None and self._admits(*ends):
+            connection.begin()
+        else:
+            connection.close()
 
     def lost(self, connection: Poller) -> None:
         """Forget a connection."""

@@ -41,6 +41,10 @@ class Responder(Protocol):
         """Answer through `connection.reply`, now or later."""
         ...
 
+    def made(self, connection: RuntimeConnection) -> None:
+        """Take note of a connection, which reads nothing until it is told to `begin`."""
+        ...
+
     def lost(self, connection: RuntimeConnection) -> None:
         """Take note that a connection is gone."""
         ...
@@ -69,6 +73,8 @@ class RuntimeConnection(asyncio.Protocol):
         """Keep the transport."""
         # uvloop has transports of its own, which are no asyncio.Transport by inheritance.
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()
+        self._responder.made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the responder."""
@@ -164,6 +170,21 @@ class RuntimeConnection(asyncio.Protocol):
         self._in_head = True
         self._waiting = True
         self._responder.handle(request, self)
+
+    # --- beginning ---
+
+    @property
+    def ends(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
+        """The addresses of the other end and of this one, None when the connection is broken."""
+        if self._transport is None:
+            return None
+        peer, own = self._transport.get_extra_info("peername"), self._transport.get_extra_info("sockname")
+        return ((peer[0], peer[1]), (own[0], own[1])) if peer and own else None
+
+    def begin(self) -> None:
+        """Take requests."""
+        if self.open and self._transport is not None:
+            self._transport.resume_reading()
 
     # --- answering ---
 

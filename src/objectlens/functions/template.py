@@ -8,11 +8,12 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
+from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.mold import MESSAGE
 from objectlens.functions.process import Exit, Process, Spawned
 from objectlens.functions.watchman import Watchman
@@ -27,7 +28,8 @@ class Template:
     """One template process.
 
     `start` first; when it returned True, `fork` as often as wanted. `refused` tells why it cannot be forked. It lives
-    at least as long as its forks; `close` it when the last has ended. `on_end` is called when it ends by itself.
+    at least as long as its forks; `close` it when the last has ended. `on_end` is called when it ends by itself,
+    `on_open` with the sockets at which its sandbox reaches the service, when that has no network.
     """
 
     def __init__(self, watchman: Watchman, confinement: Confinement) -> None:
@@ -35,13 +37,19 @@ class Template:
         self.forks: dict[int, Process] = {}
         """By their numbers."""
         self.on_end: Callable[[], None] | None = None
+        self.on_open: Callable[[Sequence[socket.socket]], None] | None = None
         self._watchman = watchman
         self._confinement = confinement
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._asked: dict[int, tuple[asyncio.Future[Process], Confinement, str]] = {}
+        self._asked: dict[int, tuple[asyncio.Future[Process], str]] = {}
         self._number = 0
+
+    @property
+    def doors(self) -> Doors | None:
+        """The sockets of its sandbox, and of its forks, when that has no network."""
+        return self._confinement.doors
 
     @property
     def alive(self) -> bool:
@@ -74,6 +82,10 @@ class Template:
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
         async with asyncio.timeout(limit):
+            if confinement.doors is not None:
+                await confinement.doors.open()
+                if self.on_open is not None:
+                    self.on_open(confinement.doors.service)
             return await asyncio.shield(self._state)
 
     async def fork(
@@ -84,20 +96,34 @@ class Template:
         Its output goes to the first of the descriptors; the second, if there is one, is its channel. Raises
         `ConnectionError` when the template is gone or does not answer.
         """
-        if self._channel is None:
-            raise ConnectionError("the template has ended")
-        self._number += 1
-        number, asked = self._number, asyncio.get_running_loop().create_future()
-        self._asked[number] = (asked, confinement, marker)
-        folder = None if confinement.wanted is None else str(confinement.temporary)
-        order = {"fork": number, "variables": dict(variables), "folder": folder}
+        tmp = await self._make_tmp(confinement)
         try:
-            socket.send_fds(self._channel, [json.dumps(order).encode()], descriptors)
+            if self._channel is None:
+                raise ConnectionError("the template has ended")
+            self._number += 1
+            number, asked = self._number, asyncio.get_running_loop().create_future()
+            self._asked[number] = asked, marker
+            folder = None if confinement.wanted is None else str(confinement.temporary)
+            order = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
+            socket.send_fds(self._channel, [json.dumps(order).encode()], [*descriptors, *tmp])
             async with asyncio.timeout(FORK_SECONDS):
                 process: Process = await asked
+            await _join(process, confinement)
         except OSError as error:  # TimeoutError is one
             raise ConnectionError(f"the template did not fork: {error or 'it does not answer'}") from error
+        finally:
+            _close(tmp)
         return process
+
+    async def _make_tmp(self, confinement: Confinement) -> list[int]:
+        making = asyncio.ensure_future(asyncio.to_thread(confinement.make_tmp))
+        try:
+            return await asyncio.shield(making)
+        except OSError as error:
+            raise ConnectionError(f"there is no /tmp for it: {error}") from error
+        except asyncio.CancelledError:
+            making.add_done_callback(_close_made)
+            raise
 
     def _receive(self) -> None:
         assert self._channel is not None
@@ -123,21 +149,19 @@ class Template:
         if process := self.forks.pop(number, None):
             process.conclude(how)
         elif number in self._asked:
-            asked, _, _ = self._asked.pop(number)
+            asked, _ = self._asked.pop(number)
             if not asked.done():
                 asked.set_exception(ConnectionError(f"the fork ended at once: {how}"))
 
     def _forked(self, number: int, pid: int) -> None:
         if pid <= 0:
             return  # it is gone; the template says how it ended
-        asked, confinement, marker = self._asked.pop(number)
+        asked, marker = self._asked.pop(number)
         if asked.done():
             # Whoever asked has gone, with what was to confine it.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             return
-        if confinement.group is not None:
-            confinement.group.add(pid)
         process = self.forks[number] = Process(pid, marker)
         asked.set_result(process)
 
@@ -152,7 +176,7 @@ class Template:
             self.refused = "its imports ended the process"
             self._settle(False)
         unanswered, self._asked = self._asked, {}
-        for asked, _, _ in unanswered.values():
+        for asked, _ in unanswered.values():
             if not asked.done():
                 asked.set_exception(ConnectionError("the template has ended"))
         forks, self.forks = self.forks, {}
@@ -175,6 +199,27 @@ class Template:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
         await asyncio.to_thread(self._confinement.close)
+
+
+async def _join(process: Process, confinement: Confinement) -> None:
+    """Put a fork into its control groups before it is given any work; until then it is in those of its template."""
+    if confinement.group is None:
+        return
+    try:
+        await asyncio.to_thread(confinement.group.add, process.pid)
+    except BaseException:
+        process.signal(signal.SIGKILL)
+        raise
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)
+
+
+def _close_made(making: asyncio.Future[list[int]]) -> None:
+    if making.exception() is None:
+        _close(making.result())
 
 
 def _sender(controls: list[tuple[int, int, bytes]]) -> int:

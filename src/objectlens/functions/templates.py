@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
 from objectlens.functions.template import Template
 from objectlens.functions.watchman import Watchman
+
+Opened = Callable[[int, Sequence[socket.socket]], None]
+"""Called with a template's number and the sockets at which its sandbox, which has no network, reaches the service."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,8 +34,8 @@ class Templates:
     """Templates by keys, which gateway processes choose: one for what can be forked from one process.
 
     `capacity` bounds them; one that was not used for `idle_seconds`, or made its module's clients with credentials that
-    are older than `age_seconds`, ends when its forks have. `forgotten` is called with the number of each that is not to
-    be had any more.
+    are older than `age_seconds`, ends when its forks have. `announce` is called with `forgotten` and the number of each
+    that is not to be had any more, and with `closed` when it has ended.
     """
 
     def __init__(
@@ -41,27 +46,28 @@ class Templates:
         age_seconds: float,
         confine: Callable[[Order], Confinement],
         watchman: Watchman,
-        forgotten: Callable[[int], None],
+        announce: Callable[[str, int], None],
     ) -> None:
         self._capacity = capacity
         self._idle_seconds = idle_seconds
         self._age_seconds = age_seconds
         self._confine = confine
         self._watchman = watchman
-        self._forgotten = forgotten
+        self._announce = announce
         self._entries: dict[str, _Entry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
 
-    async def open(self, key: str, order: Order, limit: float, output: int) -> tuple[int, str | None]:
+    async def open(self, key: str, order: Order, limit: float, output: int, opened: Opened) -> tuple[int, str | None]:
         """See that there is a template; returns its number, and why it cannot be forked, None when it can.
 
-        `output` is where its imports print, and is closed. Raises `TimeoutError` when they take more than `limit`
-        seconds, `ConnectionError` when it was dismissed meanwhile.
+        `output` is where its imports print, and is closed. `opened` is called before they end. Raises `TimeoutError`
+        when they take more than `limit` seconds, `ConnectionError` when it was dismissed meanwhile.
         """
         entry = self._entries.get(key)
+        is_new = entry is None
         if entry is None:
-            entry = self._enter(key, order, limit, output)
+            entry = self._enter(key, order, limit, output, opened)
         else:
             os.close(output)
         self._touch(entry)
@@ -74,6 +80,8 @@ class Templates:
         except Exception:
             self._dismiss(entry)
             raise
+        if not is_new and template.doors is not None:
+            opened(entry.number, template.doors.service)
         return entry.number, template.refused
 
     def find(self, key: str) -> Template:
@@ -96,12 +104,12 @@ class Templates:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _enter(self, key: str, order: Order, limit: float, output: int) -> _Entry:
+    def _enter(self, key: str, order: Order, limit: float, output: int, opened: Opened) -> _Entry:
         while self._entries and len(self._entries) >= self._capacity:
             self._dismiss(min(self._entries.values(), key=lambda one: one.used_at))
         self._number += 1
         loop = asyncio.get_running_loop()
-        opening = loop.create_task(self._start(order, limit, output))
+        opening = loop.create_task(self._start(self._number, order, limit, output, opened))
         entry = self._entries[key] = _Entry(key, self._number, opening, loop.time())
         opening.add_done_callback(lambda _: self._opened(entry))
         return entry
@@ -130,17 +138,18 @@ class Templates:
         del self._entries[entry.key]
         for timer in entry.timers.values():
             timer.cancel()
-        self._forgotten(entry.number)
-        task = asyncio.get_running_loop().create_task(_end(entry.opening))
+        self._announce("forgotten", entry.number)
+        task = asyncio.get_running_loop().create_task(self._end(entry))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self, order: Order, limit: float, output: int) -> Template:
+    async def _start(self, number: int, order: Order, limit: float, output: int, opened: Opened) -> Template:
         template: Template | None = None
         try:
             confinement = self._confine(order)
             template = Template(self._watchman, confinement)
             confinement.make_temporary()
+            template.on_open = partial(opened, number)
             variables = order.variables_in(confinement)
             if await template.start(
                 order.python, variables, order.task_root, output=output, marker=order.marker, limit=limit
@@ -148,7 +157,7 @@ class Templates:
                 return template
         except (TimeoutError, asyncio.CancelledError):
             if template is not None:
-                await surely(template.close())
+                await surely(self._close(number, template))
             raise
         except OSError as error:
             if template is None:
@@ -156,16 +165,20 @@ class Templates:
             template.refused = str(error)
         finally:
             os.close(output)
-        await template.close()
+        await self._close(number, template)
         return template
 
+    async def _end(self, entry: _Entry) -> None:
+        opening = entry.opening
+        opening.cancel()
+        await asyncio.wait([opening])
+        template = None if opening.cancelled() or opening.exception() else opening.result()
+        if template is None or template.refused is not None:
+            return
+        while template.forks:
+            await asyncio.wait([process.ended for process in template.forks.values()])
+        await self._close(entry.number, template)
 
-async def _end(opening: asyncio.Task[Template]) -> None:
-    opening.cancel()
-    await asyncio.wait([opening])
-    template = None if opening.cancelled() or opening.exception() else opening.result()
-    if template is None or template.refused is not None:
-        return
-    while template.forks:
-        await asyncio.wait([process.ended for process in template.forks.values()])
-    await template.close()
+    async def _close(self, number: int, template: Template) -> None:
+        await template.close()
+        self._announce("closed", number)

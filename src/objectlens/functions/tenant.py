@@ -8,11 +8,15 @@ Messages (see `messages`), N being numbers that the gateway gives:
                       {"do": "retire", "key": KEY}
                       {"do": "attach"} with a socket: another gateway process is at its other end
     to the gateway    {"say": "ready", "isolation": [FEATURE…]}
-                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …} with the process as a pidfd
+                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …, "sockets": COUNT}
+                      with so many sockets (see `Started`) and the process as a pidfd
                       {"say": "ended", "id": N, "exit": E, "out_of_memory": …}
                       {"say": "gone", "id": N}: so are all that it started, and its place is free
+                      {"say": "opened", "id": N, "template": T} with the sockets at which its sandbox reaches the
+                      service, when it has no network: its imports may want it
                       {"say": "molded", "id": N, "template": T, "refused": …}
-                      {"say": "forgotten", "template": T}
+                      {"say": "forgotten", "template": T}: nothing more is forked from it
+                      {"say": "closed", "template": T}: it has ended, and all that was forked from it
                       {"say": "failed", "id": N, "kind": KIND, "message": …} instead of `leased` or `molded`
 
 An environment ends when it is stopped, when its process ends, or when its gateway hangs up. Nothing is said and nothing
@@ -24,14 +28,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from objectlens.functions.isolation import Confinement
-from objectlens.functions.messages import Message, Messenger
+from objectlens.functions.messages import Message, Messenger, copies
 from objectlens.functions.orders import Order
-from objectlens.functions.premises import Premises, close_all
-from objectlens.functions.process import Exit, Process
+from objectlens.functions.premises import Premises, Started, close_all
+from objectlens.functions.process import Exit
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -107,10 +111,13 @@ class Tenant:
         self.say("failed", id=number, kind=kind, message=message)
 
     async def _mold(self, number: int, message: Message, output: int) -> None:
+        def opened(template: int, socks: Sequence[socket.socket]) -> None:
+            self.say("opened", *copies(sock.fileno() for sock in socks), id=number, template=template)
+
         templates = self._premises.templates
         try:
             order = Order.read(message["order"])
-            template, refused = await templates.open(message["key"], order, message["limit"], output)
+            template, refused = await templates.open(message["key"], order, message["limit"], output, opened)
         except TimeoutError:
             self._fail(number, "timeout", "its imports take too long")
         except OSError as error:
@@ -141,24 +148,35 @@ class Tenant:
     async def _live(self, number: int, message: Message, files: list[int]) -> _Failed | None:
         """Return why it could not start, None when it has been."""
         confinement: Confinement | None = None
+        started: Started | None = None
         try:
             try:
                 order = Order.read(message["order"])
                 confinement = self._premises.confine(order)
-                process, note = await self._premises.start(order, confinement, message["fork"], files)
+                started = await self._premises.start(order, confinement, message["fork"], files)
+                self._say_leased(number, started)
             except OSError as error:
+                if started is not None:  # no more files can be open here
+                    await started.process.stop(0)
+                    self._premises.watchman.release(started.process.pid)
                 return _Failed("error", str(error))
             finally:
                 close_all(files)
-            self.say("leased", *process.handles(), id=number, pid=process.pid, inner=process.inner, note=note)
-            await self._see_out(number, process, confinement)
+            await self._see_out(number, started, confinement)
             return None
         finally:
+            if started is not None:
+                started.give_back()
             if confinement is not None:
                 await asyncio.to_thread(confinement.close)
 
-    async def _see_out(self, number: int, process: Process, confinement: Confinement) -> None:
-        stopping = self._stopping[number]
+    def _say_leased(self, number: int, started: Started) -> None:
+        process, sockets = started.process, [sock.fileno() for sock in started.sockets]
+        about = {"pid": process.pid, "inner": process.inner, "note": started.note, "sockets": len(sockets)}
+        self.say("leased", *copies([*sockets, *process.handles()]), id=number, **about)
+
+    async def _see_out(self, number: int, started: Started, confinement: Confinement) -> None:
+        process, stopping = started.process, self._stopping[number]
         either: list[asyncio.Future[Any]] = [process.ended, stopping]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if process.ended.done():

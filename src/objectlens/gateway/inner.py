@@ -33,6 +33,11 @@ class InnerDoors:
         """Where functions reach the first door."""
         return f"https://{LOOPBACK}:{self.doors[0][0].getsockname()[1]}"
 
+    def tls_at(self, port: int) -> ssl.SSLContext | None:
+        """Return the context of the first door when that is at this port, in whatever network."""
+        sock, tls = self.doors[0]
+        return tls if sock.getsockname()[1] == port else None
+
     def close(self) -> None:
         """Close the sockets."""
         for sock, _ in self.doors:

@@ -144,6 +144,7 @@ NODE_MODULES = text(r"install|none|/\S.*", "install, none, or the absolute path 
 METRICS = text(r"signed|loopback", "signed or loopback")
 PYTHONS = Kind("none, or absolute paths: a list in TOML, separated by commas elsewhere", _pythons)
 ISOLATION = text(r"auto|off|strict", "auto, off or strict")
+PROCESSORS = text(r"share|limit", "share or limit")
 DATABASE_URL = text(
     r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",
     "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",

@@ -24,6 +24,7 @@ from objectlens.settings.kinds import (
     LOOPBACK,
     METRICS,
     NODE_MODULES,
+    PROCESSORS,
     PROFILE,
     PYTHONS,
     REGION,
@@ -128,9 +129,15 @@ class FunctionSettings:
     )
     isolation: Literal["auto", "off", "strict"] = _setting(
         ISOLATION,
-        "off",
+        "auto",
         "What keeps functions from the machine: `auto` is all that this machine allows, `off` nothing but a process of "
         "their own, and with `strict` no function runs unless everything is active. `objectlens doctor` tells.",
+    )
+    processors: Literal["share", "limit"] = _setting(
+        PROCESSORS,
+        "share",
+        "What MemorySize says of the processors, 1,769 MB for each: a `share` that counts where others want them too, "
+        "or the `limit` of it, as on Lambda.",
     )
     capture_address: str | None = _setting(
         LOOPBACK,

@@ -84,6 +84,8 @@ def order_of(folder, script, name="a"):
         memory_size=128,
         ephemeral_storage=512,
         node=None,
+        addresses=None,
+        forks=0,
         hosts=None,
         java=(Path("/a"), Path("/b")),
     )
@@ -620,7 +622,7 @@ def test_an_end_that_reads_no_more_is_given_up():
 
 
 def test_orders_are_read_as_they_were_written(tmp_path):
-    order = order_of(tmp_path, "")
+    order = replace(order_of(tmp_path, ""), addresses=(("127.0.0.1", 9000), ("::1", 9443)))
     assert Order.read(order.write()) == order
 
 

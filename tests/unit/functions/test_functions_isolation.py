@@ -13,14 +13,17 @@ import pytest
 
 from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
-from objectlens.functions.isolation import find_isolation, sandbox_command
+from objectlens.functions.isolation import MIB, Isolation, niceness, sandbox_command
+from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.isolation_sandbox import Wanted, interpreter_paths
-from objectlens.testing.executors import Bench
+from objectlens.functions.isolation_storage import Storage
+from objectlens.testing.executors import Bench, make_function, make_zip
 from support.debian import debian_program
 from support.hosts import alive
 
 debian_program("bubblewrap", "bwrap")
 ISOLATION = find_isolation("auto")
+ISOLATION.close()
 HONEST = "def handler(event, context):\n    return 'fine'"
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
 needs_groups = pytest.mark.skipif(
@@ -185,6 +188,127 @@ def test_tmp_is_as_large_as_its_storage(tmp_path, environment):
 
 
 @pytest.mark.parametrize("environment", KINDS)
+def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
+    code = """
+        import os, time
+        open("/tmp/left-by-the-module", "w").write("here")
+        def handler(event, context):
+            import package_of
+            left = open("/tmp/left-by-the-module").read()
+            open(f"/tmp/{os.urandom(8).hex()}", "w").close()
+            os.remove("/tmp/left-by-the-module")
+            time.sleep(0.5)
+            task = os.environ["LAMBDA_TASK_ROOT"]
+            names = {name for name in os.listdir("/tmp") if not task.startswith(f"/tmp/{name}/")}
+            return [len(names), left, package_of.NAME, os.stat("/tmp").st_mode & 0o7777]
+    """
+    files = {"app.py": textwrap.dedent(code), "package_of.py": "NAME = 'imported later'"}
+
+    async def main():
+        async with isolated(tmp_path) as bench:
+            function = make_function(bench.install(make_zip(files)), environment=environment, timeout=20)
+            return await asyncio.gather(*(bench.value(function) for _ in range(4)))
+
+    # Its own file, its temporary directory, and in a fork the template's, which is empty.
+    assert asyncio.run(main()) == [[2 if environment else 3, "here", "imported later", 0o1777]] * 4
+
+
+def test_a_module_that_leaves_much_in_tmp_is_not_forked(tmp_path):
+    code = "open('/tmp/much', 'wb').write(bytes(20 << 20))\n" + HONEST
+    outcome = run(tmp_path, code)
+    assert outcome.failure is None
+    logs = "".join(path.read_text() for path in (tmp_path / "functions").rglob("*.log"))
+    assert "its module left more than 16 MiB in /tmp" in logs
+
+
+def test_what_a_template_keeps_is_of_no_use_to_its_module(tmp_path):
+    """The handler's module runs before forks take their own `/tmp`, with what that takes at hand."""
+    code = """
+        import ctypes, importlib.util, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        path = os.path.join(os.environ["LAMBDA_RUNTIME_DIR"], "private_tmp.py")
+        spec = importlib.util.spec_from_file_location("private_tmp", path)
+        private_tmp = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(private_tmp)
+        def call(name, *args):
+            done = getattr(libc, name)(*args)
+            return "done" if done >= 0 else os.strerror(ctypes.get_errno())
+        def status():
+            return [line.split()[1] for line in open("/proc/self/status") if line.startswith(("CapEff", "CapAmb"))]
+        SEEN = [status()]
+        def tries():
+            return [call("mount", b"none", b"/tmp", b"tmpfs", 0, None), call("umount2", b"/proc", 2),
+                    call("unshare", 0x10000000), call("unshare", 0x10020000), call("chroot", b"/tmp"),
+                    call("syscall", 428, -100, b"/", 1), call("syscall", 430, b"tmpfs", 0),
+                    call("syscall", 429, -100, b"/proc", -100, b"/tmp", 0)]
+        private_tmp.take_effect()
+        SEEN.append(tries())
+        SEEN.append(call("unshare", 0x20000))
+        SEEN.append(tries())
+        def handler(event, context):
+            return SEEN
+    """
+    quiet, outside, unshared, inside = value(tmp_path, code)
+    assert [int(one, 16) for one in quiet] == [0, 0]
+    assert outside == ["Operation not permitted"] * 8
+    assert unshared == "done"
+    assert inside == ["Operation not permitted"] * 7 + ["Invalid argument"]  # all mounts are locked
+
+
+def test_file_systems_in_memory_come_again_after_their_maker_died():
+    storage = Storage(sys.executable)
+    try:
+        for _ in range(2):
+            made = storage.make(MIB)
+            assert os.fstatvfs(made).f_blocks * os.fstatvfs(made).f_bsize == MIB
+            os.close(made)
+            storage._popen.kill()
+            storage._popen.wait()
+    finally:
+        storage.close()
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_the_kernel_ends_functions_before_the_server(tmp_path, environment):
+    code = "def handler(event, context):\n    return int(open('/proc/self/oom_score_adj').read())"
+    assert value(tmp_path, code, environment=environment) == 500
+
+
+@pytest.mark.skipif(
+    ISOLATION.cgroups is None or "cpu" not in ISOLATION.cgroups.parents, reason="no control groups for processors here"
+)
+@pytest.mark.parametrize("processors", ["share", "limit"])
+def test_memory_size_says_the_share_of_the_processors(processors):
+    isolation = find_isolation("auto", processors)
+    groups = isolation.cgroups
+    made = groups.make(memory=MIB, processes=1, processors=0.5, hard=processors == "limit")
+    try:
+        folder = made.folders["cpu"]
+        hard = processors == "limit"
+        if groups.version == 1:
+            assert (folder / "cpu.shares").read_text() == "512\n"
+            assert (folder / "cpu.cfs_quota_us").read_text() == ("50000\n" if hard else "-1\n")
+            assert (folder.parent / "cpu.shares").read_text() == f"{1024 * os.cpu_count()}\n"
+        else:
+            assert (folder / "cpu.weight").read_text() == "50\n"
+            assert (folder / "cpu.max").read_text() == f"{'50000' if hard else 'max'} 100000\n"
+    finally:
+        made.remove()
+        isolation.close()
+    assert not folder.exists()
+
+
+def test_without_control_groups_processes_limit_themselves(tmp_path):
+    isolation = Isolation("auto", None, None, ())
+    confinement = isolation.confine(
+        folder=tmp_path, key="one", task_root=tmp_path, python=sys.executable, memory_size=256, ephemeral_storage=512
+    )
+    assert f"as={(256 + 4096) * MIB}" in confinement.orders
+    assert f"nice={niceness(256)}" in confinement.orders
+    assert [niceness(size) for size in (128, 512, 1024, 1769, 10240)] == [10, 6, 2, 0, 0]
+
+
+@pytest.mark.parametrize("environment", KINDS)
 def test_processes_and_files_are_limited(tmp_path, environment):
     if not any(one.name == "process limit" and one.active for one in ISOLATION.features):
         pytest.skip("no process limit here")
@@ -239,6 +363,23 @@ def test_processes_that_fill_the_memory_together_are_ended(tmp_path, environment
     outcome = run(tmp_path, code, environment=environment, memory_size=128, ephemeral_storage=512)
     assert outcome.failure.type == "Runtime.OutOfMemory"
     assert "128 MB" in outcome.failure.message
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_limits_hold_before_the_first_code(tmp_path, environment):
+    site = (
+        "import resource\nSEEN = [resource.getrlimit(one)[1] for one in (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA)]"
+    )
+    files = {"app.py": "import sitecustomize\ndef handler(event, context):\n    return sitecustomize.SEEN"}
+
+    async def main():
+        async with isolated(tmp_path) as bench:
+            package = bench.install(make_zip(files | {"sitecustomize.py": site}))
+            task = tmp_path / "functions" / "packages"
+            function = make_function(package, environment=environment | {"PYTHONPATH": str(next(task.iterdir()))})
+            return await bench.value(function)
+
+    assert asyncio.run(main()) == [1024, (128 + 512) * MIB]
 
 
 @pytest.mark.parametrize("environment", KINDS)
@@ -310,8 +451,6 @@ def test_strict_refuses_when_something_is_missing(tmp_path, monkeypatch):
 
 def test_other_runtimes_are_in_it_too(tmp_path):
     import json
-
-    from objectlens.testing.executors import make_function, make_zip
 
     script = b"""exports.handler = async () => {
         const fs = require("fs");

@@ -56,12 +56,14 @@ class Client:
         return status, json.loads(content)["errorType"]
 
 
-def transcript(test):
-    """Run `test(api, listener, connect)` against a listening API."""
+def transcript(test, admits=lambda peer, own: True):
+    """Run `test(api, listener, connect)` against a listening API that takes whom `admits` does."""
 
     async def run():
         listener = Recorder()
         api = RuntimeApi(listener)
+        if admits is not None:
+            api.admit(admits)
         host, port = (await api.listen()).split(":")
         clients = []
 
@@ -97,6 +99,25 @@ async def working(api, listener, connect):
     assert (status, body) == (200, EVENT.payload)
     listener.events.clear()
     return client, headers
+
+
+def test_connections_wait_until_it_is_known_whose_they_may_be():
+    async def test(api, listener, connect):
+        early = await connect()
+        early.send("GET", f"{ROOT}/invocation/next")
+        await asyncio.sleep(0.05)
+        assert listener.events == []
+        own = early.writer.get_extra_info("sockname")
+        api.admit(lambda peer, ours: peer == own and ours == early.writer.get_extra_info("peername"))
+        await until(lambda: listener.events == ["ready"])
+        stranger = await connect()
+        stranger.send("GET", f"{ROOT}/invocation/next")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await stranger.answer()
+        api.dispatch(EVENT)
+        assert (await early.answer())[0] == 200
+
+    transcript(test, None)
 
 
 def test_next_carries_the_event_and_its_headers():

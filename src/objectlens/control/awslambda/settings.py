@@ -9,6 +9,7 @@ from typing import Any
 from objectlens.control.awslambda.context import Parameters
 from objectlens.control.protocol.faults import ValidationException
 from objectlens.errors import InvalidParameterValueException
+from objectlens.functions.network import network_of
 from objectlens.functions.variables import RESERVED
 
 MAX_VARIABLES = 4096
@@ -71,6 +72,10 @@ def _variables(variables: Mapping[str, str]) -> dict[str, str]:
     for name, value in variables.items():
         if not _is_variable_name(name) or "\0" in value:
             raise InvalidParameterValueException(f"{name!r} cannot be an environment variable.")
+    try:
+        network_of(variables)
+    except ValueError as error:
+        raise InvalidParameterValueException(f"{error}.") from None
     text = json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False)
     if sum(len(name.encode()) + len(value.encode()) for name, value in variables.items()) > MAX_VARIABLES:
         raise InvalidParameterValueException(

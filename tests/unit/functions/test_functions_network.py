@@ -1,0 +1,335 @@
+"""What a function may reach."""
+
+import asyncio
+import ipaddress
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from objectlens.clock import SystemClock
+from objectlens.errors import ServiceException
+from objectlens.functions import Credentials, Entrances, Limits, PackageStore, Pool, Surroundings
+from objectlens.functions.forwarding import Forwarder
+from objectlens.functions.network import OPEN, Network, network_of
+from objectlens.functions.peers import Family
+from objectlens.testing.executors import Bench, make_function, make_zip
+from support.debian import debian_program
+
+debian_program("bubblewrap", "bwrap")
+KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
+
+
+def policy(text):
+    return network_of({"OBJECTLENS_NETWORK": text})
+
+
+def test_policies_are_read():
+    assert network_of({}) is OPEN
+    assert policy("open") is OPEN
+    assert policy(" None ") == Network(open=False)
+    mixed = policy("api.example.com:443, .example.org,10.0.0.0/8, 192.0.2.1:8080, [2001:db8::1]:80, 2001:db8::/32")
+    assert mixed.by_name("API.example.com.", 443)
+    assert not mixed.by_name("api.example.com", 80)
+    assert mixed.by_name("deep.below.example.org", 1)
+    assert not mixed.by_name("example.org", 1)
+    assert not mixed.by_name("notexample.org", 1)
+    for address, port, allowed in (
+        ("10.1.2.3", 5, True),
+        ("11.1.2.3", 5, False),
+        ("192.0.2.1", 8080, True),
+        ("192.0.2.1", 80, False),
+        ("2001:db8::1", 80, True),
+        ("2001:db9::1", 80, False),
+    ):
+        assert mixed.by_address(ipaddress.ip_address(address), port) is allowed, address
+
+
+@pytest.mark.parametrize(
+    "text", ["http://example.com", "example.com:x", "example.com:0", "a b", "*.example.com", ":80"]
+)
+def test_policies_that_cannot_be_read_are_refused(text):
+    with pytest.raises(ValueError, match="OBJECTLENS_NETWORK"):
+        policy(text)
+
+
+async def answer(reader, writer):
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = head.split(b"\r\n")[0]
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def pool_with_service(folder, isolation="auto", **limits):
+    """A pool, and a service that answers with the request's first line."""
+    (folder / "functions").mkdir()
+    service = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = service.sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    packages = PackageStore(folder / "functions" / "packages")
+    pool = Pool(
+        packages=packages,
+        surroundings=Surroundings(
+            folder=folder / "functions",
+            endpoint_url=url,
+            region="us-east-1",
+            python=sys.executable,
+            node_modules="none",
+            isolation=isolation,
+            entrances=Entrances(url, lambda sock: asyncio.start_server(answer, sock=sock)),
+        ),
+        credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
+        clock=SystemClock(),
+        limits=Limits(**limits),
+    )
+    try:
+        yield Bench(pool, packages.add), port
+    finally:
+        await pool.close()
+        service.close()
+
+
+REACH = """
+import os, socket, urllib.request
+SERVICE = os.environ["OBJECTLENS_ENDPOINT_URL"]
+def ask(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.read().decode()
+    except OSError as error:
+        return str(error)
+def connect(host, port):
+    try:
+        socket.create_connection((host, port), 5).close()
+        return "reached"
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+"""
+
+
+def reach(folder, handler, event=None, environment=None, **limits):
+    async def main():
+        async with pool_with_service(folder, **limits) as (bench, port):
+            code = REACH + textwrap.dedent(handler)
+            function = bench.function(code, environment=environment or {}, timeout=20)
+            return await bench.value(function, event), port
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_without_a_network_only_the_service_is_reached(tmp_path, environment):
+    handler = """
+        def handler(event, context):
+            own = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+            return [ask(SERVICE + "/x"), connect(own[0], int(own[1])), connect("127.0.0.1", event),
+                    connect("192.0.2.1", 80), connect("example.com", 80), sorted(os.listdir("/sys/class/net"))
+                    if os.path.exists("/sys") else ["lo"]]
+    """
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        other_port = other.getsockname()[1]
+        seen, _ = reach(tmp_path, handler, other_port, environment | {"OBJECTLENS_NETWORK": "none"})
+    assert seen[0] == "GET /x HTTP/1.1"
+    assert seen[1] == "reached"
+    assert seen[2] == "Connection refused"
+    assert seen[3] == "Network is unreachable"
+    assert "reached" not in seen[4]
+    assert seen[5] == ["lo"]
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_a_list_lets_through_what_it_has(tmp_path, environment):
+    handler = """
+        def handler(event, context):
+            allowed, other = event
+            proxy = os.environ["HTTP_PROXY"].rpartition("/")[2].split(":")
+            with socket.create_connection((proxy[0], int(proxy[1])), 10) as sock:
+                sock.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\\r\\n\\r\\n" % allowed)
+                greeting = sock.recv(1000).decode().split("\\r\\n")[0]
+                sock.sendall(b"GET /tunnel HTTP/1.1\\r\\n\\r\\n")
+                tunnel = sock.makefile().read().split("\\n")[-1]
+            del os.environ["NO_PROXY"], os.environ["no_proxy"]
+            return [greeting, tunnel, ask(f"http://127.0.0.1:{allowed}/plain?a=b"), ask(f"http://127.0.0.1:{other}/"),
+                    connect("127.0.0.1", allowed)]
+    """
+
+    async def main():
+        service = await asyncio.start_server(answer, "127.0.0.1", 0)
+        other = await asyncio.start_server(answer, "127.0.0.1", 0)
+        ports = [one.sockets[0].getsockname()[1] for one in (service, other)]
+        async with pool_with_service(tmp_path) as (bench, _):
+            function = bench.function(
+                REACH + textwrap.dedent(handler),
+                environment=environment | {"OBJECTLENS_NETWORK": f"127.0.0.1:{ports[0]}"},
+                timeout=20,
+            )
+            seen = await bench.value(function, ports)
+        service.close()
+        other.close()
+        return seen
+
+    seen = asyncio.run(main())
+    assert seen == [
+        "HTTP/1.1 200 Connection established",
+        "GET /tunnel HTTP/1.1",
+        "GET /plain?a=b HTTP/1.1",
+        "HTTP Error 403: Forbidden by OBJECTLENS_NETWORK",
+        "Connection refused",
+    ]
+
+
+def test_many_environments_share_a_template_without_a_network(tmp_path):
+    async def main():
+        async with pool_with_service(tmp_path, per_function=4) as (bench, _):
+            code = REACH + "import time\ndef handler(event, context):\n    time.sleep(0.3)\n    return ask(SERVICE)"
+            function = bench.function(code, environment={"OBJECTLENS_NETWORK": "none"}, timeout=20)
+            for _ in range(2):
+                assert await asyncio.gather(*(bench.value(function) for _ in range(8))) == ["GET / HTTP/1.1"] * 8
+            await bench.executor.retire(function)
+            assert await bench.value(function) == "GET / HTTP/1.1"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "provided.al2023"])
+def test_other_runtimes_go_without_a_network_too(tmp_path, runtime):
+    bootstrap = """#!/bin/sh
+API=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime
+while :; do
+    HEAD=$(curl -sS -D - -o /dev/null "$API/invocation/next")
+    ID=$(echo "$HEAD" | tr -d '\\r' | sed -n 's/^Lambda-Runtime-Aws-Request-Id: //Ip')
+    SEEN=$(curl -sS "$OBJECTLENS_ENDPOINT_URL/x" 2>&1)
+    curl -sS -X POST "$API/invocation/$ID/response" -d "\\"$SEEN\\"" >/dev/null
+done
+"""
+    index = """exports.handler = async () => (await fetch(process.env.OBJECTLENS_ENDPOINT_URL + "/x")).text();"""
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, _):
+            package = bench.install(make_zip({"index.js": index, "bootstrap": bootstrap}, executable=("bootstrap",)))
+            function = make_function(
+                package,
+                runtime=runtime,
+                handler="index.handler",
+                timeout=20,
+                environment={"OBJECTLENS_NETWORK": "none"},
+            )
+            assert await bench.value(function) == "GET /x HTTP/1.1"
+
+    asyncio.run(main())
+
+
+def test_a_policy_that_cannot_be_kept_is_refused(tmp_path):
+    async def main():
+        async with pool_with_service(tmp_path, isolation="off") as (bench, _):
+            function = bench.function("def handler(e, c): return 1", environment={"OBJECTLENS_NETWORK": "none"})
+            with pytest.raises(ServiceException, match=r"needs a sandbox.*functions.isolation"):
+                await bench.invoke(function)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:9000", "http://objects.example:9000", "http://127.0.0.1:80"])
+def test_a_service_elsewhere_cannot_be_brought_in(url):
+    assert url in (Entrances(url, None).refusal or "")
+
+
+@pytest.mark.parametrize("isolation", ["off", "auto"])
+@pytest.mark.parametrize("environment", KINDS)
+def test_the_invocations_of_others_cannot_be_taken(tmp_path, environment, isolation):
+    victim = """
+        import os, time
+        def handler(event, context):
+            time.sleep(event)
+            return os.environ["AWS_LAMBDA_RUNTIME_API"]
+    """
+    thief = """
+        import http.client
+        def handler(event, context):
+            try:
+                there = http.client.HTTPConnection(event, timeout=5)
+                there.request("GET", "/2018-06-01/runtime/invocation/next")
+                return there.getresponse().status
+            except OSError as error:
+                return type(error).__name__
+    """
+
+    async def main():
+        async with pool_with_service(tmp_path, isolation=isolation) as (bench, _):
+            one = bench.function(textwrap.dedent(victim), "victim", environment=environment, timeout=20)
+            two = bench.function(textwrap.dedent(thief), "thief", environment=environment, timeout=20)
+            address = await bench.value(one, 0)
+            stolen = await bench.value(two, address)
+            assert await bench.value(one, 0) == address
+            return stolen
+
+    assert asyncio.run(main()) in {"RemoteDisconnected", "ConnectionResetError"}
+
+
+def test_a_family_knows_its_connections():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        ends = client.getsockname(), server.getsockname()
+        assert Family(os.getpid(), "NOBODY=has this").holds(*ends)
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+            assert not Family(other.pid, "NOBODY=has this").holds(*ends)
+            other.communicate(b"\n")
+
+
+def test_a_family_knows_its_ipv6_sockets():
+    with closing(socket.create_server(("127.0.0.1", 0))) as server, closing(socket.socket(socket.AF_INET6)) as client:
+        client.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
+        near = ("127.0.0.1", client.getsockname()[1])
+        assert Family(os.getpid(), "NOBODY=has this").holds(near, server.getsockname())
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"CONNECT rebound.example:{port} HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT other.example:{port} HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT localhost:{port} HTTP/1.1\r\n\r\n", b"200 Connection established"),
+        (b"CONNECT nowhere.example:{port} HTTP/1.1\r\n\r\n", b"502 Bad Gateway"),
+        (b"GET http://localhost:{port}/ HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"GET https://localhost:{port}/ HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT localhost HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT localhost:x HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+    ],
+)
+def test_what_the_way_out_lets_through(request_, status, monkeypatch):
+    """A name that is allowed does not lead to this machine, whoever answers for it."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        service = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = service.sockets[0].getsockname()[1]
+
+        async def resolve(host, port_, **_):
+            if host == "nowhere.example":
+                raise socket.gaierror
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port_))]
+
+        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0)
+        sock = socket.create_server(forwarder.address)
+        server = await forwarder.start(sock)
+        reader, writer = await asyncio.open_connection(sock=socket.create_connection(sock.getsockname()))
+        writer.write(request_.replace(b"{port}", str(port).encode()))
+        first = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        if forwarder._tasks:
+            await asyncio.wait(forwarder._tasks)
+        await asyncio.sleep(0.05)  # the service's side hangs up
+        forwarder.close()
+        for one in (server, service):
+            one.close()
+        return first
+
+    assert status in asyncio.run(main())
