@@ -80,7 +80,7 @@ class Templates:
         except Exception:
             self._dismiss(entry)
             raise
-        if not is_new and template.doors is not None:
+        if not is_new and template.doors is not None and template.refused is None:
             opened(entry.number, template.doors.service)
         return entry.number, template.refused
 

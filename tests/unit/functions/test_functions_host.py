@@ -17,7 +17,7 @@ import pytest
 from objectlens.errors import ServiceException
 from objectlens.functions import Limits, Surroundings, hosting
 from objectlens.functions.hosting import FunctionHost
-from objectlens.functions.leased import HostLostError, LeaseError, NodeFullError
+from objectlens.functions.leased import HostLostError, Leased, LeaseError, NodeFullError
 from objectlens.functions.messages import Messenger
 from objectlens.functions.orders import LIMITS, OPT, PARENT, TEMPORARY, Order
 from objectlens.functions.starting import LAUNCH
@@ -559,6 +559,25 @@ def test_nothing_survives_kills_in_any_order(tmp_path, victims):
     asyncio.run(gone(*pids))
 
 
+# --- what comes with a lease ---
+
+
+def test_sockets_that_did_not_come_along_are_said():
+    """As when this process may open no more files."""
+
+    async def main():
+        before = fds()
+        leased = Leased(1, "NAME=value")
+        sock = socket.socket()
+        leased.begin({"pid": 1, "inner": False, "note": None, "sockets": 2}, [sock.detach()])
+        with pytest.raises(LeaseError, match="no more files open"):
+            await leased.started
+        leased.clear()
+        assert fds() == before
+
+    asyncio.run(main())
+
+
 # --- the channel ---
 
 
@@ -631,5 +650,24 @@ def test_orders_fail_at_once_when_the_host_is_not_there(tmp_path):
         async with opened_host(tmp_path) as host:
             with socket.socket() as sock, pytest.raises(HostLostError):
                 host.attach(sock)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("forked", ["0", "1"])
+def test_environments_do_not_push_the_server_aside(bench, forked):
+    """What they start does not either."""
+    code = """
+import os, subprocess, sys
+LOOK = "import os; print(os.sched_getscheduler(0))"
+def handler(event, context):
+    return [os.sched_getscheduler(0), int(subprocess.check_output([sys.executable, "-c", LOOK]))]
+"""
+
+    async def main():
+        async with bench() as opened:
+            function = opened.function(code, environment={"OBJECTLENS_TEMPLATE": forked})
+            assert await opened.value(function) == [os.SCHED_BATCH] * 2
+            assert os.sched_getscheduler(opened.executor._host.pid) == os.SCHED_OTHER
 
     asyncio.run(main())
