@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmana
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
@@ -47,6 +48,7 @@ from objectlens.functions import (
 )
 from objectlens.functions import Limits as FunctionLimits
 from objectlens.functions.configuration import Capture
+from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.inner import InnerDoors, open_doors
@@ -179,9 +181,10 @@ def allow_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, requests_to: TextIO | None = None) -> int:
     """Run the service until SIGTERM or SIGINT, then drain it; returns the exit code.
 
+    A line for each request goes to `requests_to`, if it is given.
     Raises `StartError` when the address is taken, the data directory is in use, or the catalog cannot be opened.
     """
     # Large pictures would pay a quarter of their time in page faults.
@@ -192,7 +195,7 @@ async def serve(settings: Settings) -> int:
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop.set)
     with owned(settings.data), closing(bound_socket(settings.server.listen)) as sock:
-        async with running(settings, sock) as url:
+        async with running(settings, sock, requests_to) as url:
             with published(settings.data, url):
                 _log.info("serving %s at %s; Ctrl-C or SIGTERM stops", settings.data, url)
                 _log.info("%s; a first try, in another terminal: %s", *_first_steps(settings))
@@ -221,7 +224,7 @@ def _first_steps(settings: Settings) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]:
+async def running(settings: Settings, sock: socket.socket, requests_to: TextIO | None = None) -> AsyncIterator[str]:
     """Build the rooms from the ground up, serve, and take them down in the opposite order; yields the URL."""
     url = endpoint_of(settings.server.listen, sock)
     clock = SystemClock()
@@ -292,6 +295,7 @@ async def running(settings: Settings, sock: socket.socket) -> AsyncIterator[str]
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,
+            access_log=AccessLog(requests_to),
         )
         server = Server(
             corridor.serve,

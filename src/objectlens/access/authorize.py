@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from objectlens.access.context import context_of
 from objectlens.access.identity import Identities, Identity
 from objectlens.access.layers import Layer, Target, layers_of
+from objectlens.access.passed import Passed, decision_of
 from objectlens.access.principals import Principals
 from objectlens.access.values import Caller
 from objectlens.clock import Clock
@@ -55,6 +56,7 @@ class Authorizer:
         self._principals = principals
         self._clock = clock
         self._cache = PolicyCache()
+        self._passed = Passed()
         self.identities = Identities(principals, self._cache)
 
     async def authorize(
@@ -71,16 +73,21 @@ class Authorizer:
         layers = await layers_of(target, key, action, caller.account, self._principals)
         if _is_owner(caller, layers) and (action in _MENDING or all(layer.policy is None for layer in layers)):
             return
+        version, decision = await self._principals.version(), decision_of(caller, action, layers)
+        if self._passed.knows(version, decision):
+            return
         try:
             identity = await self.identities.of(caller)
             resources = [self._attached(layer) for layer in layers]
-            keys: Context = {}
+            keys: Context | None = None
             if any(one.policy.uses_context for one in (*_all(identity), *(one for some in resources for one in some))):
                 keys = context_of(caller, identity.tags, http, action, self._clock.now()) | _lower(context)
         except PolicyError as error:
             raise AccessDenied(f"Access Denied: a policy that applies here cannot be read. {error}") from error
         for layer, policies in zip(layers, resources, strict=True):
-            _pass(caller, action, layer, _decide(caller, action, layer, policies, identity=identity, keys=keys))
+            _pass(caller, action, layer, _decide(caller, action, layer, policies, identity=identity, keys=keys or {}))
+        if keys is None:
+            self._passed.add(version, decision)
 
     def _attached(self, layer: Layer) -> tuple[Attached, ...]:
         if layer.policy is None:

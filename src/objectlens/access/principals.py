@@ -10,6 +10,10 @@ from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, Role, 
 class Principals(Protocol):
     """Look-ups by name; all answer None for what does not exist."""
 
+    async def version(self) -> int:
+        """Return a number that changes whenever one of the answers may."""
+        ...
+
     async def access_key(self, access_key_id: str) -> AccessKey | None:
         """Return a long-term key of a user."""
         ...

@@ -36,6 +36,12 @@ class ReadCache:
         self._found: OrderedDict[Hashable, Any] = OrderedDict()
         self._missing: OrderedDict[Hashable, None] = OrderedDict()
 
+    async def version(self) -> int:
+        """Return the version for which answers are good now."""
+        if self._clock.monotonic() - self._checked >= self._staleness:
+            await self._check()
+        return self._version
+
     async def get(self, key: Hashable, load: Callable[[], Awaitable[Versioned]]) -> Any:
         """Return what `key` stands for, None for nothing; `load` reads it together with the version it is read at."""
         if self._clock.monotonic() - self._checked >= self._staleness:

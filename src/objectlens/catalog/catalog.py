@@ -102,6 +102,10 @@ class Catalog:
         self._cache.advance(version)
         return result
 
+    async def version(self) -> int:
+        """Return a number that changes with each change of what exists, as look-ups by key see it."""
+        return await self._cache.version()
+
     async def _version(self) -> int:
         return await self._database.read(_version)
 

@@ -14,6 +14,10 @@ class AccountPrincipals:
         self._catalog = catalog
         self._account = account
 
+    async def version(self) -> int:
+        """Return a number that changes whenever one of the answers may."""
+        return await self._catalog.version()
+
     async def access_key(self, access_key_id: str) -> AccessKey | None:
         """Return a long-term key of a user."""
         return await self._catalog.access_keys.get(access_key_id)

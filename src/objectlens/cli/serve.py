@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -13,8 +12,6 @@ import uvloop
 from objectlens import service
 from objectlens.cli.options import config_option, data_option, read_settings
 from objectlens.settings import SettingsError
-
-ACCESS_LOG = "objectlens.access_log"
 
 _EPILOG = """\b
 Examples:
@@ -27,21 +24,6 @@ All settings: docs/settings.md.
 """
 
 
-class _Lines(logging.Formatter):
-    """Writes the time of many lines a second without finding out the date for each."""
-
-    _second = -1
-    _shown = ""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  (logging's name)
-        """Return local time with milliseconds."""
-        second = int(record.created)
-        if second != self._second:
-            self._second = second
-            self._shown = time.strftime(datefmt or self.default_time_format, self.converter(record.created))
-        return f"{self._shown},{int(record.msecs):03d}"
-
-
 @click.command("serve", epilog=_EPILOG)
 @data_option
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1:9000]")
@@ -52,17 +34,10 @@ def command(data: Path, listen: str | None, domains: tuple[str, ...], quiet: boo
     """Run the server on a data directory until it is told to stop."""
     options = {"server.listen": listen, "server.domains": ",".join(domains) or None}
     settings = read_settings(data, config, options)
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # What the format does not show need not be found out for each line ("Optimization" in Python's logging HOWTO).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001  (the documented way)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if quiet:
-        logging.getLogger(ACCESS_LOG).setLevel(logging.WARNING)
     try:
-        sys.exit(uvloop.run(service.serve(settings)))
+        sys.exit(uvloop.run(service.serve(settings, None if quiet else sys.stderr)))
     except (service.StartError, SettingsError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

@@ -192,11 +192,22 @@ def _frozen(value: Any) -> Any:
 
 
 def _surroundings() -> Any:
+    """Return what a client may take from the environment; looked for anew only when something there has changed."""
     # As the environment keeps them: decoding all of it would take longer than the rest.
     found: dict[Any, Any] | None = getattr(os.environ, "_data", None)
     if found is None:
         raise _Odd
-    return tuple(item for item in found.items() if item[0].startswith(_RELEVANT))
+    seen, relevant = _last[0]
+    if _TRACE in found:
+        seen[_TRACE] = found[_TRACE]  # it is another one in each invocation, and no client looks at it
+    if found != seen:
+        relevant = tuple(item for item in found.items() if item[0].startswith(_RELEVANT))
+        _last[0] = dict(found), relevant
+    return relevant
+
+
+_TRACE = b"_X_AMZN_TRACE_ID"
+_last: list[tuple[dict[Any, Any], Any]] = [({}, ())]
 
 
 def _watch(events: Any) -> None:

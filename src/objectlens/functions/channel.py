@@ -128,28 +128,29 @@ class Channel:
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Give the environment its next invocation (a `RuntimeConnection` answers so)."""
         del status  # there is no other than 200
-        if self._ahead is not None:
-            (request, response), self._ahead = self._ahead, None
-            self._answer(response, request)
-        self._send(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
+        frame = _frame(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
+        if self._ahead is None:
+            self._send(frame)
+            return
+        (request, response), self._ahead = self._ahead, None
+        self._answer(response, request, frame)
 
-    def _answer(self, response: HttpResponse | None, foreseen: bytes | None = None) -> None:
-        """Answer a request, the one under way or one that was `foreseen`."""
+    def _answer(self, response: HttpResponse | None, foreseen: bytes | None = None, then: bytes = b"") -> None:
+        """Answer a request, the one under way or one that was `foreseen`; `then` is sent with it."""
         body = None if response is None else response.body
         kind, before = (ANSWER, b"") if foreseen is None else (FORESEEN, foreseen + b"\n\n")
         if response is not None and isinstance(body, FileSlice) and not self._outgoing:
-            self._send(kind, before + _head(response, body.offset, body.length), b"", body)
+            self._send(_frame(kind, before + _head(response, body.offset, body.length), b"") + then, body)
         elif response is not None and isinstance(body, bytes):
-            self._send(kind, before + _head(response, 0, -1), body)
-        elif foreseen is None:
-            self._send(ANSWER, _NO_ANSWER, b"")
+            self._send(_frame(kind, before + _head(response, 0, -1), body) + then)
+        else:
+            self._send(_frame(ANSWER, _NO_ANSWER, b"") if foreseen is None else then)
         if isinstance(body, FileSlice):
             body.close()
 
-    def _send(self, kind: int, head: bytes, body: bytes, file: FileSlice | None = None) -> None:
+    def _send(self, data: bytes, file: FileSlice | None = None) -> None:
         if not self._open:
             return
-        data = FRAME.pack(kind, len(head), len(body)) + head + body
         sent = 0
         try:
             if file is not None:
@@ -186,6 +187,10 @@ async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
     except OSError as error:
         _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
         return None
+
+
+def _frame(kind: int, head: bytes, body: bytes) -> bytes:
+    return FRAME.pack(kind, len(head), len(body)) + head + body
 
 
 def _head(response: HttpResponse, offset: int, size: int) -> bytes:

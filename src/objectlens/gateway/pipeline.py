@@ -25,6 +25,7 @@ from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
 from objectlens.gateway import metrics, render, reserved
+from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
@@ -43,7 +44,6 @@ from objectlens.s3.address import Address, names_bucket, parse_address
 from objectlens.streams import FileSlice, TooLarge, read_all
 
 _log = logging.getLogger(__name__)
-_access_log = logging.getLogger("objectlens.access_log")
 
 # The longest bodies of management calls: a 50 MB package in base64, and S3 Control's and IAM's small documents.
 _BODY_LIMITS: Mapping[Api, int] = {
@@ -119,6 +119,7 @@ class Corridor:
         ready: Callable[[], bool],
         pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
         metrics_for: metrics.Metrics = "signed",
+        access_log: AccessLog | None = None,
     ) -> None:
         self._rooms = rooms
         self._domains = domains
@@ -127,6 +128,7 @@ class Corridor:
         self._ready = ready
         self._pages = pages or {}
         self._metrics_for = metrics_for
+        self._access_log = access_log or AccessLog(None)
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
@@ -180,21 +182,9 @@ class Corridor:
             visit.lane.leave()
         if self._draining is not None and not self._visits:
             self._draining.set()
-        if _access_log.isEnabledFor(logging.INFO):
-            # The path without its query, which may hold signatures.
-            _access_log.info(
-                "%s %s %s %s %s %s %d bytes %.1f ms%s %s",
-                sent.request.peer,
-                visit.caller,
-                visit.operation,
-                sent.request.method,
-                sent.request.path,
-                sent.response.status if sent.response else "-",
-                sent.bytes_sent,
-                (time.perf_counter() - visit.began) * 1000,
-                "" if sent.complete else " cut",
-                visit.request_id,
-            )
+        self._access_log.write(
+            sent, caller=visit.caller, operation=visit.operation, began=visit.began, request_id=visit.request_id
+        )
 
     async def drain(self, seconds: float) -> None:
         """Take no more strangers and wait, at most `seconds`, until those inside are done.

@@ -13,6 +13,7 @@ from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import HttpRequest
 
 PROTOCOL_VERSION = "1.00"
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 # Authorisation never reaches a function, nor do headers that speak of the connection.
 _HIDDEN_HEADERS = frozenset(
@@ -147,4 +148,4 @@ def render(
         "userIdentity": user_identity(call.caller),
         "protocolVersion": PROTOCOL_VERSION,
     }
-    return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
+    return _ENCODER.encode(event).encode("utf-8", "replace")

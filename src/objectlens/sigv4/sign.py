@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from objectlens.sigv4 import canonical
 from objectlens.sigv4.claim import ALGORITHM, TIMESTAMP, Scope
@@ -24,6 +25,11 @@ class Credentials:
     def secret(self) -> Secret:
         """The key and its secret alone."""
         return Secret(self.access_key_id, self.secret_access_key)
+
+
+# URLs are made in great number with the same credentials.
+_signing_key = lru_cache(maxsize=256)(derive)
+_encoded = lru_cache(maxsize=256)(canonical.uri_encode)
 
 
 def _pair(piece: str) -> tuple[str, str]:
@@ -61,20 +67,20 @@ def presign(
         f"X-Amz-Expires={expires}",
     ]
     if credentials.session_token is not None:
-        signed.append(f"X-Amz-Security-Token={canonical.uri_encode(credentials.session_token)}")
+        signed.append(f"X-Amz-Security-Token={_encoded(credentials.session_token)}")
     signed.append(f"X-Amz-SignedHeaders={canonical.uri_encode(';'.join(names))}")
-    # What is added here is in canonical form already.
-    pieces = [*canonical.canonical_query(query).split("&"), *signed] if query else signed
+    # What is added here is in canonical form and order already.
+    pieces = sorted([*canonical.canonical_query(query).split("&"), *signed], key=_pair) if query else signed
     query = "&".join([query, *signed] if query else signed)
     request = canonical.canonical_request(
         method,
         canonical.canonical_path(slash + path, service),
-        "&".join(sorted(pieces, key=_pair)),
+        "&".join(pieces),
         headers=canonical.canonical_headers(names, values),
         signed_headers=names,
         payload_hash=canonical.UNSIGNED_PAYLOAD,
     )
-    key = derive(credentials.secret_access_key, scope)
+    key = _signing_key(credentials.secret_access_key, scope)
     proof = signature(key, canonical.string_to_sign(timestamp, scope, request))
     return f"{scheme}://{host}{slash + path or '/'}?{query}&X-Amz-Signature={proof}"
 

@@ -41,6 +41,9 @@ class People:
     async def role(self, name: str) -> Role | None:
         return None
 
+    async def version(self) -> int:
+        return 1
+
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         return None
 

@@ -98,6 +98,9 @@ class World:
     roles: dict[str, Role] = field(default_factory=dict)
     managed: dict[str, ManagedPolicy] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=lambda: {"pics": BUCKET})
+    # Unless it stands still, each look finds another version of the catalog, so that nothing is remembered.
+    stands_still: bool = False
+    number: int = 0
 
     async def access_key(self, access_key_id: str) -> AccessKey | None:
         return None
@@ -107,6 +110,10 @@ class World:
 
     async def role(self, name: str) -> Role | None:
         return self.roles.get(name)
+
+    async def version(self) -> int:
+        self.number += 1 - self.stands_still
+        return self.number
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         return self.managed.get(arn)
@@ -578,3 +585,73 @@ class TestOfFunctionsElsewhere:
         world = alice(allow("lambda:InvokeFunction", "*"))
         assert not may(world, ALICE, "lambda:InvokeFunction", self.ARN, key=None)
         assert not may(world, ALICE, "lambda:InvokeFunction", self.THERE.function, key=None)
+
+
+class TestRemembering:
+    """What was allowed is not decided again before the catalog changes, unless a condition had a part in it."""
+
+    async def is_allowed(self, access: Access, caller: Caller = ALICE, action: str = "s3:GetObject", **options) -> bool:
+        try:
+            await access.authorize(caller, action, options.pop("target", BUCKET), **{"key": "a.jpg", **options})
+        except AccessDenied:
+            return False
+        return True
+
+    def run(self, world: World, *steps) -> list[bool]:
+        async def main() -> list[bool]:
+            access = Access(world, Credentials("AKIAROOT", "s"), FixedClock(NOW), secret_key=b"k" * 32)
+            found = []
+            for step in steps:
+                found.append(await step(access))
+            return found
+
+        return asyncio.run(main())
+
+    def test_a_change_counts_with_the_next_version(self):
+        world = alice(allow())
+        world.stands_still = True
+
+        async def forget(_: Access) -> bool:
+            world.users.clear()
+            return True
+
+        async def move_on(_: Access) -> bool:
+            world.number += 1
+            return True
+
+        steps = (self.is_allowed, forget, self.is_allowed, move_on, self.is_allowed)
+        assert self.run(world, *steps) == [True, True, True, True, False]
+
+    def test_it_is_for_that_caller_action_and_object_alone(self):
+        world = alice(allow(resource=f"{BUCKET.arn}/a.jpg"))
+        world.stands_still = True
+        assert self.run(
+            world,
+            self.is_allowed,
+            lambda access: self.is_allowed(access, key="b.jpg"),
+            lambda access: self.is_allowed(access, action="s3:DeleteObject"),
+            lambda access: self.is_allowed(access, TRAINER),
+            lambda access: self.is_allowed(access, replace(ALICE, principal_id="AIDAANOTHER")),
+            lambda access: self.is_allowed(access, target=in_bucket({**deny(), **for_user()})),
+        ) == [True, False, False, False, False, False]
+
+    def test_what_conditions_decide_is_decided_each_time(self):
+        world = alice(allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.1/32"}}))
+        world.stands_still = True
+        there, elsewhere = (HttpRequest("GET", "/", peer=peer) for peer in ("10.0.0.1", "10.0.0.2"))
+        assert self.run(
+            world,
+            lambda access: self.is_allowed(access, http=there),
+            lambda access: self.is_allowed(access, http=elsewhere),
+            lambda access: self.is_allowed(access, http=there),
+        ) == [True, False, True]
+
+    def test_refusals_are_not_remembered(self):
+        world = alice()
+        world.stands_still = True
+
+        async def permit(_: Access) -> bool:
+            world.users = alice(allow()).users
+            return True
+
+        assert self.run(world, self.is_allowed, permit, self.is_allowed) == [False, True, True]
