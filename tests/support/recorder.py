@@ -56,7 +56,7 @@ class Answering(BaseHTTPRequestHandler):
         content = {"gzip": gzip.compress(b"data" * 100, mtime=0), "long": b"data" * 500_000, "empty": b""}.get(
             kind, b"data"
         )
-        status = {"missing": 404, "moved": 302, "same": 304}.get(kind, 200)
+        status = {"missing": 404, "refused": 403, "error": 503, "moved": 302, "same": 304}.get(kind, 200)
         self.send_response(status)
         if kind == "gzip":
             self.send_header("Content-Encoding", "gzip")
@@ -66,12 +66,14 @@ class Answering(BaseHTTPRequestHandler):
             self.send_header("Location", "/elsewhere")
         self.send_header("X-Twice", "1")
         self.send_header("X-Twice", "2")
+        if self.headers.get("Connection") == "close":
+            self.send_header("Connection", "close")
         if status != 304:
             self.send_header("Content-Length", str(len(content) + 5 * (kind == "short")))
         self.end_headers()
         if status != 304:
             self.wfile.write(content)
-        self.close_connection = kind == "short"
+        self.close_connection = kind == "short" or self.headers.get("Connection") == "close"
 
     def do_POST(self):
         if self.headers.get("Expect"):
@@ -139,8 +141,9 @@ class Door:
         return HttpResponse(answer.status, Headers(answer.getheaders()), self._body(content), reason=answer.reason)
 
     def _body(self, content):
-        if len(self.asked) % 2 and content:
-            return content
+        return content if len(self.asked) % 2 and content else self._file(content)
+
+    def _file(self, content):
         with tempfile.TemporaryFile() as file:
             file.write(b"before" + content + b"after")
             file.flush()

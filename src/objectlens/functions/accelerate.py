@@ -2,12 +2,12 @@
 
 Handlers make a client of the AWS SDK on every call, which costs more than the rest of their work. Here the same call of
 `boto3.client` gives the same client again, sessions share the parsed service models, `write_get_object_response` goes
-out over a kept connection with a signature made directly, and `requests` keeps its connections to this service.
-Results, errors and what the service sees stay what they are. Wherever a client was changed (its event handlers above
-all), or anything is unusual, the SDK's own way is taken. `OBJECTLENS_ACCELERATE=0` in a function's environment leaves
-both libraries as they are.
+out over a kept connection with a signature made directly, `requests` keeps its connections to this service, and reads
+of the source by `requests`, `urllib` and `urllib3` take none. Results, errors and what the service sees stay what they
+are. Wherever a client was changed (its event handlers above all), or anything is unusual, the library's own way is
+taken. `OBJECTLENS_ACCELERATE=0` in a function's environment leaves all of these libraries as they are.
 
-Nothing is imported that the handler does not import itself: the changes are made when the SDK is.
+Nothing is imported that the handler does not import itself: the changes are made when a library is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT = 64
 _BOTOCORE_SESSION = 5
 _CHANGES = "_objectlens_changes"
 # What a client may take from the environment; the trace of an invocation changes with each and is none of it.
-_RELEVANT = (b"AWS_", b"BOTO_", b"HTTP", b"NO_PROXY", b"http", b"no_proxy", b"HOME")
+_RELEVANT = (b"AWS_", b"BOTO_", b"HTTP", b"NO_PROXY", b"http", b"no_proxy", b"HOME", b"REQUESTS_")
 
 
 class _Odd(ValueError):
@@ -56,6 +56,8 @@ def install() -> None:
                 sessions, lambda: _beside("wire"), channel
             ),
             "requests.api": lambda api: _beside("fetching").shorten(api, lambda: _beside("wire"), channel),
+            "urllib.request": lambda library: _beside("handover").change_urllib(library, channel),
+            "urllib3.connection": lambda library: _beside("handover").change_urllib3(library, channel),
         }
         sys.meta_path.insert(0, _Importing(changes))
 
@@ -67,8 +69,9 @@ def _beside(name: str) -> Any:
         spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
         if spec is None or spec.loader is None:
             raise ImportError(name)
-        _loaded[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(_loaded[name])
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        _loaded.setdefault(name, module)  # another thread may have been as fast
     return _loaded[name]
 
 
@@ -159,20 +162,25 @@ def _change_boto3(session: Any) -> None:
         except _Odd:
             return make(self, *arguments, **options)
         kept = self.__dict__.setdefault("_objectlens_clients", {})
-        found = kept.get(key)
-        if found is None or found.meta.events.__dict__[_CHANGES]:
+        found, attributes = kept.get(key, (None, None))
+        if found is None or found.meta.events.__dict__[_CHANGES] or _attributes(found) != attributes:
             found = make(self, *arguments, **options)
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
                 unchanged = functools.partial(_check_unchanged, found.meta.events)
                 _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"), channel)
             if len(kept) >= KEPT:
-                kept.pop(next(iter(kept)))
-            kept[key] = found
+                kept.pop(next(iter(kept)), None)
+            kept[key] = found, _attributes(found)
         return found
 
     client.__doc__, __init__.__doc__ = make.__doc__, begin.__doc__
     session.Session.client, session.Session.__init__ = client, __init__
+
+
+def _attributes(client: Any) -> dict[str, Any]:
+    """Return what a client has, but for what it makes when it is asked for."""
+    return {name: value for name, value in vars(client).items() if name != "_exceptions"}
 
 
 def _frozen(value: Any) -> Any:

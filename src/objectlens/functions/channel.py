@@ -105,12 +105,12 @@ class Channel:
         elif kind == NEXT:
             self._api.poll(self)
         elif kind == ASK and self._asking is None:
-            self._asking = self._loop.create_task(self._serve(head.decode(), body))
+            lines = head.decode()
+            self._asking = self._loop.create_task(self._serve(lines, _request(lines, body)))
         else:
             raise ValueError("a frame came that was not its turn")
 
-    async def _serve(self, head: str, body: bytes) -> None:
-        http = _request(head, body)
+    async def _serve(self, head: str, http: HttpRequest) -> None:
         response = await _unless_cut(self._ask, http)
         self._asking = None
         if http.method == "GET":
@@ -139,27 +139,30 @@ class Channel:
         """Answer a request, the one under way or one that was `foreseen`; `then` is sent with it."""
         body = None if response is None else response.body
         kind, before = (ANSWER, b"") if foreseen is None else (FORESEEN, foreseen + b"\n\n")
+        without = _frame(ANSWER, _NO_ANSWER, b"") if foreseen is None else then
         if response is not None and isinstance(body, FileSlice) and not self._outgoing:
-            self._send(_frame(kind, before + _head(response, body.offset, body.length), b"") + then, body)
+            self._send(_frame(kind, before + _head(response, body.offset, body.length), b"") + then, body, without)
         elif response is not None and isinstance(body, bytes):
             self._send(_frame(kind, before + _head(response, 0, -1), body) + then)
         else:
-            self._send(_frame(ANSWER, _NO_ANSWER, b"") if foreseen is None else then)
+            self._send(without)
         if isinstance(body, FileSlice):
             body.close()
 
-    def _send(self, data: bytes, file: FileSlice | None = None) -> None:
+    def _send(self, data: bytes, file: FileSlice | None = None, without: bytes = b"") -> None:
+        """Send frames, those `without` the file when that cannot go along."""
         if not self._open:
             return
         sent = 0
         try:
             if file is not None:
-                # What waits for this answer has read all that went before: there is room for it.
+                # Who waits for this answer has read all that went before: there is room for it.
                 sent = socket.send_fds(self._socket, [data], [file.fd])
             elif not self._outgoing:
                 sent = self._socket.send(data)
         except BlockingIOError:
-            sent = 0
+            if file is not None:  # whoever gave the wait up leaves the channel full, and a file would be missed later
+                data = without
         except OSError:
             self.close()
             return
@@ -183,10 +186,24 @@ class Channel:
 async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
     """Return the answer; none after what cuts a connection elsewhere: the environment then tries over one."""
     try:
-        return await ask(http)
+        response = await ask(http)
     except OSError as error:
         _LOGGER.info("request %s %s of a function cut: %s", http.method, http.path, error)
         return None
+    except Exception:  # whatever it is, the environment waits for an answer
+        _LOGGER.exception("request %s %s of a function failed", http.method, http.path)
+        return None
+    if response is None or not _breaks_lines(response):
+        return response
+    _LOGGER.warning("answer to %s %s dropped: a line break stands within a header", http.method, http.path)
+    if isinstance(response.body, FileSlice):
+        response.body.close()
+    return None
+
+
+def _breaks_lines(response: HttpResponse) -> bool:
+    """Whether a header of an answer would be read as several."""
+    return any("\n" in name + value or "\r" in name + value for name, value in response.headers)
 
 
 def _frame(kind: int, head: bytes, body: bytes) -> bytes:

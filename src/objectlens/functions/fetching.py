@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import io
 import os
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Set
 from datetime import timedelta
@@ -23,20 +25,22 @@ def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -
         return
     send = adapter_type.send
     shared: dict[int, Any] = {}
-    used = [0.0]
+    used, lock = [0.0], threading.Lock()
+    os.register_at_fork(after_in_child=lambda: lock.release() if lock.locked() else None)
 
     def get_adapter(self: Any, url: str) -> Any:
         adapter = find(self, url)
         unusual = type(adapter) is not adapter_type or not _is_default(adapter) or adapter_type.send is not send
         if unusual or not url.startswith(service):
             return adapter
-        common = shared.get(os.getpid())  # connections are not for two processes
-        if common is None:
-            common = shared[os.getpid()] = adapter
-            adapter.send = _Direct(adapter, wire(), service, channel)
-        last, used[0] = used[0], time.monotonic()
-        if used[0] - last > _FRESH:
-            common.close()  # before the service does so itself, perhaps just while a request is under way
+        with lock:
+            common = shared.get(os.getpid())  # connections are not for two processes
+            if common is None:
+                common = shared[os.getpid()] = adapter_type()  # one that no session closes
+                common.send = _Direct(common, wire(), service, channel)
+            last, used[0] = used[0], time.monotonic()
+            if used[0] - last > _FRESH:
+                common.close()  # before the service does so itself, perhaps just while a request is under way
         return common
 
     get_adapter.__doc__ = find.__doc__
@@ -88,6 +92,7 @@ def _is_encoded(component: str, allowed: Set[str]) -> bool:
     return plain <= allowed
 
 
+_IN_URLS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?[]@!$&'()*+,;=")
 _HEX = frozenset("0123456789ABCDEF")
 _HEX_DIGITS = 2
 
@@ -103,14 +108,12 @@ class _Direct:
     """An adapter's `send`: what reads an object whole by a presigned URL goes directly, the rest as ever."""
 
     def __init__(self, adapter: Any, wire: Any, service: str, channel: Callable[[], Any]) -> None:
-        import urllib3  # noqa: PLC0415  (requests has imported it by now)
         from urllib3.connectionpool import HTTPConnectionPool  # noqa: PLC0415
 
         self._adapter, self._wire, self._service = adapter, wire, service
         self._host = service[len("http://") : -1]
         self._channel = channel
         self._wires = wire.Wires()
-        self._urllib3 = urllib3
         self._pool, self._as_made = HTTPConnectionPool, HTTPConnectionPool.urlopen
 
     def __call__(self, request: Any, stream: bool = False, timeout: Any = None, **options: Any) -> Any:
@@ -119,9 +122,9 @@ class _Direct:
             answer = self._ask(request, stream, timeout, options)
         except self._wire.Unsuited:
             return type(self._adapter).send(self._adapter, request, stream=stream, timeout=timeout, **options)
-        except TimeoutError as error:
-            raise self._timed_out(request, timeout) from error
-        return self._adapter.build_response(request, self._response(answer))
+        except socket.timeout as error:
+            raise timed_out(self._adapter, request, timeout) from error
+        return self._adapter.build_response(request, _response(answer, answer.content))
 
     def _ask(self, request: Any, stream: bool, timeout: Any, options: dict[str, Any]) -> Any:
         usual = (
@@ -139,32 +142,24 @@ class _Direct:
                 answer = channel.ask(
                     "GET", request.path_url, [("Host", self._host), *headers], body=b"", timeout=timeout
                 )
-            except ConnectionError as error:
+            except socket.timeout:
+                raise
+            except OSError as error:
                 raise self._wire.Unsuited from error
             if answer is not None and not any(name.lower() == "set-cookie" for name, _ in answer[2]):
                 return self._wire.Answer(*answer)
         return self._wires.ask("GET", self._host, request.path_url, headers, body=b"", timeout=timeout)
 
-    def _response(self, answer: Any) -> Any:
-        return self._urllib3.HTTPResponse(
-            body=io.BytesIO(answer.content),
-            headers=self._urllib3.HTTPHeaderDict(answer.headers),
-            status=answer.status,
-            version=11,
-            version_string="HTTP/1.1",
-            reason=answer.reason,
-            preload_content=False,
-            decode_content=False,
-            request_method="GET",
-        )
 
-    def _timed_out(self, request: Any, timeout: Any) -> Exception:
-        from requests.exceptions import ReadTimeout  # noqa: PLC0415
+def timed_out(adapter: Any, request: Any, timeout: Any) -> Exception:
+    """Return the error of an adapter that has waited for an answer for so many seconds."""
+    from requests.exceptions import ReadTimeout  # noqa: PLC0415
 
-        pool = self._adapter.get_connection_with_tls_context(request, True)
-        message = f"Read timed out. (read timeout={timeout})"
-        error: Exception = ReadTimeout(self._urllib3.exceptions.ReadTimeoutError(pool, None, message), request=request)
-        return error
+    pool = adapter.poolmanager.connection_from_url(request.url)
+    message = f"Read timed out. (read timeout={timeout})"
+    cause = sys.modules["urllib3.exceptions"].ReadTimeoutError(pool, None, message)
+    error: Exception = ReadTimeout(cause, request=request)
+    return error
 
 
 def _reads_source(url: str) -> bool:
@@ -211,6 +206,7 @@ class _Brief:
         if (
             options.get("params")
             or not seconds
+            or not _is_encoded(url, _IN_URLS)
             or _watched() != self._as_made
             or not wire.untouched()
             or _is_personal()
@@ -221,6 +217,10 @@ class _Brief:
         target = url[len(self._service) - 1 :]
         try:
             answer = self._channel().ask("GET", target, headers, body=b"", timeout=timeout)
+        except socket.timeout as error:
+            session = sys.modules["requests.sessions"].Session()
+            request = session.prepare_request(sys.modules["requests.sessions"].Request("GET", url))
+            raise timed_out(session.get_adapter(request.url), request, timeout) from error
         except OSError:
             return None
         if answer is None or answer[0] in _MOVED or any(name.lower() in _FOR_SESSIONS for name, _ in answer[2]):
@@ -295,18 +295,25 @@ def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def _raw(response: Any) -> Any:
     """Return urllib3's response, read to its end."""
-    urllib3 = sys.modules["urllib3"]
-    return urllib3.HTTPResponse(
-        body=io.BytesIO(),
-        headers=urllib3.HTTPHeaderDict(response._pairs),  # noqa: SLF001
-        status=response.status_code,
+    return _response((response.status_code, response.reason, response._pairs), b"")  # noqa: SLF001
+
+
+def _response(answer: Any, content: bytes) -> Any:
+    """Return urllib3's response of whichever version, with that still to be read."""
+    status, reason, pairs = answer[:3]
+    made = sys.modules["urllib3.response"].HTTPResponse(
+        body=io.BytesIO(content),
+        headers=sys.modules["urllib3._collections"].HTTPHeaderDict(pairs),
+        status=status,
         version=11,
-        version_string="HTTP/1.1",
-        reason=response.reason,
+        reason=reason,
         preload_content=False,
         decode_content=False,
         request_method="GET",
     )
+    if hasattr(made, "version_string"):
+        made.version_string = "HTTP/1.1"
+    return made
 
 
 def _prepared(response: Any) -> Any:

@@ -66,6 +66,7 @@ class Channel:
         self._lock = threading.Lock()
         self._data = b""
         self._files: list[int] = []
+        self._unsent = b""
         self._unread = 0
         self._ahead: tuple[bytes, bytes, bytes] | None = None
         self._came = 0.0
@@ -87,7 +88,7 @@ class Channel:
     ) -> tuple[int, str, list[tuple[str, str]], bytes] | None:
         """Send a request to the service: status, reason, headers and content of its answer.
 
-        None when this request has to take a connection. Raises `TimeoutError`, and `OSError` when the server is gone.
+        None when this request has to take a connection. Raises `socket.timeout`, and `OSError` when there is no answer.
         """
         head = "\n".join([f"{method} {target}", *[f"{name}: {value}" for name, value in headers]]).encode()
         # After a wait that was given up, the channel is free again with the next invocation.
@@ -96,19 +97,20 @@ class Channel:
             return None
         try:
             answer, content = self._foreseen(head) or self._exchange(head, body, timeout)
-            first, *lines = answer.decode("latin-1").split("\n")
-            status, offset, size, reason = first.split(" ", 3)
-            if size[0] != "-":
-                content = _read_file(self._files.pop(0), int(offset), int(size))
+            offset, size = _place(answer)
+            if size >= 0:
+                content = _read_file(self._files.pop(0), offset, size)
         finally:
             self._lock.release()
+        first, *lines = answer.decode("latin-1").split("\n")
+        status, _, _, reason = first.split(" ", 3)
         return (int(status), reason, _pairs(lines), content) if status != "0" else None
 
     def _exchange(self, head: bytes, body: bytes, timeout: float | None) -> tuple[bytes, bytes]:
         self._forget()
         self._socket.settimeout(timeout)
-        self._send(ASK, head, body)
         self._unread += 1
+        self._send(ASK, head, body)
         return self._receive(ANSWER)
 
     def _foreseen(self, head: bytes) -> tuple[bytes, bytes] | None:
@@ -120,18 +122,31 @@ class Channel:
 
     def _forget(self) -> None:
         """Drop what was foreseen and not asked for."""
-        self._wasted = self._wasted or self._ahead is not None
-        self._ahead = None
-        for descriptor in self._files:
-            os.close(descriptor)
-        self._files.clear()
+        if self._ahead is not None:
+            self._wasted = True
+            self._drop(self._ahead[1])
+            self._ahead = None
+
+    def _drop(self, answer: bytes) -> None:
+        """Close the file that came with an answer, if one did: files come in the order of their answers."""
+        if _place(answer)[1] >= 0:
+            descriptor = self._files.pop(0)
+            if descriptor != _LOST:
+                os.close(descriptor)
 
     def leads_to(self, host: str, access_key_id: str) -> bool:
         """Whether it stands for requests to this host that are signed with this key: the service's, the function's."""
         return access_key_id == self._key and (host == self._host or host.endswith(f".{self._host}"))
 
     def _send(self, kind: int, head: bytes, body: bytes) -> None:
-        self._socket.sendall(FRAME.pack(kind, len(head), len(body)) + head + body)
+        """Send a frame, first the rest of the last one when its time was up: the server reads one after another."""
+        data = self._unsent + FRAME.pack(kind, len(head), len(body)) + head + body
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += self._socket.send(memoryview(data)[sent:])
+        finally:
+            self._unsent = data[sent:]
 
     def _receive(self, wanted: int) -> tuple[bytes, bytes]:
         """Return the next frame of a kind; an answer that was waited for too long is passed over."""
@@ -150,19 +165,29 @@ class Channel:
             if kind == FORESEEN:
                 request, _, answer = found[FRAME.size : start].partition(b"\n\n")
                 self._ahead, self._came = (request, answer, found[start:]), time.monotonic()
-            else:
-                self._forget()
+            elif kind == ANSWER:
+                self._drop(found[FRAME.size : start])
 
     def _more(self) -> None:
-        data, controls, _, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)
+        data, controls, flags, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)
         for _, _, content in controls:
             self._files += array.array("i", content[: len(content) - len(content) % _INT])
+        if flags & socket.MSG_CTRUNC:
+            self._files.append(_LOST)
         if not data:
             raise ConnectionError("the server has hung up")
         self._data += data
 
 
 _INT = array.array("i").itemsize
+# A file that came when this process could open no more of them (cmsg(3)).
+_LOST = -1
+
+
+def _place(answer: bytes) -> tuple[int, int]:
+    """Return offset and size of an answer's content in the file that came along; the size is negative without one."""
+    _, offset, size, _ = answer.partition(b"\n")[0].split(b" ", 3)
+    return int(offset), int(size)
 
 
 def _pairs(lines: list[str]) -> list[tuple[str, str]]:
@@ -170,7 +195,9 @@ def _pairs(lines: list[str]) -> list[tuple[str, str]]:
 
 
 def _read_file(descriptor: int, offset: int, size: int) -> bytes:
-    """Read a run of a file and close it; raises `ConnectionError` when it has become shorter, as the network would."""
+    """Read a run of a file and close it; raises `ConnectionError` when it is lost or has become shorter."""
+    if descriptor == _LOST:
+        raise ConnectionError("this process has too many open files")
     try:
         content = os.pread(descriptor, size, offset)
         while len(content) < size:

@@ -87,9 +87,9 @@ def own_tmp(mount: int, kept: Sequence[str] = ()) -> None:
     """
     take_effect()
     _checked("unshare", _CLONE_NEWNS)
-    copies = [(path, _checked("syscall", _OPEN_TREE, _AT_FDCWD, os.fsencode(path), _COPY_ALL)) for path in kept]
+    copies = [_checked("syscall", _OPEN_TREE, _AT_FDCWD, os.fsencode(path), _COPY_ALL) for path in kept]
     attach(mount)
-    for path, copy in copies:
+    for path, copy in zip(kept, copies):
         _make_place(path, is_folder=stat.S_ISDIR(os.fstat(copy).st_mode))
         attach(copy, path)
         os.close(copy)

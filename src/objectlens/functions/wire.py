@@ -41,7 +41,7 @@ class Wires:
     def ask(
         self, method: str, host: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
     ) -> Answer:
-        """Send a request and return its answer; raises `TimeoutError`, and `Unsuited` for whatever else goes wrong."""
+        """Send a request and return its answer; raises `socket.timeout`, and `Unsuited` for all else."""
         if not untouched():
             raise Unsuited
         lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
@@ -54,7 +54,7 @@ class Wires:
             except BaseException:
                 sock.close()
                 raise
-        except TimeoutError:
+        except socket.timeout:
             raise
         except (OSError, ValueError) as error:
             raise Unsuited from error

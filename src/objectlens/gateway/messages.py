@@ -59,12 +59,18 @@ def has_body(method: str, status: int) -> bool:
     return method != "HEAD" and status not in _NO_BODY and status >= 200
 
 
-def on_the_wire(response: HttpResponse, length: int | None) -> HttpResponse:
-    """Return an answer with the headers that `render_head` would add, for whom no head is rendered."""
+def on_the_wire(response: HttpResponse, length: int | None, *, close: bool) -> HttpResponse:
+    """Return an answer with what `render_head` would add, for whom no head is rendered."""
     given = response.headers
-    added = {"Content-Length": None if length is None else str(length), "Date": now(), "Server": _SERVER}
+    added = {
+        "Content-Length": None if length is None or response.status in _NO_BODY else str(length),
+        "Date": now(),
+        "Server": _SERVER,
+        "Connection": "close" if close else None,
+    }
     more = [(name, value) for name, value in added.items() if value is not None and name not in given]
-    return replace(response, headers=Headers([*given, *more]))
+    reason = response.reason or _REASONS.get(response.status, "Unknown")
+    return replace(response, reason=reason, headers=Headers([*given, *more]))
 
 
 def now() -> str:

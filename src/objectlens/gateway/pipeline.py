@@ -147,7 +147,8 @@ class Corridor:
         if isinstance(response.body, FileSlice):
             length = response.body.length
         self.sent(Sent(http, response, length or 0, complete=True))
-        return on_the_wire(response, length)
+        close = "close" in (http.headers.get("connection") or "").lower()
+        return on_the_wire(response, length, close=close)
 
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""

@@ -46,7 +46,9 @@ class Inside:
         """Answer one of the two requests; None for any other."""
         if "authorization" in http.headers:
             return None
-        if self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
+        # What must have been signed is refused there.
+        unsigned = any(name.lower().startswith("x-amz-") for name, _ in http.headers)
+        if self._readable and not unsigned and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
             caller = self._as_caller()
             if caller is not None:
                 return await self._lens.inner(http, caller, "GetObject", partial(self._read, http, caller))

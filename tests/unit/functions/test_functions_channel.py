@@ -97,12 +97,13 @@ def test_threads_use_it_and_forks_take_connections(bench, recorder):
     assert len(recorder.seen) == 1
 
 
-def test_a_door_that_does_not_open_sends_to_the_network(bench, recorder):
+@pytest.mark.parametrize("error", [ConnectionError, RuntimeError])
+def test_a_door_that_does_not_open_sends_to_the_network(bench, recorder, error):
     class Closed(Counting):
         async def __call__(self, http):
             self.asked.append(http)
             if len(self.asked) > 1:
-                raise ConnectionError
+                raise error
 
     values, _ = run(bench, recorder, *[[["read", SOURCE]]] * 2, door=Closed(recorder, SOURCE))
     assert values == [["data"], ["data"]]
@@ -132,6 +133,106 @@ def test_a_wait_that_was_given_up_leaves_the_channel_usable(bench, recorder):
     assert values == ["ReadTimeout", "in time", "in time"]
 
 
+@pytest.mark.parametrize("call", ["requests.get(url)", "kept.get(url)", "requests.get(url, stream=True)", "http(url)"])
+def test_a_wait_that_was_given_up_was_waited_for_once(bench, recorder, call):
+    code = f"""
+import os, requests, urllib3, threading, time
+kept = requests.Session()
+def http(url, timeout):
+    return urllib3.PoolManager().request("GET", url, timeout=timeout, retries=False)
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL_S3"] + event
+    try:
+        {call.replace(")", ", timeout=0.2)")}
+    except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
+        return "Read timed out. (read timeout=0.2)" in str(error)
+"""
+
+    class Slow(Counting):
+        async def __call__(self, http):
+            await asyncio.sleep(0.5)
+            return await super().__call__(http)
+
+    values, _ = run(bench, recorder, SOURCE, door=Slow(recorder, SOURCE), code=code)
+    assert values == [True]
+    assert not recorder.seen
+
+
+LIBRARIES = """
+import os, requests, urllib.request, urllib3
+url = os.environ["AWS_ENDPOINT_URL_S3"] + "/photos-s3alias/key-?X-Amz-Signature=ab"
+pool, session = urllib3.PoolManager(), requests.Session()
+def urlopen():
+    with urllib.request.urlopen(url) as answer:
+        return answer.read()
+READS = {
+    "urlopen": urlopen,
+    "urlopen of a request": lambda: urllib.request.urlopen(urllib.request.Request(url, headers={"K": "v"})).read(),
+    "opener": lambda: urllib.request.build_opener().open(url).read(),
+    "pool": lambda: pool.request("GET", url).data,
+    "new pool": lambda: urllib3.PoolManager().request("GET", url, preload_content=False).read(),
+    "requests": lambda: requests.get(url).content,
+    "stream": lambda: b"".join(requests.get(url, stream=True).iter_content(10)),
+    "session": lambda: session.get(url).content,
+    "stream of a session": lambda: session.get(url, stream=True).raw.read(),
+    "headers": lambda: requests.get(url, headers={"Range": "bytes=0-3"}).content,
+}
+def handler(event, context):
+    return [READS[name]().decode() for name in event]
+"""
+NAMES = [line.split('"')[1] for line in LIBRARIES.splitlines() if line.startswith('    "')]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_library_reads_through_it_and_what_was_foreseen(bench, recorder, name):
+    values, counts = run(bench, recorder, [name], [name], [name, name], code=LIBRARIES)
+    assert (values, counts) == ([["1"], ["2"], ["3", "4"]], [1, 1, 2])
+    assert not recorder.seen
+
+
+FULL = """
+import os, requests, resource, urllib.request
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL_S3"] + "/photos-s3alias/key-?X-Amz-Signature=ab"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = []
+    requests.get(url)  # what came with the invocation
+    if event:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        while event:
+            files.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        pass
+    found = []
+    try:
+        for read in (lambda: requests.get(url).text, lambda: urllib.request.urlopen(url).read().decode()):
+            try:
+                found.append(read())
+            except OSError as error:
+                found.append(type(error).__name__)
+        return found
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+"""
+
+
+def test_files_that_cannot_be_opened_are_errors_and_leave_the_channel_usable(bench, recorder):
+    class Filed(Counting):
+        def _body(self, content):
+            return self._file(content)
+
+    door = Filed(recorder, SOURCE)
+    values, _ = run(bench, recorder, 0, 1, 0, 1, 0, door=door, code=FULL)
+    assert values[1] == values[3]
+    assert values[1][0] in {"ConnectionError", "OSError"}  # `requests` also opens files
+    assert values[1][1] == "URLError"
+    assert all(one.isdecimal() for value in values[::2] for one in value)
+    assert not recorder.seen
+
+
 @pytest.mark.parametrize("size", [10, 2_000_000])
 def test_results_of_any_length_arrive(bench, recorder, size):
     code = "def handler(event, context):\n    return 'x' * event"
@@ -143,6 +244,16 @@ def test_nothing_is_left_open(bench, recorder):
     before = set(os.listdir("/proc/self/fd"))
     run(bench, recorder, *[[["read", SOURCE]], []] * 3)
     assert set(os.listdir("/proc/self/fd")) <= before
+
+
+def test_a_line_break_in_a_header_is_no_header(bench, recorder):
+    class Broken(Counting):
+        async def __call__(self, http):
+            response = await super().__call__(http)
+            return HttpResponse(200, Headers([("Content-Type", "a\nSet-Cookie: b=c")]), response.body)
+
+    values, _ = run(bench, recorder, [["read", SOURCE]], door=Broken(recorder, SOURCE))
+    assert values == [["data"]]  # over a connection, where such an answer is refused in its own way
 
 
 NOISE = """

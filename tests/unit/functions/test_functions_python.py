@@ -31,7 +31,7 @@ INTERPRETERS = [ITSELF, *OTHERS[:1], *OTHERS[-1:]]
 
 FUNCTIONS = Path(__file__).parents[3] / "src" / "objectlens" / "functions"
 BESIDE_USER_CODE = [
-    *("launch", "mold", "accelerate", "polling", "fetching", "writing"),
+    *("launch", "mold", "private_tmp", "accelerate", "polling", "fetching", "handover", "writing"),
     *("wire", "labels", "confine", "searching", "entrypoint"),
 ]
 
