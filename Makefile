@@ -16,7 +16,7 @@ help:
 	@echo 'make test    all tests'
 	@echo 'make check   what CI runs: lint and test'
 	@echo 'make lint    format, ruff, mypy, the import contract'
-	@echo 'make chaos   clients that break off anywhere; ROUNDS=50 SEED=7 for more of them, and others'
+	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'

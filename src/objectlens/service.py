@@ -337,6 +337,8 @@ async def _management(
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
+    if not packages.is_empty():
+        pool.wake()
     lens.background.start(awslambda.keep_arranged(functions))
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {

@@ -12,7 +12,9 @@ import urllib.request
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
+from support.hosts import hosts_of
 from support.live import LiveServer, start_server, stop_server, zipped
 
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -32,14 +34,7 @@ def set_up(live: LiveServer) -> str:
     live.client("s3").put_object(Bucket="pics", Key="k", Body=b"original", Metadata={"a": "b"})
     control = live.client("s3control")
     control.create_access_point(AccountId=live.account, Name="raw-ap", Bucket="pics")
-    function = live.client("lambda").create_function(
-        FunctionName="f",
-        Runtime="python3.11",
-        Handler="lambda_function.lambda_handler",
-        Role=ROLE,
-        Code={"ZipFile": zipped(SLOW)},
-        Timeout=10,
-    )
+    function = set_up_function(live)
     control.create_access_point_for_object_lambda(
         AccountId=live.account,
         Name="gray-ol",
@@ -54,6 +49,24 @@ def set_up(live: LiveServer) -> str:
         },
     )
     return f"arn:aws:s3-object-lambda:us-west-2:{live.account}:accesspoint/gray-ol"
+
+
+def set_up_function(live: LiveServer) -> dict[str, str]:
+    return live.client("lambda").create_function(
+        FunctionName="f",
+        Runtime="python3.11",
+        Handler="lambda_function.lambda_handler",
+        Role=ROLE,
+        Code={"ZipFile": zipped(SLOW)},
+        Timeout=10,
+    )
+
+
+def wait_for_host(live: LiveServer) -> None:
+    deadline = time.monotonic() + 10
+    while not hosts_of(live.process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def refused_start(data, *arguments: str, without: str | None = None) -> str:
@@ -138,14 +151,78 @@ def test_sigterm_lets_the_request_in_work_finish_and_leaves_no_process(tmp_path)
     assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-def test_no_function_process_survives_a_killed_server(tmp_path) -> None:
+@pytest.mark.parametrize("victims", ["server", "server host", "host server"])
+def test_no_function_process_survives_a_killed_server(tmp_path, victims) -> None:
     live = start_server(tmp_path / "data")
     arn = set_up(live)
     live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read()
     family = psutil.Process(live.process.pid).children(recursive=True)
-    assert family
-    live.process.kill()
+    named = {"server": live.process.pid, "host": hosts_of(live.process.pid)[0]}
+    for victim in victims.split():
+        os.kill(named[victim], signal.SIGKILL)
     live.process.wait(30)
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_a_killed_function_host_is_replaced(tmp_path) -> None:
+    live = start_server(tmp_path / "data")
+    arn = set_up(live)
+    client = live.client("s3")
+    try:
+        assert client.get_object(Bucket=arn, Key="k")["Body"].read() == b"slow"
+        (host,) = hosts_of(live.process.pid)
+        seen: list[str] = []
+
+        def get() -> None:
+            try:
+                seen.append(client.get_object(Bucket=arn, Key="k")["Body"].read().decode())
+            except ClientError as error:
+                seen.append(error.response["Error"]["Code"])
+
+        thread = threading.Thread(target=get)
+        thread.start()
+        time.sleep(0.5)
+        os.kill(host, signal.SIGKILL)
+        thread.join(5)
+        assert seen == ["LambdaRuntimeError"]
+        get()
+        assert seen[1:] == ["slow"]
+        assert hosts_of(live.process.pid) not in ([], [host])
+    finally:
+        assert stop_server(live) == 0
+    assert "the function host ended" in (tmp_path / "data.log").read_text()
+
+
+def test_a_server_without_functions_has_no_function_host(tmp_path) -> None:
+    live = start_server(tmp_path / "data")
+    live.client("s3").create_bucket(Bucket="pics")
+    live.client("lambda").list_functions()
+    assert psutil.Process(live.process.pid).children() == []
+    # It is there before the first invocation asks for it.
+    set_up_function(live)
+    wait_for_host(live)
+    assert stop_server(live) == 0
+    again = start_server(tmp_path / "data")
+    wait_for_host(again)
+    assert stop_server(again) == 0
+
+
+def test_ctrl_c_lets_the_request_in_work_finish(tmp_path) -> None:
+    """A terminal signals everything that was started in it."""
+    live = start_server(tmp_path / "data", group=True)
+    arn = set_up(live)
+    live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read()
+    family = psutil.Process(live.process.pid).children(recursive=True)
+    bodies: list[bytes] = []
+    thread = threading.Thread(
+        target=lambda: bodies.append(live.client("s3").get_object(Bucket=arn, Key="k")["Body"].read())
+    )
+    thread.start()
+    time.sleep(0.4)
+    os.killpg(live.process.pid, signal.SIGINT)
+    assert live.process.wait(30) == 0
+    thread.join()
+    assert bodies == [b"slow"]
     assert psutil.wait_procs(family, timeout=5)[1] == []
 
 

@@ -62,8 +62,8 @@ class LiveServer:
         )
 
 
-def start_server(data: Path, *arguments: str, env: dict[str, str] | None = None) -> LiveServer:
-    """Start a server on a free port and wait until it is ready."""
+def start_server(data: Path, *arguments: str, env: dict[str, str] | None = None, group: bool = False) -> LiveServer:
+    """Start a server on a free port, in a process group of its own if wanted, and wait until it is ready."""
     # One that a killed server left behind must not be taken for the new one's.
     (data / "endpoint").unlink(missing_ok=True)
     log = (data.parent / f"{data.name}.log").open("ab")
@@ -72,6 +72,7 @@ def start_server(data: Path, *arguments: str, env: dict[str, str] | None = None)
         stdout=log,
         stderr=log,
         env=os.environ | (env or {}),
+        process_group=0 if group else None,
     )
     log.close()
     # When a test fails before it stops its server.

@@ -1,4 +1,4 @@
-"""One environment: a process, the Runtime API it speaks, its output, its private temporary folder.
+"""One environment: a process leased from the function host, the Runtime API it speaks, its output.
 
 It handles one invocation at a time and is used by one owner, in this order: `start`, `wait_ready`, then `invoke` and
 `settle` in turns, and `stop` in any case.
@@ -16,24 +16,23 @@ from objectlens.clock import Clock
 from objectlens.functions.accelerate import OPT_OUT
 from objectlens.functions.channel import Channel
 from objectlens.functions.configuration import Credentials, Limits, Surroundings
+from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.hosts import hosts_file
-from objectlens.functions.isolation import Confinement, Isolation
-from objectlens.functions.isolation_doors import Doors, Place
+from objectlens.functions.leased import Leased
 from objectlens.functions.logs import FunctionLog
 from objectlens.functions.network import network_of
+from objectlens.functions.orders import LIMITS, OPT, PARENT, RUNTIME_API, TEMPORARY, Order
 from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
-from objectlens.functions.process import Exit, Process, Spawned
+from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
 from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
 from objectlens.functions.states import State
-from objectlens.functions.template import Template
 from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
-from objectlens.functions.watchman import Watchman
 from objectlens.http import HttpRequest, HttpResponse
 
 # A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
@@ -52,9 +51,8 @@ class Environment:
         code: Code,
         surroundings: Surroundings,
         limits: Limits,
-        isolation: Isolation,
+        host: FunctionHost,
         log: FunctionLog,
-        watchman: Watchman,
         clock: Clock,
         provisioned: bool = False,
     ) -> None:
@@ -64,17 +62,13 @@ class Environment:
         self._code = code
         self._surroundings = surroundings
         self._limits = limits
-        self._isolation = isolation
-        self._confinement: Confinement | None = None
-        self._watchman = watchman
+        self._host = host
         self._clock = clock
         self._api = RuntimeApi(self)
         self._channel: Channel | None = None
         self._door: Door | None = None
-        self._process: Process | None = None
+        self._process: Leased | None = None
         self._reception: Reception | None = None
-        self._doors: Doors | None = None
-        self._place: Place | None = None
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -90,7 +84,12 @@ class Environment:
     @property
     def alive(self) -> bool:
         """Whether it can still take work."""
-        return self._api.state is not State.DEAD and not (self._process is not None and self._process.gone)
+        return self._api.state is not State.DEAD and not (self._process is not None and self._process.is_over)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended with the function host, not by itself."""
+        return self._process is not None and self._process.lost
 
     @property
     def pid(self) -> int | None:
@@ -99,8 +98,8 @@ class Environment:
 
     # --- starting ---
 
-    async def start(self, credentials: Credentials, template: Template | None = None) -> None:
-        """Start the process, or fork it from a template; raises `OSError` when the machine refuses."""
+    async def start(self, credentials: Credentials, template: str | None = None) -> None:
+        """Have the process started, or forked from the template of that key; raises `LeaseError`, `HostLostError`."""
         self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
         if self.runtime.note:
             self._output.say(f"[WARN] {self.runtime.note}".encode())
@@ -108,107 +107,76 @@ class Environment:
         if extensions := self._code.extensions():
             self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
         python = self.runtime.python or self._surroundings.python
-        confinement = self._confinement = self._isolation.confine(
-            folder=self._surroundings.folder,
-            key=self.stream[-32:],
-            task_root=self._code.task_root,
-            layers=self._code.layers,
-            python=python,
-            memory_size=self.function.memory_size,
-            ephemeral_storage=self.function.ephemeral_storage,
-            node=self.runtime.node,
-            addresses=None if reception is None else reception.addresses,
-            hosts=hosts_file(self.function, self._surroundings),
-            java=None if self.runtime.java is None else self.runtime.java.reading,
-        )
+        opt = OPT if self._code.layers else None
         try:
             start = command(
-                self.function,
-                self.runtime,
-                self._code,
-                python=python,
-                opt=confinement.opt,
-                parent=confinement.parent,
-                orders=confinement.orders,
+                self.function, self.runtime, self._code, python=python, opt=opt, parent=PARENT, orders=LIMITS
             )
         except CannotStart as error:
             self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
             return
-        if template is not None and template.doors is not None and not template.doors.free:
-            template = None
-        address = await self._listen(confinement.doors if template is None else template.doors)
-        confinement.make_temporary()
         variables = make_variables(
             self.function,
             runtime=self.runtime,
             surroundings=self._surroundings,
             credentials=credentials,
             task_root=self._code.task_root,
-            opt=confinement.opt,
-            temporary=confinement.temporary,
-            runtime_api=address,
+            opt=opt,
+            temporary=TEMPORARY,
+            runtime_api=RUNTIME_API if reception is not None else await self._api.listen(),
             log_stream=self.stream,
             initialization=self._initialization,
         )
         if reception is not None:
             variables = reception.variables | variables
+        order = Order(
+            stream=self.stream,
+            command=start,
+            python=python,
+            variables=variables,
+            task_root=self._code.task_root,
+            layers=self._code.layers,
+            memory_size=self.function.memory_size,
+            ephemeral_storage=self.function.ephemeral_storage,
+            node=self.runtime.node,
+            addresses=None if reception is None else tuple(reception.addresses),
+            forks=0,
+            hosts=hosts_file(self.function, self._surroundings),
+            java=() if self.runtime.java is None else self.runtime.java.reading,
+        )
         output = self._output.open()
-        marker = f"AWS_LAMBDA_LOG_STREAM_NAME={self.stream}"
         try:
-            if template is not None:
-                self._process = await self._fork(template, confinement, variables, output, marker)
-            if self._process is None:
-                if self._place is not None and self._doors is not confinement.doors:
-                    variables["AWS_LAMBDA_RUNTIME_API"] = await self._listen(confinement.doors)
-                self._process = Spawned.confined(
-                    confinement, start, variables, self._code.task_root, output=output, marker=marker
-                )
+            await self._lease(order, template, output)
         finally:
             os.close(output)
-        self._watchman.hold(self._process.pid, marker)
-        await self._admit(Family(self._process.pid, marker))
-        self._process.ended.add_done_callback(self._process_ended)
 
-    async def _listen(self, doors: Doors | None) -> str:
-        """Return the address of the Runtime API: one on this machine, or in a sandbox that has no network."""
-        self._leave_place()
-        if doors is None:
-            return await self._api.listen()
-        place = doors.lend()
-        if place is None:
-            raise OSError("its sandbox has no place for a further environment")
-        self._doors, self._place = doors, place
-        return place.address
-
-    async def _admit(self, family: Family) -> None:
-        """Serve the Runtime API to the process and what it starts, and to nobody else."""
-        if self._doors is not None and self._place is not None:
-            if self._place.sock is None and self._reception is not None:
-                await self._reception.open(await self._doors.open())
-            assert self._place.sock is not None
-            await self._api.listen_on(self._place.sock)
-        self._api.admit(family.holds)
-
-    def _leave_place(self) -> None:
-        if self._doors is not None and self._place is not None:
-            self._doors.give_back(self._place)
-        self._doors = self._place = None
-
-    async def _fork(
-        self, template: Template, confinement: Confinement, variables: dict[str, str], output: int, marker: str
-    ) -> Process | None:
-        descriptors = [output]
-        if variables.get(OPT_OUT) != "0":
+    async def _lease(self, order: Order, template: str | None, output: int) -> None:
+        files = [output]
+        if template is not None and order.variables.get(OPT_OUT) != "0":
             self._channel = Channel(self._api, self._ask)
-            descriptors.append(self._channel.theirs.fileno())
-        try:
-            process = await template.fork(confinement, variables, descriptors, marker)
-        except ConnectionError as error:
-            self._output.say(f"[WARN] This environment starts from nothing: {error}.".encode())
-            return None
-        if self._channel is not None:
+            files.append(self._channel.theirs.fileno())
+        self._process = await self._host.lease(order, template, files)
+        await self._admit(self._process)
+        self._process.ended.add_done_callback(self._process_ended)
+        if self._process.note:
+            self._output.say(f"[WARN] This environment starts from nothing: {self._process.note}.".encode())
+        if self._channel is not None and self._process.note:
+            self._channel.close()
+            self._channel = None
+        elif self._channel is not None:
             self._channel.listen()
-        return process
+
+    async def _admit(self, process: Leased) -> None:
+        """Serve the Runtime API to the process and what it starts, and to nobody else.
+
+        In a sandbox that has no network, also serve what it may reach there.
+        """
+        if self._reception is not None and process.sockets:  # of one that has ended already, there are none
+            runtime_api, *service = process.sockets
+            await self._api.listen_on(runtime_api)
+            if service:
+                await self._reception.open([one.dup() for one in service])
+        self._api.admit(Family(process.pid, process.marker).holds)
 
     async def _ask(self, http: HttpRequest) -> HttpResponse | None:
         return None if self._door is None else await self._door(http)
@@ -323,8 +291,9 @@ class Environment:
     def _process_ended(self, ended: asyncio.Future[Exit]) -> None:
         if ended.cancelled():
             return
-        crash = fault("Runtime.ExitError", str(ended.result()))
-        if self._confinement is not None and self._confinement.ran_out_of_memory:
+        exit_ = ended.result()
+        crash = fault("Runtime.ExitError", str(exit_))
+        if exit_.out_of_memory:
             message = f"Runtime ran out of memory: MemorySize is {self.function.memory_size} MB"
             crash = fault("Runtime.OutOfMemory", message)
         if self._api.state is State.STARTING:
@@ -348,18 +317,19 @@ class Environment:
     # --- stopping ---
 
     async def stop(self) -> None:
-        """End the process and all it started; returns when they and the temporary folder are gone."""
+        """End the process and all it started; returns when they and the temporary folder are gone.
+
+        Raises `HostLostError` when the function host does not answer.
+        """
         patience = 0.0 if self._api.state is State.BUSY or not self.alive else self._limits.kill_seconds
         self._end()
-        if self._process is not None:
-            await self._process.stop(patience)
-            self._watchman.release(self._process.pid)
-        self._output.close()
-        self._leave_place()
-        if self._reception is not None:
-            self._reception.close()
-        if self._confinement is not None:
-            await asyncio.to_thread(self._confinement.close)
+        try:
+            if self._process is not None:
+                await self._host.stop(self._process, patience)
+        finally:
+            self._output.close()
+            if self._reception is not None:
+                self._reception.close()
 
 
 def _dispatch(invocation: Invocation, deadline_ms: int) -> Dispatch:

@@ -95,9 +95,11 @@ class Cgroups:
         return group
 
     def close(self) -> None:
-        """Remove what the environments' groups were in."""
+        """Remove what the environments' groups were in, and what others left behind meanwhile."""
         if self.version == 1 and "cpu" in self.parents:
             Group({"cpu": self._all_functions}).remove()
+        for parent in self.parents.values():
+            _sweep(parent)
 
     @property
     def _all_functions(self) -> Path:
@@ -180,7 +182,7 @@ def _try(parent: Path, controller: str, version: int) -> str | None:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the empty groups of servers that were killed."""
+    """Remove the empty groups of function hosts that were killed."""
     for folder in (*parent.glob("objectlens-*-functions/objectlens-*-*"), *parent.glob("objectlens-*-*")):
         owner = folder.name.split("-")[1]
         if owner.isdigit() and not Path("/proc", owner).exists():

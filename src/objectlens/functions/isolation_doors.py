@@ -1,7 +1,8 @@
 """The sockets through which a sandbox without a network is reached, from the side of whoever starts it.
 
-The first code in the sandbox makes them (see `doors`); what a function sends takes no detour, its connection ends in
-the server. Those of the service go to a `reception`, each of the others to one environment for its Runtime API.
+The first code in the sandbox makes them (see `doors`), the function host takes them and hands them on: what a function
+sends takes no detour, its connection ends in the gateway. Those of the service go to a `reception`, each of the others
+to one environment for its Runtime API.
 """
 
 from __future__ import annotations
@@ -40,18 +41,15 @@ class Doors:
         self._all = [Place(f"{_LOOPBACK}:{port}") for port in ports[: min(environments, _MOST)]]
         self._free = self._all[::-1]
         self._channel: socket.socket | None = None
-
-    @property
-    def free(self) -> bool:
-        """Whether there is a place for a further environment."""
-        return bool(self._free)
+        self.service: list[socket.socket] = []
+        """Once they are open, the sockets at `addresses`, in their order."""
 
     def lend(self) -> Place | None:
-        """Return an address for a Runtime API, None when all are in use."""
+        """Return a place for a Runtime API, None when all are in use."""
         return self._free.pop() if self._free else None
 
     def give_back(self, place: Place) -> None:
-        """Take an address back, when nothing accepts at it any more."""
+        """Take a place back, when nothing accepts at it any more."""
         self._free.append(place)
 
     def before(self, command: Sequence[str], variables: Mapping[str, str]) -> tuple[list[str], int]:
@@ -67,8 +65,8 @@ class Doors:
         fd = theirs.detach()
         return [self._python, "-I", "-S", _SCRIPT, str(fd), *command], fd
 
-    async def open(self) -> list[socket.socket]:
-        """Take the sockets; returns those at `addresses`, in their order. Raises `OSError` when they do not come."""
+    async def open(self) -> None:
+        """Take the sockets; raises `OSError` when they do not come."""
         socks = [socket.socket(fileno=fd) for fd in await self._receive()]
         if len(socks) != len(self._addresses) + len(self._all):
             for sock in socks:
@@ -77,7 +75,7 @@ class Doors:
         count = len(self._addresses)
         for place, sock in zip(self._all, socks[count:], strict=True):
             place.sock = sock
-        return socks[:count]
+        self.service = socks[:count]
 
     async def _receive(self) -> list[int]:
         assert self._channel is not None
@@ -96,6 +94,8 @@ class Doors:
 
     def close(self) -> None:
         """Accept nothing more."""
+        while self.service:
+            self.service.pop().close()
         for place in self._all:
             if place.sock is not None:
                 place.sock.close()

@@ -2,11 +2,11 @@
 
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
-    to the server  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
+    to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
     to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B} with the descriptors of the environment's
                      output and, where it is accelerated, of its channel (see `polling`)
 
-`forked` is said by the fork itself, because the kernel then tells the server which process that is: in a sandbox it has
+`forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
 another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. When B
 is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `private_tmp`); what the
 handler's module left in the template's is copied to it.
@@ -282,6 +282,8 @@ def run(descriptor: int | None) -> None:
 def main(arguments: list[str]) -> None:
     """Do what the module says."""
     tie_to(int(arguments[0]))
+    # What is woken here is not to push the server aside, nor are its forks (sched(7)).
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     confine = load("confine")
     confine.apply(arguments[1])
     private_tmp = load("private_tmp") if confine.OWN_TMP in arguments[1].split(",") else None

@@ -60,6 +60,10 @@ class PackageStore:
         """Return where the package of that digest is; its directory need not exist."""
         return self._folder / digest
 
+    def is_empty(self) -> bool:
+        """Whether there is no package at all."""
+        return not self._folder.is_dir() or not any(self._folder.iterdir())
+
     def add(self, data: bytes) -> Package:
         """Unpack a zip; the directory appears whole or not at all.
 

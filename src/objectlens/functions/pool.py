@@ -27,27 +27,28 @@ from objectlens.functions.demand import Cores
 from objectlens.functions.environment import Environment
 from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
+from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.installing import InstallError
-from objectlens.functions.isolation_finding import find_isolation
+from objectlens.functions.leased import HostLostError, NodeFullError
 from objectlens.functions.logs import FunctionLog, log_folder
+from objectlens.functions.molds import Molds
 from objectlens.functions.network import network_of
 from objectlens.functions.node import NodeModules
 from objectlens.functions.owned import surely
 from objectlens.functions.packages import PackageStore
 from objectlens.functions.python import Pythons
 from objectlens.functions.queueing import Group, Place, Seat, Ticket, shape
-from objectlens.functions.removing import clear_away
 from objectlens.functions.runtimes import Runtime, find_runtime
 from objectlens.functions.starting import Code
-from objectlens.functions.templates import Templates
 from objectlens.functions.throttling import Throttle, throttled
 from objectlens.functions.values import Arrangement, Invocation, Outcome, Provision
 from objectlens.functions.variables import SDK_CONFIG
-from objectlens.functions.watchman import Watchman
 
 _LOGGER = logging.getLogger(__name__)
 
 _OPEN_LOGS = 64
+# The pause before a place is asked for again that other gateway processes have.
+_FULL_SECONDS = 0.2
 # Lambda's word for provisioned environments that do not become ready.
 INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 
@@ -70,19 +71,11 @@ class Pool:
         self._clock = clock
         self._limits = limits or Limits()
         self._groups: dict[Hashable, Group] = {}
-        self._watchman = Watchman(surroundings.python)
+        self._host = FunctionHost(surroundings, self._limits)
         self._node_modules = NodeModules(surroundings.folder, surroundings.node_modules)
         self._pythons = Pythons(surroundings.folder, surroundings.pythons)
         self._runtimes: dict[str, Runtime] = {}
-        self._isolation = find_isolation(surroundings.isolation, surroundings.processors)
-        self._templates = Templates(
-            surroundings=surroundings,
-            limits=self._limits,
-            isolation=self._isolation,
-            watchman=self._watchman,
-            clock=clock,
-            log=self._log,
-        )
+        self._molds = Molds(host=self._host, surroundings=surroundings, limits=self._limits, clock=clock, log=self._log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._logs: dict[str, FunctionLog] = {}
         self._throttle = Throttle(self._limits.concurrency)
@@ -93,10 +86,9 @@ class Pool:
         self._size = 0
         self._starting = 0
         self._ending = 0
+        self._held_up = 0
         self._closed = False
         surroundings.folder.mkdir(parents=True, exist_ok=True)
-        # What a server that was killed left behind.
-        clear_away(surroundings.folder / "tmp")
         (surroundings.folder / "sdk-config").write_text(SDK_CONFIG)
 
     # --- Executor ---
@@ -131,6 +123,7 @@ class Pool:
         `invoke` does so too, but it is better done when a function is made. Raises `InvalidRuntimeException`, and
         `ResourceConflictException` when it is still under way after `prepare_seconds`.
         """
+        self.wake()
         runtime = self._runtimes.get(function.runtime) or await self._find_runtime(function)
         if runtime.node is None and runtime.interpreter is None:
             return
@@ -152,9 +145,13 @@ class Pool:
                 "Pending: its runtime is being made ready, as the function's log tells."
             ) from None
 
+    def wake(self) -> None:
+        """Start the function host, which the first environment would else wait for."""
+        self._host.wake()
+
     async def retire(self, function: Function) -> None:
         """Let the environments of this version end when they are idle."""
-        self._templates.retire(function)
+        self._molds.retire(function)
         for key, group in tuple(self._groups.items()):
             if (group.function.arn, group.function.version) == (function.arn, function.version):
                 del self._groups[key]
@@ -198,11 +195,10 @@ class Pool:
             task.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._templates.close()
+        await self._host.close()
+        await self._molds.close()
         for log in self._logs.values():
             log.close()
-        await asyncio.to_thread(self._isolation.close)
-        await asyncio.to_thread(self._watchman.close)
 
     def snapshot(self) -> list[Snapshot]:
         """Return what each function version does and has done since the server started."""
@@ -213,8 +209,6 @@ class Pool:
     def _admit(self, ticket: Ticket) -> Group:
         if self._closed:
             raise ServiceUnavailable("The server is stopping.")
-        if self._isolation.refusal is not None:
-            raise ServiceException(self._isolation.refusal)
         function = ticket.invocation.function
         self._check_network(function)
         self._throttle.check(function)
@@ -236,8 +230,6 @@ class Pool:
             return
         entrances = self._surroundings.entrances
         refusal = entrances.refusal if entrances else "its network policy needs to know this service's addresses"
-        if why := self._isolation.no_sandbox:
-            refusal = f"its network policy needs a sandbox, and there is none ({why})"
         if refusal:
             raise ServiceException(f"The function cannot run here: {refusal}")
 
@@ -271,7 +263,7 @@ class Pool:
         if self._closed:
             return
         self._holding.watch()
-        while self._starting < self._limits.starting:
+        while not self._held_up and self._starting < self._limits.starting:
             needy = self._wanting() or [group for group in self._groups.values() if group.lacks]
             if not needy:
                 return
@@ -353,9 +345,17 @@ class Pool:
                 # Not before this environment has taken the ticket it was started for.
                 asyncio.get_running_loop().call_soon(self._grow)
                 await self._work(group, environment, place)
+            elif environment.lost:
+                self._again(group)
             else:
                 self._put_off(group, place, INIT_FAILURE)
                 self._report_failed_start(group, environment)
+        except HostLostError:
+            self._again(group)
+        except NodeFullError:
+            # Other gateway processes have them: whoever waits here goes on waiting.
+            self._held_up += 1
+            asyncio.get_running_loop().call_later(_FULL_SECONDS, self._go_on)
         except Exception as error:  # whatever it was, someone waits for this environment
             _LOGGER.warning("an environment of %s failed", group.function.name, exc_info=error)
             if starting:
@@ -388,14 +388,13 @@ class Pool:
             code=code,
             surroundings=self._surroundings,
             limits=self._limits,
-            isolation=self._isolation,
+            host=self._host,
             log=self._log(function.name),
-            watchman=self._watchman,
             clock=self._clock,
             provisioned=provisioned,
         )
         try:
-            template = await self._templates.of(function, environment.runtime, code, credentials)
+            template = await self._molds.of(function, environment.runtime, code, credentials)
             await environment.start(credentials, template)
         except TimeoutError:
             environment.give_up()
@@ -403,6 +402,18 @@ class Pool:
             await surely(environment.stop())
             raise
         return environment
+
+    def _again(self, group: Group) -> None:
+        """Let the invocation whose environment ended with the function host have another: it has not begun."""
+        if ticket := group.pull():
+            if self._clock.monotonic() - ticket.queued_at < self._limits.queue_seconds:
+                self._requeue(group, ticket)
+            else:
+                ticket.refuse(throttled("ConcurrentInvocationLimitExceeded"))
+
+    def _go_on(self) -> None:
+        self._held_up -= 1
+        self._grow()
 
     async def _find_runtime(self, function: Function) -> Runtime:
         found = await asyncio.to_thread(find_runtime, function.runtime, self._pythons)

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from objectlens.functions.isolation import OPEN_FILES, Confinement, sandbox_command
+from objectlens.functions.peaks import grandchildren
 from objectlens.functions.watch import end_all
-
-PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: its exit status, or minus the signal."""
+    """How a process ended: its exit status, or minus the signal; whether its memory was used up."""
 
     status: int
+    out_of_memory: bool = False
 
     def __str__(self) -> str:
         if self.status == 0:
@@ -51,8 +51,11 @@ class Process:
     """A process that leads its own session.
 
     `ended` is done as soon as the process is gone, and reaped. `marker` is a piece of its environment, `NAME=value`,
-    that no other environment has: by it the processes are found that left the session.
+    that no other environment has: by it the processes are found that left the session. `inner` tells that what it runs
+    is in a sandbox below it.
     """
+
+    inner = False
 
     def __init__(self, pid: int, marker: str) -> None:
         self.pid = pid
@@ -62,6 +65,10 @@ class Process:
             self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             self._pidfd = -1  # it is gone already, and somebody will say how
+
+    def handles(self) -> list[int]:
+        """Return a descriptor of the process to be copied for another's use, none when it is gone."""
+        return [self._pidfd] if self._pidfd >= 0 else []
 
     def conclude(self, exit_: Exit) -> None:
         """Take note that the process is gone."""
@@ -79,10 +86,6 @@ class Process:
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
         return bool(poll.poll(0))
-
-    def peak_kib(self) -> int:
-        """Return the most memory that the process and those it started held, in KiB; 0 when it is gone."""
-        return sum(_peak_kib(pid) for pid in (self.pid, *_descendants(self.pid)))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole process group, if there is any of it left."""
@@ -192,23 +195,18 @@ class Spawned(Process):
 class Sandboxed(Spawned):
     """A process in a sandbox: what was started is bwrap, its child is the first of the sandbox, the next is ours."""
 
+    inner = True
+
     def signal(self, number: signal.Signals) -> None:
         """Signal the process in the sandbox; SIGKILL ends the sandbox, and the kernel all that is in it."""
         if number == signal.SIGKILL:
             super().signal(number)
             return
-        for pid in self._inner():
+        for pid in grandchildren(self.pid):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-
-    def peak_kib(self) -> int:
-        """Return the most memory that was held inside, in KiB."""
-        return sum(_peak_kib(pid) for inner in self._inner() for pid in (inner, *_descendants(inner)))
-
-    def _inner(self) -> list[int]:
-        return [pid for first in _children(self.pid) for pid in _children(first)]
 
     def _status(self, status: int) -> int:
         """Translate: bwrap ends with 128 and the signal's number."""
@@ -227,31 +225,3 @@ def _open_files() -> tuple[int, int]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     return limit, limit
-
-
-def _children(pid: int) -> list[int]:
-    return [int(word) for word in _read(f"{PROC}/{pid}/task/{pid}/children").split()]
-
-
-def _descendants(pid: int) -> list[int]:
-    children = _children(pid)
-    return children + [grandchild for child in children for grandchild in _descendants(child)]
-
-
-def _peak_kib(pid: int) -> int:
-    _, found, rest = _read(f"{PROC}/{pid}/status").partition(b"VmHWM:")
-    return int(rest.split(None, 1)[0]) if found else 0
-
-
-def _read(path: str) -> bytes:
-    """Return what a file of /proc says, nothing when its process is gone; it is read after every invocation."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, 65536)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)

@@ -86,8 +86,15 @@ class Reception:
         return self._forwarder.variables(self._entrances.endpoint_url) if self._forwarder else {}
 
     async def open(self, socks: Sequence[socket.socket]) -> None:
-        """Begin to accept on the sockets, in the order of `addresses`; they are closed with the rest."""
+        """Begin to accept on the sockets, in the order of `addresses`; they are closed with the rest.
+
+        Raises `OSError` when one did not come along, as when the server can have no more files open.
+        """
         service = list(socks)
+        if len(service) != len(self.addresses):
+            for sock in service:
+                sock.close()
+            raise OSError("the sockets of its sandbox are not all there")
         if self._forwarder is not None:
             self._accepting.append(await self._forwarder.start(service.pop()))
         for sock in service:
@@ -102,5 +109,12 @@ class Reception:
 
 
 def reception_for(network: Network, entrances: Entrances | None) -> Reception | None:
-    """Return what serves a sandbox with this policy, None when it has the machine's network."""
-    return None if network.open or entrances is None else Reception(network, entrances)
+    """Return what serves a sandbox with this policy, None when it has the machine's network.
+
+    Raises `ValueError` when it cannot be served.
+    """
+    if network.open:
+        return None
+    if entrances is None:
+        raise ValueError("its network policy needs to know this service's addresses")
+    return Reception(network, entrances)

@@ -8,18 +8,18 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.mold import MESSAGE
-from objectlens.functions.output import Output
 from objectlens.functions.process import Exit, Process, Spawned
-from objectlens.functions.reception import Reception
 from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
+FORK_SECONDS = 10.0
 _KILLED = Exit(-9)
 _CREDENTIALS = struct.Struct("3i")  # process, user, group (unix(7))
 
@@ -28,23 +28,22 @@ class Template:
     """One template process.
 
     `start` first; when it returned True, `fork` as often as wanted. `refused` tells why it cannot be forked. It lives
-    at least as long as its forks; `close` it when the last has ended.
+    at least as long as its forks; `close` it when the last has ended. `on_end` is called when it ends by itself,
+    `on_open` with the sockets at which its sandbox reaches the service, when that has no network.
     """
 
-    def __init__(
-        self, output: Output, watchman: Watchman, confinement: Confinement, reception: Reception | None = None
-    ) -> None:
+    def __init__(self, watchman: Watchman, confinement: Confinement) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
         """By their numbers."""
-        self._output = output
+        self.on_end: Callable[[], None] | None = None
+        self.on_open: Callable[[Sequence[socket.socket]], None] | None = None
         self._watchman = watchman
         self._confinement = confinement
-        self._reception = reception
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._asked: dict[int, tuple[asyncio.Future[Process], Confinement, str]] = {}
+        self._asked: dict[int, tuple[asyncio.Future[Process], str]] = {}
         self._number = 0
 
     @property
@@ -54,13 +53,13 @@ class Template:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be forked."""
-        return self._process is not None and not self._process.gone and self._channel is not None
+        """Whether it can be forked, as far as is known."""
+        return self._channel is not None
 
     async def start(
-        self, python: str, variables: Mapping[str, str], folder: Path, *, marker: str, limit: float
+        self, python: str, variables: Mapping[str, str], folder: Path, *, output: int, marker: str, limit: float
     ) -> bool:
-        """Start it and wait for its imports; returns whether it can be forked.
+        """Start it, its output going to a descriptor, and wait for its imports; returns whether it can be forked.
 
         Raises `TimeoutError` when they take longer than `limit` seconds, `OSError` when the machine refuses.
         """
@@ -68,36 +67,34 @@ class Template:
         ours.setblocking(False)
         # The kernel tells with each message which process sent it.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        writing = self._output.open()
         try:
             confinement = self._confinement
             command = [python, MOLD, str(confinement.parent), confinement.orders, str(theirs.fileno())]
             self._process = Spawned.confined(
-                confinement, command, variables, folder, output=writing, marker=marker, keep=(theirs.fileno(),)
+                confinement, command, variables, folder, output=output, marker=marker, keep=(theirs.fileno(),)
             )
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-            os.close(writing)
         self._watchman.hold(self._process.pid, marker)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
-        if confinement.doors is not None and self._reception is not None:
-            await self._reception.open(await confinement.doors.open())
-        try:
-            async with asyncio.timeout(limit):
-                return await asyncio.shield(self._state)
-        finally:
-            self._output.drain()
+        async with asyncio.timeout(limit):
+            if confinement.doors is not None:
+                await confinement.doors.open()
+                if self.on_open is not None:
+                    self.on_open(confinement.doors.service)
+            return await asyncio.shield(self._state)
 
     async def fork(
         self, confinement: Confinement, variables: Mapping[str, str], descriptors: Sequence[int], marker: str
     ) -> Process:
-        """Fork an environment; raises `ConnectionError` when the template is gone.
+        """Fork an environment.
 
-        Its output goes to the first of the descriptors; the second, if there is one, is its channel.
+        Its output goes to the first of the descriptors; the second, if there is one, is its channel. Raises
+        `ConnectionError` when the template is gone or does not answer.
         """
         tmp = await self._make_tmp(confinement)
         try:
@@ -105,15 +102,15 @@ class Template:
                 raise ConnectionError("the template has ended")
             self._number += 1
             number, asked = self._number, asyncio.get_running_loop().create_future()
-            self._asked[number] = (asked, confinement, marker)
+            self._asked[number] = asked, marker
             folder = None if confinement.wanted is None else str(confinement.temporary)
-            told = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
-            order = json.dumps(told).encode()
-            socket.send_fds(self._channel, [order], [*descriptors, *tmp])
-            process: Process = await asked
+            order = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
+            socket.send_fds(self._channel, [json.dumps(order).encode()], [*descriptors, *tmp])
+            async with asyncio.timeout(FORK_SECONDS):
+                process: Process = await asked
             await _join(process, confinement)
-        except OSError as error:
-            raise ConnectionError(f"the template did not fork: {error}") from error
+        except OSError as error:  # TimeoutError is one
+            raise ConnectionError(f"the template did not fork: {error or 'it does not answer'}") from error
         finally:
             _close(tmp)
         return process
@@ -152,19 +149,21 @@ class Template:
         if process := self.forks.pop(number, None):
             process.conclude(how)
         elif number in self._asked:
-            asked, _, _ = self._asked.pop(number)
+            asked, _ = self._asked.pop(number)
             if not asked.done():
                 asked.set_exception(ConnectionError(f"the fork ended at once: {how}"))
 
     def _forked(self, number: int, pid: int) -> None:
         if pid <= 0:
             return  # it is gone; the template says how it ended
-        asked, _, marker = self._asked.pop(number)
-        process = self.forks[number] = Process(pid, marker)
+        asked, marker = self._asked.pop(number)
         if asked.done():
-            process.signal(signal.SIGKILL)  # whoever asked was cancelled
-        else:
-            asked.set_result(process)
+            # Whoever asked has gone, with what was to confine it.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            return
+        process = self.forks[number] = Process(pid, marker)
+        asked.set_result(process)
 
     def _settle(self, ready: bool) -> None:
         if not self._state.done():
@@ -173,14 +172,18 @@ class Template:
     def _hung_up(self) -> None:
         """Take note of its end, which is that of its forks: the kernel kills them."""
         self._disconnect()
-        self.refused = self.refused or "its imports ended the process"
-        self._settle(False)
-        for asked, _, _ in self._asked.values():
+        if not self._state.done():
+            self.refused = "its imports ended the process"
+            self._settle(False)
+        unanswered, self._asked = self._asked, {}
+        for asked, _ in unanswered.values():
             if not asked.done():
                 asked.set_exception(ConnectionError("the template has ended"))
         forks, self.forks = self.forks, {}
         for process in forks.values():
             process.conclude(_KILLED)
+        if self.on_end is not None:
+            self.on_end()
 
     def _disconnect(self) -> None:
         if self._channel is not None:
@@ -190,13 +193,11 @@ class Template:
 
     async def close(self) -> None:
         """End the process, and with it what it forked."""
+        self.on_end = None
         self._hung_up()
         if self._process is not None:
             await self._process.stop(0)
             self._watchman.release(self._process.pid)
-        self._output.close()
-        if self._reception is not None:
-            self._reception.close()
         await asyncio.to_thread(self._confinement.close)
 
 

@@ -1,197 +1,184 @@
-"""Which function versions have a template, and for how long."""
+"""The templates of the function host: which there are, and for how long."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
-from objectlens.catalog.entities import Function
-from objectlens.clock import Clock
-from objectlens.functions.configuration import Credentials, Limits, Surroundings
-from objectlens.functions.hosts import hosts_file
-from objectlens.functions.isolation import Isolation
-from objectlens.functions.logs import FunctionLog
-from objectlens.functions.network import network_of
-from objectlens.functions.output import Output
+from objectlens.functions.isolation import Confinement
+from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
-from objectlens.functions.queueing import shape
-from objectlens.functions.reception import reception_for
-from objectlens.functions.runtimes import Runtime
-from objectlens.functions.starting import WRAPPER, Code
 from objectlens.functions.template import Template
-from objectlens.functions.variables import make_variables
 from objectlens.functions.watchman import Watchman
 
-OPT_OUT = "OBJECTLENS_TEMPLATE"
-"""The variable by which a function asks for plain processes: `OBJECTLENS_TEMPLATE=0`."""
+Opened = Callable[[int, Sequence[socket.socket]], None]
+"""Called with a template's number and the sockets at which its sandbox, which has no network, reaches the service."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """One function version's template: `opening` gives it, or None when the function cannot be forked."""
+    """What was asked for under a key: `opening` gives its template, which may be one that cannot be forked."""
 
-    function: Function
-    opening: asyncio.Task[Template | None]
-    started_at: float
+    key: str
+    number: int
+    opening: asyncio.Task[Template]
     used_at: float
-    timer: asyncio.TimerHandle | None = None
+    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
 
 class Templates:
-    """The templates of a pool. One is started when the first environment of a function version is."""
+    """Templates by keys, which gateway processes choose: one for what can be forked from one process.
+
+    `capacity` bounds them; one that was not used for `idle_seconds`, or made its module's clients with credentials that
+    are older than `age_seconds`, ends when its forks have. `announce` is called with `forgotten` and the number of each
+    that is not to be had any more, and with `closed` when it has ended.
+    """
 
     def __init__(
         self,
         *,
-        surroundings: Surroundings,
-        limits: Limits,
-        isolation: Isolation,
+        capacity: int,
+        idle_seconds: float,
+        age_seconds: float,
+        confine: Callable[[Order], Confinement],
         watchman: Watchman,
-        clock: Clock,
-        log: Callable[[str], FunctionLog],
+        announce: Callable[[str, int], None],
     ) -> None:
-        self._surroundings = surroundings
-        self._limits = limits
-        self._isolation = isolation
+        self._capacity = capacity
+        self._idle_seconds = idle_seconds
+        self._age_seconds = age_seconds
+        self._confine = confine
         self._watchman = watchman
-        self._clock = clock
-        self._log = log
-        self._entries: dict[Hashable, _Entry] = {}
+        self._announce = announce
+        self._entries: dict[str, _Entry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._number = 0
 
-    async def of(self, function: Function, runtime: Runtime, code: Code, credentials: Credentials) -> Template | None:
-        """Return the template of a function version; None when its environments start from nothing.
+    async def open(self, key: str, order: Order, limit: float, output: int, opened: Opened) -> tuple[int, str | None]:
+        """See that there is a template; returns its number, and why it cannot be forked, None when it can.
 
-        Raises `TimeoutError` when its imports take longer than initialisation may: from nothing they would as well.
+        `output` is where its imports print, and is closed. `opened` is called before they end. Raises `TimeoutError`
+        when they take more than `limit` seconds, `ConnectionError` when it was dismissed meanwhile.
         """
-        if not self._limits.templates or not _is_python(runtime) or _is_plain(function):
-            return None
-        key = shape(function)
         entry = self._entries.get(key)
-        if entry is not None and self._is_spent(entry):
-            self._dismiss(key)
-            entry = None
+        is_new = entry is None
         if entry is None:
-            entry = self._open(key, function, runtime, code, credentials)
-        self._touch(key, entry)
-        return await asyncio.shield(entry.opening)
+            entry = self._enter(key, order, limit, output, opened)
+        else:
+            os.close(output)
+        self._touch(entry)
+        try:
+            template = await asyncio.shield(entry.opening)
+        except asyncio.CancelledError:
+            if entry.opening.cancelled():
+                raise ConnectionError("the template was dismissed") from None
+            raise
+        except Exception:
+            self._dismiss(entry)
+            raise
+        if not is_new and template.doors is not None and template.refused is None:
+            opened(entry.number, template.doors.service)
+        return entry.number, template.refused
 
-    def retire(self, function: Function) -> None:
-        """End the templates of this version when their environments have ended."""
-        for key, entry in tuple(self._entries.items()):
-            if (entry.function.arn, entry.function.version) == (function.arn, function.version):
-                self._dismiss(key)
+    def find(self, key: str) -> Template:
+        """Return the template of a key; raises `ConnectionError` when there is none."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.opening.done() or not entry.opening.result().alive:
+            raise ConnectionError("the template has ended")
+        self._touch(entry)
+        return entry.opening.result()
+
+    def retire(self, key: str) -> None:
+        """End the template of a key when its forks have ended."""
+        if entry := self._entries.get(key):
+            self._dismiss(entry)
 
     async def close(self) -> None:
         """End all templates and what they forked; returns when no process is left."""
-        for key in tuple(self._entries):
-            self._dismiss(key)
+        for entry in tuple(self._entries.values()):
+            self._dismiss(entry)
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _open(
-        self, key: Hashable, function: Function, runtime: Runtime, code: Code, credentials: Credentials
-    ) -> _Entry:
-        if len(self._entries) >= self._limits.templates:
-            self._dismiss(min(self._entries, key=lambda one: self._entries[one].used_at))
-        opening = asyncio.get_running_loop().create_task(self._start(function, runtime, code, credentials))
-        now = self._clock.monotonic()
-        entry = self._entries[key] = _Entry(function, opening, now, now)
+    def _enter(self, key: str, order: Order, limit: float, output: int, opened: Opened) -> _Entry:
+        while self._entries and len(self._entries) >= self._capacity:
+            self._dismiss(min(self._entries.values(), key=lambda one: one.used_at))
+        self._number += 1
+        loop = asyncio.get_running_loop()
+        opening = loop.create_task(self._start(self._number, order, limit, output, opened))
+        entry = self._entries[key] = _Entry(key, self._number, opening, loop.time())
+        opening.add_done_callback(lambda _: self._opened(entry))
         return entry
 
-    def _is_spent(self, entry: _Entry) -> bool:
-        """Whether a template has died, or made its module's clients with credentials that grow old."""
-        if not entry.opening.done():
-            return False
-        if entry.opening.cancelled() or entry.opening.exception() is not None:
-            return True
-        template = entry.opening.result()
-        old = self._clock.monotonic() - entry.started_at > self._limits.age_seconds
-        return old or (template is not None and not template.alive)
-
-    def _touch(self, key: Hashable, entry: _Entry) -> None:
-        entry.used_at = self._clock.monotonic()
-        if entry.timer is not None:
-            entry.timer.cancel()
-        entry.timer = asyncio.get_running_loop().call_later(self._limits.template_idle_seconds, self._dismiss, key)
-
-    def _dismiss(self, key: Hashable) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is None:
+    def _opened(self, entry: _Entry) -> None:
+        if self._entries.get(entry.key) is not entry or entry.opening.cancelled() or entry.opening.exception():
             return
-        if entry.timer is not None:
-            entry.timer.cancel()
-        task = asyncio.get_running_loop().create_task(_end(entry))
+        entry.timers["age"] = asyncio.get_running_loop().call_later(self._age_seconds, self._dismiss, entry)
+        template = entry.opening.result()
+        if template.refused is None:
+            template.on_end = lambda: self._dismiss(entry)
+            if not template.alive:
+                self._dismiss(entry)
+
+    def _touch(self, entry: _Entry) -> None:
+        loop = asyncio.get_running_loop()
+        entry.used_at = loop.time()
+        if timer := entry.timers.pop("idle", None):
+            timer.cancel()
+        if self._entries.get(entry.key) is entry:
+            entry.timers["idle"] = loop.call_later(self._idle_seconds, self._dismiss, entry)
+
+    def _dismiss(self, entry: _Entry) -> None:
+        if self._entries.get(entry.key) is not entry:
+            return
+        del self._entries[entry.key]
+        for timer in entry.timers.values():
+            timer.cancel()
+        self._announce("forgotten", entry.number)
+        task = asyncio.get_running_loop().create_task(self._end(entry))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(
-        self, function: Function, runtime: Runtime, code: Code, credentials: Credentials
-    ) -> Template | None:
-        python, task_root = runtime.python or self._surroundings.python, code.task_root
-        moment = self._clock.now()
-        stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
-        reception = reception_for(network_of(function.environment), self._surroundings.entrances)
-        confinement = self._isolation.confine(
-            folder=self._surroundings.folder,
-            key=stream[-32:],
-            task_root=task_root,
-            layers=code.layers,
-            python=python,
-            memory_size=function.memory_size,
-            ephemeral_storage=function.ephemeral_storage,
-            addresses=None if reception is None else reception.addresses,
-            forks=self._limits.per_function,
-            hosts=hosts_file(function, self._surroundings),
-        )
-        confinement.make_temporary()
-        variables = make_variables(
-            function,
-            runtime=runtime,
-            surroundings=self._surroundings,
-            credentials=credentials,
-            task_root=task_root,
-            opt=confinement.opt,
-            temporary=confinement.temporary,
-            runtime_api="127.0.0.1:9",
-            log_stream=stream,
-        )
-        if reception is not None:
-            variables = reception.variables | variables
-        output = Output(self._log(function.name), stream)
-        template = Template(output, self._watchman, confinement, reception)
-        marker = f"AWS_LAMBDA_LOG_STREAM_NAME={stream}"
-        limit = self._limits.init_seconds + function.timeout
+    async def _start(self, number: int, order: Order, limit: float, output: int, opened: Opened) -> Template:
+        template: Template | None = None
         try:
-            if await template.start(python, variables, task_root, marker=marker, limit=limit):
+            confinement = self._confine(order)
+            template = Template(self._watchman, confinement)
+            confinement.make_temporary()
+            template.on_open = partial(opened, number)
+            variables = order.variables_in(confinement)
+            if await template.start(
+                order.python, variables, order.task_root, output=output, marker=order.marker, limit=limit
+            ):
                 return template
         except (TimeoutError, asyncio.CancelledError):
-            await surely(template.close())
+            if template is not None:
+                await surely(self._close(number, template))
             raise
         except OSError as error:
+            if template is None:
+                raise
             template.refused = str(error)
-        output.say(f"[INFO] Each environment of this function starts from nothing: {template.refused}.".encode())
+        finally:
+            os.close(output)
+        await self._close(number, template)
+        return template
+
+    async def _end(self, entry: _Entry) -> None:
+        opening = entry.opening
+        opening.cancel()
+        await asyncio.wait([opening])
+        template = None if opening.cancelled() or opening.exception() else opening.result()
+        if template is None or template.refused is not None:
+            return
+        while template.forks:
+            await asyncio.wait([process.ended for process in template.forks.values()])
+        await self._close(entry.number, template)
+
+    async def _close(self, number: int, template: Template) -> None:
         await template.close()
-        return None
-
-
-async def _end(entry: _Entry) -> None:
-    entry.opening.cancel()
-    await asyncio.wait([entry.opening])
-    template = None if entry.opening.cancelled() or entry.opening.exception() else entry.opening.result()
-    if template is None:
-        return
-    while template.forks:
-        await asyncio.wait([process.ended for process in template.forks.values()])
-    await template.close()
-
-
-def _is_python(runtime: Runtime) -> bool:
-    return runtime.managed and runtime.name.startswith("python")
-
-
-def _is_plain(function: Function) -> bool:
-    """Whether a function asks for plain processes; a wrapper script of its own starts each of them."""
-    return function.environment.get(OPT_OUT) == "0" or bool(function.environment.get(WRAPPER))
+        self._announce("closed", number)

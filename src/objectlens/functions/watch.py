@@ -1,8 +1,9 @@
 """Finding and ending what an environment started, and the watchman's script: `watch.py` with orders on its input.
 
-The watchman is a process of its own. Each line of its input is `hold PID MARKER` or `release PID`; when the input
-ends, because the server stopped or died, it ends everything it still holds. The kernel ties only the environments
-themselves to the server's life, not what they started. It imports nothing of objectlens, so that it starts quickly.
+The watchman is a process of its own, which the function host starts. Each line of its input is `hold PID MARKER` or
+`release PID`; when the input ends, because the host stopped or died, it ends everything it still holds. The kernel ties
+only the environments themselves to the host's life, not what they started. It imports nothing of objectlens, so that it
+starts quickly.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 import asyncio
 import ipaddress
 import os
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +17,15 @@ from objectlens.clock import SystemClock
 from objectlens.errors import ServiceException
 from objectlens.functions import Credentials, Entrances, Limits, PackageStore, Pool, Surroundings
 from objectlens.functions.forwarding import Forwarder
+from objectlens.functions.messages import Messenger
 from objectlens.functions.network import OPEN, Network, network_of
+from objectlens.functions.orders import RUNTIME_API
 from objectlens.functions.peers import Family
+from objectlens.functions.reception import reception_for
+from objectlens.functions.starting import Code
 from objectlens.testing.executors import Bench, make_function, make_zip
 from support.debian import debian_program
+from support.hosts import descendants, gone, until
 
 debian_program("bubblewrap", "bwrap")
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
@@ -93,6 +100,41 @@ async def pool_with_service(folder, isolation="auto", **limits):
     finally:
         await pool.close()
         service.close()
+
+
+class Other:
+    """A second gateway process, as far as the host can tell; `sockets` came with the last message that brought some."""
+
+    def __init__(self, host):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.said, self.sockets = asyncio.Queue(), []
+        self.channel = Messenger(ours, self.receive, lambda: None)
+        with theirs:
+            host.attach(theirs)
+
+    def receive(self, message, files):
+        count = message["sockets"] if message["say"] == "leased" else len(files)
+        if files:
+            self.drop()
+            self.sockets = [socket.socket(fileno=fd) for fd in files[:count]]
+        for fd in files[count:]:
+            os.close(fd)
+        self.said.put_nowait(message)
+
+    def send(self, message, *files):
+        self.channel.send(message, [os.dup(fd) for fd in files])
+
+    async def hear(self):
+        return await asyncio.wait_for(self.said.get(), 10)
+
+    def drop(self):
+        for sock in self.sockets:
+            sock.close()
+        self.sockets = []
+
+    def close(self):
+        self.drop()
+        self.channel.close()
 
 
 REACH = """
@@ -182,6 +224,101 @@ def test_a_list_lets_through_what_it_has(tmp_path, environment):
         "HTTP Error 403: Forbidden by OBJECTLENS_NETWORK",
         "Connection refused",
     ]
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_the_service_is_there_before_the_imports_end(tmp_path, environment):
+    handler = """
+        SEEN = ask(SERVICE + "/early")
+        def handler(event, context):
+            return SEEN
+    """
+    seen, _ = reach(tmp_path, handler, environment=environment | {"OBJECTLENS_NETWORK": "none"})
+    assert seen == "GET /early HTTP/1.1"
+
+
+def test_forks_have_the_service_until_they_end(tmp_path):
+    """Also when nothing more is forked from their template."""
+    code = REACH + "import time\ndef handler(event, context):\n    time.sleep(event)\n    return ask(SERVICE)"
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, _):
+            function = bench.function(code, environment={"OBJECTLENS_NETWORK": "none"}, timeout=20)
+            await bench.value(function, 0)
+            late = asyncio.ensure_future(bench.value(function, 1))
+            await asyncio.sleep(0.3)
+            await bench.executor.retire(function)
+            receptions = bench.executor._molds._receptions
+            assert len(receptions) == 1
+            assert await late == "GET / HTTP/1.1"
+            await until(lambda: not receptions)
+
+    asyncio.run(main())
+
+
+def test_a_host_that_is_killed_takes_the_sandboxes_with_it_and_another_makes_new_ones(tmp_path):
+    code = REACH + "import time\ndef handler(event, context):\n    time.sleep(event)\n    return ask(SERVICE)"
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, _):
+            functions = [
+                bench.function(code, name, environment=environment | {"OBJECTLENS_NETWORK": "none"}, timeout=20)
+                for name, environment in (("forked", {}), ("plain", {"OBJECTLENS_TEMPLATE": "0"}))
+            ]
+            for round_ in range(3):
+                if round_ == 1:
+                    held = len(os.listdir("/proc/self/fd"))
+                for function in functions:
+                    assert await bench.value(function, 0) == "GET / HTTP/1.1"
+                running = [asyncio.ensure_future(bench.invoke(function, 60)) for function in functions]
+                await asyncio.sleep(0.3)
+                host = bench.executor._host.pid
+                family = descendants(host)
+                os.kill(host, signal.SIGKILL)
+                assert [(await one).failure.type for one in running] == ["Runtime.ExitError"] * 2
+                await gone(host, *family)
+                await until(lambda: bench.executor._host.pid is not None)
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= held)
+
+    asyncio.run(main())
+
+
+def test_gateways_share_the_sandbox_of_a_template(tmp_path):
+    """Each that asks for it gets its sockets, and each environment an address of its own."""
+    code = REACH + "def handler(event, context):\n    return ask(SERVICE)"
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, port):
+            function = bench.function(code, environment={"OBJECTLENS_NETWORK": "none"}, timeout=20)
+            await bench.value(function)
+            pool = bench.executor
+            (key,) = pool._molds._entries
+            runtime = pool._runtimes[function.runtime]
+            reception = reception_for(network_of(function.environment), pool._surroundings.entrances)
+            code_ = Code(task_root=pool._packages.path(function.package))
+            order = pool._molds._order(function, runtime, code_, Credentials("a", "b", "c"), reception)
+            order = replace(order, variables=dict(order.variables) | {"AWS_LAMBDA_RUNTIME_API": RUNTIME_API})
+            other = Other(pool._host)
+            await other.hear()
+            other.send({"do": "mold", "id": 1, "order": order.write(), "key": key, "limit": 10}, 2)
+            assert (await other.hear())["say"] == "opened"
+            assert [one.getsockname() for one in other.sockets] == [("127.0.0.1", port)]
+            assert (await other.hear())["say"] == "molded"
+            other.send({"do": "lease", "id": 2, "order": order.write(), "fork": key, "files": 1}, 2)
+            leased = await other.hear()
+            assert (leased["say"], leased["note"], leased["sockets"]) == ("leased", None, 1)
+            (own,) = other.sockets
+            own.setblocking(True)
+            own.settimeout(10)
+            place = own.getsockname()
+            with closing(await asyncio.to_thread(lambda: own.accept()[0])) as asking:
+                assert asking.getsockname() == place
+            assert await bench.value(function) == "GET / HTTP/1.1"
+            other.send({"do": "stop", "id": 2, "patience": 0})
+            assert [(await other.hear())["say"] for _ in range(2)] == ["ended", "gone"]
+            other.close()
+
+    asyncio.run(main())
 
 
 def test_many_environments_share_a_template_without_a_network(tmp_path):

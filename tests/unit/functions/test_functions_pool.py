@@ -15,24 +15,11 @@ from objectlens.errors import ServiceException, ServiceUnavailable, TooManyReque
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+from support.hosts import alive, descendants, gone, templates_of, watchmen_of
 
 
 def resident_kib():
     return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
-
-
-async def gone(*pids, within=5.0):
-    end = time.monotonic() + within
-    while any(map(alive, pids)):
-        assert time.monotonic() < end, [pid for pid in pids if alive(pid)]
-        await asyncio.sleep(0.01)
 
 
 def messages(folder, name="f"):
@@ -128,7 +115,7 @@ async def main(folder, code):
         clock=SystemClock(),
     )
     bench = Bench(pool, packages.add)
-    print(*await bench.value(bench.function(code)), pool._watchman._popen.pid, flush=True)
+    print(*await bench.value(bench.function(code)), pool._host.pid, flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
@@ -140,6 +127,9 @@ def test_nothing_survives_the_death_of_the_server(tmp_path):
     with server:
         pids = [int(word) for word in server.stdout.readline().split()]
         assert len(pids) == 5
+        assert set(descendants(server.pid)) >= {*pids[:3], pids[-1]}
+        pids = [*pids, *templates_of(pids[-1]), *watchmen_of(pids[-1])]
+        assert len(pids) == 7
         assert all(map(alive, pids))
         server.kill()
     asyncio.run(gone(*pids))
@@ -150,12 +140,14 @@ def test_the_watchman_is_replaced_when_it_dies(bench):
         async with bench() as opened:
             function = opened.function(COUNTER)
             await opened.value(function)
-            watchman = opened.executor._watchman._popen
-            watchman.kill()
-            watchman.wait()
+            (watchman,) = watchmen_of(opened.executor._host.pid)
+            os.kill(watchman, signal.SIGKILL)
+            await gone(watchman)
+            await asyncio.sleep(0.5)
+            assert watchmen_of(opened.executor._host.pid) not in ([], [watchman])
             seen = await asyncio.gather(*(opened.value(function, {"sleep": 0.2}) for _ in range(3)))
             assert len({one["pid"] for one in seen}) > 1
-            assert opened.executor._watchman._popen.poll() is None
+            assert len(watchmen_of(opened.executor._host.pid)) == 1
 
     asyncio.run(main())
 

@@ -8,23 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from objectlens.functions.logs import log_folder, read_log
-from objectlens.functions.templates import OPT_OUT
+from objectlens.functions.molds import OPT_OUT
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
+from support.hosts import alive, gone, templates_of, until
 
 WHO = "import os\nvalue = {made}\ndef handler(event, context):\n    return [os.getpid(), os.getppid(), {shown}]"
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def messages(folder, name="f"):
@@ -32,8 +25,7 @@ def messages(folder, name="f"):
 
 
 def template_pids(opened):
-    entries = opened.executor._templates._entries.values()
-    return [entry.opening.result()._process.pid for entry in entries if entry.opening.result()]
+    return templates_of(opened.executor._host.pid)
 
 
 async def spread(opened, function, count=3):
@@ -139,7 +131,7 @@ def test_what_cannot_be_forked_starts_plainly(bench, tmp_path, module, reason):
         async with bench() as opened:
             function = opened.function(module + "\n" + who("1", "value"))
             seen = await spread(opened, function, 2)
-            assert {parent for _, parent, _ in seen} == {os.getpid()}
+            assert {parent for _, parent, _ in seen} == {opened.executor._host.pid}
             assert template_pids(opened) == []
 
     asyncio.run(main())
@@ -153,7 +145,7 @@ def test_a_function_may_ask_for_plain_processes(bench):
         async with bench() as opened:
             function = opened.function(who("1", "value"), environment={OPT_OUT: "0"})
             _, parent, _ = await opened.value(function)
-            assert parent == os.getpid()
+            assert parent == opened.executor._host.pid
 
     asyncio.run(main())
 
@@ -227,16 +219,9 @@ def test_retiring_ends_the_template_when_its_last_fork_has_ended(bench):
             await asyncio.sleep(0.1)
             assert alive(template)
             assert (await running)["count"] == 2
-            await until_gone(template)
+            await gone(template)
 
     asyncio.run(main())
-
-
-async def until_gone(pid, within=5.0):
-    end = time.monotonic() + within
-    while alive(pid):
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 def test_templates_are_few_and_end_when_unused(bench):
@@ -247,10 +232,10 @@ def test_templates_are_few_and_end_when_unused(bench):
                 await opened.value(opened.function(COUNTER, name))
                 pids.append(template_pids(opened)[-1])
                 await asyncio.sleep(0.02)
-            await until_gone(pids[0])
+            await gone(pids[0])
             assert template_pids(opened) == pids[1:]
             for pid in pids[1:]:
-                await until_gone(pid)
+                await gone(pid)
 
     asyncio.run(main())
 
@@ -265,7 +250,7 @@ def test_old_templates_are_replaced(bench):
             await opened.value(function)
             await opened.value(function)
             assert template_pids(opened) != [old]
-            await until_gone(old)
+            await gone(old)
 
     asyncio.run(main())
 
@@ -291,7 +276,7 @@ def test_daemons_of_a_fork_end_with_it(bench):
             pids = await opened.value(opened.function(DAEMON))
             assert template_pids(opened)
             for pid in pids:
-                await until_gone(pid)
+                await gone(pid)
             assert all(map(alive, template_pids(opened)))
 
     asyncio.run(main())
@@ -314,8 +299,7 @@ async def main(folder, code):
     )
     bench = Bench(pool, packages.add)
     seen = await bench.value(bench.function(code))
-    (entry,) = pool._templates._entries.values()
-    print(*seen, entry.opening.result()._process.pid, flush=True)
+    print(*seen, pool._host.pid, flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
@@ -327,10 +311,12 @@ def test_templates_and_daemons_end_with_the_server(tmp_path):
     with server:
         pids = [int(word) for word in server.stdout.readline().split()]
         assert len(pids) == 3
+        pids = [*pids, *templates_of(pids[-1])]
+        assert len(pids) == 4
         assert all(map(alive, pids))
         server.kill()
     for pid in pids:
-        asyncio.run(until_gone(pid))
+        asyncio.run(gone(pid))
 
 
 def test_closing_while_a_template_imports(bench, tmp_path):
@@ -338,7 +324,8 @@ def test_closing_while_a_template_imports(bench, tmp_path):
         async with bench() as opened:
             function = opened.function("import time\ntime.sleep(600)\ndef handler(event, context):\n    pass")
             running = asyncio.ensure_future(opened.invoke(function))
-            await asyncio.sleep(0.3)
+            host = opened.executor._host
+            await until(lambda: host.pid is not None and templates_of(host.pid))
             began = time.monotonic()
         assert time.monotonic() - began < 3
         await asyncio.wait([running])
