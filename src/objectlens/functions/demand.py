@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 BOUND = 0.7
 """The share of a core from which on a function counts as one that computes."""
 
-EXTRA = 1
+EXTRA = 2
 """How many more than there are cores may compute, so that none idles while an invocation waits for its bytes."""
 
 MEASURING_SECONDS = 0.2
