@@ -32,12 +32,12 @@ def test_a_function_that_changes_its_ways_is_believed_in_time():
     assert demand.share >= 0
 
 
-def test_one_more_than_there_are_cores_may_compute():
+def test_two_more_than_there_are_cores_may_compute():
     cores = Cores(2)
     begun = []
     while cores.have_room(1.0):
         begun.append(cores.begin(1.0))
-    assert len(begun) == 3
+    assert len(begun) == 4
     assert not cores.have_room(0.8)
     cores.end(begun.pop())
     assert cores.have_room(0.8)
