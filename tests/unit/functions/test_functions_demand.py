@@ -55,8 +55,9 @@ def test_what_wants_more_cores_than_there_are_may_begin_alone():
 
 def test_what_was_measured_counts_more_than_what_was_promised():
     cores = Cores(2)
-    for _ in range(3):
+    for _ in range(4):
         cores.begin(1.0)
+    assert not cores.have_room(1.0)
     assert cores.have_room(1.0, used=0.5)
 
 
