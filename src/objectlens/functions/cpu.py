@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+from objectlens.functions.procfs import read
+
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -19,7 +21,7 @@ def wanted_seconds(pid: int) -> float:
     total = _ran_seconds(pid)
     for thread in _threads(pid):
         total += _waited_seconds(pid, thread)
-        for child in _read(f"{_PROC}/{pid}/task/{thread}/children").split():
+        for child in read(f"{_PROC}/{pid}/task/{thread}/children").split():
             total += wanted_seconds(int(child))
     return total
 
@@ -31,14 +33,14 @@ def _ran_seconds(pid: int) -> float:
         own = time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0
-    fields = _read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].split()
+    fields = read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].split()
     # proc_pid_stat(5): cutime and cstime are fields 16 and 17, and the first after the name is field 3.
     return own + (int(fields[13]) + int(fields[14])) / _TICKS if fields else own
 
 
 def _waited_seconds(pid: int, thread: str) -> float:
     """Return the time that a thread waited in a run queue; 0 where the kernel does not count it."""
-    fields = _read(f"{_PROC}/{pid}/task/{thread}/schedstat").split()
+    fields = read(f"{_PROC}/{pid}/task/{thread}/schedstat").split()
     return int(fields[1]) / 1e9 if len(fields) == 3 else 0.0
 
 
@@ -47,17 +49,3 @@ def _threads(pid: int) -> list[str]:
         return [path.name for path in Path(f"{_PROC}/{pid}/task").iterdir()]
     except OSError:
         return []
-
-
-def _read(path: str) -> bytes:
-    """Return what a file of /proc says, nothing when its process is gone."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, 65536)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)

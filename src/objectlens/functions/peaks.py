@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from objectlens.functions.procfs import read
 
 _PROC = "/proc"
 
@@ -14,7 +14,7 @@ def peak_kib(pid: int) -> int:
 
 def children(pid: int) -> list[int]:
     """Return the processes that a process started and that are there."""
-    return [int(word) for word in _read(f"{_PROC}/{pid}/task/{pid}/children").split()]
+    return [int(word) for word in read(f"{_PROC}/{pid}/task/{pid}/children").split()]
 
 
 def grandchildren(pid: int) -> list[int]:
@@ -28,19 +28,5 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _own_kib(pid: int) -> int:
-    _, found, rest = _read(f"{_PROC}/{pid}/status").partition(b"VmHWM:")
+    _, found, rest = read(f"{_PROC}/{pid}/status").partition(b"VmHWM:")
     return int(rest.split(None, 1)[0]) if found else 0
-
-
-def _read(path: str) -> bytes:
-    """Return what a file of /proc says, nothing when its process is gone."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, 65536)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
