@@ -153,6 +153,9 @@ class RuntimeApi:
 
     def made(self, connection: RuntimeConnection) -> None:
         """Take a connection of the environment's own processes, and of nobody else."""
+        if self.state is State.DEAD:
+            connection.close()  # it was accepted just when the environment ended
+            return
         if self._admits is None:
             return
         ends = connection.ends

@@ -120,6 +120,31 @@ def test_connections_wait_until_it_is_known_whose_they_may_be():
     transcript(test, None)
 
 
+def test_a_connection_that_comes_just_as_the_environment_ends_is_closed():
+    async def test(api, listener, connect):
+        late = api._connect()  # accepted, and its transport is made only after the end
+        api.end()
+
+        class Transport(asyncio.Transport):
+            aborted = False
+
+            def pause_reading(self):
+                pass
+
+            def is_closing(self):
+                return self.aborted
+
+            def abort(self):
+                self.aborted = True
+
+        transport = Transport()
+        late.connection_made(transport)
+        assert transport.aborted
+        late.connection_lost(None)
+
+    transcript(test)
+
+
 def test_next_carries_the_event_and_its_headers():
     async def test(api, listener, connect):
         _, headers = await working(api, listener, connect)
