@@ -104,6 +104,7 @@ class _Importing:
 
 def _change_botocore(session: Any) -> None:
     """Let sessions with the same search path read each service's model once."""
+    _inspect_once(sys.modules.get("botocore.hooks"))
     make = getattr(session, "create_loader", None)
     if make is None:
         return
@@ -117,6 +118,28 @@ def _change_botocore(session: Any) -> None:
     session.create_loader = create_loader
 
 
+_Function = type(lambda: None)
+
+
+def _inspect_once(hooks: Any) -> None:
+    """Let what each session asks of the same hundred event handlers be found out once: whether they take keywords."""
+    ask = getattr(hooks, "accepts_kwargs", None)
+    if ask is None:
+        return
+    answers: dict[Any, bool] = {}
+
+    def accepts_kwargs(function: Any) -> bool:
+        # Only those that are there for good: others would be kept alive by being remembered.
+        if type(function) is not _Function or function.__closure__ or "<" in function.__qualname__:
+            accepts: bool = ask(function)
+            return accepts
+        if function not in answers:
+            answers[function] = ask(function)
+        return answers[function]
+
+    hooks.accepts_kwargs = accepts_kwargs
+
+
 def warm() -> None:
     """Read what every client of S3 needs to be made, if the handler uses the SDK: forks then share it.
 
@@ -125,6 +148,8 @@ def warm() -> None:
     sdk = sys.modules.get("botocore.session")
     if os.environ.get(OPT_OUT) == "0" or sdk is None or not hasattr(sdk, "Session"):
         return
+    # So that no fork has to compile them.
+    _beside("wire"), _beside("writing")
     try:
         # With keys of its own it looks for none, and with a session of its own it leaves none behind.
         sdk.Session().create_client(

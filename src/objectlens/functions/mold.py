@@ -64,6 +64,7 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
     _loaded["accelerate"].warm()
+    load("polling")  # so that no fork has to compile it
     files = check_forkable(channel)
     if private_tmp is not None and (reason := private_tmp.too_much()):
         raise Plain(reason)
@@ -270,7 +271,7 @@ def run(descriptor: int | None) -> None:
     if descriptor is None:
         lambda_runtime_client.runtime_client = native()
     else:
-        polling = load("polling")
+        polling = _loaded["polling"]
         channel = polling.Channel(descriptor)
         lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
         _loaded["accelerate"].use(channel)
