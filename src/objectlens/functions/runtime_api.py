@@ -135,7 +135,7 @@ class RuntimeApi:
         """Close the listener and every connection; the environment takes no more work."""
         self._move(Event.END)
         if self._server is not None:
-            self._server.close()
+            _close(self._server)
             self._server = None
         for connection in tuple(self._connections):
             connection.close()
@@ -257,6 +257,17 @@ class RuntimeApi:
         self._move(Event.INIT_ERROR)
         connection.reply(202, _ACCEPTED)
         self._listener.init_failed(_reported(request, "Runtime.Unknown"))
+
+
+def _close(server: asyncio.Server) -> None:
+    """Accept no more, then close.
+
+    In one step, asyncio would lose the sockets that were accepted in this turn of the loop and have no transport yet.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        loop.remove_reader(sock.fileno())
+    loop.call_soon(server.close)
 
 
 def fault(kind: str, message: str) -> Answer:
