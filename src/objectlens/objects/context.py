@@ -26,6 +26,10 @@ _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
 class Authorizer(Protocol):
     """What this room asks of access."""
 
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed the policy of a browser's form, None when nobody did."""
+        ...
+
     async def authorize(
         self,
         caller: Caller,

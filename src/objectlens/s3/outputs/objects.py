@@ -116,3 +116,12 @@ class ObjectAttributes:
                 ),
             ),
         )
+
+
+def post_response(location: str, bucket: str, key: str, etag: str) -> bytes:
+    """Return `PostResponse`; `etag` without quotes."""
+    return document(
+        "PostResponse",
+        (tag("Location", location), tag("Bucket", bucket), tag("Key", key), tag("ETag", f'"{etag}"')),
+        namespace=None,
+    )
