@@ -331,13 +331,6 @@ class InvalidRange(ServiceError):
     text = "The requested range is not satisfiable"
 
 
-class InvalidPartNumber(ServiceError):
-    """A part number outside the object."""
-
-    status = 416
-    text = "The requested partnumber is not satisfiable"
-
-
 class MalformedPOSTRequest(ServiceError):
     """A form that is not multipart/form-data as it should be."""
 
@@ -374,7 +367,7 @@ class InvalidTag(ServiceError):
 
 
 class BadRequest(ServiceError):
-    """More than ten tags on an object, or a preflight request that names no origin."""
+    """A preflight request that names no origin or no method."""
 
     status = 400
     text = "Bad Request"

@@ -29,8 +29,8 @@ class Signature:
     """How the request was signed: condition keys `s3:authType`, `s3:signatureAge`, `s3:signatureversion`.
 
     `kind` is `REST-HEADER`, `REST-QUERY-STRING` or, of a form, `POST`; `age_ms` the milliseconds since signing;
-    `service` and `region` are those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says. `seed` verifies the chunks of an
-    `aws-chunked` body (`seed.verifier()`).
+    `service` and `region` are those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says. `seed`
+    verifies the chunks of an `aws-chunked` body (`seed.verifier()`).
     """
 
     kind: Literal["REST-HEADER", "REST-QUERY-STRING", "POST"]

@@ -125,8 +125,11 @@ def store_errors() -> Iterator[None]:
 
 
 def owner(account: str) -> Owner:
-    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits."""
-    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest())
+    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits.
+
+    S3 itself stopped sending display names in 2025; older tools print them, so the account's number stands there.
+    """
+    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest(), account)
 
 
 def xml(document: bytes, headers: Sequence[tuple[str, str]] = (), status: int = 200) -> HttpResponse:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from objectlens.access.values import Caller
 from objectlens.call import Call
-from objectlens.errors import EntityTooLarge
 from objectlens.http import Headers, HttpResponse
 from objectlens.objects.context import Objects, bucket_of, empty, resource_of, xml
 from objectlens.objects.put import FULL
@@ -17,7 +16,6 @@ from objectlens.s3.form_policy import FormPolicy
 from objectlens.s3.forms import FormDecoder
 from objectlens.s3.headers import checksum_headers
 from objectlens.s3.inputs import PostObject, filled_in, redirected
-from objectlens.s3.inputs.writing import MAX_PUT
 from objectlens.s3.operations import extra_actions
 from objectlens.s3.outputs import post_response
 from objectlens.stores import Attributes, Stat
@@ -76,8 +74,6 @@ async def _file(
 
 
 def _checked(policy: FormPolicy | None, before: int, piece: bytes) -> int:
-    if before + len(piece) > MAX_PUT:
-        raise EntityTooLarge(ProposedSize=str(before + len(piece)), MaxSizeAllowed=str(MAX_PUT))
     if policy is not None:
         policy.check_size(before + len(piece), ended=False)
     return len(piece)
