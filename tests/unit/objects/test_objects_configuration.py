@@ -104,7 +104,7 @@ def test_tags_of_an_object(play):
             await world.refused(
                 errors.NoSuchVersion, method, "/pics/k?tagging&versionId=vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", body
             )
-        await world.refused(errors.BadRequest, "PUT", "/pics/k?tagging", tagging(*((f"k{n}", "") for n in range(11))))
+        await world.refused(errors.InvalidTag, "PUT", "/pics/k?tagging", tagging(*((f"k{n}", "") for n in range(11))))
 
     play(scenario)
 
