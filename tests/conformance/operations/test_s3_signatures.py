@@ -39,8 +39,8 @@ def test_without_a_signature(wire: Wire, path: str, bucket: str) -> None:
         assert answer.element("Message") == "Access Denied"
     assert wire.plain("HEAD", path, {}).status == 403
     assert wire.plain("GET", "/", {}).status in {403, 307}
-    # Nobody learns what there is.
-    assert wire.plain("GET", "/no-such-bucket-here/k", {}).code == "AccessDenied"
+    # Nobody learns which objects there are; which buckets there are, S3 tells everyone.
+    assert wire.plain("GET", "/no-such-bucket-here/k", {}).code == "NoSuchBucket"
     assert wire.plain("GET", f"/{bucket}/none", {}).code == "AccessDenied"
 
 
