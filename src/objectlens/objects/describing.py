@@ -15,7 +15,7 @@ from objectlens.objects.context import (
 from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
-from objectlens.s3.inputs import ReadAttributes, check_acl, version_id
+from objectlens.s3.inputs import ReadAttributes, check_acl, check_ownership, version_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
@@ -36,6 +36,7 @@ async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
         max_parts=asked.max_parts,
         storage_class=STANDARD if "StorageClass" in wanted else None,
         size=stat.size if "ObjectSize" in wanted else None,
+        part_checksums=tuple(dict.fromkeys(attributes.checksums, one) for one in attributes.part_checksums),
     )
     return xml(answer.xml(), [("Last-Modified", http_date(stat.modified))])
 
@@ -58,6 +59,12 @@ async def put_acl(objects: Objects, call: Call) -> HttpResponse:
         check_version(version_id(parameters(call.http)))
         await found(objects, call)
     check_acl(call.http.headers, await read_document(call), owner(bucket_of(call).account).id)
+    return empty(200)
+
+
+async def put_bucket_ownership_controls(_: Objects, call: Call) -> HttpResponse:
+    """Take the ownership that every bucket has anyway."""
+    check_ownership(await read_document(call))
     return empty(200)
 
 
