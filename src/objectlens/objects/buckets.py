@@ -19,6 +19,7 @@ from objectlens.s3.outputs_bucket import location_constraint
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 # The location constraint of the first days of S3, which clients may still send.
 _OLD_REGIONS = {"EU": "eu-west-1", "US": "us-east-1"}
+_FIRST_REGION = "us-east-1"
 _OWNER_ENFORCED = "BucketOwnerEnforced"
 
 
@@ -43,7 +44,7 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     if existing is None:
         await objects.opener.create(name, bucket.store)
         existing = await _created(objects, bucket)
-    if existing is not None:
+    if existing is not None and not _made_again(existing, bucket):
         raise _taken(existing, call)
     return empty(200, [("Location", f"/{name}"), ("x-amz-bucket-arn", bucket.arn)])
 
@@ -54,6 +55,11 @@ async def _created(objects: Objects, bucket: Bucket) -> Bucket | None:
     except AlreadyExists:
         return await objects.catalog.buckets.get(bucket.name)
     return None
+
+
+def _made_again(existing: Bucket, wanted: Bucket) -> bool:
+    """Tell whether S3 says yes once more: in its first region it always did (API reference, CreateBucket)."""
+    return (existing.account, existing.region) == (wanted.account, wanted.region) and wanted.region == _FIRST_REGION
 
 
 def _taken(existing: Bucket, call: Call) -> errors.ServiceError:

@@ -60,6 +60,7 @@ async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> S
         checksums={algorithm: value},
         checksum_type=kind,
         parts=tuple(part.size for part in parts),
+        part_checksums=tuple(part.checksums[algorithm] for part in parts) if algorithm_of(upload) else (),
     )
     try:
         return await store.complete(

@@ -26,6 +26,10 @@ _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
 class Authorizer(Protocol):
     """What this room asks of access."""
 
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed the policy of a browser's form, None when nobody did."""
+        ...
+
     async def authorize(
         self,
         caller: Caller,
@@ -121,8 +125,11 @@ def store_errors() -> Iterator[None]:
 
 
 def owner(account: str) -> Owner:
-    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits."""
-    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest())
+    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits.
+
+    S3 itself stopped sending display names in 2025; older tools print them, so the account's number stands there.
+    """
+    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest(), account)
 
 
 def xml(document: bytes, headers: Sequence[tuple[str, str]] = (), status: int = 200) -> HttpResponse:

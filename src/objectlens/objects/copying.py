@@ -109,7 +109,7 @@ async def _open(
         await check_tags(objects, call, stat, action=action, resource=source.resource)
         asked.conditions.check_source(stat.etag, stat.modified)
         if span is not None and span[1] > stat.size:
-            raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
+            raise errors.InvalidRange(f"Range specified is not valid for source object of size: {stat.size}")
         if (stat.size if span is None else span[1] - span[0]) > LARGEST:
             raise errors.InvalidRequest(
                 "The specified copy source is larger than the maximum allowable size for a copy source: "

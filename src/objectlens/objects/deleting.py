@@ -12,8 +12,9 @@ from objectlens.objects.documents import read_document
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.inputs import DeleteObject, DeleteObjects, ObjectName
 from objectlens.s3.outputs import DeleteFailure, delete_result
-from objectlens.s3.preconditions import WriteConditions
+from objectlens.s3.preconditions import DeleteConditions
 from objectlens.s3.xml import MAX_BYTES
+from objectlens.stores import Stat
 from objectlens.streams import BytesBody
 
 # How many keys of one request are removed at a time.
@@ -47,12 +48,11 @@ async def delete_objects(objects: Objects, call: Call) -> HttpResponse:
 
 async def _delete_named(objects: Objects, call: Call, name: ObjectName) -> DeleteFailure | None:
     action = "s3:DeleteObjectVersion" if name.version_id else "s3:DeleteObject"
-    conditions = WriteConditions(if_match=(name.etag,) if name.etag else None)
     try:
         check_version(name.version_id)
         await objects.access.authorize(call.caller, action, resource_of(call), key=name.key, http=call.http)
         with store_errors():
-            await _delete(objects, call, name.key, conditions)
+            await _delete(objects, call, name.key, name.conditions)
     except errors.ServiceError as error:
         return DeleteFailure(key=name.key, code=error.code, message=error.message, version_id=name.version_id)
     except ValueError as error:
@@ -60,12 +60,11 @@ async def _delete_named(objects: Objects, call: Call, name: ObjectName) -> Delet
     return None
 
 
-async def _delete(objects: Objects, call: Call, key: str, conditions: WriteConditions) -> None:
-    store = objects.store(bucket_of(call))
-    if not conditions:
-        await store.delete(key)
-    elif not await store.delete(key, condition=lambda stat: conditions.check(stat.etag)):
-        conditions.check(None)
+async def _delete(objects: Objects, call: Call, key: str, conditions: DeleteConditions) -> None:
+    def check(stat: Stat) -> None:
+        conditions.check(stat.etag, stat.modified, stat.size)
+
+    await objects.store(bucket_of(call)).delete(key, condition=check if conditions else None)
 
 
 async def _check_body(asked: DeleteObjects, body: BytesBody) -> None:

@@ -36,6 +36,7 @@ async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
         max_parts=asked.max_parts,
         storage_class=STANDARD if "StorageClass" in wanted else None,
         size=stat.size if "ObjectSize" in wanted else None,
+        part_checksums=tuple(dict.fromkeys(attributes.checksums, one) for one in attributes.part_checksums),
     )
     return xml(answer.xml(), [("Last-Modified", http_date(stat.modified))])
 

@@ -39,11 +39,12 @@ async def head_object(objects: Objects, call: Call) -> HttpResponse:
 
 
 def _answer(asked: ReadObject, stat: Stat, span: Chosen, body: ResponseBody) -> HttpResponse:
+    of_part = asked.part_number is not None and bool(stat.attributes.part_checksums)
     headers = object_headers(
-        facts(stat),
+        facts(stat, asked.part_number if of_part else None),
         overrides=asked.overrides,
-        # The checksum kept is that of the whole object.
-        checksums=asked.checksums and span is None,
+        # Of a mere range no checksum was kept.
+        checksums=asked.checksums and (span is None or of_part),
         parts=asked.part_number is not None,
     )
     if span is None:

@@ -13,8 +13,8 @@ from objectlens.s3.operations import extra_actions
 
 async def permit(objects: Objects, call: Call) -> None:
     """Return when the caller may; raises `AccessDenied`."""
-    if call.operation.name == "DeleteObjects":
-        # Its keys are in its body: each is authorised on its own.
+    if call.operation.name in {"DeleteObjects", "PostObject"}:
+        # Keys, and of a form the signature, are in the body: they are authorised where that is read.
         return
     target: Resource | str = call.resource or bucket_arn(call.address.name or "*")
     key = call.address.key

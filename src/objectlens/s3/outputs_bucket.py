@@ -66,7 +66,6 @@ _UNSET: Final[dict[str, Callable[[], bytes]]] = {
 }
 _NO_LOCK: Final = "Bucket is missing Object Lock Configuration"
 _REFUSED: Final[dict[str, Callable[[], errors.ServiceError]]] = {
-    "GetBucketCors": errors.NoSuchCORSConfiguration,
     "GetBucketEncryption": errors.ServerSideEncryptionConfigurationNotFoundError,
     "GetBucketLifecycleConfiguration": errors.NoSuchLifecycleConfiguration,
     "GetBucketReplication": errors.ReplicationConfigurationNotFoundError,

@@ -56,7 +56,8 @@ class Attributes:
     `headers` are the system-defined ones as sent (`Content-Type`, `Cache-Control`, `Content-Disposition`,
     `Content-Encoding`, `Content-Language`, `Expires`), by canonical name. `metadata` is the user's `x-amz-meta-*`
     without the prefix, names in lower case. `checksums` are base64 values by S3's algorithm name (`CRC32`, `SHA256`,
-    ...); `parts` are the sizes of the parts of a multipart upload, in bytes.
+    ...); `parts` are the sizes of the parts of a multipart upload, in bytes, and `part_checksums` their checksums, of
+    the object's algorithm, none when nobody asked for them.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Attributes:
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str | None = None
     parts: tuple[int, ...] = ()
+    part_checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

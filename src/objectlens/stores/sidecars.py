@@ -171,6 +171,7 @@ def attributes_to_json(attributes: Attributes) -> dict[str, object]:
         "checksums": dict(attributes.checksums),
         "checksum_type": attributes.checksum_type,
         "parts": list(attributes.parts),
+        "part_checksums": list(attributes.part_checksums),
     }
     return {name: value for name, value in values.items() if value}
 
@@ -178,6 +179,7 @@ def attributes_to_json(attributes: Attributes) -> dict[str, object]:
 def attributes_from_json(values: Mapping[str, Any]) -> Attributes:
     """Return the attributes that `attributes_to_json` rendered."""
     given = {name: values[name] for name in _FIELDS if name in values}
-    if "parts" in given:
-        given["parts"] = tuple(given["parts"])
+    for name in ("parts", "part_checksums"):
+        if name in given:
+            given[name] = tuple(given[name])
     return Attributes(**given)

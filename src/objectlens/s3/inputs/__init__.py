@@ -9,6 +9,7 @@ from objectlens.s3.inputs.buckets import CreateBucket, PublicAccessFlags
 from objectlens.s3.inputs.checks import check_bucket_owner, check_customer_keys
 from objectlens.s3.inputs.copying import CopyObject, CopySource, UploadPartCopy
 from objectlens.s3.inputs.deleting import DeleteObject, DeleteObjects, ObjectName
+from objectlens.s3.inputs.forms import PostObject, filled_in, redirected
 from objectlens.s3.inputs.listing import ListBuckets, ListObjects, ListUploads, ListVersions, new_token
 from objectlens.s3.inputs.multipart import (
     CompletedPart,
@@ -38,6 +39,7 @@ __all__ = [
     "ListUploads",
     "ListVersions",
     "ObjectName",
+    "PostObject",
     "PublicAccessFlags",
     "PutObject",
     "ReadAttributes",
@@ -47,9 +49,11 @@ __all__ = [
     "check_acl",
     "check_bucket_owner",
     "check_customer_keys",
+    "filled_in",
     "new_token",
     "parse_tagging",
     "parse_tagging_header",
+    "redirected",
     "upload_id",
     "version_id",
 ]

@@ -6,7 +6,14 @@ itself are in `outputs_bucket`, those of multipart uploads in `outputs_multipart
 
 from objectlens.s3.outputs.elements import STANDARD, Owner, checksum_elements, prefix_elements, writer
 from objectlens.s3.outputs.listing import BucketItem, Item, ListBucketResult, ListVersionsResult, list_buckets_result
-from objectlens.s3.outputs.objects import DeleteFailure, ObjectAttributes, copy_result, delete_result, tagging
+from objectlens.s3.outputs.objects import (
+    DeleteFailure,
+    ObjectAttributes,
+    copy_result,
+    delete_result,
+    post_response,
+    tagging,
+)
 
 __all__ = [
     "STANDARD",
@@ -21,6 +28,7 @@ __all__ = [
     "copy_result",
     "delete_result",
     "list_buckets_result",
+    "post_response",
     "prefix_elements",
     "tagging",
     "writer",

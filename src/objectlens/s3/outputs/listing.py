@@ -74,7 +74,7 @@ class ListBucketResult:
             "ListBucketResult",
             (
                 tag("Name", self.name),
-                tag("Prefix", write(self.prefix)),
+                tag("Prefix", self.prefix if self.version == 1 and _reads_alike(self.prefix) else write(self.prefix)),
                 *(self._paging_v2(write) if self.version == 2 else self._paging_v1(write)),
                 tag("MaxKeys", self.max_keys),
                 tag("Delimiter", write(self.delimiter) or None),
@@ -99,6 +99,11 @@ class ListBucketResult:
             tag("NextContinuationToken", self.next_continuation_token),
             tag("KeyCount", count),
         )
+
+
+def _reads_alike(text: str) -> bool:
+    """Tell whether a text means the same to who decodes it and who does not; of a version 1 prefix, boto3 does not."""
+    return not set(text) & {"%", "+"} and all(char >= " " or char in "\t\n\r" for char in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from objectlens.s3.dates import xml_date
@@ -58,8 +58,8 @@ def copy_result(
 
 
 def tagging(tags: Mapping[str, str]) -> bytes:
-    """Return `Tagging`."""
-    found = (nest("Tag", (tag("Key", key), tag("Value", value, empty=True))) for key, value in tags.items())
+    """Return `Tagging`, sorted by key."""
+    found = (nest("Tag", (tag("Key", key), tag("Value", value, empty=True))) for key, value in sorted(tags.items()))
     return document("Tagging", (nest("TagSet", found),))
 
 
@@ -75,7 +75,7 @@ class ObjectAttributes:
     max_parts: int = 1000
     storage_class: str | None = None
     size: int | None = None
-    part_checksums: tuple[Mapping[str, str], ...] = field(default=())
+    part_checksums: tuple[Mapping[str, str], ...] = ()
 
     def xml(self) -> bytes:
         """Return the document."""
@@ -93,8 +93,9 @@ class ObjectAttributes:
 
     def _parts(self, parts: tuple[int, ...]) -> str:
         first, last = self.part_number_marker, min(self.part_number_marker + self.max_parts, len(parts))
-        # S3 lists single parts only when it kept their checksums (API reference, GetObjectAttributes).
-        shown = range(first, last) if self.part_checksums else ()
+        # S3 lists single parts only where it kept their checksums (API reference, GetObjectAttributes); their sizes
+        # are worth telling as well.
+        shown = range(first, last)
         return nest(
             "ObjectParts",
             (
@@ -109,10 +110,19 @@ class ObjectAttributes:
                         (
                             tag("PartNumber", at + 1),
                             tag("Size", parts[at]),
-                            *checksum_elements(self.part_checksums[at]),
+                            *checksum_elements(self.part_checksums[at] if self.part_checksums else {}),
                         ),
                     )
                     for at in shown
                 ),
             ),
         )
+
+
+def post_response(location: str, bucket: str, key: str, etag: str) -> bytes:
+    """Return `PostResponse`; `etag` without quotes."""
+    return document(
+        "PostResponse",
+        (tag("Location", location), tag("Bucket", bucket), tag("Key", key), tag("ETag", f'"{etag}"')),
+        namespace=None,
+    )
