@@ -233,8 +233,7 @@ class Keeper:
         draft = self.files.draft(stat.key)
         try:
             draft.copy(fd, 0, state.st_size)
-            os.utime(draft.path, ns=(state.st_atime_ns, state.st_mtime_ns))
-            copied = draft.settle(durable=self.files.durable)
+            copied = draft.settle(durable=self.files.durable, modified=state.st_mtime_ns)
             sidecar = Sidecar(stat.key, stat.etag, stat.attributes, stat.version)
             sidecars.write(self.files.meta, copied, sidecar, durable=self.files.durable)
             try:
