@@ -232,13 +232,20 @@ class KeepingFolder(FolderStore):
 
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Put a delete marker on top of a key; returns whether there was an object."""
-        _, was_there = await self._run(self._keeper.mark, key, condition)
+        of_objects = None if condition is None else partial(_of_object, condition)
+        _, was_there = await self._run(self._keeper.mark, key, of_objects)
         return was_there
 
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
         """Put a delete marker on top of a key; returns its version."""
         version, _ = await self._run(self._keeper.mark, key, condition)
         return version
+
+
+def _of_object(condition: Callable[[Stat], None], stat: Stat) -> None:
+    """Ask a condition of an object; a delete marker, which has no ETag, is none to remove."""
+    if stat.etag:
+        condition(stat)
 
 
 class FolderAt:

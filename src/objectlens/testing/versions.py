@@ -281,11 +281,19 @@ class VersionsSuite:
             assert seen == [None, first, first, first, first]
             assert await told(store, "k") == [(first.version, True, False)]
             marker = await kept.mark("k", condition=seen.append)
-            await kept.mark("k", condition=refuse)
+            with pytest.raises(Refused):
+                await kept.mark("k", condition=refuse)
+            on_top = seen[-1]
+            assert on_top is not None
+            assert (on_top.version, on_top.size, on_top.etag) == (marker, 0, "")
             await store.at(marker).remove("k", condition=refuse)
             with pytest.raises(Refused):
                 await kept.put("k", stream(b"2"), PLAIN, condition=refuse)
+            await kept.mark("k")
+            with pytest.raises(Refused):
+                await kept.put("k", stream(b"2"), PLAIN, condition=refuse)
             assert seen[-2:] == [first, None]
+            await kept.mark("never/there", condition=refuse)
             with pytest.raises(Refused):
                 await store.at(first.version).remove("k", condition=refuse)
             assert len(await told(store, "k")) == 2

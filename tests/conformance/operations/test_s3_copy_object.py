@@ -73,7 +73,7 @@ def test_replaced(s3: Any, source: dict[str, str]) -> None:
     state = s3.head_object(Bucket=bucket, Key="copy")
     assert (state["ContentType"], state["Metadata"], state.get("CacheControl")) == ("text/new", {"n": "new"}, None)
     assert s3.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == [{"Key": "t", "Value": "new"}]
-    with refused("InvalidArgument", 400):
+    with refused("InvalidRange", 416):
         s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, MetadataDirective="OTHER")
 
 

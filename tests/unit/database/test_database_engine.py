@@ -135,7 +135,7 @@ def test_a_reader_cannot_write_by_accident_over_another(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
-        ("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL)", "unique"),
+        ("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL,NULL)", "unique"),
         (
             "INSERT INTO access_keys VALUES ('AKIA', '1', 'nobody', 's', 't', 1)",
             "foreign",
@@ -146,7 +146,7 @@ def test_a_reader_cannot_write_by_accident_over_another(tmp_path):
 def test_violations_are_told_apart(tmp_path, statement, kind):
     async def story(database):
         await database.write(
-            lambda c: c.execute(text("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL)"))
+            lambda c: c.execute(text("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL,NULL)"))
         )
         with pytest.raises(IntegrityError) as caught:
             await database.write(lambda c: c.execute(text(statement)))
