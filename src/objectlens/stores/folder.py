@@ -233,7 +233,10 @@ class KeepingFolder(FolderStore):
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Put a delete marker on top of a key; returns whether there was an object."""
         of_objects = None if condition is None else partial(_of_object, condition)
-        _, was_there = await self._run(self._keeper.mark, key, of_objects)
+        try:
+            _, was_there = await self._run(self._keeper.mark, key, of_objects)
+        except KeyNotFound:
+            return False
         return was_there
 
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:

@@ -141,13 +141,13 @@ class History:
         state = places.look(self.files.root, self.place(key, held))
         return KeyNotFound(key) if state is None else Marked(key, held.version, sidecars.modified(state))
 
-    def top(self, key: str, seen: Seen) -> Stat | None:
-        """Return what a key stands for, a delete marker as an object without bytes; None for nothing."""
-        if seen.current is not None or seen.marker is None:
-            return None if seen.current is None else seen.current.stat
-        state = places.look(self.files.root, self.place(key, seen.marker))
-        if state is None:
-            return None
+    def top(self, key: str, seen: Seen) -> Stat:
+        """Return what a key stands for, a delete marker as an object without bytes; raises `KeyNotFound`."""
+        if seen.current is not None:
+            return seen.current.stat
+        state = None if seen.marker is None else places.look(self.files.root, self.place(key, seen.marker))
+        if seen.marker is None or state is None:
+            raise KeyNotFound(key)
         version, modified = seen.marker.version, sidecars.modified(state)
         return Stat(key=key, size=0, etag="", modified=modified, attributes=Attributes(), version=version)
 

@@ -68,8 +68,8 @@ class Keeper:
         with self._changing("delete", key):
             seen = self._settled(key)
             current, order = seen.current, seen.next_order
-            if condition is not None and (stat := self.history.top(key, seen)) is not None:
-                condition(stat)
+            if condition is not None:
+                condition(self.history.top(key, seen))
             kept = None
             if current is not None and not self._replaces(current):
                 kept = self._put_away(key, current, order)

@@ -249,7 +249,9 @@ class KeepingMemory(MemoryStore):
         now = self._clock.now().replace(microsecond=0)
         marker = Stat(key=key, size=0, etag="", modified=now, attributes=Attributes(), version=self._new_version())
         before = [*self._older.get(raw, []), *([self._objects[raw]] if raw in self._objects else [])]
-        if condition is not None and before:
+        if condition is not None:
+            if not before:
+                raise KeyNotFound(key)
             condition(before[-1][0])
         self._put_away(raw)
         self._older.setdefault(raw, []).append((marker, None))

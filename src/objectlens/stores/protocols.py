@@ -321,7 +321,8 @@ class Keeping(Store, Protocol):
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
         """Put a delete marker on top of a key; return its version.
 
-        `condition` is called with what is on top so far, as in `Delete`; a marker has no bytes and an empty ETag.
+        `condition` is called with what is on top so far, as in `Delete`; a marker has no bytes and an empty ETag. Of a
+        key that has nothing, it cannot be asked: that raises `KeyNotFound`.
         """
         ...
 

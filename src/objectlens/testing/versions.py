@@ -293,7 +293,9 @@ class VersionsSuite:
             with pytest.raises(Refused):
                 await kept.put("k", stream(b"2"), PLAIN, condition=refuse)
             assert seen[-2:] == [first, None]
-            await kept.mark("never/there", condition=refuse)
+            with pytest.raises(KeyNotFound):
+                await kept.mark("never/there", condition=refuse)
+            assert await told(store, "never/there") == []
             with pytest.raises(Refused):
                 await store.at(first.version).remove("k", condition=refuse)
             assert len(await told(store, "k")) == 2
@@ -346,7 +348,7 @@ class VersionsSuite:
 
         self.run_versions(factory, scenario)
 
-    def test_listing_with_prefix_and_delimiter(self, factory: Factory) -> None:
+    def test_versions_with_prefix_and_delimiter(self, factory: Factory) -> None:
         """In pages of every small size; a key that has nothing but a marker counts."""
         keys = ["a", "a/b", "a/b/c", "a-b", "b/1", "b/2", "b//3", "é/x", "z"]
 
