@@ -236,10 +236,7 @@ class Corridor:
             return await self._write_response(http, operation, visit)
         caller = await self._rooms.access.authenticate(http, anonymous=True)
         visit.caller = caller.arn or "-"
-        if caller.kind == "Anonymous" and operation.declined is not None:
-            # No policy can let everyone do what nobody can; strangers are not told more.
-            raise errors.AccessDenied
-        resource = await self._resource(address, operation)
+        resource = await self._resource(address, operation, caller)
         call = Call(
             request_id=visit.request_id,
             http=http,
@@ -258,7 +255,16 @@ class Corridor:
             return await serve_object_lambda(self._rooms.lens, call, call.resource)
         return await OPERATIONS[call.operation.name](self._rooms.objects, call)
 
-    async def _resource(self, address: Address, operation: Operation) -> Resource | None:
+    async def _resource(self, address: Address, operation: Operation, caller: Caller) -> Resource | None:
+        try:
+            return await self._named(address, operation)
+        except errors.ServiceError:
+            if caller.kind == "Anonymous":
+                # Strangers do not learn what there is, nor what is served.
+                raise errors.AccessDenied from None
+            raise
+
+    async def _named(self, address: Address, operation: Operation) -> Resource | None:
         if address.level == "service" or operation.name == "CreateBucket":
             operations.check_supported(operation, "bucket")
             return None
