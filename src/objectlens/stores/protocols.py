@@ -189,15 +189,6 @@ class Get(Protocol):
         ...
 
 
-@runtime_checkable
-class OpensHere(Protocol):
-    """What some stores can do besides: save a caller who is in a thread already the hop into another."""
-
-    def open_here(self, key: str) -> Opened:
-        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
-        ...
-
-
 class Put(Protocol):
     """Writing: all or nothing."""
 
