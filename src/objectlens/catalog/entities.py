@@ -43,6 +43,7 @@ class Bucket:
     public_access_block: PublicAccessBlock | None = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
     cors: tuple[CorsRule, ...] | None = None
+    versioning: Literal["Enabled", "Suspended"] | None = None
 
     @property
     def arn(self) -> str:

@@ -7,7 +7,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import Resource
 from objectlens.errors import AccessDenied
 from objectlens.objects.context import Objects
-from objectlens.objects.finding import existing_tags
+from objectlens.objects.finding import existing_tags, version_of
 from objectlens.s3.operations import extra_actions
 
 
@@ -23,7 +23,7 @@ async def permit(objects: Objects, call: Call) -> None:
             await objects.access.authorize(call.caller, action, target, key=key, http=call.http)
         except AccessDenied:
             # Only what is refused is worth a look at the object, whose tags a policy may ask for.
-            tags = await existing_tags(objects, call.bucket, key) if call.bucket and key else {}
+            tags = await existing_tags(objects, call.bucket, key, version_of(call)) if call.bucket and key else {}
             if not tags:
                 raise
             await objects.access.authorize(call.caller, action, target, key=key, context=tags, http=call.http)
