@@ -123,6 +123,13 @@ class NoSuchVersion(ServiceError):
     text = "The specified version does not exist."
 
 
+class IllegalVersioningConfigurationException(ServiceError):
+    """A versioning configuration that says nothing."""
+
+    status = 400
+    text = "The Versioning element must be specified"
+
+
 class NoSuchUpload(ServiceError):
     """No such multipart upload."""
 

@@ -47,6 +47,7 @@ class Bucket:
     tags: Mapping[str, str] = field(default_factory=dict)
     cors: tuple[CorsRule, ...] | None = None
     acl: str | None = None
+    versioning: Literal["Enabled", "Suspended"] | None = None
 
     @property
     def arn(self) -> str:

@@ -25,6 +25,7 @@ from objectlens.objects import (
     put,
     tagging,
     uploads,
+    versioning,
 )
 from objectlens.objects.context import Handler, Objects
 from objectlens.objects.finding import existing_tags
@@ -53,6 +54,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "GetBucketPolicy": policies.get_bucket_policy,
     "GetBucketPolicyStatus": policies.get_bucket_policy_status,
     "GetBucketTagging": tagging.get_bucket_tagging,
+    "GetBucketVersioning": versioning.get_bucket_versioning,
     "GetObject": get.get_object,
     "GetObjectAcl": acls.get_object_acl,
     "GetObjectAttributes": describing.get_object_attributes,
@@ -62,7 +64,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "HeadObject": get.head_object,
     "ListBuckets": buckets.list_buckets,
     "ListMultipartUploads": uploads.list_multipart_uploads,
-    "ListObjectVersions": listing.list_object_versions,
+    "ListObjectVersions": versioning.list_object_versions,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects,
     "ListParts": uploads.list_parts,
@@ -72,6 +74,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "PutBucketOwnershipControls": acls.put_bucket_ownership_controls,
     "PutBucketPolicy": policies.put_bucket_policy,
     "PutBucketTagging": tagging.put_bucket_tagging,
+    "PutBucketVersioning": versioning.put_bucket_versioning,
     "PutObject": put.put_object,
     "PutObjectAcl": acls.put_object_acl,
     "PutObjectTagging": tagging.put_object_tagging,

@@ -8,12 +8,11 @@ from objectlens import errors
 from objectlens.call import Call
 from objectlens.catalog.entities import Bucket
 from objectlens.http import HttpResponse
-from objectlens.objects.context import Objects, bucket_of, change_bucket, check_version, empty, key_of, owner, xml
+from objectlens.objects.context import Objects, bucket_of, change_bucket, empty, key_of, owner, xml
 from objectlens.objects.documents import read_document
-from objectlens.objects.finding import found
+from objectlens.objects.finding import found, version_of
 from objectlens.s3.acl import GRANTS, Canned
-from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, check_ownership, version_id, wanted_acl
-from objectlens.s3.inputs.arguments import parameters
+from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, check_ownership, wanted_acl
 from objectlens.s3.outputs_bucket import acl_document, ownership
 
 
@@ -42,7 +41,6 @@ async def get_bucket_acl(_: Objects, call: Call) -> HttpResponse:
 
 async def get_object_acl(objects: Objects, call: Call) -> HttpResponse:
     """Return an object's ACL: its bucket's owner has full control."""
-    check_version(version_id(parameters(call.http)))
     stat = await found(objects, call)
     return xml(acl_document(owner(bucket_of(call).account), GRANTS[stat.attributes.acl or "private"]))
 
@@ -58,12 +56,12 @@ async def put_bucket_acl(objects: Objects, call: Call) -> HttpResponse:
 
 async def put_object_acl(objects: Objects, call: Call) -> HttpResponse:
     """Replace an object's ACL; in a BucketOwnerEnforced bucket, take the ACL that it has anyway."""
-    check_version(version_id(parameters(call.http)))
     stat = await found(objects, call)
     bucket = bucket_of(call)
     wanted = allowed_acl(bucket, wanted_acl(call.http.headers, await read_document(call), owner(bucket.account).id))
     if stat.attributes.acl != wanted:
-        await objects.store(bucket).set_attributes(key_of(call), lambda now: replace(now.attributes, acl=wanted))
+        store = objects.at(bucket, version_of(call))
+        await store.set_attributes(key_of(call), lambda now: replace(now.attributes, acl=wanted))
     return empty(200)
 
 

@@ -15,6 +15,7 @@ from objectlens.s3.address import valid_bucket_name
 from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
+from objectlens.stores import Versions
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 # The location constraint of the first days of S3, which clients may still send.
@@ -142,8 +143,12 @@ async def _forget(objects: Objects, bucket: Bucket) -> None:
 
 
 async def _check_empty(objects: Objects, bucket: Bucket) -> None:
-    page = await objects.store(bucket).list(limit=1)
-    if page.entries:
+    store = objects.store(bucket)
+    held: bool = bool((await store.list(limit=1)).entries)
+    if not held and isinstance(store, Versions):
+        # Older versions, and delete markers, count as well. Those are there, too, when versioning is off by now.
+        held = bool((await store.versions(limit=1)).versions)
+    if held:
         raise errors.BucketNotEmpty(BucketName=bucket.name)
 
 

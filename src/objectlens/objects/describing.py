@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
-    check_version,
     xml,
 )
 from objectlens.objects.finding import found
@@ -20,7 +20,6 @@ from objectlens.s3.outputs_bucket import unset
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
     """Return what was asked for of an object's ETag, checksum, parts, class and size."""
     asked = ReadAttributes.parse(call.http)
-    check_version(asked.version_id)
     stat = await found(objects, call)
     attributes, wanted = stat.attributes, asked.wanted
     answer = ObjectAttributes(
@@ -34,7 +33,8 @@ async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
         size=stat.size if "ObjectSize" in wanted else None,
         part_checksums=tuple(dict.fromkeys(attributes.checksums, one) for one in attributes.part_checksums),
     )
-    return xml(answer.xml(), [("Last-Modified", http_date(stat.modified))])
+    headers = [("Last-Modified", http_date(stat.modified)), *versioning.of_read(bucket_of(call), stat)]
+    return xml(answer.xml(), headers)
 
 
 async def not_set(objects: Objects, call: Call) -> HttpResponse:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from objectlens.access.values import Caller
 from objectlens.call import Call
 from objectlens.http import Headers, HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.acls import allowed_acl
 from objectlens.objects.context import Objects, bucket_of, empty, resource_of, xml
 from objectlens.objects.put import FULL
@@ -96,7 +97,7 @@ def _answer(call: Call, asked: PostObject, stat: Stat) -> HttpResponse:
     bucket = bucket_of(call).name
     location = f"{call.http.scheme}://{call.http.host}/{bucket}/{quote(asked.key, safe='/-_.~')}"
     headers = [("ETag", f'"{stat.etag}"'), ("Location", location)]
-    headers += checksum_headers(stat.attributes.checksums, FULL)
+    headers += [*checksum_headers(stat.attributes.checksums, FULL), *versioning.of_written(stat)]
     if asked.redirect is not None:
         return empty(
             303, [("ETag", f'"{stat.etag}"'), ("Location", redirected(asked.redirect, bucket, stat.key, stat.etag))]

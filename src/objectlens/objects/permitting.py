@@ -7,7 +7,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import Resource
 from objectlens.errors import AccessDenied
 from objectlens.objects.context import Objects, key_of
-from objectlens.objects.finding import existing_tags, missing
+from objectlens.objects.finding import existing_tags, missing, version_of
 from objectlens.s3.operations import extra_actions
 from objectlens.stores import KeyNotFound
 
@@ -27,7 +27,7 @@ async def permit(objects: Objects, call: Call) -> None:
             await objects.access.authorize(call.caller, action, target, key=key, http=call.http)
         except AccessDenied:
             # Only what is refused is worth a look at the object, whose tags a policy may ask for.
-            tags = await existing_tags(objects, call.bucket, key) if call.bucket and key else {}
+            tags = await existing_tags(objects, call.bucket, key, version_of(call)) if call.bucket and key else {}
             if not tags:
                 await _tell_missing(objects, call)
                 raise
@@ -38,7 +38,8 @@ async def _tell_missing(objects: Objects, call: Call) -> None:
     """Raise `NoSuchKey` to who may list a bucket in which ACLs of objects decide, and reads one that is not there."""
     if call.bucket is None or call.bucket.acl is None or call.operation.name not in {"GetObject", "HeadObject"}:
         return
+    version = version_of(call)
     try:
-        await objects.store(call.bucket).stat(key_of(call))
-    except KeyNotFound:
-        raise await missing(objects, call, call.resource or call.bucket, key_of(call)) from None
+        await objects.at(call.bucket, version).stat(key_of(call))
+    except KeyNotFound as gone:
+        raise await missing(objects, call, call.resource or call.bucket, gone, version) from None

@@ -62,12 +62,16 @@ def ownership(name: str) -> bytes:
     return document("OwnershipControls", (nest("Rule", (tag("ObjectOwnership", name),)),))
 
 
+def versioning_configuration(status: str | None) -> bytes:
+    """Return `VersioningConfiguration`, empty for a bucket that was never told to keep versions."""
+    return document("VersioningConfiguration", (tag("Status", status),))
+
+
 _UNSET: Final[dict[str, Callable[[], bytes]]] = {
     "GetBucketAccelerateConfiguration": lambda: document("AccelerateConfiguration", ()),
     "GetBucketLogging": lambda: document("BucketLoggingStatus", ()),
     "GetBucketNotificationConfiguration": lambda: document("NotificationConfiguration", ()),
     "GetBucketRequestPayment": lambda: document("RequestPaymentConfiguration", (tag("Payer", "BucketOwner"),)),
-    "GetBucketVersioning": lambda: document("VersioningConfiguration", ()),
 }
 _NO_LOCK: Final = "Bucket is missing Object Lock Configuration"
 _REFUSED: Final[dict[str, Callable[[], errors.ServiceError]]] = {

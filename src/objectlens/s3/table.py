@@ -22,7 +22,6 @@ _NOTIFICATION = "Event notifications are not offered."
 _OWNERSHIP = "Every bucket is BucketOwnerEnforced: ACLs are disabled and policies say who may do what."
 _REPLICATION = "Replication is not offered."
 _PAYER = "Requester Pays is not offered."
-_VERSIONING = "Versioning is not offered: every object has the one version that was written last."
 _WEBSITE = "Static websites are not offered."
 _ABAC = "Attribute-based access control by bucket tags is not offered."
 _LOCK = "Object Lock is not offered."
@@ -101,7 +100,7 @@ _BUCKET: Final = (
     Row("GET", "bucket", "requestPayment", "GetBucketRequestPayment", "GetBucketRequestPayment"),
     Row("PUT", "bucket", "requestPayment", "PutBucketRequestPayment", "PutBucketRequestPayment", _PAYER),
     Row("GET", "bucket", "versioning", "GetBucketVersioning", "GetBucketVersioning"),
-    Row("PUT", "bucket", "versioning", "PutBucketVersioning", "PutBucketVersioning", _VERSIONING),
+    Row("PUT", "bucket", "versioning", "PutBucketVersioning", "PutBucketVersioning"),
     Row("GET", "bucket", "website", "GetBucketWebsite", "GetBucketWebsite"),
     Row("PUT", "bucket", "website", "PutBucketWebsite", "PutBucketWebsite", _WEBSITE),
     Row("DELETE", "bucket", "website", "DeleteBucketWebsite", "DeleteBucketWebsite", _WEBSITE),

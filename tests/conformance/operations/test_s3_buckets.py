@@ -223,7 +223,6 @@ def test_settings_that_never_change(s3: Any, bucket: str) -> None:
 DECLINED = [
     ("GET", "?inventory", "ListBucketInventoryConfigurations"),
     ("GET", "?inventory&id=1", "GetBucketInventoryConfiguration"),
-    ("PUT", "?versioning", "PutBucketVersioning"),
     ("PUT", "?lifecycle", "PutBucketLifecycleConfiguration"),
     ("PUT", "?encryption", "PutBucketEncryption"),
     ("PUT", "?website", "PutBucketWebsite"),

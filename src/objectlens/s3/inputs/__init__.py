@@ -21,6 +21,7 @@ from objectlens.s3.inputs.multipart import (
 )
 from objectlens.s3.inputs.reading import ReadAttributes, ReadObject, version_id
 from objectlens.s3.inputs.tagging import parse_tagging, parse_tagging_header
+from objectlens.s3.inputs.versioning import parse_versioning
 from objectlens.s3.inputs.writing import Kept, PutObject
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "new_token",
     "parse_tagging",
     "parse_tagging_header",
+    "parse_versioning",
     "redirected",
     "upload_id",
     "version_id",

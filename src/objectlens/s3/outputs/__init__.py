@@ -5,8 +5,16 @@ itself are in `outputs_bucket`, those of multipart uploads in `outputs_multipart
 """
 
 from objectlens.s3.outputs.elements import STANDARD, Owner, checksum_elements, prefix_elements, writer
-from objectlens.s3.outputs.listing import BucketItem, Item, ListBucketResult, ListVersionsResult, list_buckets_result
+from objectlens.s3.outputs.listing import (
+    BucketItem,
+    Item,
+    ListBucketResult,
+    ListVersionsResult,
+    VersionItem,
+    list_buckets_result,
+)
 from objectlens.s3.outputs.objects import (
+    Deleted,
     DeleteFailure,
     ObjectAttributes,
     copy_result,
@@ -19,11 +27,13 @@ __all__ = [
     "STANDARD",
     "BucketItem",
     "DeleteFailure",
+    "Deleted",
     "Item",
     "ListBucketResult",
     "ListVersionsResult",
     "ObjectAttributes",
     "Owner",
+    "VersionItem",
     "checksum_elements",
     "copy_result",
     "delete_result",

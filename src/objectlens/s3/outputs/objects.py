@@ -21,9 +21,30 @@ class DeleteFailure:
     version_id: str | None = None
 
 
-def delete_result(deleted: Iterable[tuple[str, str | None]], failures: Iterable[DeleteFailure]) -> bytes:
-    """Return `DeleteResult`; `deleted` are (key, version id as asked), none of them when `Quiet` was asked."""
-    done = (nest("Deleted", (tag("Key", key), tag("VersionId", version))) for key, version in deleted)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """One key that was deleted. `version_id` as asked; `marker` is the delete marker that was made or removed."""
+
+    key: str
+    version_id: str | None = None
+    marker: str | None = None
+
+    def element(self) -> str:
+        """Return the element."""
+        return nest(
+            "Deleted",
+            (
+                tag("Key", self.key),
+                tag("VersionId", self.version_id),
+                tag("DeleteMarker", None if self.marker is None else True),
+                tag("DeleteMarkerVersionId", self.marker),
+            ),
+        )
+
+
+def delete_result(deleted: Iterable[Deleted], failures: Iterable[DeleteFailure]) -> bytes:
+    """Return `DeleteResult`; `deleted` is empty when `Quiet` was asked."""
+    done = (one.element() for one in deleted)
     failed = (
         nest(
             "Error",
