@@ -75,7 +75,8 @@ async def existing_tags(objects: Objects, bucket: Bucket, key: str, version: str
     """Return the condition keys `s3:ExistingObjectTag/…` of an object, none when there is no such object."""
     try:
         return tag_context((await objects.at(bucket, version).stat(key)).attributes.tags)
-    except KeyNotFound:
+    except (KeyNotFound, errors.InvalidArgument):
+        # Whoever is refused is not told what else is wrong.
         return {}
 
 
