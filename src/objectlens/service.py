@@ -247,6 +247,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             clock=clock,
             account=settings.account.account,
             region=settings.account.region,
+            acls=settings.account.acls,
         )
         packages = PackageStore(settings.data / "functions" / "packages")
         route = f"io-{secrets.token_hex(4)}"

@@ -7,6 +7,7 @@ Temporary credentials are made here too (`sessions`). It does not read bodies an
 
 from __future__ import annotations
 
+from objectlens.access.acls import OBJECT_ACL
 from objectlens.access.dialects import in_dialect
 from objectlens.access.door import Access
 from objectlens.access.layers import Elsewhere
@@ -16,6 +17,7 @@ from objectlens.access.values import Caller, Session, Signature
 from objectlens.sigv4 import Credentials
 
 __all__ = [
+    "OBJECT_ACL",
     "Access",
     "Caller",
     "Credentials",

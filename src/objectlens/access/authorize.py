@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from objectlens.access.acls import POLICIES
 from objectlens.access.context import context_of
 from objectlens.access.identity import Identities, Identity
 from objectlens.access.layers import Layer, Target, layers_of
@@ -41,6 +42,7 @@ _MENDING = frozenset(
         "lambda:RemovePermission",
     }
 )
+_ACL = "acl"
 _SOURCES = {
     "identity": "identity-based policy",
     "boundary": "permissions boundary",
@@ -90,9 +92,12 @@ class Authorizer:
             self._passed.add(version, decision)
 
     def _attached(self, layer: Layer) -> tuple[Attached, ...]:
-        if layer.policy is None:
-            return ()
-        return (Attached(layer.arns[0], self._cache.get(layer.policy, layer.kind)),)
+        found = []
+        if layer.policy is not None:
+            found.append(Attached(layer.arns[0], self._cache.get(layer.policy, layer.kind)))
+        if layer.acl is not None:
+            found.append(Attached(_ACL, self._cache.get(POLICIES[layer.acl], layer.kind)))
+        return tuple(found)
 
 
 def _decide(
@@ -100,7 +105,7 @@ def _decide(
 ) -> Decision:
     # Nobody's account owns nothing, and what has no policy of its own is closed to him.
     cross_account = caller.kind == "Anonymous" or (layer.account != caller.account and not layer.elsewhere)
-    if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies):
+    if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies if one.name != _ACL):
         # RestrictPublicBuckets: a public policy opens the resource to its own account only.
         return Decision("implicitDeny", (), "resource")
     request = Request(

@@ -39,7 +39,8 @@ class Layer:
     """One resource with its policy. `arns` all name it; `context` are the condition keys that belong to it.
 
     The policy of a role says who may become it: it is of the kind `trust`, and nobody passes whom it does not name.
-    The policy of what is `elsewhere` is not known here, and need not allow.
+    The policy of what is `elsewhere` is not known here, and need not allow. `acl` is the canned ACL that counts beside
+    the policy, None where there is none.
     """
 
     arns: tuple[str, ...]
@@ -48,6 +49,7 @@ class Layer:
     kind: Kind = "resource"
     restrict_public: bool = False
     elsewhere: bool = False
+    acl: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,11 +84,13 @@ async def layers_of(
 
 
 def _bucket_layer(bucket: Bucket, key: str | None, context: Mapping[str, str]) -> Layer:
+    block = bucket.public_access_block
     return Layer(
         arns=(bucket.arn if key is None else f"{bucket.arn}/{key}",),
         account=bucket.account,
         policy=bucket.policy,
         restrict_public=_restricted(bucket.public_access_block),
+        acl=None if block is not None and block.ignore_public_acls else bucket.acl,
         context={**context, **_tags(bucket.tags)},
     )
 

@@ -44,5 +44,7 @@ def decision_of(caller: Caller, action: str, layers: tuple[Layer, ...]) -> Hasha
         (caller.kind, caller.account, caller.arn, caller.principal_id, SOURCE_FUNCTION in caller.attributes),
         None if session is None else (session.role_arn, session.role_id, session.policy),
         action,
-        tuple((one.arns, one.account, one.kind, one.restrict_public, one.elsewhere, one.policy) for one in layers),
+        tuple(
+            (one.arns, one.account, one.kind, one.restrict_public, one.elsewhere, one.policy, one.acl) for one in layers
+        ),
     )

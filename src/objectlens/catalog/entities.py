@@ -32,7 +32,10 @@ class PublicAccessBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket. `store` is `managed:` (a folder of ours under the data directory) or a URL such as `file:///photos`."""
+    """A bucket. `store` is `managed:` (a folder of ours under the data directory) or a URL such as `file:///photos`.
+
+    `acl` is the canned ACL of a bucket that has ACLs, None for one that is BucketOwnerEnforced.
+    """
 
     name: str
     account: str
@@ -43,6 +46,7 @@ class Bucket:
     public_access_block: PublicAccessBlock | None = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
     cors: tuple[CorsRule, ...] | None = None
+    acl: str | None = None
     versioning: Literal["Enabled", "Suspended"] | None = None
 
     @property

@@ -61,6 +61,7 @@ buckets = Table(
     Column("public_access_block", Block),
     Column("tags", Mapped, nullable=False),
     Column("cors", Cors),
+    Column("acl", Text),
     Column("versioning", Text),
 )
 

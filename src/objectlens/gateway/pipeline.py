@@ -258,9 +258,11 @@ class Corridor:
     async def _resource(self, address: Address, operation: Operation, caller: Caller) -> Resource | None:
         try:
             return await self._named(address, operation)
+        except errors.NoSuchBucket:
+            raise
         except errors.ServiceError:
             if caller.kind == "Anonymous":
-                # Strangers do not learn what there is, nor what is served.
+                # Strangers do not learn what is served; that a bucket is not there, S3 tells everyone.
                 raise errors.AccessDenied from None
             raise
 

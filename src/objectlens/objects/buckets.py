@@ -7,12 +7,12 @@ import re
 from objectlens import errors
 from objectlens.call import Call
 from objectlens.catalog import AlreadyExists, InUse
-from objectlens.catalog.entities import MANAGED_STORE, AccessPoint, Bucket
+from objectlens.catalog.entities import MANAGED_STORE, AccessPoint, Bucket, PublicAccessBlock
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
 from objectlens.objects.documents import read_document
 from objectlens.s3.address import valid_bucket_name
-from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, CreateBucket, ListBuckets, new_token
+from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
 from objectlens.stores import Versions
@@ -29,16 +29,22 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     asked = CreateBucket.parse(call.http, await read_document(call))
     if not valid_bucket_name(name):
         raise errors.InvalidBucketName(BucketName=name)
-    if (call.http.headers.get("x-amz-object-ownership") or BUCKET_OWNER_ENFORCED) != BUCKET_OWNER_ENFORCED:
+    present = OBJECT_WRITER if objects.acls else BUCKET_OWNER_ENFORCED
+    if (call.http.headers.get("x-amz-object-ownership") or present) != present:
         raise errors.AccessControlListNotSupported(
-            "Buckets are BucketOwnerEnforced: ACLs are disabled. Leave x-amz-object-ownership out and use policies."
+            f"Buckets are {present} here (account.acls). Leave x-amz-object-ownership out and use policies."
         )
+    if not objects.acls and (asked.acl or "private") != "private":
+        raise errors.InvalidBucketAclWithObjectOwnership
     bucket = Bucket(
         name=name,
         account=call.caller.account,
         region=_region(asked.region, objects.region),
         created_at=objects.clock.now(),
         tags=asked.tags,
+        # With ACLs as S3 made buckets before April 2023: without Block Public Access, too.
+        public_access_block=None if objects.acls else PublicAccessBlock(),
+        acl=(asked.acl or "private") if objects.acls else None,
     )
     existing = await objects.catalog.buckets.get(name)
     if existing is None:

@@ -57,7 +57,10 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objects:
-    """The rooms below. `account` owns what is made here, in `region` unless the request says another."""
+    """The rooms below. `account` owns what is made here, in `region` unless the request says another.
+
+    `acls` lets new buckets have ACLs.
+    """
 
     catalog: Catalog
     opener: StoreOpener
@@ -65,6 +68,7 @@ class Objects:
     clock: Clock
     account: str
     region: str
+    acls: bool = False
 
     def store(self, bucket: Bucket) -> Store:
         """Return the store behind a bucket, in the manner that the bucket's versioning asks for."""

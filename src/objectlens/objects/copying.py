@@ -9,6 +9,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.http import HttpResponse
 from objectlens.objects import versioning
+from objectlens.objects.acls import allowed_acl
 from objectlens.objects.context import (
     Objects,
     bucket_of,
@@ -22,6 +23,7 @@ from objectlens.objects.multipart import algorithm_of, part_algorithm, upload_of
 from objectlens.objects.put import FULL, condition
 from objectlens.objects.reading import Chosen, discard, open_chosen
 from objectlens.objects.receiving import DEFAULT, Received
+from objectlens.s3.acl import Canned
 from objectlens.s3.checksums import Algorithm, algorithm_named
 from objectlens.s3.inputs import CopyObject, CopySource, UploadPartCopy, check_bucket_owner
 from objectlens.s3.outputs import copy_result
@@ -49,6 +51,7 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
+    acl = allowed_acl(bucket_of(call), asked.kept.acl)
     opened, _ = await _open(objects, call, source, asked.source, None)
     try:
         if asked.tagging == "COPY" and opened.stat.attributes.tags:
@@ -56,7 +59,7 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
     except BaseException:
         await discard(opened.body)
         raise
-    stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
+    stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened, acl)
     kept = stat.attributes
     document = copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type)
     return xml(document, [*versioning.of_written(stat), *_source_version(source, opened.stat)])
@@ -134,14 +137,16 @@ async def _open(
         raise await missing(objects, call, source.resource, gone, asked.version_id) from None
 
 
-async def _write(store: Store, key: str, asked: CopyObject, opened: Opened) -> Stat:
+async def _write(store: Store, key: str, asked: CopyObject, opened: Opened, acl: Canned | None) -> Stat:
     source = opened.stat.attributes
     headers, metadata = source.headers, source.metadata
     if asked.metadata == "REPLACE":
         headers, metadata = asked.kept.headers, asked.kept.metadata
     tags = source.tags if asked.tagging == "COPY" else asked.kept.tags
     algorithm = asked.algorithm or _algorithm(source)
-    kept = Attributes(headers=headers, metadata=metadata, tags=tags, checksums=source.checksums, checksum_type=FULL)
+    kept = Attributes(
+        headers=headers, metadata=metadata, tags=tags, checksums=source.checksums, checksum_type=FULL, acl=acl
+    )
     if _is_known(opened.stat, algorithm):
         # Nothing needs to be computed, so the store may copy the bytes in its own way.
         etag = opened.stat.etag

@@ -1,4 +1,4 @@
-"""GetObjectAttributes, the one ACL there is, and what S3 says of features that a bucket does not have."""
+"""GetObjectAttributes, and what S3 says of features that a bucket does not have."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
-    empty,
-    owner,
     xml,
 )
-from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
-from objectlens.s3.inputs import ReadAttributes, check_acl, check_ownership
+from objectlens.s3.inputs import ReadAttributes
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
-from objectlens.s3.outputs_bucket import owner_acl, unset
+from objectlens.s3.outputs_bucket import unset
 
 
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
@@ -38,31 +35,6 @@ async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
     )
     headers = [("Last-Modified", http_date(stat.modified)), *versioning.of_read(bucket_of(call), stat)]
     return xml(answer.xml(), headers)
-
-
-async def get_object_acl(objects: Objects, call: Call) -> HttpResponse:
-    """Return the ACL of every object: its bucket's owner has full control."""
-    await found(objects, call)
-    return await get_bucket_acl(objects, call)
-
-
-async def get_bucket_acl(_: Objects, call: Call) -> HttpResponse:
-    """Return the ACL of every bucket: its owner has full control."""
-    return xml(owner_acl(owner(bucket_of(call).account)))
-
-
-async def put_acl(objects: Objects, call: Call) -> HttpResponse:
-    """Take the ACL that every bucket and every object has anyway."""
-    if call.address.level == "object":
-        await found(objects, call)
-    check_acl(call.http.headers, await read_document(call), owner(bucket_of(call).account).id)
-    return empty(200)
-
-
-async def put_bucket_ownership_controls(_: Objects, call: Call) -> HttpResponse:
-    """Take the ownership that every bucket has anyway."""
-    check_ownership(await read_document(call))
-    return empty(200)
 
 
 async def not_set(objects: Objects, call: Call) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from objectlens import errors
+from objectlens.access import OBJECT_ACL
 from objectlens.call import Call
 from objectlens.catalog.entities import Bucket, Resource
 from objectlens.objects.context import Objects, bucket_of, key_of, resource_of
@@ -12,7 +13,7 @@ from objectlens.objects.versioning import DELETE_MARKER, VERSION_ID
 from objectlens.s3.dates import http_date
 from objectlens.s3.inputs import version_id
 from objectlens.s3.inputs.arguments import parameters
-from objectlens.stores import KeyNotFound, Marked, Stat, VersionNotFound
+from objectlens.stores import Attributes, KeyNotFound, Marked, Stat, VersionNotFound
 
 
 async def found(objects: Objects, call: Call) -> Stat:
@@ -66,20 +67,21 @@ async def check_tags(
             action or call.operation.action,
             resource or resource_of(call),
             key=stat.key,
-            context=tag_context(tags),
+            context=object_context(stat.attributes),
             http=call.http,
         )
 
 
 async def existing_tags(objects: Objects, bucket: Bucket, key: str, version: str | None = None) -> Mapping[str, str]:
-    """Return the condition keys `s3:ExistingObjectTag/…` of an object, none when there is no such object."""
+    """Return the condition keys that come with an object, none when there is no such object."""
     try:
-        return tag_context((await objects.at(bucket, version).stat(key)).attributes.tags)
+        return object_context((await objects.at(bucket, version).stat(key)).attributes)
     except (KeyNotFound, errors.InvalidArgument):
         # Whoever is refused is not told what else is wrong.
         return {}
 
 
-def tag_context(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return tags as condition keys."""
-    return {f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()}
+def object_context(attributes: Attributes) -> Mapping[str, str]:
+    """Return what policies may ask of an object: `s3:ExistingObjectTag/…`, and what its ACL counts by."""
+    found = {f"s3:ExistingObjectTag/{name}": value for name, value in attributes.tags.items()}
+    return found | ({OBJECT_ACL: attributes.acl} if attributes.acl else {})

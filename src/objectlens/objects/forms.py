@@ -10,6 +10,7 @@ from objectlens.access.values import Caller
 from objectlens.call import Call
 from objectlens.http import Headers, HttpResponse
 from objectlens.objects import versioning
+from objectlens.objects.acls import allowed_acl
 from objectlens.objects.context import Objects, bucket_of, empty, resource_of, xml
 from objectlens.objects.put import FULL
 from objectlens.objects.receiving import DEFAULT, Received
@@ -42,7 +43,11 @@ async def post_object(objects: Objects, call: Call) -> HttpResponse:
         asked.content_md5,
     )
     kept = Attributes(
-        headers=asked.kept.headers, metadata=asked.kept.metadata, tags=asked.kept.tags, checksum_type=FULL
+        headers=asked.kept.headers,
+        metadata=asked.kept.metadata,
+        tags=asked.kept.tags,
+        checksum_type=FULL,
+        acl=allowed_acl(bucket, asked.kept.acl),
     )
     stat = await objects.store(bucket).put(asked.key, received, lambda: replace(kept, checksums=received.checksums()))
     return _answer(call, asked, stat)
@@ -84,7 +89,7 @@ async def _permit(objects: Objects, call: Call, caller: Caller, asked: PostObjec
     """Ask for what a PutObject of the same would need: policies look at headers, which a form has as fields."""
     own = [(name, value) for name, value in call.http.headers if not name.lower().startswith("x-amz-")]
     http = replace(call.http, headers=Headers([*own, *asked.headers]))
-    for action in (call.operation.action, *extra_actions(call.operation, http)):
+    for action in (call.operation.action, *extra_actions(call.operation, http, anonymous=caller.kind == "Anonymous")):
         await objects.access.authorize(caller, action, resource_of(call), key=asked.key, http=http)
 
 

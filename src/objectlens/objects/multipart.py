@@ -5,6 +5,7 @@ from __future__ import annotations
 from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects.acls import allowed_acl
 from objectlens.objects.context import Objects, bucket_of, empty, key_of, upload_errors, xml
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.checksums import Algorithm, Announced, ChecksumType, algorithm_named, header_name
@@ -22,7 +23,12 @@ async def create_multipart_upload(objects: Objects, call: Call) -> HttpResponse:
     asked = CreateMultipartUpload.parse(call.http)
     bucket, key = bucket_of(call), key_of(call)
     note = {} if asked.algorithm is None else {_ALGORITHM: asked.algorithm, _TYPE: asked.checksum_type or ""}
-    kept = Attributes(headers=asked.kept.headers, metadata=asked.kept.metadata, tags=asked.kept.tags)
+    kept = Attributes(
+        headers=asked.kept.headers,
+        metadata=asked.kept.metadata,
+        tags=asked.kept.tags,
+        acl=allowed_acl(bucket, asked.kept.acl),
+    )
     upload = await objects.store(bucket).begin(key, kept, note=note)
     headers = [(f"x-amz-checksum-{name}", value) for name, value in note.items()]
     return xml(initiate_result(bucket.name, key, upload.id), headers)

@@ -18,7 +18,10 @@ async def permit(objects: Objects, call: Call) -> None:
         return
     target: Resource | str = call.resource or bucket_arn(call.address.name or "*")
     key = call.address.key
-    for action in (call.operation.action, *extra_actions(call.operation, call.http)):
+    for action in (
+        call.operation.action,
+        *extra_actions(call.operation, call.http, anonymous=call.caller.kind == "Anonymous"),
+    ):
         try:
             await objects.access.authorize(call.caller, action, target, key=key, http=call.http)
         except AccessDenied:

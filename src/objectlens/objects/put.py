@@ -7,6 +7,7 @@ from collections.abc import Callable
 from objectlens.call import Call
 from objectlens.http import HttpResponse
 from objectlens.objects import versioning
+from objectlens.objects.acls import allowed_acl
 from objectlens.objects.context import Objects, bucket_of, empty, key_of
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.headers import checksum_headers
@@ -23,6 +24,8 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
     algorithm = asked.checksum.algorithm if asked.checksum else DEFAULT
     received = Received(call.body, algorithm, asked.checksum, asked.content_md5, trailers=lambda: call.body.trailers)
 
+    acl = allowed_acl(bucket_of(call), asked.kept.acl)
+
     def attributes() -> Attributes:
         kept = asked.kept
         return Attributes(
@@ -31,6 +34,7 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
             tags=kept.tags,
             checksums=received.checksums(),
             checksum_type=FULL,
+            acl=acl,
         )
 
     stat = await objects.store(bucket_of(call)).put(

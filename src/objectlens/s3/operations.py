@@ -14,6 +14,7 @@ from objectlens import errors
 from objectlens.errors import AccessForbidden, InvalidArgument, MethodNotAllowed
 from objectlens.http import HttpRequest
 from objectlens.operation import Operation
+from objectlens.s3.acl import OWNER_ONLY
 from objectlens.s3.address import Address, Level
 from objectlens.s3.table import ROWS, SYNONYMS, Row
 
@@ -41,6 +42,8 @@ _OF_A_VERSION: Final = {
         "PutObjectAcl": "s3:PutObjectVersionAcl",
     }.items()
 }
+
+_UPLOADS: Final = frozenset({"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"})
 
 TRANSFORMABLE: Final = frozenset({"GetObject", "HeadObject", "ListObjects", "ListObjectsV2"})
 
@@ -114,19 +117,19 @@ def object_lambda_action(operation: Operation) -> str:
     return "s3-object-lambda:" + operation.action.partition(":")[2]
 
 
-def extra_actions(operation: Operation, http: HttpRequest) -> tuple[str, ...]:
+def extra_actions(operation: Operation, http: HttpRequest, *, anonymous: bool = False) -> tuple[str, ...]:
     """Return the IAM actions needed beside `operation.action` on the same resource.
 
-    GetObjectAttributes reads the object as well; an upload that carries tags needs the right to tag.
+    GetObjectAttributes reads the object as well; an upload that carries tags needs the right to tag, one that is to be
+    public the right to make it so. Strangers have that one of what they write, where a bucket lets them.
     """
     if operation.name == "GetObjectAttributes":
         return ("s3:GetObjectVersion" if "Version" in operation.action else "s3:GetObject",)
-    if (
-        operation.name in {"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"}
-        and "x-amz-tagging" in http.headers
-    ):
-        return ("s3:PutObjectTagging",)
-    return ()
+    if operation.name not in _UPLOADS:
+        return ()
+    tagging = ("s3:PutObjectTagging",) if "x-amz-tagging" in http.headers else ()
+    public = not anonymous and (http.headers.get("x-amz-acl") or "private") not in OWNER_ONLY
+    return (*tagging, "s3:PutObjectAcl") if public else tagging
 
 
 def canonical_name(name: str) -> str:

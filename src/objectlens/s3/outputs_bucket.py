@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from objectlens import errors
+from objectlens.s3.acl import Grants
 from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import document, nest, tag
 
@@ -43,12 +44,22 @@ def public_access_block(
     )
 
 
-def owner_acl(owner: Owner) -> bytes:
-    """Return the one ACL there is: the owner has full control."""
+def acl_document(owner: Owner, grants: Grants = ()) -> bytes:
+    """Return an ACL: the owner's full control, and what groups are granted besides."""
     inside = tag("ID", owner.id) + tag("DisplayName", owner.display_name)
-    grantee = f'<Grantee xmlns:xsi="{_XSI}" xsi:type="CanonicalUser">{inside}</Grantee>'
-    grant = nest("Grant", (grantee, tag("Permission", "FULL_CONTROL")))
-    return document("AccessControlPolicy", (owner.element(), nest("AccessControlList", (grant,))))
+    found = [_grant("CanonicalUser", inside, "FULL_CONTROL")]
+    found += [_grant("Group", tag("URI", uri), permission) for uri, permission in grants]
+    return document("AccessControlPolicy", (owner.element(), nest("AccessControlList", found)))
+
+
+def _grant(kind: str, inside: str, permission: str) -> str:
+    grantee = f'<Grantee xmlns:xsi="{_XSI}" xsi:type="{kind}">{inside}</Grantee>'
+    return nest("Grant", (grantee, tag("Permission", permission)))
+
+
+def ownership(name: str) -> bytes:
+    """Return `OwnershipControls`."""
+    return document("OwnershipControls", (nest("Rule", (tag("ObjectOwnership", name),)),))
 
 
 def versioning_configuration(status: str | None) -> bytes:
@@ -56,16 +67,10 @@ def versioning_configuration(status: str | None) -> bytes:
     return document("VersioningConfiguration", (tag("Status", status),))
 
 
-def _ownership() -> bytes:
-    rule = nest("Rule", (tag("ObjectOwnership", "BucketOwnerEnforced"),))
-    return document("OwnershipControls", (rule,))
-
-
 _UNSET: Final[dict[str, Callable[[], bytes]]] = {
     "GetBucketAccelerateConfiguration": lambda: document("AccelerateConfiguration", ()),
     "GetBucketLogging": lambda: document("BucketLoggingStatus", ()),
     "GetBucketNotificationConfiguration": lambda: document("NotificationConfiguration", ()),
-    "GetBucketOwnershipControls": _ownership,
     "GetBucketRequestPayment": lambda: document("RequestPaymentConfiguration", (tag("Payer", "BucketOwner"),)),
 }
 _NO_LOCK: Final = "Bucket is missing Object Lock Configuration"

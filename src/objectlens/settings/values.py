@@ -87,6 +87,12 @@ class AccountSettings:
     region: str = _setting(
         REGION, "us-east-1", "The region of what is made without naming one. Requests may be signed for any region."
     )
+    acls: bool = _setting(
+        SWITCH,
+        "false",
+        "Whether new buckets have canned ACLs and no Block Public Access, as S3 made them before April 2023. Policies "
+        "say all that ACLs can: turn this on for programs that cannot do without.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

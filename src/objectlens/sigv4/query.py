@@ -94,7 +94,7 @@ def _expires(text: str) -> int:
         # A presigner whose own clock of expiry has passed writes this.
         raise AccessDenied("Request has expired")
     if len(digits) > 9 or int(digits) > WEEK:
-        raise AuthorizationQueryParametersError(
+        raise AccessDenied(
             "X-Amz-Expires must be less than a week (in seconds) that is, the given X-Amz-Expires must be less than "
             f"{WEEK} seconds"
         )

@@ -57,7 +57,7 @@ class Attributes:
     `Content-Encoding`, `Content-Language`, `Expires`), by canonical name. `metadata` is the user's `x-amz-meta-*`
     without the prefix, names in lower case. `checksums` are base64 values by S3's algorithm name (`CRC32`, `SHA256`,
     ...); `parts` are the sizes of the parts of a multipart upload, in bytes, and `part_checksums` their checksums, of
-    the object's algorithm, none when nobody asked for them.
+    the object's algorithm, none when nobody asked for them. `acl` is a canned ACL, None for the owner's full control.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +67,7 @@ class Attributes:
     checksum_type: str | None = None
     parts: tuple[int, ...] = ()
     part_checksums: tuple[str, ...] = ()
+    acl: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

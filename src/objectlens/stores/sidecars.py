@@ -172,6 +172,7 @@ def attributes_to_json(attributes: Attributes) -> dict[str, object]:
         "checksum_type": attributes.checksum_type,
         "parts": list(attributes.parts),
         "part_checksums": list(attributes.part_checksums),
+        "acl": attributes.acl,
     }
     return {name: value for name, value in values.items() if value}
 

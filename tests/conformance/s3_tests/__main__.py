@@ -33,7 +33,7 @@ def main() -> int:
     results = (arguments.out / "results.jsonl").resolve()
     results.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        server = start_server(Path(folder) / "data")
+        server = start_server(Path(folder) / "data", env={"OBJECTLENS_ACCOUNT_ACLS": arguments.acls})
         try:
             configuration.write(server, Path(folder) / "s3tests.conf")
             _run(arguments, selection, Path(folder) / "s3tests.conf", results)
@@ -47,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("suite", type=Path, help="a checkout of ceph/s3-tests")
     parser.add_argument("--python", default=sys.executable, help="a Python that has what the suite imports")
     parser.add_argument("--out", type=Path, default=Path("build/s3-tests"), help="where the score is written")
+    parser.add_argument("--acls", choices=("true", "false"), default="true", help="the setting account.acls")
     parser.add_argument("--only", default="", help="an expression of pytest's -k")
     return parser.parse_args()
 

@@ -9,41 +9,27 @@ from __future__ import annotations
 
 from objectlens.errors import AccessControlListNotSupported, MalformedXML
 from objectlens.http import Headers
-from objectlens.s3.inputs.checks import OWNER_ONLY
+from objectlens.s3.acl import Canned, acl_of_document, canned_acl
 from objectlens.s3.xml import parse, required_text
 
 BUCKET_OWNER_ENFORCED = "BucketOwnerEnforced"
+OBJECT_WRITER = "ObjectWriter"
 
 
-def check_acl(headers: Headers, body: bytes, owner_id: str) -> None:
-    """Raise `AccessControlListNotSupported` unless the owner, by canonical id, has full control and nobody has else.
+def wanted_acl(headers: Headers, body: bytes, owner_id: str) -> Canned:
+    """Return the canned ACL that a request puts, in a header or in its body; `owner_id` is the owner's canonical id.
 
-    Raises `MalformedXML` for a body that is no such document.
+    Raises `MalformedXML`, and `AccessControlListNotSupported` for one that is no canned ACL.
     """
-    if any(name.startswith("x-amz-grant-") for name in headers.lower()):
-        raise AccessControlListNotSupported
-    canned = headers.get("x-amz-acl")
-    if canned is not None:
-        if canned not in OWNER_ONLY:
-            raise AccessControlListNotSupported
-        return
-    if _grants(body) != {(owner_id, "FULL_CONTROL")}:
-        raise AccessControlListNotSupported
+    return canned_acl(headers) or acl_of_document(body, owner_id)
 
 
-def _grants(body: bytes) -> set[tuple[str | None, str | None]]:
-    if not body.strip():
-        return set()
-    grants = parse(body, "AccessControlPolicy").find("AccessControlList")
-    return {(one.findtext("Grantee/ID"), one.findtext("Permission")) for one in (() if grants is None else grants)}
-
-
-def check_ownership(body: bytes) -> None:
-    """Raise `AccessControlListNotSupported` unless the body asks for the ownership that every bucket has."""
+def check_ownership(body: bytes, present: str) -> None:
+    """Raise `AccessControlListNotSupported` unless the body asks for the ownership that the bucket has."""
     rules = parse(body, "OwnershipControls").findall("Rule")
     if len(rules) != 1:
         raise MalformedXML
-    if required_text(rules[0], "ObjectOwnership").strip() != BUCKET_OWNER_ENFORCED:
+    if required_text(rules[0], "ObjectOwnership").strip() != present:
         raise AccessControlListNotSupported(
-            "Buckets are BucketOwnerEnforced: ACLs are disabled. Use policies to say who may do what."
+            f"The bucket is {present}, which cannot be changed. Use policies to say who may do what."
         )

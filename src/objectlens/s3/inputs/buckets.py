@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from objectlens import errors
-from objectlens.errors import InvalidBucketAclWithObjectOwnership, MalformedXML
+from objectlens.errors import MalformedXML
 from objectlens.http import HttpRequest
+from objectlens.s3.acl import Canned, canned_acl
 from objectlens.s3.inputs.tagging import BUCKET_TAGS, checked_tags
 from objectlens.s3.xml import parse, required_text, text_of
 
@@ -18,6 +19,7 @@ class CreateBucket:
 
     region: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    acl: Canned | None = None
 
     @classmethod
     def parse(cls, http: HttpRequest, body: bytes) -> CreateBucket:
@@ -26,17 +28,15 @@ class CreateBucket:
             raise errors.NotImplemented(
                 "Object Lock is not offered; leave the header out.", Header="x-amz-bucket-object-lock-enabled"
             )
-        granted = any(name.startswith("x-amz-grant-") for name in http.headers.lower())
-        if granted or (http.headers.get("x-amz-acl") or "private") != "private":
-            raise InvalidBucketAclWithObjectOwnership
+        acl = canned_acl(http.headers)
         if not body.strip():
-            return cls()
+            return cls(acl=acl)
         root = parse(body, "CreateBucketConfiguration")
         if root.find("Location") is not None or root.find("Bucket") is not None:
             raise errors.NotImplemented("Directory buckets are not offered; use a general purpose bucket.")
         tags = root.find("Tags")
         pairs = () if tags is None else ((required_text(one, "Key"), required_text(one, "Value")) for one in tags)
-        return cls(region=text_of(root, "LocationConstraint") or None, tags=checked_tags(pairs, BUCKET_TAGS))
+        return cls(region=text_of(root, "LocationConstraint") or None, tags=checked_tags(pairs, BUCKET_TAGS), acl=acl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

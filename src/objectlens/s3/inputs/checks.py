@@ -7,7 +7,6 @@ from typing import Final
 
 from objectlens import errors
 from objectlens.errors import (
-    AccessControlListNotSupported,
     AccessDenied,
     InvalidBucketOwnerAWSAccountID,
     InvalidRequest,
@@ -15,8 +14,6 @@ from objectlens.errors import (
 from objectlens.http import Headers
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-# The ACLs that give nobody but the owner anything.
-OWNER_ONLY: Final = frozenset({"private", "bucket-owner-full-control"})
 _ENCRYPTION: Final = "x-amz-server-side-encryption"
 
 
@@ -44,7 +41,7 @@ def check_customer_keys(headers: Headers) -> None:
 
 
 def check_upload(headers: Headers) -> None:
-    """Refuse what an upload may ask for and would not get: encryption, Object Lock, ACLs, redirects."""
+    """Refuse what an upload may ask for and would not get: encryption, Object Lock, redirects."""
     check_customer_keys(headers)
     if headers.get(_ENCRYPTION):
         raise errors.NotImplemented(
@@ -55,10 +52,6 @@ def check_upload(headers: Headers) -> None:
     for name in headers.lower():
         if name.startswith("x-amz-object-lock-"):
             raise InvalidRequest("Bucket is missing Object Lock Configuration")
-        if name.startswith("x-amz-grant-"):
-            raise AccessControlListNotSupported
-    if (headers.get("x-amz-acl") or "private") not in OWNER_ONLY:
-        raise AccessControlListNotSupported
     if headers.get("x-amz-website-redirect-location"):
         raise errors.NotImplemented(
             "Static websites are not offered; leave x-amz-website-redirect-location out.",

@@ -15,6 +15,7 @@ from objectlens.errors import (
     MetadataTooLarge,
 )
 from objectlens.http import Headers, HttpRequest
+from objectlens.s3.acl import Canned, canned_acl
 from objectlens.s3.checksums import Announced, parse_announced
 from objectlens.s3.headers import SYSTEM_HEADERS, repair_text
 from objectlens.s3.inputs.arguments import bad_argument
@@ -37,20 +38,27 @@ class Kept:
     """What is to be kept beside an object's bytes.
 
     `headers` by canonical name, `Content-Type` only when it was sent; `metadata` names without prefix, in lower case.
+    `acl` is the canned ACL that was asked for.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    acl: Canned | None = None
 
     @classmethod
     def parse(cls, headers: Headers) -> Kept:
-        """Read the headers; raises `MetadataTooLarge`, and the errors of tags and of `check_upload`."""
+        """Read the headers; raises `MetadataTooLarge`, and the errors of tags, of ACLs and of `check_upload`."""
         check_upload(headers)
         storage_class = headers.get("x-amz-storage-class")
         if storage_class and storage_class not in _STORAGE_CLASSES:
             raise InvalidStorageClass(StorageClassRequested=storage_class)
-        return cls(headers=_system(headers), metadata=_metadata(headers), tags=parse_tagging_header(headers))
+        return cls(
+            headers=_system(headers),
+            metadata=_metadata(headers),
+            tags=parse_tagging_header(headers),
+            acl=canned_acl(headers),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

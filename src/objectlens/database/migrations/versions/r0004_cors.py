@@ -1,4 +1,4 @@
-"""Cross-origin rules of buckets."""
+"""Cross-origin rules and ACLs of buckets."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the column."""
+    """Add the columns."""
     op.add_column("buckets", sa.Column("cors", sa.Text))
+    op.add_column("buckets", sa.Column("acl", sa.Text))
