@@ -125,7 +125,7 @@ def _flip(data: bytes, at: int) -> bytes:
     [
         (lambda chunks: _flip(_final(chunks), 1000), {"SignatureDoesNotMatch"}),
         (lambda chunks: _flip(_final(chunks), 100_000), {"SignatureDoesNotMatch"}),
-        (lambda chunks: _flip(_final(chunks), 30), {"SignatureDoesNotMatch", "InvalidRequest"}),
+        (lambda chunks: _flip(_final(chunks), 30), {"SignatureDoesNotMatch", "InvalidRequest", "IncompleteBody"}),
         (lambda chunks: _signed_body(chunks, BODY[:-1]) + chunks.chunk(b""), {"IncompleteBody"}),
         (lambda chunks: _signed_body(chunks, BODY + b"x") + chunks.chunk(b""), {"IncompleteBody", "InvalidRequest"}),
         (_signed_body, {"IncompleteBody"}),
