@@ -14,7 +14,7 @@ OBJECT_ACL: Final = "objectlens:ObjectAcl"
 """The condition key that holds the canned ACL of an object; no request can bring it along."""
 
 _LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
-_WRITES = ("s3:PutObject", "s3:DeleteObject")
+_WRITES = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject")
 _READS = ("s3:GetObject", "s3:GetObjectVersion")
 _NOT_ANONYMOUS = {"StringNotEquals": {"aws:PrincipalType": "Anonymous"}}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from objectlens.arn import bucket_arn
 from objectlens.call import Call
 from objectlens.catalog.entities import Resource
-from objectlens.errors import AccessDenied
-from objectlens.objects.context import Objects
-from objectlens.objects.finding import existing_tags, version_of
+from objectlens.errors import AccessDenied, InvalidArgument
+from objectlens.objects.context import Objects, key_of
+from objectlens.objects.finding import existing_tags, missing, version_of
 from objectlens.s3.operations import extra_actions
+from objectlens.stores import KeyNotFound
 
 
 async def permit(objects: Objects, call: Call) -> None:
@@ -28,5 +29,19 @@ async def permit(objects: Objects, call: Call) -> None:
             # Only what is refused is worth a look at the object, whose tags a policy may ask for.
             tags = await existing_tags(objects, call.bucket, key, version_of(call)) if call.bucket and key else {}
             if not tags:
+                await _tell_missing(objects, call)
                 raise
             await objects.access.authorize(call.caller, action, target, key=key, context=tags, http=call.http)
+
+
+async def _tell_missing(objects: Objects, call: Call) -> None:
+    """Raise `NoSuchKey` to who may list a bucket in which ACLs of objects decide, and reads one that is not there."""
+    if call.bucket is None or call.bucket.acl is None or call.operation.name not in {"GetObject", "HeadObject"}:
+        return
+    version = version_of(call)
+    try:
+        await objects.at(call.bucket, version).stat(key_of(call))
+    except InvalidArgument:
+        return
+    except KeyNotFound as gone:
+        raise await missing(objects, call, call.resource or call.bucket, gone, version) from None

@@ -32,7 +32,7 @@ def write(server: LiveServer, path: Path) -> None:
 
 def _section(server: LiveServer, name: str, key: dict[str, str]) -> dict[str, str]:
     return key | {
-        "display_name": name,
+        "display_name": server.account,
         "user_id": owner(server.account).id,
         "email": f"{name.replace(' ', '-')}@example.com",
     }
