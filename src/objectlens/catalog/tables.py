@@ -61,8 +61,8 @@ buckets = Table(
     Column("public_access_block", Block),
     Column("tags", Mapped, nullable=False),
     Column("cors", Cors),
-    Column("acl", Text),
     Column("versioning", Text),
+    Column("acl", Text),
 )
 
 # Access points and Object Lambda access points share one name space: under a custom endpoint their hosts look alike

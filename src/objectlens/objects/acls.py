@@ -60,8 +60,8 @@ async def put_object_acl(objects: Objects, call: Call) -> HttpResponse:
     bucket = bucket_of(call)
     wanted = allowed_acl(bucket, wanted_acl(call.http.headers, await read_document(call), owner(bucket.account).id))
     if stat.attributes.acl != wanted:
-        there = objects.at(bucket, version_of(call))
-        await there.set_attributes(key_of(call), lambda now: replace(now.attributes, acl=wanted))
+        store = objects.at(bucket, version_of(call))
+        await store.set_attributes(key_of(call), lambda now: replace(now.attributes, acl=wanted))
     return empty(200)
 
 

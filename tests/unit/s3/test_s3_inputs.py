@@ -196,7 +196,7 @@ def test_metadata_is_at_most_2_kib():
         ({"x_amz_server_side_encryption": "AES256"}, errors.NotImplemented),
         ({"x_amz_server_side_encryption_customer_key": "k"}, InvalidRequest),
         ({"x_amz_object_lock_mode": "GOVERNANCE"}, InvalidRequest),
-        ({"x_amz_acl": "public-read"}, errors.AccessControlListNotSupported),
+        ({"x_amz_acl": "nonesuch"}, InvalidArgument),
         ({"x_amz_grant_read": "id=1"}, errors.AccessControlListNotSupported),
         ({"x_amz_website_redirect_location": "/x"}, errors.NotImplemented),
     ],
@@ -440,8 +440,9 @@ def test_create_bucket():
         inputs.CreateBucket.parse(request(x_amz_bucket_object_lock_enabled="true"), b"")
     with pytest.raises(errors.NotImplemented):
         inputs.CreateBucket.parse(request(), b"<CreateBucketConfiguration><Bucket/></CreateBucketConfiguration>")
-    with pytest.raises(errors.AccessControlListNotSupported):
-        inputs.CreateBucket.parse(request(x_amz_acl="public-read"), b"")
+    assert inputs.CreateBucket.parse(request(x_amz_acl="public-read"), b"").acl == "public-read"
+    with pytest.raises(errors.InvalidBucketAclWithObjectOwnership):
+        inputs.CreateBucket.parse(request(x_amz_grant_read="id=1"), b"")
     with pytest.raises(MalformedXML):
         inputs.CreateBucket.parse(request(), b"<Other/>")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from objectlens import errors
-from objectlens.errors import MalformedXML
-from objectlens.http import HttpRequest
+from objectlens.errors import AccessControlListNotSupported, InvalidBucketAclWithObjectOwnership, MalformedXML
+from objectlens.http import Headers, HttpRequest
 from objectlens.s3.acl import Canned, canned_acl
 from objectlens.s3.inputs.tagging import BUCKET_TAGS, checked_tags
 from objectlens.s3.xml import parse, required_text, text_of
@@ -28,7 +28,7 @@ class CreateBucket:
             raise errors.NotImplemented(
                 "Object Lock is not offered; leave the header out.", Header="x-amz-bucket-object-lock-enabled"
             )
-        acl = canned_acl(http.headers)
+        acl = _acl(http.headers)
         if not body.strip():
             return cls(acl=acl)
         root = parse(body, "CreateBucketConfiguration")
@@ -37,6 +37,13 @@ class CreateBucket:
         tags = root.find("Tags")
         pairs = () if tags is None else ((required_text(one, "Key"), required_text(one, "Value")) for one in tags)
         return cls(region=text_of(root, "LocationConstraint") or None, tags=checked_tags(pairs, BUCKET_TAGS), acl=acl)
+
+
+def _acl(headers: Headers) -> Canned | None:
+    try:
+        return canned_acl(headers)
+    except AccessControlListNotSupported:
+        raise InvalidBucketAclWithObjectOwnership from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Cross-origin rules and ACLs of buckets."""
+"""Cross-origin rules of buckets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,5 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the columns."""
+    """Add the column."""
     op.add_column("buckets", sa.Column("cors", sa.Text))
-    op.add_column("buckets", sa.Column("acl", sa.Text))
