@@ -58,6 +58,7 @@ lint: $(STAMP)
 
 chaos: $(STAMP)
 	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
+	OBJECTLENS_CRASH_CASES_EVERY=1 $(BIN)/python -m pytest tests/unit/stores/test_stores_versions_crash.py
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak

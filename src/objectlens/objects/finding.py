@@ -76,7 +76,8 @@ async def existing_tags(objects: Objects, bucket: Bucket, key: str, version: str
     """Return the condition keys that come with an object, none when there is no such object."""
     try:
         return object_context((await objects.at(bucket, version).stat(key)).attributes)
-    except KeyNotFound:
+    except (KeyNotFound, errors.InvalidArgument):
+        # Whoever is refused is not told what else is wrong.
         return {}
 
 

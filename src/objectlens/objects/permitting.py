@@ -5,7 +5,7 @@ from __future__ import annotations
 from objectlens.arn import bucket_arn
 from objectlens.call import Call
 from objectlens.catalog.entities import Resource
-from objectlens.errors import AccessDenied
+from objectlens.errors import AccessDenied, InvalidArgument
 from objectlens.objects.context import Objects, key_of
 from objectlens.objects.finding import existing_tags, missing, version_of
 from objectlens.s3.operations import extra_actions
@@ -41,5 +41,7 @@ async def _tell_missing(objects: Objects, call: Call) -> None:
     version = version_of(call)
     try:
         await objects.at(call.bucket, version).stat(key_of(call))
+    except InvalidArgument:
+        return
     except KeyNotFound as gone:
         raise await missing(objects, call, call.resource or call.bucket, gone, version) from None

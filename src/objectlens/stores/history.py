@@ -85,6 +85,11 @@ class Seen:
         left.update(nulls if current is not None and current.stat.version == NULL else nulls[1:])
         return cls(current, tuple(one for one in held if one not in left), tuple(one for one in held if one in left))
 
+    def has(self, version: str) -> bool:
+        """Tell whether there is this version, or marker."""
+        of_current = self.current is not None and self.current.stat.version == version
+        return of_current or any(one.version == version for one in self.older)
+
     @property
     def marker(self) -> Held | None:
         """Return the delete marker that the key stands for, None when it stands for an object or for nothing."""
@@ -117,6 +122,9 @@ class History:
             if again is None if current is None else again is not None and _unchanged(current, again):
                 found = filter(None, map(Held.of, names))
                 held = sorted(found, key=lambda one: one.order, reverse=True)
+                if current is None and not held:
+                    # A folder that is gone must not look like an empty bucket.
+                    os.stat(self.files.root)
                 return Seen.of(current, held, self._twin(key, current, held))
         raise OSError(errno.EAGAIN, "the object is replaced again and again while its versions are read")
 

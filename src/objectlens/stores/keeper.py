@@ -82,8 +82,10 @@ class Keeper:
 
     def remove(self, key: str, version: str, condition: Callable[[Stat], None] | None) -> bool:
         """Remove a version for good; returns whether it was a delete marker. Raises `VersionNotFound`."""
-        if self.files.where(key) is None and not places.names(self.files.root, self._folder(key)):
-            raise VersionNotFound(key)
+        with translated("delete", key):
+            # What is not there is not worth a lock, nor folders of ours.
+            if not self.history.seen(key).has(version):
+                raise VersionNotFound(key)
         with self._changing("delete", key):
             seen = self._settled(key)
             current = seen.current
@@ -202,9 +204,6 @@ class Keeper:
     def _forget(self, state: os.stat_result, kept: os.stat_result | None) -> None:
         if not sidecars.same(state, kept):
             sidecars.remove(self.files.meta, state)
-
-    def _folder(self, key: str) -> Place:
-        return keys.history(keys.encoded(key))
 
     @contextmanager
     def _second(self, place: Place, stat: Stat) -> Iterator[tuple[bytes, os.stat_result]]:

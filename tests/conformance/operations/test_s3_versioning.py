@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.live import LiveServer, make_lens_on
+from support.live import LiveServer, make_lens_on, zipped
 from support.wire import Wire
 
 NOWHERE = "3HL4kqtJvjVBH40NrjfkdE2bYJ8XbzQ1"
@@ -373,6 +373,7 @@ def test_actions_on_versions(server: LiveServer, s3: Any, versioned: str) -> Non
     ):
         assert refused(call, **arguments)[0] == 403
     named = [{"Key": "k", "VersionId": first}]
+    assert refused(reader.get_object, **thing, VersionId="no id")[:2] == (403, "AccessDenied")
     errors = reader.delete_objects(Bucket=versioned, Delete={"Objects": named})["Errors"]
     assert [(one["Key"], one["VersionId"], one["Code"]) for one in errors] == [("k", first, "AccessDenied")]
     assert reader.delete_object(**thing)["DeleteMarker"] is True
@@ -452,6 +453,20 @@ def test_versions_through_an_object_lambda_access_point(server: LiveServer) -> N
     assert lens.read("k", VersionId=first) == b"FIRST"
     assert len(lens.s3.list_object_versions(Bucket=lens.arn)["Versions"]) == 2
     assert lens.s3.get_object_tagging(Bucket=lens.arn, Key="k", VersionId=first)["VersionId"] == first
+
+
+def test_code_of_a_version(server: LiveServer) -> None:
+    lens = make_lens_on(server, SOURCE)
+    switch(lens.s3, lens.bucket, "Enabled")
+    answers = [zipped(f"def lambda_handler(event, context):\n    return {n}\n") for n in (1, 2)]
+    first, _ = put(lens.s3, lens.bucket, "code.zip", *answers)
+    lambdas = server.client("lambda")
+    code = {"FunctionName": lens.function, "S3Bucket": lens.bucket, "S3Key": "code.zip"}
+    for more, said in (({}, b"2"), ({"S3ObjectVersion": first}, b"1")):
+        lambdas.update_function_code(**code, **more)
+        assert lambdas.invoke(FunctionName=lens.function)["Payload"].read() == said
+    missing = refused(lambdas.update_function_code, **code, S3ObjectVersion=NOWHERE)
+    assert missing[0] in {400, 404}
 
 
 def test_native_transforms_read_versions(server: LiveServer) -> None:

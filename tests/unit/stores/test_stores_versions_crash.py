@@ -164,9 +164,9 @@ print(total)
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("links", "every"), [("links", 5), ("copies", 23)])
+@pytest.mark.parametrize(("links", "every"), [("links", 7), ("copies", 29)])
 def test_a_key_is_as_before_or_after(tmp_path, links, every):
-    # All cases take some minutes: `make crashes` runs them.
+    # All cases take some minutes: `make chaos` runs them.
     every = int(os.environ.get("OBJECTLENS_CRASH_CASES_EVERY", every))
     arguments = [str(tmp_path), links, str(every)]
     done = subprocess.run([sys.executable, "-c", STEPS, *arguments], capture_output=True, text=True, check=False)

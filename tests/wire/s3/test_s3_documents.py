@@ -91,8 +91,8 @@ MADE = {
     "GetPublicAccessBlock": lambda: outputs_bucket.public_access_block(
         block_public_acls=True, ignore_public_acls=True, block_public_policy=False, restrict_public_buckets=False
     ),
-    "GetBucketAcl": lambda: outputs_bucket.owner_acl(OWNER),
-    "GetBucketOwnershipControls": lambda: outputs_bucket.unset("GetBucketOwnershipControls", "pics"),
+    "GetBucketAcl": lambda: outputs_bucket.acl_document(OWNER),
+    "GetBucketOwnershipControls": lambda: outputs_bucket.ownership("BucketOwnerEnforced"),
     "GetBucketRequestPayment": lambda: outputs_bucket.unset("GetBucketRequestPayment", "pics"),
     "GetBucketVersioning": lambda: outputs_bucket.versioning_configuration("Enabled"),
     "GetBucketVersioning-unset": lambda: outputs_bucket.versioning_configuration(None),
