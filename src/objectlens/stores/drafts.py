@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -52,8 +53,14 @@ class Draft:
                 offset, length = offset + done, length - done
 
     def settle(self, *, durable: bool) -> os.stat_result:
-        """Return the finished file's state, safe against power failure when `durable`."""
+        """Return the finished file's state, safe against power failure when `durable`.
+
+        Its time is set, for the kernel stamps all files of some milliseconds alike (inode_set_ctime_current in Linux):
+        inode, time and size must tell it from what had this inode just before, and from what others then make of it.
+        """
         with self._busy:
+            now = time.time_ns()
+            os.utime(self._fd, ns=(now, now))
             if durable:
                 os.fsync(self._fd)
             return os.fstat(self._fd)

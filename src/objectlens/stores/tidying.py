@@ -13,8 +13,10 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 from objectlens.clock import Clock
 from objectlens.stores import keys, sidecars
@@ -36,6 +38,17 @@ _PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class _Stray:
+    """A sidecar with the key in it, empty when it is damaged, and the identity in its name."""
+
+    path: bytes
+    key: str
+    inode: int
+    time: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tidying:
     """Tidying one folder, in a thread of its own, until it is done or `stop` is set."""
 
@@ -45,8 +58,11 @@ class Tidying:
 
     def tidy_when_due(self) -> int:
         """Tidy a folder that was not tidied for a week, unless another process is at it; returns as `tidy`."""
+        self.files.refuse_links()
         try:
-            fd = os.open(os.path.join(self.files.inner, _MARK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(
+                os.path.join(self.files.inner, _MARK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+            )
         except OSError as error:
             if error.errno in _NOT_OURS:
                 return 0
@@ -66,19 +82,39 @@ class Tidying:
 
     def tidy(self) -> int:
         """Remove sidecars without a file and hand over those of restored files; returns how many."""
-        alive = {inode for tree in trees(self.files.root) for inode in self._inodes(tree)}
-        changed = 0
+        strays = list(self._strays())
+        # Only of those it matters whether their file is somewhere else; a bucket may have millions of files.
+        wanted = {stray.inode for stray in strays}
+        alive = (
+            wanted.intersection(chain.from_iterable(map(self._inodes, trees(self.files.root)))) if wanted else wanted
+        )
+        return sum(self._settled(stray, alive) for stray in strays if not self.stop.is_set())
+
+    def _strays(self) -> Iterator[_Stray]:
+        """Yield the sidecars that are not those of the file at their key, pausing after each folder of them."""
         with suppress(FileNotFoundError):
             for shard in sorted(os.listdir(self.files.meta)):
                 for name in os.listdir(os.path.join(self.files.meta, shard)):
                     if self.stop.is_set():
-                        return changed
-                    changed += self._tidy(os.path.join(self.files.meta, shard, name), name, alive)
+                        return
+                    stray = self._stray(os.path.join(self.files.meta, shard, name), name)
+                    if stray is not None:
+                        yield stray
                 self.stop.wait(_PAUSE)
-        return changed
 
-    def _inodes(self, tree: Tree) -> set[int]:
-        found: set[int] = set()
+    def _stray(self, path: bytes, name: bytes) -> _Stray | None:
+        match = _NAME.fullmatch(name)
+        try:
+            if match is None or self._age(os.lstat(path)) < _SETTLED:
+                return None
+            inode, time, size = (int(part, 16) for part in match.groups())
+            stray = _Stray(path, _key(path), inode, time, size)
+        except FileNotFoundError:
+            return None
+        state = self.files.present(stray.key) if stray.key else None
+        return None if state is not None and sidecars.path(self.files.meta, state) == path else stray
+
+    def _inodes(self, tree: Tree) -> Iterator[int]:
         waiting = [(tree.top, b"")]
         while waiting and not self.stop.is_set():
             folder, at = waiting.pop()
@@ -88,43 +124,43 @@ class Tidying:
                     waiting.append((path, at + child.piece))
                 else:
                     with suppress(FileNotFoundError):
-                        found.add(os.lstat(path).st_ino)
-        return found
+                        yield os.lstat(path).st_ino
 
-    def _tidy(self, path: bytes, name: bytes, alive: set[int]) -> bool:
-        match = _NAME.fullmatch(name)
-        try:
-            if match is None or self._age(os.lstat(path)) < _SETTLED:
-                return False
-            key = sidecars.parse(sidecars.read_small(path)).key
-            raw = keys.encoded(key)
-        except FileNotFoundError:
-            return False
-        except ValueError:
-            _log.warning("a damaged metadata file is removed: %s", name.decode())
-            os.unlink(path)
+    def _settled(self, stray: _Stray, alive: set[int]) -> bool:
+        if not stray.key:
+            _log.warning("a damaged metadata file is removed: %s", os.fsdecode(os.path.basename(stray.path)))
+            with suppress(FileNotFoundError):
+                os.unlink(stray.path)
             return True
-        inode, time, size = (int(part, 16) for part in match.groups())
-        with locked(self.files.locks, raw), suppress(FileNotFoundError):
-            return self._settle(path, key, (inode, time, size), alive)
+        with locked(self.files.locks, keys.encoded(stray.key)), suppress(FileNotFoundError):
+            return self._settle(stray, alive)
         return False
 
-    def _settle(self, path: bytes, key: str, identity: tuple[int, int, int], alive: set[int]) -> bool:
-        inode, time, size = identity
-        state = self.files.present(key)
+    def _settle(self, stray: _Stray, alive: set[int]) -> bool:
+        state = self.files.present(stray.key)
         if state is not None:
             own = sidecars.path(self.files.meta, state)
-            if own == path:
+            if own == stray.path:
                 return False
-            if (state.st_mtime_ns, state.st_size) == (time, size) and not os.path.exists(own):
+            if (state.st_mtime_ns, state.st_size) == (stray.time, stray.size) and not os.path.exists(own):
                 os.makedirs(os.path.dirname(own), exist_ok=True)
-                os.rename(path, own)
+                os.rename(stray.path, own)
                 return True
-        if inode in alive and (state is None or state.st_ino != inode):
+        if stray.inode in alive and (state is None or state.st_ino != stray.inode):
             # Moved to another key by somebody.
             return False
-        os.unlink(path)
+        os.unlink(stray.path)
         return True
 
     def _age(self, state: os.stat_result) -> float:
         return self.clock.now().timestamp() - state.st_mtime
+
+
+def _key(path: bytes) -> str:
+    """Return the key that a sidecar names, nothing when it is damaged."""
+    try:
+        key = sidecars.parse(sidecars.read_small(path)).key
+        keys.encoded(key)
+    except ValueError:
+        return ""
+    return key
