@@ -55,8 +55,9 @@ class Draft:
     def settle(self, *, durable: bool) -> os.stat_result:
         """Return the finished file's state, safe against power failure when `durable`.
 
-        Its time is set, for the kernel stamps all files of some milliseconds alike (inode_set_ctime_current in Linux):
-        inode, time and size must tell it from what had this inode just before, and from what others then make of it.
+        Its time is set, for kernels before 6.13 stamp all files of some milliseconds alike (Documentation/filesystems/
+        multigrain-ts.rst): inode, time and size must tell it from what had this inode just before, and from what others
+        make of it just afterwards.
         """
         with self._busy:
             now = time.time_ns()
