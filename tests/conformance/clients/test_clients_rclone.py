@@ -28,6 +28,8 @@ def test_rclone(run: Run, rclone: str, s3: Any, bucket: str, tree: Path) -> None
     start("sync", f"lens:{bucket}/up", tree.parent / "back")
     assert files(tree.parent / "back") == expected
     assert "photo ünï.jpg" in start("lsf", "-R", f"lens:{bucket}")
+    start("copy", f"lens:{bucket}/up/deep", f"lens:{bucket}/within")
+    start("check", tree / "deep", f"lens:{bucket}/within")
     start("copyto", f"lens:{bucket}/up/deep/plus+and%41.bin", tree.parent / "one")
     assert (tree.parent / "one").read_bytes() == expected["deep/plus+and%41.bin"]
     start("moveto", f"lens:{bucket}/up/a.txt", f"lens:{bucket}/moved.txt")
