@@ -97,6 +97,10 @@ class Client:
         size = pick.choice([0, 10, 10, 5_000, 100_000, 2_500_000])
         return f"{size}.{pick.getrandbits(64):x}{more}"
 
+    def writable(self) -> list[str]:
+        """Return the keys that can stand in XML 1.0, as they must in these operations' documents."""
+        return [key for key in self.states if key.isprintable()]
+
     def put(self, s3: Any, pick: random.Random) -> None:
         key, token = pick.choice(list(self.states)), self.token(pick)
         with self.change({key: token}):
@@ -120,15 +124,14 @@ class Client:
             s3.delete_object(Bucket=BUCKET, Key=key)
 
     def delete_some(self, s3: Any, pick: random.Random) -> None:
-        # XML has no words for the others.
-        keys = [key for key in pick.sample(list(self.states), 3) if key.isprintable()]
+        keys = pick.sample(self.writable(), 3)
         with self.change(dict.fromkeys(keys)):
             answer = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
         assert "Errors" not in answer
 
     def complete(self, s3: Any, pick: random.Random) -> None:
         size = pick.choice([0, 1000, PART + 1000])
-        key, token = pick.choice(list(self.states)), f"{size}.{pick.getrandbits(64):x}.parts"
+        key, token = pick.choice(self.writable()), f"{size}.{pick.getrandbits(64):x}.parts"
         upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key, Metadata={"token": token})["UploadId"]
         place = {"Bucket": BUCKET, "Key": key, "UploadId": upload}
         self.under_way.add(upload)
