@@ -98,7 +98,8 @@ class Authorizer:
 def _decide(
     caller: Caller, action: str, layer: Layer, policies: tuple[Attached, ...], *, identity: Identity, keys: Context
 ) -> Decision:
-    cross_account = layer.account != caller.account and not layer.elsewhere
+    # Nobody's account owns nothing, and what has no policy of its own is closed to him.
+    cross_account = caller.kind == "Anonymous" or (layer.account != caller.account and not layer.elsewhere)
     if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies):
         # RestrictPublicBuckets: a public policy opens the resource to its own account only.
         return Decision("implicitDeny", (), "resource")
@@ -139,7 +140,7 @@ def _pass(caller: Caller, action: str, layer: Layer, decision: Decision) -> None
     if decision.reason == "explicitDeny":
         why = f"with an explicit deny in {_article(_SOURCES[decision.matched[0].source])}"
     raise AccessDenied(
-        f'User: {caller.arn} is not authorized to perform: {action} on resource: "{layer.arns[0]}" {why}'
+        f'User: {caller.arn or "anonymous"} is not authorized to perform: {action} on resource: "{layer.arns[0]}" {why}'
     )
 
 

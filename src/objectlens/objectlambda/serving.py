@@ -16,8 +16,8 @@ from objectlens.objectlambda.invoking import may_invoke
 from objectlens.objectlambda.native import is_native
 from objectlens.objectlambda.source import supporting_access_point
 from objectlens.objects import OPERATIONS
-from objectlens.objects.context import key_of, resource_of, store_errors
-from objectlens.objects.finding import missing
+from objectlens.objects.context import resource_of, store_errors
+from objectlens.objects.finding import missing, version_of
 from objectlens.objects.permitting import permit
 from objectlens.objects.whole import open_whole, opening
 from objectlens.stores import KeyNotFound
@@ -75,8 +75,8 @@ async def _native(
         with store_errors():
             try:
                 answer = await lens.native.open_and_respond(program, arguments, open_here, call.http, ranged=ranged)
-            except KeyNotFound:
-                raise await missing(lens.objects, source, resource_of(source), key_of(source)) from None
+            except KeyNotFound as gone:
+                raise await missing(lens.objects, source, resource_of(source), gone, version_of(source)) from None
         if answer is not None:
             return answer
     opened = await open_whole(lens.objects, source)

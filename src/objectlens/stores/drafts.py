@@ -52,15 +52,15 @@ class Draft:
                     raise EOFError("the file to copy from became shorter while it was read")
                 offset, length = offset + done, length - done
 
-    def settle(self, *, durable: bool) -> os.stat_result:
+    def settle(self, *, durable: bool, modified: int | None = None) -> os.stat_result:
         """Return the finished file's state, safe against power failure when `durable`.
 
         Its time is set, for kernels before 6.13 stamp all files of some milliseconds alike (Documentation/filesystems/
         multigrain-ts.rst): inode, time and size must tell it from what had this inode just before, and from what others
-        make of it just afterwards.
+        make of it just afterwards. `modified` is another one that it gets, in nanoseconds since 1970.
         """
         with self._busy:
-            now = time.time_ns()
+            now = time.time_ns() if modified is None else modified
             os.utime(self._fd, ns=(now, now))
             if durable:
                 os.fsync(self._fd)

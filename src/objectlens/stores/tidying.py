@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from objectlens.clock import Clock
-from objectlens.stores import keys, sidecars
+from objectlens.stores import keys, places, sidecars
 from objectlens.stores.files import Files
+from objectlens.stores.history import History
 from objectlens.stores.locks import locked
 from objectlens.stores.scans import Tree, scan, trees
+from objectlens.stores.sidecars import Sidecar
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +41,10 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Stray:
-    """A sidecar with the key in it, empty when it is damaged, and the identity in its name."""
+    """A sidecar that is not that of a file at its key: what it says, unless it is damaged, and whose it is by name."""
 
     path: bytes
-    key: str
+    sidecar: Sidecar | None
     inode: int
     time: int
     size: int
@@ -84,10 +86,9 @@ class Tidying:
         """Remove sidecars without a file and hand over those of restored files; returns how many."""
         strays = list(self._strays())
         # Only of those it matters whether their file is somewhere else; a bucket may have millions of files.
-        wanted = {stray.inode for stray in strays}
-        alive = (
-            wanted.intersection(chain.from_iterable(map(self._inodes, trees(self.files.root)))) if wanted else wanted
-        )
+        alive = {stray.inode for stray in strays}
+        if strays:
+            alive.intersection_update(chain(*map(self._inodes, trees(self.files.root)), self._put_away()))
         return sum(self._settled(stray, alive) for stray in strays if not self.stop.is_set())
 
     def _strays(self) -> Iterator[_Stray]:
@@ -108,11 +109,13 @@ class Tidying:
             if match is None or self._age(os.lstat(path)) < _SETTLED:
                 return None
             inode, time, size = (int(part, 16) for part in match.groups())
-            stray = _Stray(path, _key(path), inode, time, size)
+            sidecar = _read(path)
         except FileNotFoundError:
             return None
-        state = self.files.present(stray.key) if stray.key else None
-        return None if state is not None and sidecars.path(self.files.meta, state) == path else stray
+        states = self._states(sidecar) if sidecar else []
+        if any(sidecars.path(self.files.meta, state) == path for state in states):
+            return None
+        return _Stray(path, sidecar, inode, time, size)
 
     def _inodes(self, tree: Tree) -> Iterator[int]:
         waiting = [(tree.top, b"")]
@@ -126,19 +129,27 @@ class Tidying:
                     with suppress(FileNotFoundError):
                         yield os.lstat(path).st_ino
 
+    def _put_away(self) -> Iterator[int]:
+        """Yield the inodes of older versions."""
+        for folder, _, names in os.walk(os.path.join(self.files.inner, keys.VERSIONS)):
+            if self.stop.is_set():
+                return
+            for name in names:
+                with suppress(FileNotFoundError):
+                    yield os.lstat(os.path.join(folder, name)).st_ino
+
     def _settled(self, stray: _Stray, alive: set[int]) -> bool:
-        if not stray.key:
+        if stray.sidecar is None:
             _log.warning("a damaged metadata file is removed: %s", os.fsdecode(os.path.basename(stray.path)))
             with suppress(FileNotFoundError):
                 os.unlink(stray.path)
             return True
-        with locked(self.files.locks, keys.encoded(stray.key)), suppress(FileNotFoundError):
-            return self._settle(stray, alive)
+        with locked(self.files.locks, keys.encoded(stray.sidecar.key)), suppress(FileNotFoundError):
+            return self._settle(stray, self._states(stray.sidecar), alive)
         return False
 
-    def _settle(self, stray: _Stray, alive: set[int]) -> bool:
-        state = self.files.present(stray.key)
-        if state is not None:
+    def _settle(self, stray: _Stray, states: list[os.stat_result], alive: set[int]) -> bool:
+        for state in states:
             own = sidecars.path(self.files.meta, state)
             if own == stray.path:
                 return False
@@ -146,21 +157,28 @@ class Tidying:
                 os.makedirs(os.path.dirname(own), exist_ok=True)
                 os.rename(stray.path, own)
                 return True
-        if stray.inode in alive and (state is None or state.st_ino != stray.inode):
+        if stray.inode in alive and all(state.st_ino != stray.inode for state in states):
             # Moved to another key by somebody.
             return False
         os.unlink(stray.path)
         return True
 
+    def _states(self, sidecar: Sidecar) -> list[os.stat_result]:
+        """Return the states of the files that a sidecar may belong to: the key's, and that of its version."""
+        key, history = sidecar.key, History(self.files)
+        older = [one for one in history.seen(key).older if one.version == sidecar.version and not one.marker]
+        found = (places.look(self.files.root, history.place(key, one)) for one in older)
+        return [state for state in (self.files.present(key), *found) if state is not None]
+
     def _age(self, state: os.stat_result) -> float:
         return self.clock.now().timestamp() - state.st_mtime
 
 
-def _key(path: bytes) -> str:
-    """Return the key that a sidecar names, nothing when it is damaged."""
+def _read(path: bytes) -> Sidecar | None:
+    """Return what a sidecar says, None when it is damaged."""
     try:
-        key = sidecars.parse(sidecars.read_small(path)).key
-        keys.encoded(key)
+        sidecar = sidecars.parse(sidecars.read_small(path))
+        keys.encoded(sidecar.key)
     except ValueError:
-        return ""
-    return key
+        return None
+    return sidecar

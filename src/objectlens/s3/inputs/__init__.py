@@ -9,6 +9,7 @@ from objectlens.s3.inputs.buckets import CreateBucket, PublicAccessFlags
 from objectlens.s3.inputs.checks import check_bucket_owner, check_customer_keys
 from objectlens.s3.inputs.copying import CopyObject, CopySource, UploadPartCopy
 from objectlens.s3.inputs.deleting import DeleteObject, DeleteObjects, ObjectName
+from objectlens.s3.inputs.forms import PostObject, filled_in, redirected
 from objectlens.s3.inputs.listing import ListBuckets, ListObjects, ListUploads, ListVersions, new_token
 from objectlens.s3.inputs.multipart import (
     CompletedPart,
@@ -20,6 +21,7 @@ from objectlens.s3.inputs.multipart import (
 )
 from objectlens.s3.inputs.reading import ReadAttributes, ReadObject, version_id
 from objectlens.s3.inputs.tagging import parse_tagging, parse_tagging_header
+from objectlens.s3.inputs.versioning import parse_versioning
 from objectlens.s3.inputs.writing import Kept, PutObject
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ListUploads",
     "ListVersions",
     "ObjectName",
+    "PostObject",
     "PublicAccessFlags",
     "PutObject",
     "ReadAttributes",
@@ -47,9 +50,12 @@ __all__ = [
     "check_acl",
     "check_bucket_owner",
     "check_customer_keys",
+    "filled_in",
     "new_token",
     "parse_tagging",
     "parse_tagging_header",
+    "parse_versioning",
+    "redirected",
     "upload_id",
     "version_id",
 ]
