@@ -408,6 +408,13 @@ class AccessControlListNotSupported(ServiceError):
     text = "The bucket does not allow ACLs"
 
 
+class InvalidBucketAclWithObjectOwnership(ServiceError):
+    """A new bucket with an ACL: all buckets have ACLs disabled."""
+
+    status = 400
+    text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+
+
 class IllegalLocationConstraintException(ServiceError):
     """A location constraint that does not fit the region."""
 

@@ -136,11 +136,14 @@ def principal_of(caller: Caller) -> Principal:
 def _pass(caller: Caller, action: str, layer: Layer, decision: Decision) -> None:
     if decision.allowed:
         return
+    if caller.kind == "Anonymous":
+        # S3 tells strangers neither action nor reason.
+        raise AccessDenied
     why = f"because no {_SOURCES[decision.missing or 'identity']} allows the {action} action"
     if decision.reason == "explicitDeny":
         why = f"with an explicit deny in {_article(_SOURCES[decision.matched[0].source])}"
     raise AccessDenied(
-        f'User: {caller.arn or "anonymous"} is not authorized to perform: {action} on resource: "{layer.arns[0]}" {why}'
+        f'User: {caller.arn} is not authorized to perform: {action} on resource: "{layer.arns[0]}" {why}'
     )
 
 

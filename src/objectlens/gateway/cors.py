@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from objectlens.errors import AccessForbidden, BadRequest
+from objectlens.catalog import Catalog
+from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
+from objectlens.errors import AccessForbidden, BadRequest, ServiceError
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.source import supporting_access_point
+from objectlens.s3.address import Address
 from objectlens.s3.cors import METHODS, CorsRule, asked_headers, rule_for
 
 Rules = Sequence[CorsRule] | None
@@ -24,6 +29,21 @@ _NOT_ALLOWED = (
 def origin_of(http: HttpRequest) -> str | None:
     """Return the origin of the page that sends a request, None when it does not come from one."""
     return http.headers.get("origin") or None
+
+
+async def rules_behind(address: Address, catalog: Catalog, lens: ObjectLambda) -> Rules:
+    """Return the rules of the bucket behind an address, also behind an Object Lambda access point.
+
+    What is not there has none; that is told of where it is asked for.
+    """
+    try:
+        resource = await catalog.resolve(address)
+        if isinstance(resource, ObjectLambdaAccessPoint):
+            resource = await supporting_access_point(lens, resource)
+    except ServiceError:
+        return None
+    bucket = await catalog.buckets.get(resource.bucket) if isinstance(resource, AccessPoint) else resource
+    return None if bucket is None else bucket.cors
 
 
 def preflight(http: HttpRequest, rules: Rules) -> HttpResponse:

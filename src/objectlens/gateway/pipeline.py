@@ -227,7 +227,7 @@ class Corridor:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
         if cors.origin_of(http) is not None and address.level != "service":
-            visit.cors = await self._cors_rules(address)
+            visit.cors = await cors.rules_behind(address, self._rooms.catalog, self._rooms.lens)
         if http.method == "OPTIONS":
             return cors.preflight(http, visit.cors)
         operation = operations.match(http, address)
@@ -236,7 +236,7 @@ class Corridor:
             return await self._write_response(http, operation, visit)
         caller = await self._rooms.access.authenticate(http, anonymous=True)
         visit.caller = caller.arn or "-"
-        resource = await self._resource(address, operation)
+        resource = await self._resource(address, operation, caller)
         call = Call(
             request_id=visit.request_id,
             http=http,
@@ -255,7 +255,16 @@ class Corridor:
             return await serve_object_lambda(self._rooms.lens, call, call.resource)
         return await OPERATIONS[call.operation.name](self._rooms.objects, call)
 
-    async def _resource(self, address: Address, operation: Operation) -> Resource | None:
+    async def _resource(self, address: Address, operation: Operation, caller: Caller) -> Resource | None:
+        try:
+            return await self._named(address, operation)
+        except errors.ServiceError:
+            if caller.kind == "Anonymous":
+                # Strangers do not learn what there is, nor what is served.
+                raise errors.AccessDenied from None
+            raise
+
+    async def _named(self, address: Address, operation: Operation) -> Resource | None:
         if address.level == "service" or operation.name == "CreateBucket":
             operations.check_supported(operation, "bucket")
             return None
@@ -263,14 +272,6 @@ class Corridor:
         if resource is not None:
             operations.check_supported(operation, _kind(resource))
         return resource
-
-    async def _cors_rules(self, address: Address) -> cors.Rules:
-        """Return the rules of the bucket behind an address; what is not there has none, and is told of later."""
-        try:
-            bucket = await self._bucket(await self._rooms.catalog.resolve(address))
-        except errors.ServiceError:
-            return None
-        return None if bucket is None else bucket.cors
 
     async def _bucket(self, resource: Resource | None) -> Bucket | None:
         if isinstance(resource, AccessPoint):

@@ -69,6 +69,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "PostObject": forms.post_object,
     "PutBucketAcl": describing.put_acl,
     "PutBucketCors": cors.put_bucket_cors,
+    "PutBucketOwnershipControls": describing.put_bucket_ownership_controls,
     "PutBucketPolicy": policies.put_bucket_policy,
     "PutBucketTagging": tagging.put_bucket_tagging,
     "PutBucketVersioning": versioning.put_bucket_versioning,

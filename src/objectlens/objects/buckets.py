@@ -12,7 +12,7 @@ from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
 from objectlens.objects.documents import read_document
 from objectlens.s3.address import valid_bucket_name
-from objectlens.s3.inputs import CreateBucket, ListBuckets, new_token
+from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
 from objectlens.stores import Versions
@@ -21,7 +21,6 @@ _REGION = re.compile(r"[a-z0-9-]{1,32}")
 # The location constraint of the first days of S3, which clients may still send.
 _OLD_REGIONS = {"EU": "eu-west-1", "US": "us-east-1"}
 _FIRST_REGION = "us-east-1"
-_OWNER_ENFORCED = "BucketOwnerEnforced"
 
 
 async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
@@ -30,7 +29,7 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     asked = CreateBucket.parse(call.http, await read_document(call))
     if not valid_bucket_name(name):
         raise errors.InvalidBucketName(BucketName=name)
-    if (call.http.headers.get("x-amz-object-ownership") or _OWNER_ENFORCED) != _OWNER_ENFORCED:
+    if (call.http.headers.get("x-amz-object-ownership") or BUCKET_OWNER_ENFORCED) != BUCKET_OWNER_ENFORCED:
         raise errors.AccessControlListNotSupported(
             "Buckets are BucketOwnerEnforced: ACLs are disabled. Leave x-amz-object-ownership out and use policies."
         )

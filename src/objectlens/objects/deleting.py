@@ -17,7 +17,7 @@ from objectlens.s3.inputs import DeleteObject, DeleteObjects, ObjectName
 from objectlens.s3.outputs import Deleted, DeleteFailure, delete_result
 from objectlens.s3.preconditions import DeleteConditions
 from objectlens.s3.xml import MAX_BYTES
-from objectlens.stores import NULL, Stat, VersionNotFound
+from objectlens.stores import NULL, KeyNotFound, Stat, VersionNotFound
 from objectlens.streams import BytesBody
 
 # How many keys of one request are removed at a time.
@@ -75,7 +75,8 @@ async def _delete(objects: Objects, call: Call, name: ObjectName) -> Deleted:
     if bucket.versioning is None and version in {None, NULL}:
         await objects.store(bucket).delete(key, condition=condition)
     elif version is None:
-        return Deleted(key=key, marker=await objects.keeping(bucket).mark(key, condition=condition))
+        with suppress(KeyNotFound):
+            return Deleted(key=key, marker=await objects.keeping(bucket).mark(key, condition=condition))
     else:
         with suppress(VersionNotFound):
             if await objects.version(bucket, version).remove(key, condition=condition):

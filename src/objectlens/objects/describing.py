@@ -15,7 +15,7 @@ from objectlens.objects.context import (
 from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
-from objectlens.s3.inputs import ReadAttributes, check_acl
+from objectlens.s3.inputs import ReadAttributes, check_acl, check_ownership
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
 
@@ -56,6 +56,12 @@ async def put_acl(objects: Objects, call: Call) -> HttpResponse:
     if call.address.level == "object":
         await found(objects, call)
     check_acl(call.http.headers, await read_document(call), owner(bucket_of(call).account).id)
+    return empty(200)
+
+
+async def put_bucket_ownership_controls(_: Objects, call: Call) -> HttpResponse:
+    """Take the ownership that every bucket has anyway."""
+    check_ownership(await read_document(call))
     return empty(200)
 
 

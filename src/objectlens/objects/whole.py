@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from objectlens import errors
 from objectlens.access.values import Caller
 from objectlens.call import Call
@@ -13,7 +10,7 @@ from objectlens.objects.context import Objects, bucket_of, key_of, resource_of, 
 from objectlens.objects.finding import check_tags, missing, version_of
 from objectlens.objects.reading import open_chosen
 from objectlens.s3.address import Address
-from objectlens.stores import KeyNotFound, Opened, OpensHere, Stat, VersionNotFound
+from objectlens.stores import KeyNotFound, Opened, Stat, VersionNotFound
 from objectlens.streams import TooLarge, read_all
 
 
@@ -33,15 +30,6 @@ async def open_whole(objects: Objects, call: Call) -> Opened:
         except KeyNotFound as gone:
             raise await missing(objects, call, resource_of(call), gone, version) from None
     return opened
-
-
-def opening(objects: Objects, call: Call) -> Callable[[], Opened] | None:
-    """Return what opens the object of an authorised call in the thread that calls it; None where no store can.
-
-    It raises what stores raise. The tags of what it opens have not been looked at: see `open_whole`.
-    """
-    store = objects.at(bucket_of(call), version_of(call))
-    return partial(store.open_here, key_of(call)) if isinstance(store, OpensHere) else None
 
 
 async def read_whole(

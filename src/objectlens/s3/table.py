@@ -89,7 +89,7 @@ _BUCKET: Final = (
     Row("GET", "bucket", "object-lock", "GetObjectLockConfiguration", "GetBucketObjectLockConfiguration"),
     Row("PUT", "bucket", "object-lock", "PutObjectLockConfiguration", "PutBucketObjectLockConfiguration", _LOCK),
     Row("GET", "bucket", "ownershipControls", "GetBucketOwnershipControls", "GetBucketOwnershipControls"),
-    Row("PUT", "bucket", "ownershipControls", "PutBucketOwnershipControls", "PutBucketOwnershipControls", _OWNERSHIP),
+    Row("PUT", "bucket", "ownershipControls", "PutBucketOwnershipControls", "PutBucketOwnershipControls"),
     Row(
         "DELETE", "bucket", "ownershipControls", "DeleteBucketOwnershipControls", "PutBucketOwnershipControls",
         _OWNERSHIP,

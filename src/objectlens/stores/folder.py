@@ -80,10 +80,6 @@ class FolderStore:
             return self._haste.take(lambda: self._files.open(key, span))
         return await run_owned(self._executor, _close, self._files.open, key, span)
 
-    def open_here(self, key: str) -> Opened:
-        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
-        return self._files.open(key, None)
-
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
         """Return one page of the keys, in UTF-8 byte order."""
         return await self._run(self._files.list, prefix, delimiter, after, limit)
@@ -223,22 +219,25 @@ class KeepingFolder(FolderStore):
         except KeyNotFound:
             raise await self._run(self._history.missing, key) from None
 
-    def open_here(self, key: str) -> Opened:
-        """Open the current version in the calling thread; raises `KeyNotFound` or `Marked`."""
-        try:
-            return super().open_here(key)
-        except KeyNotFound:
-            raise self._history.missing(key) from None
-
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Put a delete marker on top of a key; returns whether there was an object."""
-        _, was_there = await self._run(self._keeper.mark, key, condition)
+        of_objects = None if condition is None else partial(_of_object, condition)
+        try:
+            _, was_there = await self._run(self._keeper.mark, key, of_objects)
+        except KeyNotFound:
+            return False
         return was_there
 
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
         """Put a delete marker on top of a key; returns its version."""
         version, _ = await self._run(self._keeper.mark, key, condition)
         return version
+
+
+def _of_object(condition: Callable[[Stat], None], stat: Stat) -> None:
+    """Ask a condition of an object; a delete marker, which has no ETag, is none to remove."""
+    if stat.etag:
+        condition(stat)
 
 
 class FolderAt:
@@ -256,10 +255,6 @@ class FolderAt:
     async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
         """Open the version or a run of its bytes; raises `VersionNotFound` or `Marked`."""
         return await run_owned(self._executor, _close, self._keeper.history.open, key, self._version, span)
-
-    def open_here(self, key: str) -> Opened:
-        """Open the version in the calling thread; raises `VersionNotFound` or `Marked`."""
-        return self._keeper.history.open(key, self._version, None)
 
     async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
         """Replace what stands beside the version; raises `VersionNotFound` or `Marked`."""

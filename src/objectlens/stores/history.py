@@ -26,7 +26,7 @@ from objectlens.stores import keys, places, sidecars
 from objectlens.stores.faults import translated
 from objectlens.stores.files import RETRIES, Files
 from objectlens.stores.places import Place
-from objectlens.stores.protocols import NULL, KeyNotFound, Marked, Opened, Stat, VersionNotFound
+from objectlens.stores.protocols import NULL, Attributes, KeyNotFound, Marked, Opened, Stat, VersionNotFound
 from objectlens.streams import FileSlice
 
 _NAME = re.compile(rb"([0-9a-f]{12})\.([A-Za-z0-9]{1,64})\.([mv])")
@@ -140,6 +140,16 @@ class History:
         """Return the error for a delete marker that stands where an object was asked for."""
         state = places.look(self.files.root, self.place(key, held))
         return KeyNotFound(key) if state is None else Marked(key, held.version, sidecars.modified(state))
+
+    def top(self, key: str, seen: Seen) -> Stat:
+        """Return what a key stands for, a delete marker as an object without bytes; raises `KeyNotFound`."""
+        if seen.current is not None:
+            return seen.current.stat
+        state = None if seen.marker is None else places.look(self.files.root, self.place(key, seen.marker))
+        if seen.marker is None or state is None:
+            raise KeyNotFound(key)
+        version, modified = seen.marker.version, sidecars.modified(state)
+        return Stat(key=key, size=0, etag="", modified=modified, attributes=Attributes(), version=version)
 
     def missing(self, key: str) -> KeyNotFound:
         """Return the error for a key that has no current version."""

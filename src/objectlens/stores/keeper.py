@@ -21,7 +21,7 @@ from objectlens.stores.faults import translated
 from objectlens.stores.files import Condition, Files
 from objectlens.stores.history import Current, Held, History, Seen
 from objectlens.stores.locks import locked
-from objectlens.stores.places import Place
+from objectlens.stores.places import Occupied, Place
 from objectlens.stores.protocols import NULL, Attributes, Stat, VersionNotFound
 from objectlens.stores.sidecars import Sidecar
 from objectlens.stores.versionids import new_version_id
@@ -68,8 +68,8 @@ class Keeper:
         with self._changing("delete", key):
             seen = self._settled(key)
             current, order = seen.current, seen.next_order
-            if current is not None and condition is not None:
-                condition(current.stat)
+            if condition is not None:
+                condition(self.history.top(key, seen))
             kept = None
             if current is not None and not self._replaces(current):
                 kept = self._put_away(key, current, order)
@@ -140,14 +140,21 @@ class Keeper:
         held = Held(order, current.stat.version, marker=False)
         place = self.history.place(key, held)
         with self._second(current.place, current.stat) as (source, state):
-            places.move_in(source, self.files.root, place, durable=self.files.durable)
+            self._move_in(source, place)
         return state
+
+    def _move_in(self, source: bytes, place: Place) -> None:
+        try:
+            places.move_in(source, self.files.root, place, durable=self.files.durable)
+        except Occupied as error:
+            cause = "something in .objectlens/versions is a link or a file where a folder must be; remove it"
+            raise OSError(errno.ENOTDIR, cause) from error
 
     def _write_marker(self, key: str, marker: Held) -> None:
         draft = self.files.draft(key)
         try:
             draft.settle(durable=self.files.durable)
-            places.move_in(draft.path, self.files.root, self.history.place(key, marker), durable=self.files.durable)
+            self._move_in(draft.path, self.history.place(key, marker))
             draft.release()
         finally:
             draft.discard()

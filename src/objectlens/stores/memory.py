@@ -240,16 +240,19 @@ class KeepingMemory(MemoryStore):
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Put a delete marker on top of a key; returns whether there was an object."""
         was_there = keys.encoded(key) in self._objects
-        await self.mark(key, condition=condition)
+        await self.mark(key, condition=condition if was_there else None)
         return was_there
 
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
         """Put a delete marker on top of a key; returns its version."""
         raw = keys.encoded(key)
-        if condition is not None and raw in self._objects:
-            condition(self._objects[raw][0])
         now = self._clock.now().replace(microsecond=0)
         marker = Stat(key=key, size=0, etag="", modified=now, attributes=Attributes(), version=self._new_version())
+        before = [*self._older.get(raw, []), *([self._objects[raw]] if raw in self._objects else [])]
+        if condition is not None:
+            if not before:
+                raise KeyNotFound(key)
+            condition(before[-1][0])
         self._put_away(raw)
         self._older.setdefault(raw, []).append((marker, None))
         return marker.version

@@ -189,15 +189,6 @@ class Get(Protocol):
         ...
 
 
-@runtime_checkable
-class OpensHere(Protocol):
-    """What some stores can do besides: save a caller who is in a thread already the hop into another."""
-
-    def open_here(self, key: str) -> Opened:
-        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
-        ...
-
-
 class Put(Protocol):
     """Writing: all or nothing."""
 
@@ -319,7 +310,11 @@ class Keeping(Store, Protocol):
     """
 
     async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
-        """Put a delete marker on top of a key; return its version. `condition` as in `Delete`."""
+        """Put a delete marker on top of a key; return its version.
+
+        `condition` is called with what is on top so far, as in `Delete`; a marker has no bytes and an empty ETag. Of a
+        key that has nothing, it cannot be asked: that raises `KeyNotFound`.
+        """
         ...
 
 

@@ -281,11 +281,21 @@ class VersionsSuite:
             assert seen == [None, first, first, first, first]
             assert await told(store, "k") == [(first.version, True, False)]
             marker = await kept.mark("k", condition=seen.append)
-            await kept.mark("k", condition=refuse)
+            with pytest.raises(Refused):
+                await kept.mark("k", condition=refuse)
+            on_top = seen[-1]
+            assert on_top is not None
+            assert (on_top.version, on_top.size, on_top.etag) == (marker, 0, "")
             await store.at(marker).remove("k", condition=refuse)
             with pytest.raises(Refused):
                 await kept.put("k", stream(b"2"), PLAIN, condition=refuse)
+            await kept.mark("k")
+            with pytest.raises(Refused):
+                await kept.put("k", stream(b"2"), PLAIN, condition=refuse)
             assert seen[-2:] == [first, None]
+            with pytest.raises(KeyNotFound):
+                await kept.mark("never/there", condition=refuse)
+            assert await told(store, "never/there") == []
             with pytest.raises(Refused):
                 await store.at(first.version).remove("k", condition=refuse)
             assert len(await told(store, "k")) == 2
@@ -338,7 +348,7 @@ class VersionsSuite:
 
         self.run_versions(factory, scenario)
 
-    def test_listing_with_prefix_and_delimiter(self, factory: Factory) -> None:
+    def test_versions_with_prefix_and_delimiter(self, factory: Factory) -> None:
         """In pages of every small size; a key that has nothing but a marker counts."""
         keys = ["a", "a/b", "a/b/c", "a-b", "b/1", "b/2", "b//3", "é/x", "z"]
 

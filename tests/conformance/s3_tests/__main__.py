@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from conformance.s3_tests import configuration
-from conformance.s3_tests.score import Score, as_json, expected, surprises, table
+from conformance.s3_tests.score import Known, Score, as_json, surprises, table
 from conformance.s3_tests.selection import Selection
 from support.live import start_server, stop_server
 
@@ -65,8 +65,7 @@ def _run(arguments: argparse.Namespace, selection: Selection, config: Path, resu
 
 
 def _tell(arguments: argparse.Namespace, selection: Selection, score: Score) -> int:
-    known = expected(HERE / "expected.toml")
-    unexpected, mended = surprises(score, known)
+    unexpected, mended = surprises(score, Known.read(HERE / "expected.toml"))
     text = table(score, selection)
     (arguments.out / "score.md").write_text(text + "\n")
     (arguments.out / "score.json").write_text(json.dumps(as_json(score, selection), indent=2) + "\n")

@@ -43,9 +43,18 @@ class Score:
         return {name for name, outcome in self.outcomes.items() if outcome != "passed"}
 
 
-def expected(path: Path) -> dict[str, str]:
-    """Return the reasons of the failures that are known of, by the test's name."""
-    return {name: one["reason"] for one in tomllib.loads(path.read_text()).get("failure", ()) for name in one["tests"]}
+@dataclass(frozen=True)
+class Known:
+    """The failures that are known of, by the tests' names or for a whole group."""
+
+    tests: frozenset[str]
+    groups: frozenset[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Known:
+        failures = tomllib.loads(path.read_text())["failure"]
+        tests = [name for one in failures for name in one.get("tests", ())]
+        return cls(frozenset(tests), frozenset(name for one in failures for name in one.get("groups", ())))
 
 
 def table(score: Score, selection: Selection) -> str:
@@ -70,7 +79,11 @@ def as_json(score: Score, selection: Selection) -> dict[str, Any]:
     }
 
 
-def surprises(score: Score, known: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return the failures that nobody expected, and the expected ones that were run and passed."""
+def surprises(score: Score, known: Known) -> tuple[list[str], list[str]]:
+    """Return the failures that nobody expected, and the expected ones, or groups of them, that were run and passed."""
     failures = score.failures()
-    return sorted(failures - set(known)), sorted(set(known) & set(score.outcomes) - failures)
+    unexpected = {name for name in failures - known.tests if score.groups[name] not in known.groups}
+    mended = {name for name in known.tests & set(score.outcomes) if name not in failures}
+    failing = {score.groups[name] for name in failures}
+    mended |= {group for group in known.groups & set(score.groups.values()) if group not in failing}
+    return sorted(unexpected), sorted(mended)
