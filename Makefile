@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak oracle fuzz chaos s3-tests bench docs lock clean
+.PHONY: help demo test check lint soak oracle fuzz chaos crashes many big clients s3-tests bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -17,6 +17,10 @@ help:
 	@echo 'make check   what CI runs: lint and test'
 	@echo 'make lint    format, ruff, mypy, the import contract'
 	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
+	@echo 'make crashes  a server that is killed under load, and what is left; ROUNDS=200 SEED=7 for fewer, and others'
+	@echo 'make many    100,000 keys in one prefix, listed in bounded memory; KEYS=1000000 for more'
+	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less'
+	@echo 'make clients  other S3 clients with files of 100 MiB; LARGE=1000 for more'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
@@ -59,6 +63,19 @@ lint: $(STAMP)
 chaos: $(STAMP)
 	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
 	OBJECTLENS_CRASH_CASES_EVERY=1 $(BIN)/python -m pytest tests/unit/stores/test_stores_versions_crash.py
+
+crashes: $(STAMP)
+	OBJECTLENS_CRASHES_ROUNDS='$(or $(ROUNDS),200)' OBJECTLENS_CRASHES_SEED='$(or $(SEED),1)' \
+		$(BIN)/python -m pytest -s tests/crashes
+
+many: $(STAMP)
+	OBJECTLENS_MANY_KEYS='$(or $(KEYS),100000)' $(BIN)/python -m pytest -s tests/scale/test_many_keys.py
+
+big: $(STAMP)
+	OBJECTLENS_BIG_SIZE='$(or $(SIZE),5GiB)' $(BIN)/python -m pytest -s tests/scale/test_big_object.py
+
+clients: $(STAMP)
+	OBJECTLENS_CLIENTS_LARGE='$(or $(LARGE),100)' $(BIN)/python -m pytest --timeout 600 tests/conformance/clients
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak

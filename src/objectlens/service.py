@@ -238,7 +238,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             secret_key=server_key(settings.data),
             account=settings.account.account,
         )
-        opener = StoreOpener(settings.data)
+        opener = StoreOpener(settings.data, durable=settings.folders.fsync)
         stack.push_async_callback(opener.close)
         objects = Objects(
             catalog=catalog,

@@ -7,7 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from objectlens.clock import SystemClock
 from objectlens.stores import Attributes, FolderStore, MemoryStore
+from objectlens.stores.scans import Scans
 from objectlens.testing.stores import expected
 
 keys = st.text(alphabet="ab/-.é", min_size=1, max_size=7) | st.sampled_from(
@@ -45,9 +47,10 @@ def naive(held, prefix, delimiter, after, limit):
 )
 def test_pages(held, questions):
     async def scenario(root):
-        stores = (FolderStore(root, durable=False), MemoryStore())
+        narrow = FolderStore(root, durable=False, scans=Scans(SystemClock(), window=2))
+        stores = (FolderStore(root, durable=False), MemoryStore(), narrow)
         for key in held:
-            for store in stores:
+            for store in stores[:2]:
                 await store.put(key, nothing(), Attributes())
         for prefix, delimiter, after, limit in questions:
             names, truncated = naive(held, prefix, delimiter, after, limit)

@@ -222,6 +222,19 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderSettings:
+    """How buckets are kept that are folders: those that objectlens made, and those that were attached."""
+
+    fsync: bool = _setting(
+        SWITCH,
+        "true",
+        "`true` answers a write when it is safe on the disk. With `false` the operating system writes when it likes, "
+        "which is faster: a power failure may then cost what was written in the last half minute, or leave it damaged. "
+        "The end of the server, however sudden, costs nothing with either.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
     """How many requests are in work at the same time."""
 
@@ -249,6 +262,7 @@ class Settings:
     root: RootSettings = field(default_factory=RootSettings)
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    folders: FolderSettings = field(default_factory=FolderSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
@@ -259,6 +273,7 @@ TABLES: dict[str, type] = {
     "root": RootSettings,
     "functions": FunctionSettings,
     "database": DatabaseSettings,
+    "folders": FolderSettings,
     "admission": AdmissionSettings,
 }
 

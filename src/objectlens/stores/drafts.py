@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -54,11 +55,13 @@ class Draft:
     def settle(self, *, durable: bool, modified: int | None = None) -> os.stat_result:
         """Return the finished file's state, safe against power failure when `durable`.
 
-        `modified` is the time that it gets, in nanoseconds since 1970, when it is to have another one than its own.
+        Its time is set, for kernels before 6.13 stamp all files of some milliseconds alike (Documentation/filesystems/
+        multigrain-ts.rst): inode, time and size must tell it from what had this inode just before, and from what others
+        make of it just afterwards. `modified` is another one that it gets, in nanoseconds since 1970.
         """
         with self._busy:
-            if modified is not None:
-                os.utime(self._fd, ns=(modified, modified))
+            now = time.time_ns() if modified is None else modified
+            os.utime(self._fd, ns=(now, now))
             if durable:
                 os.fsync(self._fd)
             return os.fstat(self._fd)

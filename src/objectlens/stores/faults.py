@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from objectlens.stores.protocols import StoreFull, StoreUnavailable
 
-ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR})
+ABSENT = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.EINVAL, errno.EILSEQ}
+)
 """What opening a name gives when no plain file can be there, links included (they are not followed)."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -61,6 +62,7 @@ class Files:
     meta: bytes = field(init=False)
     locks: bytes = field(init=False)
     uploads: bytes = field(init=False)
+    checked: threading.Event = field(init=False, default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         inner = os.path.join(self.root, keys.INNER)
@@ -70,8 +72,7 @@ class Files:
 
     def prepare(self) -> None:
         """Make our own folders, which only a bucket that is written to needs."""
-        if os.path.islink(self.inner):
-            raise OSError(errno.ELOOP, ".objectlens in the bucket's folder is a link; it must be a folder of its own")
+        self.refuse_links()
         # The drafts' folder comes last: where it stands, all stand.
         for folder in (self.inner, self.meta, self.locks, self.uploads, self.drafts):
             try:
@@ -81,8 +82,22 @@ class Files:
             if self.durable:
                 places.sync_folder(os.path.dirname(folder))
 
+    def refuse_links(self) -> None:
+        """Raise `OSError` when one of our own folders is a link, which would have us write and remove things elsewhere.
+
+        Whoever packed or owned the folder before may have put one there.
+        """
+        if self.checked.is_set():
+            return
+        for folder in (self.inner, self.meta, self.locks, self.uploads, self.drafts, *_shards(self.meta)):
+            if os.path.islink(folder):
+                name = os.fsdecode(os.path.relpath(folder, self.root))
+                raise OSError(errno.ELOOP, f"{name} in the bucket's folder is a link; it must be a folder of its own")
+        self.checked.set()
+
     def sweep(self) -> int:
         """Remove what uploads of dead processes left; returns how many files."""
+        self.refuse_links()
         return remove_leftovers(self.drafts)
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -147,6 +162,7 @@ class Files:
     def draft(self, name: str) -> Draft:
         """Begin a file that nobody sees yet, for the key or upload that errors shall name."""
         with translated("write", name):
+            self.refuse_links()
             try:
                 return Draft(self.drafts)
             except FileNotFoundError:
@@ -240,9 +256,10 @@ class Files:
 
         The sidecar of a file in the state `spare` stays.
         """
-        # Somebody may have put a plain file where an odd one was before: both are the key's.
+        # Somebody may have put a plain file where an odd one was before: both are the key's. The one that is seen goes
+        # last, so that a crash in between does not bring back the other.
         removed = False
-        for place in _places(key):
+        for place in reversed(tuple(_places(key))):
             state = places.look(self.root, place)
             if state is not None and modes.S_ISREG(state.st_mode):
                 places.remove(self.root, place, durable=self.durable, keep=_kept(place))
@@ -278,6 +295,13 @@ def _places(key: str) -> Iterator[Place]:
     if plain is not None:
         yield plain
     yield keys.odd(raw)
+
+
+def _shards(meta: bytes) -> list[bytes]:
+    try:
+        return [os.path.join(meta, name) for name in os.listdir(meta)]
+    except FileNotFoundError:
+        return []
 
 
 def _kept(place: Place) -> int:

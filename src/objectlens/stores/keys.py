@@ -99,6 +99,16 @@ def odd_piece(name: bytes, *, is_folder: bool) -> bytes | None:
     return {_FOLDER: body + b"/", _CONTINUED: body}.get(mark)
 
 
+def natural_begin(after: bytes) -> bytes:
+    """Return the first piece in a plain folder below which, or after which, there may be keys after `after`."""
+    return after[: after.find(b"/") + 1] or after
+
+
+def odd_begin(after: bytes) -> bytes:
+    """Return the same for a folder of the odd tree, where long segments go on in a folder for each piece."""
+    return natural_begin(after)[:PIECE]
+
+
 def _pieces(segment: bytes, mark: bytes) -> Iterator[bytes]:
     while len(segment) >= PIECE:
         yield _escaped(segment[:PIECE]) + _CONTINUED

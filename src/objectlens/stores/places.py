@@ -20,10 +20,23 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO would wait for its other end.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RETRIES = 100
+# The last three are of file systems that take fewer names than Linux's own: of 143 bytes, without `:`, in UTF-8.
+_CANNOT_HOLD = frozenset(
+    {
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+        errno.EEXIST,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+        errno.EILSEQ,
+    }
+)
 
 
-class Occupied(Exception):
-    """The place cannot hold a file: a file stands where a folder is needed, or the other way round."""
+class Occupied(OSError):
+    """The place cannot hold a file: one stands where a folder is needed, or a folder there; or the name is refused."""
 
 
 def open_file(root: bytes, place: Place) -> tuple[int, os.stat_result] | None:
@@ -66,8 +79,8 @@ def move_in(source: bytes, root: bytes, place: Place, *, durable: bool) -> None:
             # A delete next door removed the folder, empty at that moment; or the draft itself is gone.
             os.stat(source)
         except OSError as error:
-            if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.ELOOP}:
-                raise Occupied from error
+            if error.errno in _CANNOT_HOLD:
+                raise Occupied(error.errno, error.strerror) from error
             raise
     raise OSError(errno.EAGAIN, "the folder is removed again and again while an object is put into it")
 

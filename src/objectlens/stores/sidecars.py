@@ -23,7 +23,7 @@ from objectlens.stores.mediatypes import guess
 from objectlens.stores.places import sync_folder
 from objectlens.stores.protocols import NULL, Attributes, Stat
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 _FIELDS = tuple(field.name for field in fields(Attributes))
 _SMALL = 64 * 1024

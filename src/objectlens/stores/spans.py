@@ -43,6 +43,10 @@ class Span:
             return False
         return (start > self.after or self.after.startswith(start)) and not self._told(start)
 
+    def ends_before(self, name: bytes) -> bool:
+        """Tell whether neither `name` nor anything after it belongs to the span."""
+        return name[: len(self.prefix)] > self.prefix
+
     def _told(self, name: bytes) -> bool:
         return self.after_is_rolled and name.startswith(self.after)
 

@@ -128,6 +128,7 @@ class Staging:
 
     def sweep(self) -> int:
         """Remove what is left of uploads whose beginning or end a dying process interrupted; returns how many."""
+        self.files.refuse_links()
         left = [os.path.join(self.files.uploads, name) for name in self._names() if self._is_left(name)]
         for folder in left:
             shutil.rmtree(folder, ignore_errors=True)
@@ -202,7 +203,9 @@ def _append(draft: Draft, folder: bytes, part: Part) -> None:
     kept = _loaded(os.path.join(folder, b"%05d.json" % part.number))
     if kept is None or (kept["etag"], kept["size"]) != (part.etag, part.size):
         raise PartNotFound(f"part {part.number}")
-    fd = os.open(os.path.join(folder, kept["file"].encode()), os.O_RDONLY | os.O_CLOEXEC)
+    # Whoever packed the folder may have written this description.
+    name = os.path.basename(kept["file"].encode())
+    fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         draft.copy(fd, 0, part.size)
     finally:

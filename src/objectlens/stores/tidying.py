@@ -13,8 +13,10 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 from objectlens.clock import Clock
 from objectlens.stores import keys, places, sidecars
@@ -38,6 +40,17 @@ _PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class _Stray:
+    """A sidecar that is not that of a file at its key: what it says, unless it is damaged, and whose it is by name."""
+
+    path: bytes
+    sidecar: Sidecar | None
+    inode: int
+    time: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tidying:
     """Tidying one folder, in a thread of its own, until it is done or `stop` is set."""
 
@@ -47,8 +60,11 @@ class Tidying:
 
     def tidy_when_due(self) -> int:
         """Tidy a folder that was not tidied for a week, unless another process is at it; returns as `tidy`."""
+        self.files.refuse_links()
         try:
-            fd = os.open(os.path.join(self.files.inner, _MARK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(
+                os.path.join(self.files.inner, _MARK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+            )
         except OSError as error:
             if error.errno in _NOT_OURS:
                 return 0
@@ -68,19 +84,40 @@ class Tidying:
 
     def tidy(self) -> int:
         """Remove sidecars without a file and hand over those of restored files; returns how many."""
-        alive = {inode for tree in trees(self.files.root) for inode in self._inodes(tree)} | self._put_away()
-        changed = 0
+        strays = list(self._strays())
+        # Only of those it matters whether their file is somewhere else; a bucket may have millions of files.
+        alive = {stray.inode for stray in strays}
+        if strays:
+            alive.intersection_update(chain(*map(self._inodes, trees(self.files.root)), self._put_away()))
+        return sum(self._settled(stray, alive) for stray in strays if not self.stop.is_set())
+
+    def _strays(self) -> Iterator[_Stray]:
+        """Yield the sidecars that are not those of the file at their key, pausing after each folder of them."""
         with suppress(FileNotFoundError):
             for shard in sorted(os.listdir(self.files.meta)):
                 for name in os.listdir(os.path.join(self.files.meta, shard)):
                     if self.stop.is_set():
-                        return changed
-                    changed += self._tidy(os.path.join(self.files.meta, shard, name), name, alive)
+                        return
+                    stray = self._stray(os.path.join(self.files.meta, shard, name), name)
+                    if stray is not None:
+                        yield stray
                 self.stop.wait(_PAUSE)
-        return changed
 
-    def _inodes(self, tree: Tree) -> set[int]:
-        found: set[int] = set()
+    def _stray(self, path: bytes, name: bytes) -> _Stray | None:
+        match = _NAME.fullmatch(name)
+        try:
+            if match is None or self._age(os.lstat(path)) < _SETTLED:
+                return None
+            inode, time, size = (int(part, 16) for part in match.groups())
+            sidecar = _read(path)
+        except FileNotFoundError:
+            return None
+        states = self._states(sidecar) if sidecar else []
+        if any(sidecars.path(self.files.meta, state) == path for state in states):
+            return None
+        return _Stray(path, sidecar, inode, time, size)
+
+    def _inodes(self, tree: Tree) -> Iterator[int]:
         waiting = [(tree.top, b"")]
         while waiting and not self.stop.is_set():
             folder, at = waiting.pop()
@@ -90,53 +127,40 @@ class Tidying:
                     waiting.append((path, at + child.piece))
                 else:
                     with suppress(FileNotFoundError):
-                        found.add(os.lstat(path).st_ino)
-        return found
+                        yield os.lstat(path).st_ino
 
-    def _put_away(self) -> set[int]:
-        """Return the inodes of older versions."""
-        found: set[int] = set()
+    def _put_away(self) -> Iterator[int]:
+        """Yield the inodes of older versions."""
         for folder, _, names in os.walk(os.path.join(self.files.inner, keys.VERSIONS)):
             if self.stop.is_set():
-                break
+                return
             for name in names:
                 with suppress(FileNotFoundError):
-                    found.add(os.lstat(os.path.join(folder, name)).st_ino)
-        return found
+                    yield os.lstat(os.path.join(folder, name)).st_ino
 
-    def _tidy(self, path: bytes, name: bytes, alive: set[int]) -> bool:
-        match = _NAME.fullmatch(name)
-        try:
-            if match is None or self._age(os.lstat(path)) < _SETTLED:
-                return False
-            sidecar = sidecars.parse(sidecars.read_small(path))
-            raw = keys.encoded(sidecar.key)
-        except FileNotFoundError:
-            return False
-        except ValueError:
-            _log.warning("a damaged metadata file is removed: %s", name.decode())
-            os.unlink(path)
+    def _settled(self, stray: _Stray, alive: set[int]) -> bool:
+        if stray.sidecar is None:
+            _log.warning("a damaged metadata file is removed: %s", os.fsdecode(os.path.basename(stray.path)))
+            with suppress(FileNotFoundError):
+                os.unlink(stray.path)
             return True
-        inode, time, size = (int(part, 16) for part in match.groups())
-        with locked(self.files.locks, raw), suppress(FileNotFoundError):
-            return self._settle(path, sidecar, (inode, time, size), alive)
+        with locked(self.files.locks, keys.encoded(stray.sidecar.key)), suppress(FileNotFoundError):
+            return self._settle(stray, self._states(stray.sidecar), alive)
         return False
 
-    def _settle(self, path: bytes, sidecar: Sidecar, identity: tuple[int, int, int], alive: set[int]) -> bool:
-        inode, time, size = identity
-        states = self._states(sidecar)
+    def _settle(self, stray: _Stray, states: list[os.stat_result], alive: set[int]) -> bool:
         for state in states:
             own = sidecars.path(self.files.meta, state)
-            if own == path:
+            if own == stray.path:
                 return False
-            if (state.st_mtime_ns, state.st_size) == (time, size) and not os.path.exists(own):
+            if (state.st_mtime_ns, state.st_size) == (stray.time, stray.size) and not os.path.exists(own):
                 os.makedirs(os.path.dirname(own), exist_ok=True)
-                os.rename(path, own)
+                os.rename(stray.path, own)
                 return True
-        if inode in alive and all(state.st_ino != inode for state in states):
+        if stray.inode in alive and all(state.st_ino != stray.inode for state in states):
             # Moved to another key by somebody.
             return False
-        os.unlink(path)
+        os.unlink(stray.path)
         return True
 
     def _states(self, sidecar: Sidecar) -> list[os.stat_result]:
@@ -148,3 +172,13 @@ class Tidying:
 
     def _age(self, state: os.stat_result) -> float:
         return self.clock.now().timestamp() - state.st_mtime
+
+
+def _read(path: bytes) -> Sidecar | None:
+    """Return what a sidecar says, None when it is damaged."""
+    try:
+        sidecar = sidecars.parse(sidecars.read_small(path))
+        keys.encoded(sidecar.key)
+    except ValueError:
+        return None
+    return sidecar

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import heapq
 import os
-from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 
 from objectlens.stores import keys
@@ -51,6 +50,9 @@ class Walk:
                 stack.pop()
                 continue
             name, path = at + child.piece, os.path.join(folder, child.name)
+            if self._span.ends_before(name):
+                stack.pop()
+                continue
             rolled = self._span.rolled(name)
             if rolled is not None and rolled == last:
                 continue
@@ -72,25 +74,27 @@ class Walk:
 
     def _occupied(self, path: bytes, at: bytes) -> bool:
         """Tell whether there is any key below a folder, looking no further than the first."""
-        waiting = [(path, at)]
-        while waiting:
-            folder, start = waiting.pop()
-            for child in scan(self._tree, folder, start):
-                if not child.is_folder:
-                    return True
-                waiting.append((os.path.join(folder, child.name), start + child.piece))
+        below = [(path, at, scan(self._tree, path, at))]
+        while below:
+            folder, start, children = below[-1]
+            child = next(children, None)
+            if child is None:
+                below.pop()
+            elif not child.is_folder:
+                return True
+            else:
+                inner, begin = os.path.join(folder, child.name), start + child.piece
+                below.append((inner, begin, scan(self._tree, inner, begin)))
         return False
 
     def _children(self, folder: bytes, at: bytes) -> Iterator[Child]:
         segment, slash, _ = self._span.prefix[len(at) :].partition(b"/")
         if slash and at.count(b"/") < keys.LEVELS:
             return self._only(folder, segment)
-        ordered = self._scans.ordered(self._tree, folder, at)
-        if not (self._span.after and self._span.after.startswith(at)):
-            return iter(ordered)
-        # Only the name just before may still reach beyond `after`: a folder that `after` is in.
-        first = bisect_left(ordered, self._span.after[len(at) :], key=attrgetter("piece"))
-        return islice(ordered, max(first - 1, 0), None)
+        # A large folder is read in windows: the first should be the one in which the span begins.
+        bounds = (bound[len(at) :] for bound in (self._span.prefix, self._span.after) if bound.startswith(at))
+        begin = max(map(self._tree.begin, bounds), default=b"")
+        return self._scans.ordered(self._tree, folder, at, begin)
 
     def _only(self, folder: bytes, segment: bytes) -> Iterator[Child]:
         """Yield the one folder that the prefix leads into, without reading the folder it is in."""

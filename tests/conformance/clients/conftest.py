@@ -19,6 +19,10 @@ from support.live import LiveServer
 
 Run = Callable[..., str]
 
+REPOSITORY = Path(__file__).parents[3]
+# MiB of the largest file: enough for every client to send it in parts.
+LARGE = int(os.environ.get("OBJECTLENS_CLIENTS_LARGE", "20")) * 1024 * 1024 + 11
+
 
 @pytest.fixture
 def s3(server: LiveServer) -> Any:
@@ -49,8 +53,9 @@ def run(server: LiveServer, tmp_path: Path) -> Run:
     return start
 
 
-@pytest.fixture
-def bucket(s3: Any, server: LiveServer) -> Iterator[str]:
+@pytest.fixture(params=["embedded"])
+def bucket(request: pytest.FixtureRequest, s3: Any, server: LiveServer) -> Iterator[str]:
+    """A bucket of each kind, emptied and removed afterwards."""
     name = f"clients-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
     yield name
@@ -69,7 +74,7 @@ def tree(tmp_path: Path) -> Path:
         "empty": 0,
         "deep/er/photo ünï.jpg": 70_000,
         "deep/plus+and%41.bin": 3,
-        "large.bin": 20 * 1024 * 1024 + 11,
+        "large.bin": LARGE,
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,12 +86,35 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def other_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with clients that need other versions of botocore than we do."""
+    """A Python with the dependency group `clients`, of which some need another botocore than we do."""
     folder = tmp_path_factory.mktemp("clients") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=100)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=100)
     python = folder / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "s3fs", "obstore"], check=True, timeout=300)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    # Most of what is installed is never imported.
+    what = ("--quiet", "--no-compile", "--group", f"{REPOSITORY}/pyproject.toml:clients")
+    subprocess.run([*pip, "install", *what], check=True, timeout=300)
     return python
+
+
+@pytest.fixture(scope="session")
+def node_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Node.js finds the clients of npm's."""
+    folder = tmp_path_factory.mktemp("node-clients")
+    quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
+    packages = ("minio@8", "@aws-sdk/client-s3@3", "@aws-sdk/lib-storage@3")
+    subprocess.run(["npm", "install", *quiet, "--prefix", str(folder), *packages], check=True, timeout=300)
+    return folder
+
+
+@pytest.fixture
+def python(run: Run, other_python: Path) -> Callable[..., str]:
+    """Run a Python program with arguments among those clients; it prints `done` at its end."""
+
+    def start(program: str, *arguments: str) -> None:
+        assert run(other_python, "-c", program, *arguments) == "done\n"
+
+    return start
 
 
 @pytest.fixture(scope="session")

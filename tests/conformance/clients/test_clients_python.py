@@ -76,8 +76,8 @@ except FileNotFoundError:
 """
 
 
-def test_s3fs(run: Run, other_python: Path, s3: Any, bucket: str) -> None:
-    assert run(other_python, "-c", S3FS, bucket) == "done\n"
+def test_s3fs(python: Run, s3: Any, bucket: str) -> None:
+    python(S3FS, bucket)
     assert s3.get_object(Bucket=bucket, Key="moved/a b+ü.txt")["Body"].read() == b"hello"
 
 
@@ -120,5 +120,33 @@ print("done")
 """
 
 
-def test_obstore(run: Run, other_python: Path, bucket: str) -> None:
-    assert run(other_python, "-c", OBSTORE, bucket) == "done\n"
+def test_obstore(python: Run, bucket: str) -> None:
+    python(OBSTORE, bucket)
+
+
+FSSPEC = """
+import sys
+import fsspec
+
+bucket = sys.argv[1]
+with fsspec.open(f"s3://{bucket}/folder/lines.txt.gz", "wt", compression="gzip") as file:
+    file.write("one\\ntwo\\n")
+with fsspec.open(f"s3://{bucket}/folder/lines.txt.gz", "rt", compression="infer") as file:
+    assert file.read() == "one\\ntwo\\n"
+view = fsspec.get_mapper(f"s3://{bucket}/map")
+view["a/0.0"] = b"chunk"
+view["b ü"] = b"x"
+assert sorted(view) == ["a/0.0", "b ü"] and view["a/0.0"] == b"chunk" and "none" not in view
+del view["b ü"]
+assert list(view) == ["a/0.0"]
+with fsspec.open(f"simplecache::s3://{bucket}/map/a/0.0") as file:
+    assert file.read() == b"chunk"
+fs, path = fsspec.url_to_fs(f"s3://{bucket}/folder")
+fs.rm(path, recursive=True)
+assert not fs.exists(path)
+print("done")
+"""
+
+
+def test_fsspec(python: Run, bucket: str) -> None:
+    python(FSSPEC, bucket)

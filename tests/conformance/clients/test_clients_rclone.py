@@ -1,4 +1,4 @@
-"""rclone and s3cmd."""
+"""rclone, s3cmd and s5cmd."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def test_rclone(run: Run, rclone: str, s3: Any, bucket: str, tree: Path) -> None
     start("sync", f"lens:{bucket}/up", tree.parent / "back")
     assert files(tree.parent / "back") == expected
     assert "photo ünï.jpg" in start("lsf", "-R", f"lens:{bucket}")
+    start("copy", f"lens:{bucket}/up/deep", f"lens:{bucket}/within")
+    start("check", tree / "deep", f"lens:{bucket}/within")
     start("copyto", f"lens:{bucket}/up/deep/plus+and%41.bin", tree.parent / "one")
     assert (tree.parent / "one").read_bytes() == expected["deep/plus+and%41.bin"]
     start("moveto", f"lens:{bucket}/up/a.txt", f"lens:{bucket}/moved.txt")
@@ -69,4 +71,30 @@ def test_s3cmd(run: Run, s3cmd: str, server: LiveServer, bucket: str, tree: Path
     start("mb", f"s3://{bucket}-two")
     start("rb", f"s3://{bucket}-two")
     start("del", "--recursive", "--force", f"s3://{bucket}")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_s5cmd(run: Run, other_python: Path, s3: Any, bucket: str, tree: Path) -> None:
+    def start(*arguments: str | Path, **options: Any) -> str:
+        # Its own way of naming the endpoint, and no question to a network that may not be there.
+        environ = {"S3_ENDPOINT_URL": s3.meta.endpoint_url, "AWS_EC2_METADATA_DISABLED": "true"}
+        return run(other_python.with_name("s5cmd"), *arguments, **environ, **options)
+
+    expected = files(tree)
+    start("cp", "--part-size", "5", f"{tree}/", f"s3://{bucket}/up/")
+    assert start("ls", f"s3://{bucket}/up/*").count("\n") == len(expected)
+    assert s3.head_object(Bucket=bucket, Key="up/large.bin")["ETag"].count("-") == 1
+    start("cp", f"s3://{bucket}/up/*", f"{tree.parent / 'back'}/")
+    assert files(tree.parent / "back") == expected
+    assert start("sync", f"{tree}/", f"s3://{bucket}/up/") == ""
+    (tree / "new").write_text("new")
+    (tree / "a.txt").unlink()
+    start("sync", "--delete", f"{tree}/", f"s3://{bucket}/up/")
+    assert start("cat", f"s3://{bucket}/up/new") == "new"
+    start("mv", f"s3://{bucket}/up/new", f"s3://{bucket}/moved ü")
+    start("cp", f"s3://{bucket}/up/large.bin", f"s3://{bucket}/copy.bin")
+    assert s3.get_object(Bucket=bucket, Key="copy.bin")["Body"].read() == expected["large.bin"]
+    assert "6" in start("du", f"s3://{bucket}/*")
+    assert "not found" in start("head", f"s3://{bucket}/up/new", check=False)
+    start("rm", f"s3://{bucket}/*")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

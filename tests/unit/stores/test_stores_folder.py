@@ -2,13 +2,14 @@
 
 import asyncio
 import errno
+import json
 import os
 import socket
 import stat
 
 import pytest
 
-from objectlens.stores import Attributes, FolderStore, KeyNotFound, StoreFull, StoreUnavailable
+from objectlens.stores import Attributes, FolderStore, KeyNotFound, StoreFull, StoreUnavailable, places
 
 PNG = Attributes(headers={"Content-Type": "image/png"}, metadata={"k": "v"})
 
@@ -311,6 +312,15 @@ def failing(number):
     return fail
 
 
+async def no_drafts(root):
+    """Wait until drafts that were given up are removed, which a thread does."""
+    for _ in range(1000):
+        if not os.listdir(root / ".objectlens" / "tmp"):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("drafts are left")
+
+
 @pytest.mark.parametrize("call", ["write", "rename", "fsync"])
 @pytest.mark.parametrize(
     ("number", "error"), [(errno.ENOSPC, StoreFull), (errno.EDQUOT, StoreFull), (errno.EIO, StoreUnavailable)]
@@ -324,7 +334,7 @@ def test_a_disk_that_refuses(tmp_path, monkeypatch, call, number, error):
                 await store.put("k", stream(b"x" * 3_000_000), PNG)
         assert str(tmp_path) not in str(caught.value)
         assert await content(store, "k") == b"old"
-        assert list((tmp_path / ".objectlens" / "tmp").iterdir()) == []
+        await no_drafts(tmp_path)
         assert len(sidecars(tmp_path)) == 1
 
     play(tmp_path, scenario, durable=True)
@@ -363,16 +373,148 @@ def test_permissions_are_told_with_the_remedy(tmp_path, monkeypatch):
     play(tmp_path, scenario)
 
 
-def test_our_own_folder_must_not_be_a_link(tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / ".objectlens").symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize("name", ["", "/tmp", "/meta", "/locks", "/uploads", "/meta/00"])
+def test_our_own_folders_must_not_be_links(tmp_path, name):
+    """Else we would write and remove things wherever somebody had them lead."""
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    for folder in ("tmp", "meta/00", "0" * 32):
+        (outside / folder).mkdir(parents=True)
+        (outside / folder / "theirs").write_bytes(b"theirs")
+    (outside / "theirs").write_bytes(b"theirs")
+    link = root / f".objectlens{name}"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    before = sorted(path.relative_to(outside) for path in outside.rglob("*"))
 
     async def scenario(store):
         with pytest.raises(StoreUnavailable, match="is a link; it must be a folder of its own"):
             await store.put("k", stream(b"x"), PNG)
+        with pytest.raises(StoreUnavailable, match=f".objectlens{name} in the bucket's folder is a link"):
+            await store.begin("k", PNG)
+        with pytest.raises(OSError, match="is a link"):
+            store.sweep_now()
+        with pytest.raises(OSError, match="is a link"):
+            store.tidy_when_due()
+        assert sorted(path.relative_to(outside) for path in outside.rglob("*")) == before
 
-    play(tmp_path / "root", scenario)
+    play(root, scenario)
+
+
+def test_odd_keys_are_not_looked_for_behind_a_link(tmp_path):
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (outside / "secret=").write_bytes(b"secret")
+    (root / ".objectlens").mkdir(parents=True)
+    (root / ".objectlens" / "keys").symlink_to(outside)
+
+    async def scenario(store):
+        assert names(await store.list()) == ([], [])
+        with pytest.raises(KeyNotFound):
+            await store.stat("secret")
+        with pytest.raises(StoreUnavailable, match="cannot write 'a//b'"):
+            await store.put("a//b", stream(b"x"), PNG)
+        assert [path.name for path in outside.iterdir()] == ["secret="]
+
+    play(root, scenario)
+
+
+def test_the_mark_of_tidying_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "theirs").write_bytes(b"")
+    root = tmp_path / "root"
+    (root / ".objectlens").mkdir(parents=True)
+    (root / ".objectlens" / "tidied").symlink_to(tmp_path / "theirs")
+
+    async def scenario(store):
+        with pytest.raises(OSError, match="symbolic links"):
+            store.tidy_when_due()
+        assert (tmp_path / "theirs").read_bytes() == b""
+
+    play(root, scenario)
+
+
+def test_a_part_is_a_file_of_its_upload(tmp_path):
+    """Whoever packed an attached folder may have put uploads there that name other files."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+
+    async def scenario(store):
+        upload = await store.begin("k", PNG)
+        part = await store.put_part(upload.id, 1, stream(b"parted"), {})
+        folder = root / ".objectlens" / "uploads" / upload.id
+        kept = json.loads((folder / "00001.json").read_text())
+        for name in ("../../../../secret", str(secret), "link"):
+            (folder / "00001.json").write_text(json.dumps(kept | {"file": name}))
+            if name == "link":
+                (folder / "link").symlink_to(secret)
+            with pytest.raises(StoreUnavailable):
+                await store.complete(upload.id, [part], PNG, etag="e-1")
+        with pytest.raises(KeyNotFound):
+            await store.stat("k")
+
+    root = tmp_path / "root"
+    root.mkdir()
+    play(root, scenario)
+
+
+def test_names_that_the_file_system_refuses(tmp_path, monkeypatch):
+    """As vfat refuses colons and eCryptfs long names: such keys go where all others are that are no paths."""
+    rename = os.rename
+
+    def refusing(source, target, **options):
+        for sign, number in ((b":", errno.EINVAL), (b"long", errno.ENAMETOOLONG), (b"\xc3", errno.EILSEQ)):
+            if sign in target and not target.endswith(b"="):
+                raise OSError(number, os.strerror(number))
+        return rename(source, target, **options)
+
+    async def scenario(store):
+        monkeypatch.setattr(os, "rename", refusing)
+        keys = ["a:b", "d/long", "plain", "é"]
+        for key in keys:
+            await store.put(key, stream(key.encode()), PNG)
+        assert [await content(store, key) for key in keys] == [key.encode() for key in keys]
+        assert names(await store.list()) == (keys, [])
+
+    play(tmp_path, scenario)
+
+
+def test_no_two_files_of_ours_have_the_same_time(tmp_path):
+    """The kernel alone would give one time to all that is written within some milliseconds."""
+
+    async def scenario(store):
+        for number in range(30):
+            await store.put(f"k{number}", stream(b"x"), PNG)
+        assert len({(tmp_path / f"k{number}").stat().st_mtime_ns for number in range(30)}) == 30
+
+    play(tmp_path, scenario)
+
+
+def test_a_change_in_the_same_moment_and_of_the_same_size_is_seen(tmp_path):
+    async def scenario(store):
+        for _ in range(30):
+            put = await store.put("k", stream(b"ours"), PNG)
+            with (tmp_path / "k").open("r+b") as file:
+                file.write(b"them")
+            assert (await store.stat("k")).etag != put.etag
+
+    play(tmp_path, scenario)
+
+
+def test_a_crash_while_a_shadowed_object_is_deleted(tmp_path, monkeypatch):
+    async def scenario(store):
+        await store.put("a", stream(b"file"), PNG)
+        await store.put("a/b", stream(b"old"), PNG)
+        await store.delete("a")
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "b").write_bytes(b"new, by hand")
+        removed = []
+        with monkeypatch.context() as patch:
+            patch.setattr(places, "remove", lambda root, place, **_: removed.append(place))
+            await store.delete("a/b")
+        # What is seen goes last: whatever happens in between, the older object does not come back.
+        assert removed[-1] == (b"a", b"b")
+        assert len(removed) == 2
+
+    play(tmp_path, scenario)
 
 
 def test_a_folder_that_is_gone_is_not_an_empty_bucket(tmp_path):
