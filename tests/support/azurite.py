@@ -46,7 +46,9 @@ class Azurite:
         self._made += 1
         name = f"container{self._made}"
         date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        signed = f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:{_API}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+        signed = (
+            f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:{_API}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+        )
         signature = hmac.new(base64.b64decode(KEY), signed.encode(), hashlib.sha256).digest()
         headers = {
             "x-ms-date": date,

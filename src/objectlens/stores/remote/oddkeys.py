@@ -35,7 +35,8 @@ def is_odd(key: str) -> bool:
     return (
         not _BAD_PARTS.isdisjoint(key.split("/"))
         or "\\" in key
-        or any(char < " " or char == "\x7f" for char in key)
+        # What XML, in which services list, cannot say, counts among control characters.
+        or any(char < " " or char in "\x7f\ufffe\uffff" for char in key)
         or key == INNER[:-1]
         or key.startswith(INNER)
     )
