@@ -50,7 +50,7 @@ async def open_chosen(
 
 
 def _same(one: Stat, other: Stat) -> bool:
-    """Tell whether an object is in the same state; not every answer of a store elsewhere tells all that is beside it."""
+    """Tell whether an object is in the same state; not all answers of a store elsewhere tell all that is beside it."""
     mine, others = one.attributes, other.attributes
     return (one.etag, one.size, one.modified, mine.tags) == (other.etag, other.size, other.modified, others.tags)
 

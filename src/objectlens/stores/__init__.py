@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from objectlens.stores.folder import FolderStore
 from objectlens.stores.memory import MemoryStore
-from objectlens.stores.opener import StoreOpener, UnknownStore
+from objectlens.stores.opener import StoreOpener
 from objectlens.stores.protocols import (
     Attributes,
     Copies,
@@ -45,6 +45,7 @@ from objectlens.stores.protocols import (
     UploadNotFound,
     Uploads,
 )
+from objectlens.stores.remote import UnknownStore
 
 __all__ = [
     "Attributes",

@@ -9,7 +9,6 @@ from typing import Protocol, runtime_checkable
 
 from objectlens.streams import FileSlice
 
-
 NULL = "null"
 """The version that was written without an id: what it is called in S3, and here."""
 

@@ -36,8 +36,8 @@ from objectlens.stores.remote.blob_uploads import BlobUploads
 from objectlens.stores.remote.faults import told
 from objectlens.stores.remote.listing import page_of
 from objectlens.stores.remote.location import Location
-from objectlens.stores.remote.spool import Chunks, Spool
 from objectlens.stores.remote.s3_facts import bare, moment
+from objectlens.stores.remote.spool import Chunks, Spool
 from objectlens.streams import CHUNK
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class BlobStore:
         body: AsyncIterable[bytes],
         attributes: Given,
         *,
-        etag: str | Callable[[], str] | None = None,  # noqa: ARG002  (the service's counts)
+        etag: str | Callable[[], str] | None = None,
         condition: Condition | None = None,
     ) -> Stat:
         """Write an object, all or nothing."""
@@ -199,7 +199,7 @@ class BlobStore:
         parts: Sequence[Part],
         attributes: Attributes,
         *,
-        etag: str,  # noqa: ARG002  (the service's counts)
+        etag: str,
         condition: Condition | None = None,
     ) -> Stat:
         """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
@@ -335,5 +335,6 @@ def _over(stat: Stat) -> UpdateVersion:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for chunk in ():
+    empty: tuple[bytes, ...] = ()
+    for chunk in empty:
         yield chunk

@@ -34,7 +34,7 @@ from objectlens.stores.remote.location import Location
 from objectlens.stores.remote.s3_body import Body
 from objectlens.stores.remote.s3_calls import Calls, is_missing, is_unmet
 from objectlens.stores.remote.s3_client import source_of_credentials
-from objectlens.stores.remote.s3_facts import bare, checksum_argument, checksums_kept, kept, moment, stat_of
+from objectlens.stores.remote.s3_facts import bare, checksums_kept, kept, moment, stat_of
 from objectlens.stores.remote.s3_listing import Translated, as_told
 from objectlens.stores.remote.s3_sending import Sending
 from objectlens.stores.remote.s3_uploads import S3Uploads, known
@@ -47,7 +47,7 @@ _RETRIES: Final = 32
 
 
 class S3Store:
-    """Objects in a bucket elsewhere. `folder` is where bodies wait on their way there; `connections` how many at most."""
+    """Objects in a bucket elsewhere. `folder` is where bodies wait on their way there; it has so many `connections`."""
 
     def __init__(
         self, location: Location, executor: Executor, folder: Path, *, connections: int = 64, clock: Clock | None = None
@@ -108,7 +108,7 @@ class S3Store:
         body: AsyncIterable[bytes],
         attributes: Attributes | Callable[[], Attributes],
         *,
-        etag: str | Callable[[], str] | None = None,  # noqa: ARG002  (the server's counts)
+        etag: str | Callable[[], str] | None = None,
         condition: Condition | None = None,
     ) -> Stat:
         """Write an object, all or nothing."""
@@ -206,7 +206,7 @@ class S3Store:
         parts: Sequence[Part],
         attributes: Attributes,
         *,
-        etag: str,  # noqa: ARG002  (the server's counts, which is made in the same way)
+        etag: str,
         condition: Condition | None = None,
     ) -> Stat:
         """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
@@ -347,5 +347,6 @@ def _release(answer: dict[str, Any]) -> None:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for chunk in ():
+    empty: tuple[bytes, ...] = ()
+    for chunk in empty:
         yield chunk
