@@ -8,6 +8,8 @@ The embedded store is a folder of plain files. From the bottom: `keys` says wher
 without following links, `drafts` writes what nobody sees yet, `sidecars` keeps what stands beside the bytes, `scans`,
 `walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop.
 
+Stores elsewhere, on S3, Google Cloud Storage and Azure, are in `remote`.
+
 Stores implement the small protocols of `objectlens.stores.protocols`; every back end passes the same public suite in
 `objectlens.testing`.
 """
