@@ -1,11 +1,14 @@
 """Buckets on a SeaweedFS, used through a server of ours with boto3."""
 
 import asyncio
+import io
 import json
+from pathlib import Path
 
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
+from PIL import Image
 
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import Bucket
@@ -14,6 +17,7 @@ from objectlens.database import Database, sqlite_url
 from support.live import make_lens_on, start_server, stop_server
 from support.seaweed import KEY
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 MEGABYTE = 1024 * 1024
 
 
@@ -77,7 +81,7 @@ def test_ranges_and_conditions(lens_server, attached):
 def test_large_objects_go_both_ways_in_parts(lens_server, seaweed, attached, tmp_path):
     there, here = attached
     s3 = lens_server.client("s3", response_checksum_validation="when_required")
-    whole = bytes(range(256)) * 4096 * 40
+    whole = bytes(range(256)) * 4096 * 20
     source, back = tmp_path / "source", tmp_path / "back"
     source.write_bytes(whole)
     s3.upload_file(
@@ -165,6 +169,33 @@ def lambda_handler(event, context):
     assert (
         lens_server.client("s3").get_object(Bucket=lens.access_point_arn, Key="k")["Body"].read() == b"from elsewhere"
     )
+
+
+def test_a_native_transform_over_a_remote_bucket(lens_server, seaweed, attached):
+    there, here = attached
+    control, account, region = lens_server.client("s3control"), lens_server.account, lens_server.region
+    control.create_access_point(AccountId=account, Name=f"{here}-ap", Bucket=here)
+    function = f"arn:aws:lambda:{region}:{account}:function:objectlens-transform"
+    payload = (EXAMPLES / "pipelines" / "image-normalizer.json").read_text()
+    control.create_access_point_for_object_lambda(
+        AccountId=account,
+        Name=f"{here}-ol",
+        Configuration={
+            "SupportingAccessPoint": f"arn:aws:s3:{region}:{account}:accesspoint/{here}-ap",
+            "TransformationConfigurations": [
+                {
+                    "Actions": ["GetObject", "HeadObject"],
+                    "ContentTransformation": {"AwsLambda": {"FunctionArn": function, "FunctionPayload": payload}},
+                }
+            ],
+        },
+    )
+    photograph = EXAMPLES / "photographs" / "china.jpg"
+    seaweed.client().put_object(Bucket=there, Key="china.jpg", Body=photograph.read_bytes(), ContentType="image/jpeg")
+    arn = f"arn:aws:s3-object-lambda:{region}:{account}:accesspoint/{here}-ol"
+    answer = lens_server.client("s3").get_object(Bucket=arn, Key="china.jpg")
+    picture = Image.open(io.BytesIO(answer["Body"].read()))
+    assert (picture.size, picture.mode) == ((256, 256), "L")
 
 
 @pytest.mark.parametrize(

@@ -163,15 +163,14 @@ class S3Store:
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Remove an object; returns whether there was one."""
         for _ in range(_RETRIES):
-            try:
-                stat = await self.stat(key)
-            except KeyNotFound:
-                return False
             guard = {}
-            if condition is not None:
-                condition(stat)
-                guard = {"IfMatch": f'"{stat.etag}"'}
             try:
+                if condition is None:
+                    await self._at("head_object", key)
+                else:
+                    stat = await self.stat(key)
+                    condition(stat)
+                    guard = {"IfMatch": f'"{stat.etag}"'}
                 await self._at("delete_object", key, **guard)
             except _Unmet:
                 continue
