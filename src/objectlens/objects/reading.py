@@ -8,14 +8,14 @@ from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Far, Opened, Stat, Store
+from objectlens.stores import Far, Get, Opened, Stat
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
 
 
 async def open_chosen(
-    store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]], *, partial: bool = False
+    store: Get, key: str, choose: Callable[[Stat], Awaitable[Chosen]], *, partial: bool = False
 ) -> tuple[Opened, Chosen]:
     """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it.
 

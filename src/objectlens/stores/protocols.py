@@ -175,6 +175,15 @@ class Far(Protocol):
 
 
 @runtime_checkable
+class ReadsVersions(Protocol):
+    """What some stores can do besides: read versions that a service keeps."""
+
+    def at(self, version: str) -> Get:
+        """Return this store as it is at one version of each key; `KeyNotFound` where there is no such version."""
+        ...
+
+
+@runtime_checkable
 class Copies(Protocol):
     """What some stores can do besides: copy within themselves, without the bytes passing through here."""
 

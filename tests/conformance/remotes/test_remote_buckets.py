@@ -78,6 +78,21 @@ def test_ranges_and_conditions(lens_server, attached):
     assert "KeyTooLong" in raised.value.response["Error"]["Message"]
 
 
+def test_versions_of_the_store_are_told_and_read(lens_server, seaweed, attached):
+    there, here = attached
+    ours, theirs = lens_server.client("s3"), seaweed.client()
+    theirs.put_bucket_versioning(Bucket=there, VersioningConfiguration={"Status": "Enabled"})
+    first = ours.put_object(Bucket=here, Key="k", Body=b"first")["VersionId"]
+    second = theirs.put_object(Bucket=there, Key="k", Body=b"second")["VersionId"]
+    assert ours.head_object(Bucket=here, Key="k")["VersionId"] == second
+    old = ours.get_object(Bucket=here, Key="k", VersionId=first, Range="bytes=1-")
+    assert (old["Body"].read(), old["VersionId"]) == (b"irst", first)
+    assert ours.head_object(Bucket=here, Key="k", VersionId=first)["ContentLength"] == 5
+    with pytest.raises(ClientError) as raised:
+        ours.get_object(Bucket=here, Key="k", VersionId="0" * 32)
+    assert error_of(raised) == ("NoSuchVersion", 404)
+
+
 def test_large_objects_go_both_ways_in_parts(lens_server, seaweed, attached, tmp_path):
     there, here = attached
     s3 = lens_server.client("s3", response_checksum_validation="when_required")
