@@ -19,8 +19,10 @@ from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import CONTENT_TYPE
 from objectlens.stores import (
-    Get,
+    NULL,
+    Keeping,
     KeyNotFound,
+    OneVersion,
     ReadsVersions,
     Store,
     StoreDenied,
@@ -30,6 +32,7 @@ from objectlens.stores import (
     StoreUnavailable,
     StoreUnreachable,
     UploadNotFound,
+    Versions,
 )
 
 _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
@@ -37,6 +40,10 @@ _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
 
 class Authorizer(Protocol):
     """What this room asks of access."""
+
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed the policy of a browser's form, None when nobody did."""
+        ...
 
     async def authorize(
         self,
@@ -64,15 +71,35 @@ class Objects:
     region: str
 
     def store(self, bucket: Bucket) -> Store:
-        """Return the store behind a bucket."""
-        return self.opener.open(bucket.name, bucket.store)
+        """Return the store behind a bucket, in the manner that the bucket's versioning asks for."""
+        return self.opener.open(bucket.name, bucket.store) if bucket.versioning is None else self.keeping(bucket)
 
-    def at(self, bucket: Bucket, version: str | None) -> Get:
-        """Return the store as it is at one version of each key, which those of some services can be read at."""
-        store = self.store(bucket)
-        if version not in {None, "null"} and isinstance(store, ReadsVersions):
-            return store.at(version or "")
-        check_version(version)
+    def keeping(self, bucket: Bucket) -> Keeping:
+        """Return the store behind a bucket that keeps versions."""
+        return self._versions(bucket).keeping(ids=bucket.versioning == "Enabled")
+
+    def at(self, bucket: Bucket, version: str | None) -> Store | OneVersion:
+        """Return the store behind a bucket as it is at a version, None being what is current."""
+        if version is None or (version == NULL and bucket.versioning is None):
+            return self.store(bucket)
+        return self.version(bucket, version)
+
+    def version(self, bucket: Bucket, version: str) -> OneVersion:
+        """Return the store behind a bucket as it is at a version; raises `InvalidArgument` for what is no id.
+
+        S3 tells an id that it could have made, but did not, from a text that is none.
+        """
+        if version != NULL and not _VERSION.fullmatch(version):
+            raise errors.InvalidArgument(
+                "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version
+            )
+        store = self.opener.open(bucket.name, bucket.store)
+        return store.at(version) if isinstance(store, ReadsVersions) else self._versions(bucket).at(version)
+
+    def _versions(self, bucket: Bucket) -> Versions:
+        store = self.opener.open(bucket.name, bucket.store)
+        if not isinstance(store, Versions):
+            raise errors.NotImplemented("The store behind this bucket does not serve versions.")
         return store
 
 
@@ -107,18 +134,6 @@ async def change_bucket(objects: Objects, call: Call, **changes: Any) -> None:
         raise errors.NoSuchBucket(BucketName=name) from None
 
 
-def check_version(version: str | None) -> None:
-    """Accept the one version that an object of ours has.
-
-    S3 tells an id that it could have made, but did not, from a text that is none.
-    """
-    if version is None or version == "null":
-        return
-    if not _VERSION.fullmatch(version):
-        raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
-    raise errors.NoSuchVersion(VersionId=version)
-
-
 @contextmanager
 def upload_errors(upload: str) -> Iterator[None]:
     """Turn the store's word for an upload that is not there into S3's."""
@@ -147,8 +162,11 @@ def store_errors() -> Iterator[None]:
 
 
 def owner(account: str) -> Owner:
-    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits."""
-    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest())
+    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits.
+
+    S3 itself stopped sending display names in 2025; older tools print them, so the account's number stands there.
+    """
+    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest(), account)
 
 
 def xml(document: bytes, headers: Sequence[tuple[str, str]] = (), status: int = 200) -> HttpResponse:

@@ -8,10 +8,10 @@ from objectlens import errors
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
-    check_version,
     key_of,
     resource_of,
     upload_errors,
@@ -43,23 +43,16 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
     """Write an object that is a copy of another one, or of itself with other metadata."""
     asked = CopyObject.parse(call.http)
     source = await source_of(objects, call, asked.source)
-    if (source.bucket.name, source.key) == (bucket_of(call).name, key_of(call)) and not asked.changes_something:
+    same = (source.bucket.name, source.key, asked.source.version_id) == (bucket_of(call).name, key_of(call), None)
+    if same and not asked.changes_something:
         raise errors.InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
-    stat = await _copied_there(objects, call, source, asked)
-    if stat is None:
-        opened, _ = await _open(objects, call, source, asked.source, None)
-        try:
-            if asked.tagging == "COPY" and opened.stat.attributes.tags:
-                await _may_copy_tags(objects, call, source, opened.stat)
-        except BaseException:
-            await discard(opened.body)
-            raise
-        stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
+    stat, original = await _copied_there(objects, call, source, asked) or await _copied(objects, call, source, asked)
     kept = stat.attributes
-    return xml(copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type))
+    document = copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type)
+    return xml(document, [*versioning.of_written(stat), *_source_version(source, original)])
 
 
 async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
@@ -76,7 +69,8 @@ async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
     finally:
         await discard(opened.body)
     told = part.checksums if algorithm_of(upload) else {}
-    return xml(copy_result("CopyPartResult", part.etag, part.modified, told))
+    document = copy_result("CopyPartResult", part.etag, part.modified, told)
+    return xml(document, _source_version(source, opened.stat))
 
 
 async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
@@ -92,9 +86,17 @@ async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
         raise errors.NoSuchBucket(BucketName=asked.address.name or "")
     check_bucket_owner(call.http.headers, bucket.account, "x-amz-source-expected-bucket-owner")
     action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
-    await objects.access.authorize(call.caller, action, resource, key=asked.address.key, http=call.http)
-    check_version(asked.version_id)
+    key, context = asked.address.key, _version_context(asked.version_id)
+    await objects.access.authorize(call.caller, action, resource, key=key, context=context, http=call.http)
     return Source(resource, bucket, asked.address.key)
+
+
+def _version_context(version: str | None) -> dict[str, str]:
+    return {} if version is None else {"s3:VersionId": version}
+
+
+def _source_version(source: Source, stat: Stat) -> list[tuple[str, str]]:
+    return versioning.of_read(source.bucket, stat, "x-amz-copy-source-version-id")
 
 
 async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Stat) -> None:
@@ -103,19 +105,33 @@ async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Sta
     await objects.access.authorize(call.caller, "s3:PutObjectTagging", target, key=key_of(call), http=call.http)
 
 
-async def _copied_there(objects: Objects, call: Call, source: Source, asked: CopyObject) -> Stat | None:
-    """Let a store copy within itself, where it can; None where the bytes must pass through here."""
+async def _copied_there(objects: Objects, call: Call, source: Source, asked: CopyObject) -> tuple[Stat, Stat] | None:
+    """Let a store copy within itself, where it can; return the copy and the original."""
     store = objects.store(source.bucket)
-    if source.bucket.name != bucket_of(call).name or not isinstance(store, Copies):
+    within = source.bucket.name == bucket_of(call).name and asked.source.version_id is None
+    if not within or not isinstance(store, Copies):
         return None
     try:
-        stat = await store.stat(source.key)
-    except KeyNotFound:
-        raise await missing(objects, call, source.resource, source.key) from None
-    await _check_source(objects, call, source, asked.source, stat=stat)
-    if asked.tagging == "COPY" and stat.attributes.tags:
-        await _may_copy_tags(objects, call, source, stat)
-    return await store.copy(stat, key_of(call), _kept(asked, stat), condition=condition(asked.conditions))
+        original = await store.stat(source.key)
+    except KeyNotFound as gone:
+        raise await missing(objects, call, source.resource, gone, None) from None
+    await _check_source(objects, call, source, asked.source, stat=original)
+    if asked.tagging == "COPY" and original.attributes.tags:
+        await _may_copy_tags(objects, call, source, original)
+    stat = await store.copy(original, key_of(call), _kept(asked, original), condition=condition(asked.conditions))
+    return None if stat is None else (stat, original)
+
+
+async def _copied(objects: Objects, call: Call, source: Source, asked: CopyObject) -> tuple[Stat, Stat]:
+    """Copy through here; return the copy and the original."""
+    opened, _ = await _open(objects, call, source, asked.source, None)
+    try:
+        if asked.tagging == "COPY" and opened.stat.attributes.tags:
+            await _may_copy_tags(objects, call, source, opened.stat)
+    except BaseException:
+        await discard(opened.body)
+        raise
+    return await _write(objects.store(bucket_of(call)), key_of(call), asked, opened), opened.stat
 
 
 async def _open(
@@ -125,10 +141,11 @@ async def _open(
         await _check_source(objects, call, source, asked, stat=stat, span=span)
         return span
 
+    store = objects.at(source.bucket, asked.version_id)
     try:
-        return await open_chosen(objects.store(source.bucket), source.key, choose, partial=span is not None)
-    except KeyNotFound:
-        raise await missing(objects, call, source.resource, source.key) from None
+        return await open_chosen(store, source.key, choose, partial=span is not None)
+    except KeyNotFound as gone:
+        raise await missing(objects, call, source.resource, gone, asked.version_id) from None
 
 
 async def _check_source(
@@ -138,7 +155,7 @@ async def _check_source(
     await check_tags(objects, call, stat, action=action, resource=source.resource)
     asked.conditions.check_source(stat.etag, stat.modified)
     if span is not None and span[1] > stat.size:
-        raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
+        raise errors.InvalidRange(f"Range specified is not valid for source object of size: {stat.size}")
     if (stat.size if span is None else span[1] - span[0]) > LARGEST:
         raise errors.InvalidRequest(
             "The specified copy source is larger than the maximum allowable size for a copy source: "

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import Objects, bucket_of, empty, key_of
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.headers import checksum_headers
 from objectlens.s3.inputs import PutObject
 from objectlens.s3.preconditions import WriteConditions
 from objectlens.stores import Attributes, Late, Stat
-from objectlens.stores.protocols import NULL
 
 FULL = "FULL_OBJECT"
 
@@ -37,8 +37,8 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
     stat = await objects.store(bucket_of(call)).put(
         key_of(call), received, Late(known, attributes), condition=condition(asked.conditions)
     )
-    version = [("x-amz-version-id", stat.version)] if stat.version != NULL else []
-    return empty(200, [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL), *version])
+    headers = [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)]
+    return empty(200, headers + versioning.of_written(stat))
 
 
 def condition(conditions: WriteConditions) -> Callable[[Stat | None], None] | None:

@@ -68,7 +68,7 @@ async def discard(body: FileSlice | AsyncIterator[bytes]) -> None:
 def chosen(asked: ReadObject, stat: Stat) -> Chosen:
     """Check the conditions and return the run of bytes that a read asks for, None for the whole.
 
-    Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPartNumber`.
+    Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPart`.
     """
     asked.conditions.check(stat.etag, stat.modified)
     if asked.byte_range is not None and range_applies(asked.if_range, stat.etag, stat.modified):
@@ -80,15 +80,18 @@ def chosen(asked: ReadObject, stat: Stat) -> Chosen:
     return None
 
 
-def facts(stat: Stat) -> ObjectFacts:
-    """Return what the headers of an answer tell of an object."""
+def facts(stat: Stat, part: int | None = None) -> ObjectFacts:
+    """Return what the headers of an answer tell of an object, with the checksum of a part of it when one is named."""
     attributes = stat.attributes
+    checksums = attributes.checksums
+    if part is not None:
+        checksums = dict.fromkeys(checksums, attributes.part_checksums[part - 1])
     return ObjectFacts(
         etag=stat.etag,
         modified=stat.modified,
         system=attributes.headers,
         metadata=attributes.metadata,
-        checksums=attributes.checksums,
+        checksums=checksums,
         checksum_type=attributes.checksum_type,
         tag_count=len(attributes.tags),
         part_count=len(attributes.parts),

@@ -6,7 +6,8 @@ bytes in UTF-8, to the letter: `a//b`, `a/./b`, `../x`, `/lead` and `trail/` are
 
 The embedded store is a folder of plain files. From the bottom: `keys` says where a key lives, `places` reaches it
 without following links, `drafts` writes what nobody sees yet, `sidecars` keeps what stands beside the bytes, `scans`,
-`walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop.
+`walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop. Buckets
+that keep versions have theirs in `history`, which `keeper` changes and `versionlists` lists.
 
 Stores elsewhere, on S3, Google Cloud Storage and Azure, are in `remote`.
 
@@ -20,17 +21,21 @@ from objectlens.stores.folder import FolderStore
 from objectlens.stores.memory import MemoryStore
 from objectlens.stores.opener import StoreOpener
 from objectlens.stores.protocols import (
+    NULL,
     Attributes,
     Copies,
     Delete,
     Entry,
     Far,
     Get,
+    Keeping,
     KeyNotFound,
     Late,
     List,
     Listing,
+    Marked,
     Multipart,
+    OneVersion,
     Opened,
     Part,
     PartNotFound,
@@ -46,10 +51,15 @@ from objectlens.stores.protocols import (
     Upload,
     UploadNotFound,
     Uploads,
+    Version,
+    VersionListing,
+    VersionNotFound,
+    Versions,
 )
 from objectlens.stores.remote import UnknownStore
 
 __all__ = [
+    "NULL",
     "Attributes",
     "Copies",
     "Delete",
@@ -57,12 +67,15 @@ __all__ = [
     "Far",
     "FolderStore",
     "Get",
+    "Keeping",
     "KeyNotFound",
     "Late",
     "List",
     "Listing",
+    "Marked",
     "MemoryStore",
     "Multipart",
+    "OneVersion",
     "Opened",
     "Part",
     "PartNotFound",
@@ -80,4 +93,8 @@ __all__ = [
     "Upload",
     "UploadNotFound",
     "Uploads",
+    "Version",
+    "VersionListing",
+    "VersionNotFound",
+    "Versions",
 ]

@@ -24,9 +24,11 @@ from objectlens.stores.protocols import (
     Opened,
     Part,
     Stat,
+    StoreLacks,
     StoreUnreachable,
     Upload,
     UploadNotFound,
+    VersionNotFound,
 )
 from objectlens.stores.remote.faults import code_of, refused, told
 from objectlens.stores.remote.listing import page_of
@@ -347,12 +349,29 @@ class S3Version:
         self._version = version
 
     async def stat(self, key: str) -> Stat:
-        """Describe the version; raises `KeyNotFound`."""
-        return await self._store.stat(key, version=self._version)
+        """Describe the version; raises `VersionNotFound`, also for a delete marker."""
+        try:
+            return await self._store.stat(key, version=self._version)
+        except KeyNotFound:
+            raise VersionNotFound(key) from None
 
     async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
-        """Open the version or a run of its bytes; raises `KeyNotFound`."""
-        return await self._store.open(key, span, version=self._version)
+        """Open the version or a run of its bytes; raises `VersionNotFound`, also for a delete marker."""
+        try:
+            return await self._store.open(key, span, version=self._version)
+        except KeyNotFound:
+            raise VersionNotFound(key) from None
+
+    async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
+        """Refuse, as versions are changed where they are."""
+        raise self._refused(key)
+
+    async def remove(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
+        """Refuse, as versions are removed where they are."""
+        raise self._refused(key)
+
+    def _refused(self, key: str) -> StoreLacks:
+        return StoreLacks(f"versions of {key!r} are only read through here; change and remove them at {self.elsewhere}")
 
 
 class _OutOfRange(Exception):
