@@ -23,10 +23,14 @@ from objectlens.stores import (
     Keeping,
     KeyNotFound,
     OneVersion,
+    ReadsVersions,
     Store,
+    StoreDenied,
     StoreFull,
+    StoreLacks,
     StoreOpener,
     StoreUnavailable,
+    StoreUnreachable,
     UploadNotFound,
     Versions,
 )
@@ -93,7 +97,8 @@ class Objects:
             raise errors.InvalidArgument(
                 "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version
             )
-        return self._versions(bucket).at(version)
+        store = self.opener.open(bucket.name, bucket.store)
+        return store.at(version) if isinstance(store, ReadsVersions) else self._versions(bucket).at(version)
 
     def _versions(self, bucket: Bucket) -> Versions:
         store = self.opener.open(bucket.name, bucket.store)
@@ -147,6 +152,12 @@ def store_errors() -> Iterator[None]:
     """Turn the store's failures into S3's; they name keys, and no path of the machine."""
     try:
         yield
+    except StoreDenied as error:
+        raise errors.AccessDenied(str(error)) from error
+    except StoreLacks as error:
+        raise errors.NotImplemented(str(error)) from error
+    except StoreUnreachable as error:
+        raise errors.ServiceUnavailable(str(error)) from error
     except (StoreFull, StoreUnavailable) as error:
         raise errors.InternalStoreError(str(error)) from error
     except KeyNotFound as error:

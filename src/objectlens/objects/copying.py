@@ -27,7 +27,7 @@ from objectlens.s3.acl import Canned
 from objectlens.s3.checksums import Algorithm, algorithm_named
 from objectlens.s3.inputs import CopyObject, CopySource, UploadPartCopy, check_bucket_owner
 from objectlens.s3.outputs import copy_result
-from objectlens.stores import Attributes, KeyNotFound, Opened, Stat, Store
+from objectlens.stores import Attributes, Copies, KeyNotFound, Late, Opened, Stat, Store
 
 LARGEST = 5 * 1024**3
 
@@ -52,17 +52,11 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
     acl = allowed_acl(bucket_of(call), asked.kept.acl)
-    opened, _ = await _open(objects, call, source, asked.source, None)
-    try:
-        if asked.tagging == "COPY" and opened.stat.attributes.tags:
-            await _may_copy_tags(objects, call, source, opened.stat)
-    except BaseException:
-        await discard(opened.body)
-        raise
-    stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened, acl)
+    there = await _copied_there(objects, call, source, asked, acl=acl)
+    stat, original = there or await _copied(objects, call, source, asked, acl=acl)
     kept = stat.attributes
     document = copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type)
-    return xml(document, [*versioning.of_written(stat), *_source_version(source, opened.stat)])
+    return xml(document, [*versioning.of_written(stat), *_source_version(source, original)])
 
 
 async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
@@ -115,38 +109,72 @@ async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Sta
     await objects.access.authorize(call.caller, "s3:PutObjectTagging", target, key=key_of(call), http=call.http)
 
 
+async def _copied_there(
+    objects: Objects, call: Call, source: Source, asked: CopyObject, *, acl: Canned | None
+) -> tuple[Stat, Stat] | None:
+    """Let a store copy within itself, where it can; return the copy and the original."""
+    store = objects.store(source.bucket)
+    within = source.bucket.name == bucket_of(call).name and asked.source.version_id is None
+    if not within or not isinstance(store, Copies):
+        return None
+    try:
+        original = await store.stat(source.key)
+    except KeyNotFound as gone:
+        raise await missing(objects, call, source.resource, gone, None) from None
+    await _check_source(objects, call, source, asked.source, stat=original)
+    if asked.tagging == "COPY" and original.attributes.tags:
+        await _may_copy_tags(objects, call, source, original)
+    kept = _kept(asked, original, acl)
+    stat = await store.copy(original, key_of(call), kept, condition=condition(asked.conditions))
+    return None if stat is None else (stat, original)
+
+
+async def _copied(
+    objects: Objects, call: Call, source: Source, asked: CopyObject, *, acl: Canned | None
+) -> tuple[Stat, Stat]:
+    """Copy through here; return the copy and the original."""
+    opened, _ = await _open(objects, call, source, asked.source, None)
+    try:
+        if asked.tagging == "COPY" and opened.stat.attributes.tags:
+            await _may_copy_tags(objects, call, source, opened.stat)
+    except BaseException:
+        await discard(opened.body)
+        raise
+    return await _write(objects.store(bucket_of(call)), key_of(call), asked, opened, acl), opened.stat
+
+
 async def _open(
     objects: Objects, call: Call, source: Source, asked: CopySource, span: tuple[int, int] | None
 ) -> tuple[Opened, Chosen]:
     async def choose(stat: Stat) -> Chosen:
-        action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
-        await check_tags(objects, call, stat, action=action, resource=source.resource)
-        asked.conditions.check_source(stat.etag, stat.modified)
-        if span is not None and span[1] > stat.size:
-            raise errors.InvalidRange(f"Range specified is not valid for source object of size: {stat.size}")
-        if (stat.size if span is None else span[1] - span[0]) > LARGEST:
-            raise errors.InvalidRequest(
-                "The specified copy source is larger than the maximum allowable size for a copy source: "
-                f"{LARGEST}. Copy it in parts with UploadPartCopy."
-            )
+        await _check_source(objects, call, source, asked, stat=stat, span=span)
         return span
 
+    store = objects.at(source.bucket, asked.version_id)
     try:
-        return await open_chosen(objects.at(source.bucket, asked.version_id), source.key, choose)
+        return await open_chosen(store, source.key, choose, partial=span is not None)
     except KeyNotFound as gone:
         raise await missing(objects, call, source.resource, gone, asked.version_id) from None
 
 
+async def _check_source(
+    objects: Objects, call: Call, source: Source, asked: CopySource, *, stat: Stat, span: Chosen = None
+) -> None:
+    action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
+    await check_tags(objects, call, stat, action=action, resource=source.resource)
+    asked.conditions.check_source(stat.etag, stat.modified)
+    if span is not None and span[1] > stat.size:
+        raise errors.InvalidRange(f"Range specified is not valid for source object of size: {stat.size}")
+    if (stat.size if span is None else span[1] - span[0]) > LARGEST:
+        raise errors.InvalidRequest(
+            "The specified copy source is larger than the maximum allowable size for a copy source: "
+            f"{LARGEST}. Copy it in parts with UploadPartCopy."
+        )
+
+
 async def _write(store: Store, key: str, asked: CopyObject, opened: Opened, acl: Canned | None) -> Stat:
-    source = opened.stat.attributes
-    headers, metadata = source.headers, source.metadata
-    if asked.metadata == "REPLACE":
-        headers, metadata = asked.kept.headers, asked.kept.metadata
-    tags = source.tags if asked.tagging == "COPY" else asked.kept.tags
-    algorithm = asked.algorithm or _algorithm(source)
-    kept = Attributes(
-        headers=headers, metadata=metadata, tags=tags, checksums=source.checksums, checksum_type=FULL, acl=acl
-    )
+    algorithm = asked.algorithm or _algorithm(opened.stat.attributes)
+    kept = _kept(asked, opened.stat, acl)
     if _is_known(opened.stat, algorithm):
         # Nothing needs to be computed, so the store may copy the bytes in its own way.
         etag = opened.stat.etag
@@ -156,11 +184,23 @@ async def _write(store: Store, key: str, asked: CopyObject, opened: Opened, acl:
         return await store.put(
             key,
             received,
-            lambda: replace(kept, checksums=received.checksums()),
+            Late(replace(kept, checksums={}), lambda: replace(kept, checksums=received.checksums())),
             condition=condition(asked.conditions),
         )
     finally:
         await discard(opened.body)
+
+
+def _kept(asked: CopyObject, source: Stat, acl: Canned | None) -> Attributes:
+    """Return what shall stand beside a copy."""
+    there = source.attributes
+    headers, metadata = there.headers, there.metadata
+    if asked.metadata == "REPLACE":
+        headers, metadata = asked.kept.headers, asked.kept.metadata
+    tags = there.tags if asked.tagging == "COPY" else asked.kept.tags
+    return Attributes(
+        headers=headers, metadata=metadata, tags=tags, checksums=there.checksums, checksum_type=FULL, acl=acl
+    )
 
 
 def _algorithm(source: Attributes) -> Algorithm:

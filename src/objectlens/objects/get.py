@@ -25,7 +25,9 @@ async def get_object(objects: Objects, call: Call) -> HttpResponse:
         return chosen(asked, stat)
 
     try:
-        opened, span = await open_chosen(objects.at(bucket, asked.version_id), key_of(call), choose)
+        opened, span = await open_chosen(
+            objects.at(bucket, asked.version_id), key_of(call), choose, partial=asked.partial
+        )
     except KeyNotFound as gone:
         raise await missing(objects, call, resource_of(call), gone, asked.version_id) from None
     return _answer(bucket, asked, opened.stat, span, opened.body)

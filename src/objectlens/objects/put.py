@@ -13,7 +13,7 @@ from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.headers import checksum_headers
 from objectlens.s3.inputs import PutObject
 from objectlens.s3.preconditions import WriteConditions
-from objectlens.stores import Attributes, Stat
+from objectlens.stores import Attributes, Late, Stat
 
 FULL = "FULL_OBJECT"
 
@@ -37,8 +37,9 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
             acl=acl,
         )
 
+    known = Attributes(headers=asked.kept.headers, metadata=asked.kept.metadata, tags=asked.kept.tags)
     stat = await objects.store(bucket_of(call)).put(
-        key_of(call), received, attributes, condition=condition(asked.conditions)
+        key_of(call), received, Late(known, attributes), condition=condition(asked.conditions)
     )
     headers = [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)]
     return empty(200, headers + versioning.of_written(stat))

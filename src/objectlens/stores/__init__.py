@@ -9,6 +9,8 @@ without following links, `drafts` writes what nobody sees yet, `sidecars` keeps 
 `walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop. Buckets
 that keep versions have theirs in `history`, which `keeper` changes and `versionlists` lists.
 
+Stores elsewhere, on S3, Google Cloud Storage and Azure, are in `remote`.
+
 Stores implement the small protocols of `objectlens.stores.protocols`; every back end passes the same public suite in
 `objectlens.testing`.
 """
@@ -17,15 +19,18 @@ from __future__ import annotations
 
 from objectlens.stores.folder import FolderStore
 from objectlens.stores.memory import MemoryStore
-from objectlens.stores.opener import StoreOpener, UnknownStore
+from objectlens.stores.opener import StoreOpener
 from objectlens.stores.protocols import (
     NULL,
     Attributes,
+    Copies,
     Delete,
     Entry,
+    Far,
     Get,
     Keeping,
     KeyNotFound,
+    Late,
     List,
     Listing,
     Marked,
@@ -35,10 +40,14 @@ from objectlens.stores.protocols import (
     Part,
     PartNotFound,
     Put,
+    ReadsVersions,
     Stat,
     Store,
+    StoreDenied,
     StoreFull,
+    StoreLacks,
     StoreUnavailable,
+    StoreUnreachable,
     Upload,
     UploadNotFound,
     Uploads,
@@ -47,16 +56,20 @@ from objectlens.stores.protocols import (
     VersionNotFound,
     Versions,
 )
+from objectlens.stores.remote import UnknownStore
 
 __all__ = [
     "NULL",
     "Attributes",
+    "Copies",
     "Delete",
     "Entry",
+    "Far",
     "FolderStore",
     "Get",
     "Keeping",
     "KeyNotFound",
+    "Late",
     "List",
     "Listing",
     "Marked",
@@ -67,11 +80,15 @@ __all__ = [
     "Part",
     "PartNotFound",
     "Put",
+    "ReadsVersions",
     "Stat",
     "Store",
+    "StoreDenied",
     "StoreFull",
+    "StoreLacks",
     "StoreOpener",
     "StoreUnavailable",
+    "StoreUnreachable",
     "UnknownStore",
     "Upload",
     "UploadNotFound",

@@ -45,6 +45,18 @@ class StoreUnavailable(OSError):
     """The store cannot be reached or refuses us; the message names the store and the cause."""
 
 
+class StoreUnreachable(StoreUnavailable):
+    """A store elsewhere does not answer, or is too busy: it may be there again in a moment."""
+
+
+class StoreDenied(StoreUnavailable):
+    """A store elsewhere refuses the credentials that we have for it."""
+
+
+class StoreLacks(StoreUnavailable):
+    """What was asked for is nothing that this store can do or keep."""
+
+
 class StoreFull(OSError):
     """The store has no room left."""
 
@@ -175,6 +187,18 @@ class Part:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Attributes of a body whose checksums show at its end: all but those are `known` before, and stay so."""
+
+    known: Attributes
+    settle: Callable[[], Attributes]
+
+    def __call__(self) -> Attributes:
+        """Return them all."""
+        return self.settle()
+
+
 class Get(Protocol):
     """Reading."""
 
@@ -186,6 +210,30 @@ class Get(Protocol):
         """Open an object, or bytes `span[0]` up to but without `span[1]` of it; raises `KeyNotFound`.
 
         A span is resolved against the state that is opened; one that reaches past the end is cut there.
+        """
+        ...
+
+
+@runtime_checkable
+class Far(Protocol):
+    """A store elsewhere: opening an object is a request there, so one asks before for the run of bytes one wants."""
+
+    @property
+    def elsewhere(self) -> str:
+        """Return what messages call the store."""
+        ...
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """What some stores can do besides: copy within themselves, without the bytes passing through here."""
+
+    async def copy(
+        self, source: Stat, key: str, attributes: Attributes, *, condition: Callable[[Stat | None], None] | None = None
+    ) -> Stat | None:
+        """Write `key` as a copy of `source`, with these attributes; None when this one must be copied through here.
+
+        `condition` as in `Put.put`. Raises `KeyNotFound` when the source is no longer what `source` describes.
         """
         ...
 
@@ -332,6 +380,15 @@ class OneVersion(Get, Protocol):
         When it was the newest, the one before becomes what the key stands for. A marker is removed without raising
         `Marked`, and without asking `condition`, which is as in `Delete`.
         """
+        ...
+
+
+@runtime_checkable
+class ReadsVersions(Protocol):
+    """What some stores can do besides: read the versions of objects that are there."""
+
+    def at(self, version: str) -> OneVersion:
+        """Return this store as it is at one version of each key."""
         ...
 
 
