@@ -11,12 +11,15 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value
 from objectlens.s3.preconditions import ReadConditions
@@ -31,10 +34,13 @@ from objectlens.transforms import (
     LimitExceeded,
     Program,
     Result,
+    TransformError,
     compile_pipeline,
     parse_header,
 )
+from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
+from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
@@ -71,15 +77,16 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
 
 
 class Native:
-    """Runs pipelines in threads of its own: the codecs let go of Python's lock."""
+    """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
 
     def __init__(self, threads: int | None = None) -> None:
-        # Pictures run side by side, each on one core; the first one loads the codec, and not the start of the service.
+        self._workers = Workers()
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
         self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
 
     async def close(self) -> None:
-        """Wait for the threads to end."""
+        """Wait for the threads and processes to end."""
+        await self._workers.close()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def program(self, payload: str | None) -> Program:
@@ -112,60 +119,61 @@ class Native:
         result = await self._run(program, arguments, opened)
         return self._answer(result, opened.stat, tag, http, ranged=ranged)
 
-    async def open_and_respond(
-        self,
-        program: Program,
-        arguments: Arguments,
-        open_here: Callable[[], Opened],
-        http: HttpRequest,
-        *,
-        ranged: bool,
-    ) -> HttpResponse | None:
-        """Do all of it in one thread, opening included: what a hop costs is a tenth of a small picture.
-
-        Returns None for an object with tags: policies may ask for those, so whoever calls must look at them first.
-        Raises what `respond` and `open_here` raise.
-        """
-
-        def work() -> HttpResponse | None:
-            opened = open_here()
-            body = opened.body
-            assert isinstance(body, FileSlice)
-            try:
-                if opened.stat.attributes.tags:
-                    return None
-                tag = _checked_etag(opened.stat, program, arguments, http)
-                result = program.run(_whole_file(body), arguments, **_facts(opened.stat))
-                return self._answer(result, opened.stat, tag, http, ranged=ranged)
-            finally:
-                body.close()
-
-        return await self._call(work)
-
-    def _answer(self, result: Result, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
+    def _answer(self, result: _Whole, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
         headers = [("ETag", f'"{tag}"'), ("Last-Modified", http_date(stat.modified))]
         if result.content_type is not None:
             headers.append(("Content-Type", result.content_type))
         headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in result.metadata.items()]
-        if not isinstance(result.body, bytes):
+        if not isinstance(result.body, bytes | FileSlice):
             return HttpResponse(200, Headers(headers), self._stream(result.body))
         wanted = parse_range(http.headers.get("range")) if ranged else None
         if wanted is None:
             return HttpResponse(200, Headers(headers), result.body)
-        start, end = wanted.span(len(result.body))
-        headers.append(("Content-Range", content_range(start, end, len(result.body))))
-        return HttpResponse(206, Headers(headers), result.body[start:end])
+        size = len(result.body) if isinstance(result.body, bytes) else result.body.length
+        start, end = wanted.span(size)
+        headers.append(("Content-Range", content_range(start, end, size)))
+        return HttpResponse(206, Headers(headers), _cut(result.body, start, end))
 
-    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> Result:
+    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
         facts = _facts(opened.stat)
-        if isinstance(body, FileSlice):
-            # One hop: the thread that transforms reads the file as well.
-            source: Any = _whole_file if not program.streaming else _file_chunks
-            return await self._call(lambda: program.run(source(body), arguments, **facts))
-        # A stream comes in on the event loop; what the program allows of it is gathered first.
-        data = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
-        return await self._call(partial(program.run, data, arguments, **facts))
+        if program.streaming and isinstance(body, FileSlice):
+            return _whole(await self._call(partial(program.run, _file_chunks(body), arguments, **facts)))
+        if not isinstance(body, FileSlice):
+            # A stream comes in on the event loop; what the program allows of it is gathered first.
+            data = [chunk async for chunk in _bounded(body, program.context.limits.bytes)]
+            if program.streams:
+                return _whole(await self._call(partial(program.run, b"".join(data), arguments, **facts)))
+            body = FileSlice(memory_file(data), 0, sum(map(len, data)))
+        elif program.streams:
+            return _whole(await self._call(lambda: program.run(_whole_file(body), arguments, **facts)))
+        with closing(body):
+            return await self._work(program, arguments, body, facts)
+
+    async def _work(
+        self, program: Program, arguments: Arguments, body: FileSlice, facts: Mapping[str, str | None]
+    ) -> _Whole:
+        # What is too long is not even read.
+        with transform_errors():
+            program.context.limits.check("bytes", body.length, f"an object of {body.length:,} bytes")
+        job = {
+            "payload": program.text,
+            "arguments": dict(arguments.given),
+            "offset": body.offset,
+            "length": body.length,
+            **facts,
+        }
+        try:
+            made = await self._workers.run(job, body.fd)
+        except WorkerTimeout:
+            raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
+        except WorkerEnded as error:
+            raise errors.LambdaRuntimeError(
+                f"The process of the transform ended in the middle of it: {error}."
+            ) from None
+        if "error" in made.head:
+            raise _refusal(made.head["error"], made.head["message"])
+        return _Whole(made.body, made.head["content_type"], made.head["metadata"])
 
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -183,14 +191,46 @@ class Native:
                 await asyncio.get_running_loop().run_in_executor(self._threads, close)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
-        try:
+        with transform_errors():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except LimitExceeded as error:
-            raise errors.TransformLimitExceeded(str(error)) from error
-        except BadInput as error:
-            raise errors.InvalidTransformInput(str(error)) from error
-        except BadPipeline as error:
-            raise errors.LambdaInvocationFailed(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A `Result` that may lie in a file."""
+
+    body: bytes | FileSlice | Iterator[bytes]
+    content_type: str | None
+    metadata: Mapping[str, str]
+
+
+def _whole(result: Result) -> _Whole:
+    return _Whole(result.body, result.content_type, result.metadata)
+
+
+def _cut(body: bytes | FileSlice, start: int, end: int) -> bytes | FileSlice:
+    return body[start:end] if isinstance(body, bytes) else body.narrowed(body.offset + start, end - start)
+
+
+@contextmanager
+def transform_errors() -> Iterator[None]:
+    """Turn what a transform reports into what the caller sees."""
+    try:
+        yield
+    except TransformError as error:
+        kind = next((kind for kind, one in KINDS.items() if isinstance(error, one)), "pipeline")
+        raise _refusal(kind, str(error)) from error
+
+
+def _refusal(kind: str, message: str) -> errors.ServiceError:
+    """Return what the caller sees of an error of one of the kinds that workers tell apart."""
+    if kind == "limit":
+        return errors.TransformLimitExceeded(message)
+    if kind == "input":
+        return errors.InvalidTransformInput(message)
+    if kind == "pipeline":
+        return errors.LambdaInvocationFailed(message)
+    return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
 
 
 def etag(stat: Stat, program: Program, arguments: Arguments) -> str:
