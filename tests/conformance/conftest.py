@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from support.live import Lens, LiveServer, make_lens_on, start_server, stop_server
+from support.seaweed import SeaweedFS
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     finally:
         code = stop_server(live)
     assert code == 0
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[SeaweedFS]:
+    """An S3 server that is none of ours."""
+    started = SeaweedFS()
+    yield started
+    started.stop()
 
 
 MakeLens = Callable[..., Lens]

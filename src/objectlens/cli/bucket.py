@@ -1,4 +1,4 @@
-"""`objectlens bucket`: folders that are there already become buckets, and stop being ones.
+"""`objectlens bucket`: folders and buckets elsewhere become buckets here, and stop being ones.
 
 AWS's API has no word for it, so these commands write the catalog themselves; a running server sees it at once or, when
 it had looked the name up just before, within a moment. Buckets of our own are made and removed with AWS's tools.
@@ -27,6 +27,7 @@ from objectlens.s3.address import valid_bucket_name
 from objectlens.settings import Settings
 from objectlens.stores import StoreUnavailable
 from objectlens.stores.opener import StoreOpener, UnknownStore
+from objectlens.stores.remote import is_remote
 
 T = TypeVar("T")
 
@@ -34,8 +35,15 @@ _ADD_EPILOG = """\b
 Examples:
   objectlens bucket add photographs --store file:///srv/photographs
   objectlens bucket add photographs --store file://$PWD/photographs --data /srv/objectlens
+  objectlens bucket add scans --store 's3://scans/2026?profile=lab&region=eu-central-1'
+  objectlens bucket add scans --store 's3://scans?endpoint=http://127.0.0.1:8333'
+  objectlens bucket add public --store 's3://open-data?anonymous=true&region=us-west-2'
+  objectlens bucket add scans --store gs://scans
+  objectlens bucket add scans --store 'az://scans?account=lab'
 
-The files stay where they are and become objects at once; what is written to the bucket becomes files there.
+The files or objects stay where they are and are there at once; what is written to the bucket is written there. A bucket
+elsewhere is listed once, to see that it can be reached. Credentials are never part of the URL: the server takes them from
+the profile that is named, from its environment, or from the machine's role. docs/stores.md says more.
 """
 _LIST_EPILOG = """\b
 Example:
@@ -51,16 +59,18 @@ The files stay. A bucket that objectlens made is removed with: objectlens exec -
 
 @click.group("bucket")
 def command() -> None:
-    """Attach folders as buckets without copying, list buckets, detach them."""
+    """Attach folders and buckets elsewhere without copying, list buckets, detach them."""
 
 
 @command.command("add", epilog=_ADD_EPILOG)
 @click.argument("name")
-@click.option("--store", metavar="URL", required=True, help="The folder, as file:///path.")
+@click.option(
+    "--store", metavar="URL", required=True, help="A folder, as file:///path, or a bucket of s3://, gs:// or az://."
+)
 @data_option
 @config_option
 def add(name: str, store: str, data: Path, config: Path | None) -> None:
-    """Attach a folder as the bucket NAME, to read and to write."""
+    """Attach a folder or a bucket elsewhere as the bucket NAME, to read and to write."""
     settings = read_settings(data, config)
     if not valid_bucket_name(name):
         raise click.ClickException(
@@ -92,16 +102,17 @@ def list_(data: Path, config: Path | None, as_json: bool) -> None:
 @data_option
 @config_option
 def remove(name: str, data: Path, config: Path | None) -> None:
-    """Detach the folder behind the bucket NAME; its files stay."""
+    """Detach what is behind the bucket NAME; its files or objects stay."""
     asyncio.run(_with_catalog(read_settings(data, config), lambda catalog: _detach(catalog, name)))
-    click.echo(f"{name} is no bucket any more; its files stay where they are")
+    click.echo(f"{name} is no bucket any more; its objects stay where they are")
 
 
 async def attach(settings: Settings, name: str, store: str) -> None:
-    """Make a folder the bucket `name`; ends the command with the reason when that cannot be."""
+    """Make a store the bucket `name`; ends the command with the reason when that cannot be."""
     opener = StoreOpener(settings.data)
     try:
-        _refuse_our_own(opener.folder(name, store), store, settings.data)
+        if not is_remote(store):
+            _refuse_our_own(opener.folder(name, store), store, settings.data)
         await opener.create(name, store)
         bucket = Bucket(
             name=name,

@@ -54,11 +54,12 @@ async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> S
     kind = checksum_type_of(upload)
     value = _checksum(upload, parts)
     algorithm = algorithm_of(upload) or DEFAULT
-    _check_checksum(asked, algorithm, value)
+    if value is not None:
+        _check_checksum(asked, algorithm, value)
     attributes = replace(
         upload.attributes,
-        checksums={algorithm: value},
-        checksum_type=kind,
+        checksums={} if value is None else {algorithm: value},
+        checksum_type=None if value is None else kind,
         parts=tuple(part.size for part in parts),
     )
     try:
@@ -90,10 +91,15 @@ def _chosen(listed: Sequence[CompletedPart], held: dict[int, Part]) -> list[Part
     parts = []
     for one in listed:
         part = held.get(one.number)
-        if part is None or part.etag != one.etag or not one.checksums.items() <= part.checksums.items():
+        if part is None or part.etag != one.etag or not _has(part, one):
             raise errors.InvalidPart(PartNumber=str(one.number), ETag=one.etag)
         parts.append(part)
     return parts
+
+
+def _has(part: Part, listed: CompletedPart) -> bool:
+    """Tell whether a part has the checksums that it is listed with; a store elsewhere may have kept none of them."""
+    return not part.checksums or listed.checksums.items() <= part.checksums.items()
 
 
 def _check_sizes(parts: Sequence[Part], size: int | None) -> None:
@@ -112,8 +118,11 @@ def _check_sizes(parts: Sequence[Part], size: int | None) -> None:
         )
 
 
-def _checksum(upload: Upload, parts: Sequence[Part]) -> str:
+def _checksum(upload: Upload, parts: Sequence[Part]) -> str | None:
     algorithm = algorithm_of(upload) or DEFAULT
+    if any(algorithm not in part.checksums for part in parts):
+        # Kept by a store elsewhere, which tells no checksums of parts.
+        return None
     if checksum_type_of(upload) == "COMPOSITE":
         return checksums.composite(algorithm, [part.checksums[algorithm] for part in parts])
     return checksums.combined(algorithm, [(part.checksums[algorithm], part.size) for part in parts])

@@ -18,7 +18,17 @@ from objectlens.clock import Clock
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import CONTENT_TYPE
-from objectlens.stores import KeyNotFound, Store, StoreFull, StoreOpener, StoreUnavailable, UploadNotFound
+from objectlens.stores import (
+    KeyNotFound,
+    Store,
+    StoreDenied,
+    StoreFull,
+    StoreLacks,
+    StoreOpener,
+    StoreUnavailable,
+    StoreUnreachable,
+    UploadNotFound,
+)
 
 _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
 
@@ -113,6 +123,12 @@ def store_errors() -> Iterator[None]:
     """Turn the store's failures into S3's; they name keys, and no path of the machine."""
     try:
         yield
+    except StoreDenied as error:
+        raise errors.AccessDenied(str(error)) from error
+    except StoreLacks as error:
+        raise errors.NotImplemented(str(error)) from error
+    except StoreUnreachable as error:
+        raise errors.ServiceUnavailable(str(error)) from error
     except (StoreFull, StoreUnavailable) as error:
         raise errors.InternalStoreError(str(error)) from error
     except KeyNotFound as error:

@@ -25,7 +25,7 @@ from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.checksums import Algorithm, algorithm_named
 from objectlens.s3.inputs import CopyObject, CopySource, UploadPartCopy, check_bucket_owner
 from objectlens.s3.outputs import copy_result
-from objectlens.stores import Attributes, KeyNotFound, Opened, Stat, Store
+from objectlens.stores import Attributes, Copies, KeyNotFound, Late, Opened, Stat, Store
 
 LARGEST = 5 * 1024**3
 
@@ -48,14 +48,16 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
-    opened, _ = await _open(objects, call, source, asked.source, None)
-    try:
-        if asked.tagging == "COPY" and opened.stat.attributes.tags:
-            await _may_copy_tags(objects, call, source, opened.stat)
-    except BaseException:
-        await discard(opened.body)
-        raise
-    stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
+    stat = await _copied_there(objects, call, source, asked)
+    if stat is None:
+        opened, _ = await _open(objects, call, source, asked.source, None)
+        try:
+            if asked.tagging == "COPY" and opened.stat.attributes.tags:
+                await _may_copy_tags(objects, call, source, opened.stat)
+        except BaseException:
+            await discard(opened.body)
+            raise
+        stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
     kept = stat.attributes
     return xml(copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type))
 
@@ -101,36 +103,52 @@ async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Sta
     await objects.access.authorize(call.caller, "s3:PutObjectTagging", target, key=key_of(call), http=call.http)
 
 
+async def _copied_there(objects: Objects, call: Call, source: Source, asked: CopyObject) -> Stat | None:
+    """Let a store copy within itself, where it can; None where the bytes must pass through here."""
+    store = objects.store(source.bucket)
+    if source.bucket.name != bucket_of(call).name or not isinstance(store, Copies):
+        return None
+    try:
+        stat = await store.stat(source.key)
+    except KeyNotFound:
+        raise await missing(objects, call, source.resource, source.key) from None
+    await _check_source(objects, call, source, asked.source, stat, None)
+    if asked.tagging == "COPY" and stat.attributes.tags:
+        await _may_copy_tags(objects, call, source, stat)
+    return await store.copy(stat, key_of(call), _kept(asked, stat), condition=condition(asked.conditions))
+
+
 async def _open(
     objects: Objects, call: Call, source: Source, asked: CopySource, span: tuple[int, int] | None
 ) -> tuple[Opened, Chosen]:
     async def choose(stat: Stat) -> Chosen:
-        action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
-        await check_tags(objects, call, stat, action=action, resource=source.resource)
-        asked.conditions.check_source(stat.etag, stat.modified)
-        if span is not None and span[1] > stat.size:
-            raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
-        if (stat.size if span is None else span[1] - span[0]) > LARGEST:
-            raise errors.InvalidRequest(
-                "The specified copy source is larger than the maximum allowable size for a copy source: "
-                f"{LARGEST}. Copy it in parts with UploadPartCopy."
-            )
+        await _check_source(objects, call, source, asked, stat, span)
         return span
 
     try:
-        return await open_chosen(objects.store(source.bucket), source.key, choose)
+        return await open_chosen(objects.store(source.bucket), source.key, choose, partial=span is not None)
     except KeyNotFound:
         raise await missing(objects, call, source.resource, source.key) from None
 
 
+async def _check_source(
+    objects: Objects, call: Call, source: Source, asked: CopySource, stat: Stat, span: tuple[int, int] | None
+) -> None:
+    action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
+    await check_tags(objects, call, stat, action=action, resource=source.resource)
+    asked.conditions.check_source(stat.etag, stat.modified)
+    if span is not None and span[1] > stat.size:
+        raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
+    if (stat.size if span is None else span[1] - span[0]) > LARGEST:
+        raise errors.InvalidRequest(
+            "The specified copy source is larger than the maximum allowable size for a copy source: "
+            f"{LARGEST}. Copy it in parts with UploadPartCopy."
+        )
+
+
 async def _write(store: Store, key: str, asked: CopyObject, opened: Opened) -> Stat:
-    source = opened.stat.attributes
-    headers, metadata = source.headers, source.metadata
-    if asked.metadata == "REPLACE":
-        headers, metadata = asked.kept.headers, asked.kept.metadata
-    tags = source.tags if asked.tagging == "COPY" else asked.kept.tags
-    algorithm = asked.algorithm or _algorithm(source)
-    kept = Attributes(headers=headers, metadata=metadata, tags=tags, checksums=source.checksums, checksum_type=FULL)
+    algorithm = asked.algorithm or _algorithm(opened.stat.attributes)
+    kept = _kept(asked, opened.stat)
     if _is_known(opened.stat, algorithm):
         # Nothing needs to be computed, so the store may copy the bytes in its own way.
         etag = opened.stat.etag
@@ -140,11 +158,21 @@ async def _write(store: Store, key: str, asked: CopyObject, opened: Opened) -> S
         return await store.put(
             key,
             received,
-            lambda: replace(kept, checksums=received.checksums()),
+            Late(replace(kept, checksums={}), lambda: replace(kept, checksums=received.checksums())),
             condition=condition(asked.conditions),
         )
     finally:
         await discard(opened.body)
+
+
+def _kept(asked: CopyObject, source: Stat) -> Attributes:
+    """Return what shall stand beside a copy."""
+    there = source.attributes
+    headers, metadata = there.headers, there.metadata
+    if asked.metadata == "REPLACE":
+        headers, metadata = asked.kept.headers, asked.kept.metadata
+    tags = there.tags if asked.tagging == "COPY" else asked.kept.tags
+    return Attributes(headers=headers, metadata=metadata, tags=tags, checksums=there.checksums, checksum_type=FULL)
 
 
 def _algorithm(source: Attributes) -> Algorithm:

@@ -11,6 +11,7 @@ from objectlens.s3.headers import object_headers
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.ranges import content_range
 from objectlens.stores import KeyNotFound, Stat
+from objectlens.stores.protocols import NULL
 
 
 async def get_object(objects: Objects, call: Call) -> HttpResponse:
@@ -24,7 +25,7 @@ async def get_object(objects: Objects, call: Call) -> HttpResponse:
         return chosen(asked, stat)
 
     try:
-        opened, span = await open_chosen(objects.store(bucket_of(call)), key, choose)
+        opened, span = await open_chosen(objects.store(bucket_of(call)), key, choose, partial=asked.partial)
     except KeyNotFound:
         raise await missing(objects, call, resource_of(call), key) from None
     return _answer(asked, opened.stat, span, opened.body)
@@ -46,6 +47,8 @@ def _answer(asked: ReadObject, stat: Stat, span: Chosen, body: ResponseBody) -> 
         checksums=asked.checksums and span is None,
         parts=asked.part_number is not None,
     )
+    if stat.version != NULL:
+        headers.append(("x-amz-version-id", stat.version))
     if span is None:
         return HttpResponse(200, Headers(headers), body, stat.size)
     start, end = span

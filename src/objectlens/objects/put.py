@@ -11,7 +11,8 @@ from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.headers import checksum_headers
 from objectlens.s3.inputs import PutObject
 from objectlens.s3.preconditions import WriteConditions
-from objectlens.stores import Attributes, Stat
+from objectlens.stores import Attributes, Late, Stat
+from objectlens.stores.protocols import NULL
 
 FULL = "FULL_OBJECT"
 
@@ -32,10 +33,12 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
             checksum_type=FULL,
         )
 
+    known = Attributes(headers=asked.kept.headers, metadata=asked.kept.metadata, tags=asked.kept.tags)
     stat = await objects.store(bucket_of(call)).put(
-        key_of(call), received, attributes, condition=condition(asked.conditions)
+        key_of(call), received, Late(known, attributes), condition=condition(asked.conditions)
     )
-    return empty(200, [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)])
+    version = [("x-amz-version-id", stat.version)] if stat.version != NULL else []
+    return empty(200, [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL), *version])
 
 
 def condition(conditions: WriteConditions) -> Callable[[Stat | None], None] | None:

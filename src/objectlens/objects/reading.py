@@ -8,15 +8,28 @@ from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Opened, Stat, Store
+from objectlens.stores import Far, Opened, Stat, Store
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
 
 
-async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]]) -> tuple[Opened, Chosen]:
-    """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it."""
+async def open_chosen(
+    store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]], *, partial: bool = False
+) -> tuple[Opened, Chosen]:
+    """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it.
+
+    `partial` tells that it will hardly be the whole: a store elsewhere is then asked what there is before it sends it.
+    """
     while True:
+        if partial and isinstance(store, Far):
+            stat = await store.stat(key)
+            span = await choose(stat)
+            opened = await store.open(key, span)
+            if _same(opened.stat, stat):
+                return opened, span
+            await discard(opened.body)
+            continue
         whole = await store.open(key)
         try:
             span = await choose(whole.stat)
@@ -30,10 +43,16 @@ async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Awaitable
             return Opened(whole.stat, whole.body.narrowed(start, end - start)), span
         await discard(whole.body)
         part = await store.open(key, span)
-        if part.stat == whole.stat:
+        if _same(part.stat, whole.stat):
             return part, span
         # Replaced between the two looks: choose again for what is there now.
         await discard(part.body)
+
+
+def _same(one: Stat, other: Stat) -> bool:
+    """Tell whether an object is in the same state; not every answer of a store elsewhere tells all that is beside it."""
+    mine, others = one.attributes, other.attributes
+    return (one.etag, one.size, one.modified, mine.tags) == (other.etag, other.size, other.modified, others.tags)
 
 
 async def discard(body: FileSlice | AsyncIterator[bytes]) -> None:

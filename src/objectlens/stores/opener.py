@@ -1,7 +1,8 @@
 """Store URLs → stores.
 
-`managed:` is a folder of ours, `DIR/buckets/NAME`; `file:///photos` is somebody's folder that was attached. There is
-one store for each bucket, opened when it is first needed and closed with the opener.
+`managed:` is a folder of ours, `DIR/buckets/NAME`; `file:///photos` is somebody's folder that was attached, and
+`s3://bucket` and its like are buckets elsewhere. There is one store for each bucket, opened when it is first needed and
+closed with the opener.
 """
 
 from __future__ import annotations
@@ -18,15 +19,14 @@ from urllib.parse import unquote, urlsplit
 from objectlens.clock import Clock, SystemClock
 from objectlens.stores.folder import THREADS, FolderStore
 from objectlens.stores.protocols import Store, StoreUnavailable
+from objectlens.stores.remote import RemoteStore, UnknownStore, is_remote, open_remote
 from objectlens.stores.scans import Scans
 
 _log = logging.getLogger(__name__)
 
 MANAGED = "managed:"
-
-
-class UnknownStore(ValueError):
-    """A store URL that we cannot open; the message says which there are."""
+# Requests to stores elsewhere at the same time, each of which holds up a thread.
+SENDERS = 64
 
 
 class StoreOpener:
@@ -38,13 +38,16 @@ class StoreOpener:
         self._clock = clock or SystemClock()
         self._scans = Scans(self._clock)
         self._executor = ThreadPoolExecutor(threads, "store")
+        self._senders: ThreadPoolExecutor | None = None
+        self._spool = data / "spool"
         self._stores: dict[tuple[str, str], Store] = {}
 
     def open(self, bucket: str, url: str) -> Store:
         """Return the store behind a bucket; raises `UnknownStore`. Whether it can be reached shows at first use."""
         store = self._stores.get((bucket, url))
         if store is None:
-            store = self._stores[bucket, url] = self._opened(self.folder(bucket, url))
+            opened = self._far(url) if is_remote(url) else self._opened(self.folder(bucket, url))
+            store = self._stores[bucket, url] = opened
         return store
 
     def folder(self, bucket: str, url: str) -> Path:
@@ -54,7 +57,10 @@ class StoreOpener:
         parts = urlsplit(url)
         path = Path(unquote(parts.path))
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not path.is_absolute():
-            raise UnknownStore(f"{url!r} is not a store; use {MANAGED!r} or the URL of a folder, as file:///photos")
+            raise UnknownStore(
+                f"{url!r} is not a store; use {MANAGED!r}, the URL of a folder, as file:///photos, or of a bucket elsewhere, "
+                "as s3://bucket/prefix, gs://bucket or az://container"
+            )
         if path == path.parent:
             raise UnknownStore(f"{url!r} is the root of the file system, which cannot be a bucket; name a folder in it")
         own, asked = self._buckets.parent.resolve(), path.resolve()
@@ -65,7 +71,14 @@ class StoreOpener:
         return path
 
     async def create(self, bucket: str, url: str) -> None:
-        """Make a managed bucket's folder, or see that an attached one is there; raises `StoreUnavailable`."""
+        """Make a managed bucket's folder, or see that an attached store is there; raises `StoreUnavailable`."""
+        if is_remote(url):
+            far = self._far(url)
+            try:
+                await far.check()
+            finally:
+                await far.close()
+            return
         await self._run(self._create, self.folder(bucket, url), url == MANAGED)
 
     async def remove(self, bucket: str, url: str) -> None:
@@ -82,6 +95,14 @@ class StoreOpener:
             await store.close()
         self._stores.clear()
         await asyncio.to_thread(self._executor.shutdown)
+        if self._senders is not None:
+            await asyncio.to_thread(self._senders.shutdown)
+
+    def _far(self, url: str) -> RemoteStore:
+        if self._senders is None:
+            self._senders = ThreadPoolExecutor(SENDERS, "remote")
+            self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_remote(url, self._senders, self._spool, connections=SENDERS, clock=self._clock)
 
     def _opened(self, folder: Path) -> Store:
         store = FolderStore(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from objectlens.streams import FileSlice
+
+
+NULL = "null"
+"""The version that was written without an id: what it is called in S3, and here."""
 
 
 class KeyNotFound(LookupError):
@@ -24,6 +28,18 @@ class PartNotFound(LookupError):
 
 class StoreUnavailable(OSError):
     """The store cannot be reached or refuses us; the message names the store and the cause."""
+
+
+class StoreUnreachable(StoreUnavailable):
+    """A store elsewhere does not answer, or is too busy: it may be there again in a moment."""
+
+
+class StoreDenied(StoreUnavailable):
+    """A store elsewhere refuses the credentials that we have for it."""
+
+
+class StoreLacks(StoreUnavailable):
+    """What was asked for is nothing that this store can do or keep."""
 
 
 class StoreFull(OSError):
@@ -50,13 +66,17 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """An object without its bytes. `etag` is without quotes; `size` in bytes; `modified` aware, UTC, whole seconds."""
+    """An object without its bytes. `etag` is without quotes; `size` in bytes; `modified` aware, UTC, whole seconds.
+
+    `version` is the id of the version that this is, `null` when it has none.
+    """
 
     key: str
     size: int
     etag: str
     modified: datetime
     attributes: Attributes
+    version: str = NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,18 @@ class Part:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Attributes of a body whose checksums show at its end: all but those are `known` before, and stay so."""
+
+    known: Attributes
+    settle: Callable[[], Attributes]
+
+    def __call__(self) -> Attributes:
+        """Return them all."""
+        return self.settle()
+
+
 class Get(Protocol):
     """Reading."""
 
@@ -129,6 +161,30 @@ class Get(Protocol):
         """Open an object, or bytes `span[0]` up to but without `span[1]` of it; raises `KeyNotFound`.
 
         A span is resolved against the state that is opened; one that reaches past the end is cut there.
+        """
+        ...
+
+
+@runtime_checkable
+class Far(Protocol):
+    """A store elsewhere: opening an object is a request there, so one asks before for the run of bytes one wants."""
+
+    @property
+    def elsewhere(self) -> str:
+        """Return what messages call the store."""
+        ...
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """What some stores can do besides: copy within themselves, without the bytes passing through here."""
+
+    async def copy(
+        self, source: Stat, key: str, attributes: Attributes, *, condition: Callable[[Stat | None], None] | None = None
+    ) -> Stat | None:
+        """Write `key` as a copy of `source`, with these attributes; None when this one must be copied through here.
+
+        `condition` as in `Put.put`. Raises `KeyNotFound` when the source is no longer what `source` describes.
         """
         ...
 

@@ -54,6 +54,7 @@ def test_a_day_of_work(aws: Run, s3: Any, bucket: str, tree: Path, tmp_path: Pat
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+@pytest.mark.parametrize("bucket", ["embedded"], indirect=True)
 def test_buckets_and_urls(aws: Run, s3: Any, bucket: str, tmp_path: Path) -> None:
     assert bucket in aws("s3", "ls")
     (tmp_path / "k").write_text("hello")

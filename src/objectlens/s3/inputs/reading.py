@@ -33,6 +33,11 @@ class ReadObject:
     overrides: Mapping[str, str] = field(default_factory=dict)
     checksums: bool = False
 
+    @property
+    def partial(self) -> bool:
+        """Tell whether it may well be answered with less than the whole object."""
+        return self.byte_range is not None or self.part_number is not None or self.conditions != ReadConditions()
+
     @classmethod
     def parse(cls, http: HttpRequest) -> ReadObject:
         """Read the request; raises `InvalidArgument` or `InvalidRequest`."""
