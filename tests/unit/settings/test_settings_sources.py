@@ -23,6 +23,7 @@ def test_without_any_source_everything_has_its_default(tmp_path):
     assert settings.server.listen == Listen("127.0.0.1", 9000)
     assert (settings.account.account, settings.account.region) == ("123456789012", "us-east-1")
     assert settings.database.url is None
+    assert settings.folders.fsync is True
 
 
 def test_the_data_directory_becomes_absolute(tmp_path, monkeypatch):
