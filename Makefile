@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak oracle fuzz chaos crashes many big clients bench docs lock clean
+.PHONY: help demo test check lint soak keys oracle fuzz chaos crashes many big clients bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -22,6 +22,7 @@ help:
 	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less'
 	@echo 'make clients  other S3 clients with files of 100 MiB; LARGE=1000 for more'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
+	@echo 'make keys    100,000 keys in one folder of a bucket elsewhere; KEYS=1000000 for more'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
 	@echo 'make bench   every claim of speed'
@@ -49,7 +50,7 @@ demo: $(DEMO_STAMP)
 	KEEP='$(KEEP)' $(BIN)/python examples/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint test
 
@@ -77,6 +78,9 @@ clients: $(STAMP)
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak
+
+keys: $(STAMP)
+	OBJECTLENS_KEYS='$(or $(KEYS),100000)' $(BIN)/python -m pytest tests/soak/test_many_remote_keys.py
 
 oracle: $(STAMP)
 	OBJECTLENS_ORACLE_CASES='$(or $(CASES),100000)' $(BIN)/python -m pytest --timeout 3600 tests/properties/test_iam_oracle.py

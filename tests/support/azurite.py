@@ -15,7 +15,7 @@ import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.seaweed import free_port
+from support.seaweed import free_ports
 
 VERSION = "3.37.0"
 ACCOUNT = "devstoreaccount1"
@@ -31,7 +31,7 @@ class Azurite:
     def __init__(self) -> None:
         program = _installed()
         self.folder = Path(tempfile.mkdtemp(prefix="objectlens-azurite-"))
-        port = free_port()
+        (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}/{ACCOUNT}"
         options = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent", "--inMemoryPersistence"]
         options += ["--skipApiVersionCheck", "--disableTelemetry"]
@@ -46,7 +46,9 @@ class Azurite:
         self._made += 1
         name = f"container{self._made}"
         date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        signed = f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:{_API}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+        signed = (
+            f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:{_API}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+        )
         signature = hmac.new(base64.b64decode(KEY), signed.encode(), hashlib.sha256).digest()
         headers = {
             "x-ms-date": date,

@@ -160,12 +160,14 @@ def make_lens_on(
     package: bytes | None = None,
     memory: int = 256,
     role: str = ROLE,
+    bucket: str | None = None,
 ) -> Lens:
-    """Set up a bucket, an access point, a function and an Object Lambda access point."""
+    """Set up a bucket, unless there is one, an access point, a function and an Object Lambda access point."""
     name = f"t{uuid.uuid4().hex[:16]}"
-    server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    if bucket is None:
+        server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
     control = server.client("s3control")
-    control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
+    control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=bucket or name)
     lambdas = server.client("lambda")
     function = lambdas.create_function(
         FunctionName=name,
@@ -189,4 +191,4 @@ def make_lens_on(
             ],
         },
     )
-    return Lens(server, name, f"{name}-ap", f"{name}-ol", name, function["FunctionArn"])
+    return Lens(server, bucket or name, f"{name}-ap", f"{name}-ol", name, function["FunctionArn"])

@@ -9,6 +9,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,36 @@ class SeaweedFS:
         self.folder = Path(tempfile.mkdtemp(prefix="objectlens-seaweed-"))
         grants = {"name": "tests", "actions": ["Admin"], "credentials": [{"accessKey": KEY[0], "secretKey": KEY[1]}]}
         (self.folder / "s3.json").write_text(json.dumps({"identities": [grants]}))
-        ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
-        self.url = f"http://127.0.0.1:{ports['s3']}"
-        command = [weed(), "server", f"-dir={self.folder}", "-ip=127.0.0.1", "-filer", "-s3"]
-        command += [f"-{name}.port={port}" for name, port in ports.items()]
-        command += [f"-{name}.port.grpc={free_port()}" for name in ports]
-        command += [f"-s3.config={self.folder}/s3.json", "-master.volumeSizeLimitMB=64", "-volume.max=200"]
-        with (self.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        self._start()
         self._made = 0
-        self._wait()
+
+    def _start(self) -> None:
+        # Somebody else may take a port between our looking and its listening.
+        for _ in range(3):
+            names = ("master", "volume", "filer", "s3")
+            ports = iter(free_ports(2 * len(names)))
+            command = [
+                weed(),
+                "server",
+                f"-dir={self.folder}",
+                "-ip=127.0.0.1",
+                "-filer",
+                "-s3",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+            ]
+            command += ["-master.volumeSizeLimitMB=64", "-volume.max=200", f"-s3.config={self.folder}/s3.json"]
+            for name in names:
+                port = next(ports)
+                command += [f"-{name}.port={port}", f"-{name}.port.grpc={next(ports)}"]
+            self.url = f"http://127.0.0.1:{port}"
+            with (self.folder / "log").open("wb") as log:
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+            if self._answers():
+                return
+            self._process.kill()
+            self._process.wait(30)
+        raise AssertionError((self.folder / "log").read_text()[-5000:])
 
     def client(self, **config: Any) -> Any:
         """Return a boto3 client of its S3."""
@@ -63,19 +84,18 @@ class SeaweedFS:
         self._process.wait(30)
         shutil.rmtree(self.folder)
 
-    def _wait(self) -> None:
+    def _answers(self) -> bool:
         deadline = time.monotonic() + 60
         client = self.client(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
-        while True:
+        while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 client.create_bucket(Bucket="ready")
                 client.put_object(Bucket="ready", Key="k", Body=b"x")
-                return
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    self._process.kill()
-                    raise
                 time.sleep(0.1)
+            else:
+                return True
+        return False
 
 
 def weed() -> str:
@@ -86,8 +106,10 @@ def weed() -> str:
     return found
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on at the moment."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [int(sock.getsockname()[1]) for sock in sockets]

@@ -26,8 +26,8 @@ from objectlens.errors import ServiceError
 from objectlens.s3.address import valid_bucket_name
 from objectlens.settings import Settings
 from objectlens.stores import StoreUnavailable
-from objectlens.stores.opener import StoreOpener, UnknownStore
-from objectlens.stores.remote import is_remote
+from objectlens.stores.opener import StoreOpener
+from objectlens.stores.remote import UnknownStore, is_remote
 
 T = TypeVar("T")
 
@@ -41,9 +41,9 @@ Examples:
   objectlens bucket add scans --store gs://scans
   objectlens bucket add scans --store 'az://scans?account=lab'
 
-The files or objects stay where they are and are there at once; what is written to the bucket is written there. A bucket
-elsewhere is listed once, to see that it can be reached. Credentials are never part of the URL: the server takes them from
-the profile that is named, from its environment, or from the machine's role. docs/stores.md says more.
+The files or objects stay where they are and are there at once; what is written to the bucket is written there. A
+bucket elsewhere is listed once, to see that it can be reached. Credentials are never part of the URL: the server takes
+them from the profile that is named, from its environment, or from the machine's role. docs/stores.md says more.
 """
 _LIST_EPILOG = """\b
 Example:

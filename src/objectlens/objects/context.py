@@ -19,7 +19,9 @@ from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import CONTENT_TYPE
 from objectlens.stores import (
+    Get,
     KeyNotFound,
+    ReadsVersions,
     Store,
     StoreDenied,
     StoreFull,
@@ -64,6 +66,14 @@ class Objects:
     def store(self, bucket: Bucket) -> Store:
         """Return the store behind a bucket."""
         return self.opener.open(bucket.name, bucket.store)
+
+    def at(self, bucket: Bucket, version: str | None) -> Get:
+        """Return the store as it is at one version of each key, which those of some services can be read at."""
+        store = self.store(bucket)
+        if version not in {None, "null"} and isinstance(store, ReadsVersions):
+            return store.at(version or "")
+        check_version(version)
+        return store
 
 
 Handler = Callable[[Objects, Call], Awaitable[HttpResponse]]

@@ -112,7 +112,7 @@ async def _copied_there(objects: Objects, call: Call, source: Source, asked: Cop
         stat = await store.stat(source.key)
     except KeyNotFound:
         raise await missing(objects, call, source.resource, source.key) from None
-    await _check_source(objects, call, source, asked.source, stat, None)
+    await _check_source(objects, call, source, asked.source, stat=stat)
     if asked.tagging == "COPY" and stat.attributes.tags:
         await _may_copy_tags(objects, call, source, stat)
     return await store.copy(stat, key_of(call), _kept(asked, stat), condition=condition(asked.conditions))
@@ -122,7 +122,7 @@ async def _open(
     objects: Objects, call: Call, source: Source, asked: CopySource, span: tuple[int, int] | None
 ) -> tuple[Opened, Chosen]:
     async def choose(stat: Stat) -> Chosen:
-        await _check_source(objects, call, source, asked, stat, span)
+        await _check_source(objects, call, source, asked, stat=stat, span=span)
         return span
 
     try:
@@ -132,7 +132,7 @@ async def _open(
 
 
 async def _check_source(
-    objects: Objects, call: Call, source: Source, asked: CopySource, stat: Stat, span: tuple[int, int] | None
+    objects: Objects, call: Call, source: Source, asked: CopySource, *, stat: Stat, span: Chosen = None
 ) -> None:
     action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
     await check_tags(objects, call, stat, action=action, resource=source.resource)

@@ -11,18 +11,20 @@ from objectlens.objects.context import Objects, bucket_of, key_of, resource_of
 from objectlens.stores import KeyNotFound, Stat
 
 
-async def found(objects: Objects, call: Call) -> Stat:
-    """Return the object that a call addresses."""
+async def found(objects: Objects, call: Call, version: str | None = None) -> Stat:
+    """Return the object that a call addresses, or a version of it."""
     key = key_of(call)
     try:
-        stat = await objects.store(bucket_of(call)).stat(key)
+        stat = await objects.at(bucket_of(call), version).stat(key)
     except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None
+        raise await missing(objects, call, resource_of(call), key, version) from None
     await check_tags(objects, call, stat)
     return stat
 
 
-async def missing(objects: Objects, call: Call, resource: Resource, key: str) -> errors.ServiceError:
+async def missing(
+    objects: Objects, call: Call, resource: Resource, key: str, version: str | None = None
+) -> errors.ServiceError:
     """Return the error for a key that is not there.
 
     Only who may list the bucket learns that; all others get the answer that they would get for any key (S3 API
@@ -32,6 +34,8 @@ async def missing(objects: Objects, call: Call, resource: Resource, key: str) ->
         await objects.access.authorize(call.caller, "s3:ListBucket", resource, http=call.http)
     except errors.AccessDenied as denied:
         return denied
+    if version is not None:
+        return errors.NoSuchVersion(Key=key, VersionId=version)
     return errors.NoSuchKey(Key=key)
 
 

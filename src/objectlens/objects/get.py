@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from objectlens.call import Call
 from objectlens.http import Headers, HttpResponse, ResponseBody
-from objectlens.objects.context import Objects, bucket_of, check_version, key_of, resource_of
+from objectlens.objects.context import Objects, bucket_of, key_of, resource_of
 from objectlens.objects.finding import check_tags, found, missing
 from objectlens.objects.reading import Chosen, chosen, facts, open_chosen
 from objectlens.s3.headers import object_headers
@@ -17,7 +17,6 @@ from objectlens.stores.protocols import NULL
 async def get_object(objects: Objects, call: Call) -> HttpResponse:
     """Return an object, or the range or part of it that was asked for."""
     asked = ReadObject.parse(call.http)
-    check_version(asked.version_id)
     key = key_of(call)
 
     async def choose(stat: Stat) -> Chosen:
@@ -25,17 +24,18 @@ async def get_object(objects: Objects, call: Call) -> HttpResponse:
         return chosen(asked, stat)
 
     try:
-        opened, span = await open_chosen(objects.store(bucket_of(call)), key, choose, partial=asked.partial)
+        opened, span = await open_chosen(
+            objects.at(bucket_of(call), asked.version_id), key, choose, partial=asked.partial
+        )
     except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None
+        raise await missing(objects, call, resource_of(call), key, asked.version_id) from None
     return _answer(asked, opened.stat, span, opened.body)
 
 
 async def head_object(objects: Objects, call: Call) -> HttpResponse:
     """Return the headers that GetObject would."""
     asked = ReadObject.parse(call.http)
-    check_version(asked.version_id)
-    stat = await found(objects, call)
+    stat = await found(objects, call, asked.version_id)
     return _answer(asked, stat, chosen(asked, stat), b"")
 
 

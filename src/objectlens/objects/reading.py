@@ -8,14 +8,14 @@ from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Far, Opened, Stat, Store
+from objectlens.stores import Far, Get, Opened, Stat
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
 
 
 async def open_chosen(
-    store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]], *, partial: bool = False
+    store: Get, key: str, choose: Callable[[Stat], Awaitable[Chosen]], *, partial: bool = False
 ) -> tuple[Opened, Chosen]:
     """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it.
 
@@ -50,7 +50,7 @@ async def open_chosen(
 
 
 def _same(one: Stat, other: Stat) -> bool:
-    """Tell whether an object is in the same state; not every answer of a store elsewhere tells all that is beside it."""
+    """Tell whether an object is in the same state; not all answers of a store elsewhere tell all that is beside it."""
     mine, others = one.attributes, other.attributes
     return (one.etag, one.size, one.modified, mine.tags) == (other.etag, other.size, other.modified, others.tags)
 

@@ -20,7 +20,7 @@ async def open_whole(objects: Objects, call: Call) -> Opened:
 
     Raises `NoSuchKey`, or `AccessDenied` for who may not learn that.
     """
-    check_version(version_id(dict(call.http.parameters())))
+    version = version_id(dict(call.http.parameters()))
     key = key_of(call)
 
     async def choose(stat: Stat) -> None:
@@ -28,9 +28,9 @@ async def open_whole(objects: Objects, call: Call) -> Opened:
 
     with store_errors():
         try:
-            opened, _ = await open_chosen(objects.store(bucket_of(call)), key, choose)
+            opened, _ = await open_chosen(objects.at(bucket_of(call), version), key, choose)
         except KeyNotFound:
-            raise await missing(objects, call, resource_of(call), key) from None
+            raise await missing(objects, call, resource_of(call), key, version) from None
     return opened
 
 

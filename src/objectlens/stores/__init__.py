@@ -8,6 +8,8 @@ The embedded store is a folder of plain files. From the bottom: `keys` says wher
 without following links, `drafts` writes what nobody sees yet, `sidecars` keeps what stands beside the bytes, `scans`,
 `walks` and `spans` list; `files` and `staging` put these together for one thread, `folder` for the event loop.
 
+Stores elsewhere, on S3, Google Cloud Storage and Azure, are in `remote`.
+
 Stores implement the small protocols of `objectlens.stores.protocols`; every back end passes the same public suite in
 `objectlens.testing`.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 from objectlens.stores.folder import FolderStore
 from objectlens.stores.memory import MemoryStore
-from objectlens.stores.opener import StoreOpener, UnknownStore
+from objectlens.stores.opener import StoreOpener
 from objectlens.stores.protocols import (
     Attributes,
     Copies,
@@ -33,6 +35,7 @@ from objectlens.stores.protocols import (
     Part,
     PartNotFound,
     Put,
+    ReadsVersions,
     Stat,
     Store,
     StoreDenied,
@@ -44,6 +47,7 @@ from objectlens.stores.protocols import (
     UploadNotFound,
     Uploads,
 )
+from objectlens.stores.remote import UnknownStore
 
 __all__ = [
     "Attributes",
@@ -63,6 +67,7 @@ __all__ = [
     "Part",
     "PartNotFound",
     "Put",
+    "ReadsVersions",
     "Stat",
     "Store",
     "StoreDenied",

@@ -46,7 +46,11 @@ class StoreOpener:
         """Return the store behind a bucket; raises `UnknownStore`. Whether it can be reached shows at first use."""
         store = self._stores.get((bucket, url))
         if store is None:
-            opened = self._far(url) if is_remote(url) else self._opened(self.folder(bucket, url))
+            if is_remote(url):
+                self._spool.mkdir(mode=0o700, exist_ok=True)
+                opened: Store = self._far(url)
+            else:
+                opened = self._opened(self.folder(bucket, url))
             store = self._stores[bucket, url] = opened
         return store
 
@@ -58,8 +62,8 @@ class StoreOpener:
         path = Path(unquote(parts.path))
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not path.is_absolute():
             raise UnknownStore(
-                f"{url!r} is not a store; use {MANAGED!r}, the URL of a folder, as file:///photos, or of a bucket elsewhere, "
-                "as s3://bucket/prefix, gs://bucket or az://container"
+                f"{url!r} is not a store; use {MANAGED!r}, the URL of a folder, as file:///photos, or of a bucket "
+                "elsewhere, as s3://bucket/prefix, gs://bucket or az://container"
             )
         if path == path.parent:
             raise UnknownStore(f"{url!r} is the root of the file system, which cannot be a bucket; name a folder in it")
@@ -101,7 +105,6 @@ class StoreOpener:
     def _far(self, url: str) -> RemoteStore:
         if self._senders is None:
             self._senders = ThreadPoolExecutor(SENDERS, "remote")
-            self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_remote(url, self._senders, self._spool, connections=SENDERS, clock=self._clock)
 
     def _opened(self, folder: Path) -> Store:

@@ -9,7 +9,6 @@ from typing import Protocol, runtime_checkable
 
 from objectlens.streams import FileSlice
 
-
 NULL = "null"
 """The version that was written without an id: what it is called in S3, and here."""
 
@@ -172,6 +171,15 @@ class Far(Protocol):
     @property
     def elsewhere(self) -> str:
         """Return what messages call the store."""
+        ...
+
+
+@runtime_checkable
+class ReadsVersions(Protocol):
+    """What some stores can do besides: read versions that a service keeps."""
+
+    def at(self, version: str) -> Get:
+        """Return this store as it is at one version of each key; `KeyNotFound` where there is no such version."""
         ...
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.azurite import Azurite
-from support.fakegcs import FakeGCS
 
 
 @pytest.fixture
@@ -22,13 +21,5 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 def azurite() -> Iterator[Azurite]:
     """Azure's own emulator."""
     server = Azurite()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def fakegcs() -> Iterator[FakeGCS]:
-    """An emulator of Google Cloud Storage."""
-    server = FakeGCS()
     yield server
     server.stop()

@@ -47,7 +47,8 @@ class TestS3StoreOnOurServer(FarStoreSuite):
     def factory(self, upstream, executor, tmp_path, monkeypatch):
         profiles = tmp_path / "credentials"
         profiles.write_text(
-            f"[lab]\naws_access_key_id = {upstream.access_key_id}\naws_secret_access_key = {upstream.secret_access_key}\n"
+            f"[lab]\naws_access_key_id = {upstream.access_key_id}\n"
+            f"aws_secret_access_key = {upstream.secret_access_key}\n"
         )
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profiles))
         made = []

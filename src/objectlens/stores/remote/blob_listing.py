@@ -60,7 +60,7 @@ def _path_before(text: str) -> str:
     """Return the longest beginning of a text that obstore takes for a path as it is."""
     kept: list[str] = []
     for part in text.split("/"):
-        clean = _until(part, lambda char: char < " " or char in "\x7f\\")
+        clean = _until(part, lambda char: char < " " or char in "\x7f\\\ufffe\uffff")
         if clean in {"", ".", ".."}:
             break
         kept.append(clean)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 
 from objectlens.clock import Clock, SystemClock
 from objectlens.stores.protocols import (
+    NULL,
     Attributes,
     KeyNotFound,
     Late,
@@ -35,8 +36,12 @@ from objectlens.stores.remote.blob_uploads import BlobUploads
 from objectlens.stores.remote.faults import told
 from objectlens.stores.remote.listing import page_of
 from objectlens.stores.remote.location import Location
+from objectlens.stores.remote.s3_facts import bare, moment
 from objectlens.stores.remote.spool import Chunks, Spool
 from objectlens.streams import CHUNK
+
+if TYPE_CHECKING:
+    from obstore import GetResult, PutMode, PutResult, UpdateVersion
 
 Condition = Callable[[Stat | None], None]
 Given = Attributes | Callable[[], Attributes]
@@ -55,7 +60,8 @@ class BlobStore:
         self._executor = executor
         self._folder = folder
         self._client: Client | None = None
-        self._uploads = BlobUploads(self, location, executor, folder, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._uploads = BlobUploads(self, location, executor, folder, self._clock)
 
     @property
     def client(self) -> Client:
@@ -111,7 +117,7 @@ class BlobStore:
         body: AsyncIterable[bytes],
         attributes: Given,
         *,
-        etag: str | Callable[[], str] | None = None,  # noqa: ARG002  (the service's counts)
+        etag: str | Callable[[], str] | None = None,
         condition: Condition | None = None,
     ) -> Stat:
         """Write an object, all or nothing."""
@@ -120,14 +126,12 @@ class BlobStore:
         try:
             more = await spool.take(chunks, PART)
             if more and isinstance(attributes, Attributes | Late):
-                await self._put_streamed(key, spool, chunks, attributes, condition)
-            else:
-                # What stands beside an object is sent before its bytes: they wait for it.
-                await spool.take(chunks)
-                await self._put_here(key, spool, _settled(attributes), condition)
+                return await self._put_streamed(key, spool, chunks, attributes, condition)
+            # What stands beside an object is sent before its bytes: they wait for it.
+            await spool.take(chunks)
+            return await self._put_here(key, spool, _settled(attributes), condition)
         finally:
             spool.close()
-        return await self.stat(key)
 
     async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
         """Write the object anew, with other attributes; raises `KeyNotFound`."""
@@ -195,7 +199,7 @@ class BlobStore:
         parts: Sequence[Part],
         attributes: Attributes,
         *,
-        etag: str,  # noqa: ARG002  (the service's counts)
+        etag: str,
         condition: Condition | None = None,
     ) -> Stat:
         """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
@@ -236,37 +240,43 @@ class BlobStore:
                 return False
             return True
 
-    async def _put_here(self, key: str, spool: Spool, attributes: Attributes, condition: Condition | None) -> None:
+    async def _put_here(self, key: str, spool: Spool, attributes: Attributes, condition: Condition | None) -> Stat:
         beside, path = self._check(attributes), self.path(key)
         for _ in range(_RETRIES):
             stat = await self._stat_or_none(key) if condition is not None else None
-            mode: obstore.PutMode = "overwrite"
+            mode: PutMode = "overwrite"
             if condition is not None:
                 condition(stat)
-                mode = "create" if stat is None else {"e_tag": f'"{stat.etag}"', "version": _generation(stat)}
+                mode = "create" if stat is None else _over(stat)
             with told(f"write {key!r}", self.elsewhere):
                 try:
                     if spool.size <= PART:
                         content = spool.rewound().read()
-                        await self.client.put_async(path, content, attributes=beside, mode=mode, use_multipart=False)
+                        result = await self.client.put_async(
+                            path, content, attributes=beside, mode=mode, use_multipart=False
+                        )
                     else:
-                        await self._send(path, spool.read(), beside)
+                        result = await self._send(path, spool.read(), beside)
                 except (AlreadyExistsError, PreconditionError, FileNotFoundError):
                     continue
-                return
+                return self._written(key, spool.size, result, attributes)
         raise StoreUnreachable(f"{key!r} at {self.elsewhere} is changed again and again while it is written; try again")
 
     async def _put_streamed(
         self, key: str, first: Spool, chunks: Chunks, given: Attributes | Late, condition: Condition | None
-    ) -> None:
+    ) -> Stat:
         """Send a long body as it comes. What is raised before its end leaves nothing."""
+        size = 0
         beside = self._check(given.known if isinstance(given, Late) else given)
 
         async def body() -> AsyncIterator[bytes]:
+            nonlocal size
             async for chunk in first.read():
                 yield chunk
-            while (chunk_ := await chunks.next(None)) is not None:
-                yield chunk_
+            size = first.size
+            while (following := await chunks.next(None)) is not None:
+                size += len(following)
+                yield following
             _settled(given)
             if condition is not None:
                 condition(await self._stat_or_none(key))
@@ -274,14 +284,15 @@ class BlobStore:
         if condition is not None:
             condition(await self._stat_or_none(key))
         with told(f"write {key!r}", self.elsewhere):
-            await self._send(self.path(key), body(), beside)
+            result = await self._send(self.path(key), body(), beside)
+        return self._written(key, size, result, given.known if isinstance(given, Late) else given)
 
-    async def _send(self, path: str, body: AsyncIterator[bytes], beside: dict[str, str]) -> None:
-        await self.client.put_async(
+    async def _send(self, path: str, body: AsyncIterator[bytes], beside: dict[str, str]) -> PutResult:
+        return await self.client.put_async(
             path, body, attributes=beside, use_multipart=True, chunk_size=PART, max_concurrency=2
         )
 
-    async def _chunks(self, key: str, found: obstore.GetResult) -> AsyncIterator[bytes]:
+    async def _chunks(self, key: str, found: GetResult) -> AsyncIterator[bytes]:
         with told(f"read {key!r}", self.elsewhere):
             async for chunk in found.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
@@ -291,6 +302,17 @@ class BlobStore:
             return await self.stat(key)
         except KeyNotFound:
             return None
+
+    def _written(self, key: str, size: int, result: PutResult, attributes: Attributes) -> Stat:
+        beside = replace(attributes, checksums={}, checksum_type=None, parts=())
+        return Stat(
+            key=key,
+            size=size,
+            etag=bare(result["e_tag"] or ""),
+            modified=moment(self._clock.now()),
+            attributes=beside,
+            version=result["version"] or NULL,
+        )
 
     def _check(self, attributes: Attributes) -> dict[str, str]:
         if attributes.tags:
@@ -304,10 +326,15 @@ def _settled(attributes: Given) -> Attributes:
     return attributes() if callable(attributes) else attributes
 
 
-def _generation(stat: Stat) -> str | None:
-    return None if stat.version == "null" else stat.version
+def _over(stat: Stat) -> UpdateVersion:
+    """Return the mode of a write that replaces one state of an object: Azure goes by ETags, Google by generations."""
+    found: UpdateVersion = {"e_tag": f'"{stat.etag}"'}
+    if stat.version != NULL:
+        found["version"] = stat.version
+    return found
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for chunk in ():
+    empty: tuple[bytes, ...] = ()
+    for chunk in empty:
         yield chunk

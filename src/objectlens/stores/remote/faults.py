@@ -55,8 +55,8 @@ def told(doing: str, store: str) -> Iterator[None]:
         raise StoreUnreachable(f"cannot {doing} at {store}: {_brief(error)}; {_ELSEWHERE}") from error
     except (obs.PermissionDeniedError, obs.UnauthenticatedError) as error:
         raise StoreDenied(
-            f"cannot {doing} at {store}: the store refuses the server's credentials ({_cause(error)}); see those in the "
-            "server's environment, and what they may do"
+            f"cannot {doing} at {store}: the store refuses the server's credentials ({_cause(error)}); see those in "
+            "the server's environment, and what they may do"
         ) from error
     except obs.NotSupportedError as error:
         raise StoreLacks(f"cannot {doing} at {store}: the store cannot do that ({_cause(error)})") from error

@@ -1,8 +1,8 @@
 """Listings in the order of UTF-8 bytes, of stores that tell pages of names in theirs.
 
-S3 itself, and most of what speaks like it, sort by bytes. A store that keeps keys as paths sorts folder by folder: there
-`a/b` comes before `a-b`, and what follows a key in bytes is nothing that it can be asked for. Such a store is walked,
-folder by folder, and the names of each folder are put in order on the way.
+S3 itself, and most of what speaks like it, sort by bytes. A store that keeps keys as paths sorts folder by folder:
+there `a/b` comes before `a-b`, and what follows a key in bytes is nothing that it can be asked for. Such a store is
+walked, folder by folder, and the names of each folder are put in order on the way.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ async def flat(pages: Pages, prefix: str, delimiter: str, after: str) -> Found:
     token: str | None = None
     while True:
         answer = await pages.page(prefix, delimiter, after, token=token)
-        for name in sorted([*answer.entries, *answer.prefixes], key=_order):
-            yield name
+        names: list[Entry | str] = [*answer.entries, *answer.prefixes]
+        for one in sorted(names, key=_order):
+            yield one
         token = answer.token
         if token is None:
             return
@@ -170,7 +171,7 @@ async def _level(pages: Pages, prefix: str, folder: str, after: str, *, deep: bo
     start = ""
     if after.startswith(folder):
         segment = after[len(folder) :].partition("/")[0]
-        # Folders sort without their slash there: one whose name the segment begins with is behind us, and yet may follow.
+        # Folders sort without their slash there: one whose name the segment begins with is behind us, and may follow.
         for place, char in enumerate(segment):
             name = f"{folder}{segment[:place]}/"
             if char < "/" and place and name.startswith(prefix) and await _holds_any(pages, name):
@@ -183,8 +184,9 @@ async def _level(pages: Pages, prefix: str, folder: str, after: str, *, deep: bo
         if not deep:
             # A folder that nothing is left in is no common prefix.
             prefixes = await _filled(pages, prefixes)
-        for name in sorted([*answer.entries, *prefixes], key=_bare_order):
-            yield name
+        names: list[Entry | str] = [*answer.entries, *prefixes]
+        for one in sorted(names, key=_bare_order):
+            yield one
         token = answer.token
         if token is None:
             return

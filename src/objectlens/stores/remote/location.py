@@ -149,7 +149,9 @@ def _check_endpoint(service: str, value: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:
+    if "@" in value:
+        raise UnknownStore("the endpoint holds credentials, and a URL is kept and shown in clear; leave them out")
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
         raise UnknownStore(f"endpoint={value!r} is not the URL of a server, such as https://minio.example.org:9000")
     if parts.scheme == "http" and service != "s3" and not is_loopback(host):
         # Requests to S3 are signed; those to the others carry a token that whoever reads it can use.

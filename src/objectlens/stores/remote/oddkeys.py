@@ -31,11 +31,12 @@ _BAD_PARTS: Final = frozenset({"", ".", ".."})
 
 
 def is_odd(key: str) -> bool:
-    """Tell whether a key is no plain path: empty, `.` and `..` parts, backslashes, control characters, our own names."""
+    """Tell whether a key is no plain path: empty, `.`, `..` parts, backslashes, control characters, our own names."""
     return (
         not _BAD_PARTS.isdisjoint(key.split("/"))
         or "\\" in key
-        or any(char < " " or char == "\x7f" for char in key)
+        # What XML, in which services list, cannot say, counts among control characters.
+        or any(char < " " or char in "\x7f\ufffe\uffff" for char in key)
         or key == INNER[:-1]
         or key.startswith(INNER)
     )
@@ -54,8 +55,8 @@ def place_of(key: str) -> str:
         return key
     if len(raw) > LONGEST_ODD:
         raise StoreLacks(
-            f"the store cannot keep the key {key[:40]!r}... as it is, and in another spelling its {len(raw)} bytes are too "
-            f"many: a key with empty, . or .. parts, backslashes or control characters may have {LONGEST_ODD}"
+            f"the store cannot keep the key {key[:40]!r}... as it is, and in another spelling its {len(raw)} bytes are "
+            f"too many: a key with empty, . or .. parts, backslashes or control characters may have {LONGEST_ODD}"
         )
     return FOLDER + _pieces(_digits(raw))
 

@@ -34,7 +34,7 @@ from objectlens.stores.remote.location import Location
 from objectlens.stores.remote.s3_body import Body
 from objectlens.stores.remote.s3_calls import Calls, is_missing, is_unmet
 from objectlens.stores.remote.s3_client import source_of_credentials
-from objectlens.stores.remote.s3_facts import bare, checksum_argument, checksums_kept, kept, moment, stat_of
+from objectlens.stores.remote.s3_facts import bare, checksums_kept, kept, moment, stat_of
 from objectlens.stores.remote.s3_listing import Translated, as_told
 from objectlens.stores.remote.s3_sending import Sending
 from objectlens.stores.remote.s3_uploads import S3Uploads, known
@@ -47,7 +47,7 @@ _RETRIES: Final = 32
 
 
 class S3Store:
-    """Objects in a bucket elsewhere. `folder` is where bodies wait on their way there; `connections` how many at most."""
+    """Objects in a bucket elsewhere. `folder` is where bodies wait on their way there; it has so many `connections`."""
 
     def __init__(
         self, location: Location, executor: Executor, folder: Path, *, connections: int = 64, clock: Clock | None = None
@@ -69,20 +69,20 @@ class S3Store:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def stat(self, key: str) -> Stat:
-        """Describe an object; raises `KeyNotFound`."""
-        answer, place = await self._at("head_object", key, ChecksumMode="ENABLED")
+    async def stat(self, key: str, *, version: str | None = None) -> Stat:
+        """Describe an object, or a version of it; raises `KeyNotFound`."""
+        answer, place = await self._at("head_object", key, version, ChecksumMode="ENABLED")
         return stat_of(key, answer, await self._tags(key, place, answer))
 
-    async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
-        """Open an object or a run of its bytes; raises `KeyNotFound`."""
+    async def open(self, key: str, span: tuple[int, int] | None = None, *, version: str | None = None) -> Opened:
+        """Open an object, or a version of it, or a run of its bytes; raises `KeyNotFound`."""
         if span is not None and span[0] >= span[1]:
-            return Opened(await self.stat(key), _nothing())
+            return Opened(await self.stat(key, version=version), _nothing())
         asked = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}"}
         try:
-            answer, place = await self._at("get_object", key, ChecksumMode="ENABLED", **asked)
+            answer, place = await self._at("get_object", key, version, ChecksumMode="ENABLED", **asked)
         except _OutOfRange:
-            return Opened(await self.stat(key), _nothing())
+            return Opened(await self.stat(key, version=version), _nothing())
         body = answer["Body"]
         try:
             stat = stat_of(key, answer, await self._tags(key, place, answer))
@@ -90,6 +90,10 @@ class S3Store:
             body.close()
             raise
         return Opened(stat, self._body(stat, place, body, span[0] if span else 0, answer))
+
+    def at(self, version: str) -> S3Version:
+        """Return this store as it is at one version of each key."""
+        return S3Version(self, version)
 
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
         """Return one page of the keys, in UTF-8 byte order."""
@@ -108,7 +112,7 @@ class S3Store:
         body: AsyncIterable[bytes],
         attributes: Attributes | Callable[[], Attributes],
         *,
-        etag: str | Callable[[], str] | None = None,  # noqa: ARG002  (the server's counts)
+        etag: str | Callable[[], str] | None = None,
         condition: Condition | None = None,
     ) -> Stat:
         """Write an object, all or nothing."""
@@ -163,15 +167,14 @@ class S3Store:
     async def delete(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
         """Remove an object; returns whether there was one."""
         for _ in range(_RETRIES):
-            try:
-                stat = await self.stat(key)
-            except KeyNotFound:
-                return False
             guard = {}
-            if condition is not None:
-                condition(stat)
-                guard = {"IfMatch": f'"{stat.etag}"'}
             try:
+                if condition is None:
+                    await self._at("head_object", key)
+                else:
+                    stat = await self.stat(key)
+                    condition(stat)
+                    guard = {"IfMatch": f'"{stat.etag}"'}
                 await self._at("delete_object", key, **guard)
             except _Unmet:
                 continue
@@ -206,7 +209,7 @@ class S3Store:
         parts: Sequence[Part],
         attributes: Attributes,
         *,
-        etag: str,  # noqa: ARG002  (the server's counts, which is made in the same way)
+        etag: str,
         condition: Condition | None = None,
     ) -> Stat:
         """Make the object of these parts; raises `UploadNotFound` or `PartNotFound`."""
@@ -241,9 +244,12 @@ class S3Store:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _at(self, operation: str, key: str, **arguments: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    async def _at(
+        self, operation: str, key: str, version: str | None = None, **arguments: Any
+    ) -> tuple[dict[str, Any], dict[str, str]]:
         """Ask about one object; returns the answer and the arguments that addressed it. Raises `KeyNotFound`."""
-        places = [await self._calls.named(key)]
+        of_version = {"VersionId": version} if version else {}
+        places = [{**await self._calls.named(key), **of_version}]
         doing = f"{operation.replace('_', ' ')} {key!r}"
         with told(doing, self.elsewhere):
             for place in places:
@@ -257,7 +263,7 @@ class S3Store:
                     if not is_missing(error):
                         raise refused(doing, self.elsewhere, error) from error
                 if len(places) == 1 and await self._is_marker(key):
-                    places.append({"Key": self._calls.location.prefix + key})
+                    places.append({"Key": self._calls.location.prefix + key, **of_version})
         raise KeyNotFound(key)
 
     async def _asked(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -332,6 +338,23 @@ class S3Store:
         )
 
 
+class S3Version:
+    """One version of each key of a bucket, to be read."""
+
+    def __init__(self, store: S3Store, version: str) -> None:
+        self.elsewhere = store.elsewhere
+        self._store = store
+        self._version = version
+
+    async def stat(self, key: str) -> Stat:
+        """Describe the version; raises `KeyNotFound`."""
+        return await self._store.stat(key, version=self._version)
+
+    async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
+        """Open the version or a run of its bytes; raises `KeyNotFound`."""
+        return await self._store.open(key, span, version=self._version)
+
+
 class _OutOfRange(Exception):
     """No byte of the object is in the range that was asked for."""
 
@@ -347,5 +370,6 @@ def _release(answer: dict[str, Any]) -> None:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for chunk in ():
+    empty: tuple[bytes, ...] = ()
+    for chunk in empty:
         yield chunk

@@ -109,8 +109,8 @@ class Calls:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Tell whether an answer says that there is no such object; a missing bucket is another matter."""
-    return code_of(error) in {"NoSuchKey", "404", "NoSuchVersion"}
+    """Tell whether an answer says that there is no such object, or a delete marker; not that there is no bucket."""
+    return code_of(error) in {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed", "405"}
 
 
 def is_unmet(error: ClientError) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 from objectlens.stores.protocols import Entry
 from objectlens.stores.remote import oddkeys
-from objectlens.stores.remote.s3_calls import Manners
 from objectlens.stores.remote.listing import LAST, Found, Pages, flat, held, merged, name_of, rolled, walk
+from objectlens.stores.remote.s3_calls import Manners
 from objectlens.stores.spans import Span
 
 _log = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ class Translated:
         if not self._warned:
             self._warned = True
             _log.warning(
-                "%s holds %r, and maybe more keys that its server may take for others; they are left out. When the server "
-                "keeps every key to the letter, add keys=exact to the store's URL",
+                "%s holds %r, and maybe more keys that its server may take for others; they are left out. When the "
+                "server keeps every key to the letter, add keys=exact to the store's URL",
                 self._name,
                 name,
             )

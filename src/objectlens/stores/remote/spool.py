@@ -23,7 +23,7 @@ class Spool:
     """Up to `limit` bytes of a body. Whoever made it closes it."""
 
     def __init__(self, folder: Path, executor: Executor) -> None:
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder))  # noqa: SIM115
         self.size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._executor = executor
