@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from support.debian import debian_program
-from support.live import LiveServer
+from support.live import LiveServer, start_server, stop_server
+from support.seaweed import KEY, SeaweedFS
 
 Run = Callable[..., str]
 
+PROFILE = "elsewhere"
 REPOSITORY = Path(__file__).parents[3]
 # MiB of the largest file: enough for every client to send it in parts.
 LARGE = int(os.environ.get("OBJECTLENS_CLIENTS_LARGE", "20")) * 1024 * 1024 + 11
@@ -53,16 +55,42 @@ def run(server: LiveServer, tmp_path: Path) -> Run:
     return start
 
 
-@pytest.fixture(params=["embedded"])
-def bucket(request: pytest.FixtureRequest, s3: Any, server: LiveServer) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, seaweed: SeaweedFS) -> Iterator[LiveServer]:
+    """A server that may use the S3 server which is none of ours, by a profile of its own."""
+    folder = tmp_path_factory.mktemp("clients-server")
+    profile = folder / "aws"
+    profile.write_text(f"[{PROFILE}]\naws_access_key_id = {KEY[0]}\naws_secret_access_key = {KEY[1]}\n")
+    live = start_server(folder / "data", env={"AWS_SHARED_CREDENTIALS_FILE": str(profile)})
+    try:
+        yield live
+    finally:
+        code = stop_server(live)
+    assert code == 0
+
+
+@pytest.fixture(params=["embedded", "remote"])
+def bucket(request: pytest.FixtureRequest, s3: Any, server: LiveServer, seaweed: SeaweedFS) -> Iterator[str]:
     """A bucket of each kind, emptied and removed afterwards."""
     name = f"clients-{uuid.uuid4().hex[:12]}"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    if request.param == "embedded":
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    else:
+        attach(server, name, f"s3://{seaweed.bucket()}/some/prefix?endpoint={seaweed.url}&profile={PROFILE}")
     yield name
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
         for one in page.get("Contents", []):
             s3.delete_object(Bucket=name, Key=one["Key"])
     s3.delete_bucket(Bucket=name)
+
+
+def attach(server: LiveServer, name: str, store: str) -> None:
+    """Make a bucket elsewhere the bucket `name`."""
+    assert server.data
+    environ = os.environ | {"AWS_SHARED_CREDENTIALS_FILE": str(server.data.parent / "aws")}
+    command = [sys.executable, "-m", "objectlens", "bucket", "add", name, "--store", store, "--data", str(server.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

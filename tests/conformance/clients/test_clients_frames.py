@@ -91,6 +91,8 @@ url = f"s3://{sys.argv[1]}"
 scheme, _, host = os.environ["AWS_ENDPOINT_URL"].partition("://")
 [extension] = Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension")
 db = duckdb.connect()
+# It shows itself when something takes long.
+db.execute("set enable_progress_bar = false")
 db.load_extension(str(extension))
 db.execute(f'''create secret (
     type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}', secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}',
