@@ -154,6 +154,11 @@ class Flight:
         return await asyncio.shield(self._ended)
 
     @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since it began."""
+        return self._duration()
+
+    @property
     def failure(self) -> Failed | None:
         """Why nothing was made, None when it was or still may be."""
         error = self._begun.exception() if self._begun.done() and not self._begun.cancelled() else None
