@@ -150,27 +150,31 @@ class Visit:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.lens.answer_seconds
         while True:
-            own = False
             try:
                 flight, own = self.lens.cache.flight(derived, lambda: self._make(derived), fresh=fresh)
+            except Failed as failed:
+                return self._failed(derived, failed)
+            try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
                     if begun.live is None:
                         return await self._following(derived, flight, begun, "miss" if own else "fill")
+                # What is not kept is one request's alone.
+                made = flight.take_live()
             except TimeoutError:
                 raise errors.LambdaTimeout from None
             except Failed as failed:
-                if isinstance(failed.cause, errors.LambdaTimeout) and not own:
-                    # It was too slow for the one who began it; this request has time left.
-                    fresh = False
-                    continue
-                return self._failed(derived, failed)
-            # What is not kept is one request's alone.
-            made = flight.take_live()
+                if own or not isinstance(failed.cause, errors.LambdaTimeout):
+                    return self._failed(derived, failed)
+                # It was too slow for the one who began it; this request has time left.
+                fresh = False
+                continue
+            finally:
+                flight.release()
             return await self._direct(derived, made)
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way
+        way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
