@@ -14,7 +14,7 @@ from objectlens import errors
 from objectlens.arn import Arn
 from objectlens.cache import Failed, Made, Maker
 from objectlens.call import Call
-from objectlens.catalog.entities import Function, ObjectLambdaAccessPoint, Transformation
+from objectlens.catalog.entities import LATEST, Function, ObjectLambdaAccessPoint, Transformation
 from objectlens.http import Headers
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.contract import Contract
@@ -101,27 +101,65 @@ async def _managed(
 ) -> Work | None:
     if is_native(transformation.function_arn):
         return NativeWork.of(lens, call, access_point, transformation)
-    if lens.remotes.of(transformation.function_arn) is not None:
-        # Of a function that runs elsewhere nothing is known that could tell its versions apart.
-        return None
     # The version that an alias with weights chooses is the same for a key each time: ranges of one object belong
     # together.
     point = zlib.crc32((call.address.key or "").encode("utf-8", "surrogateescape")) / 2**32
+
+    async def look() -> tuple[Engaged | None, bool]:
+        return await _engaged(lens, access_point, transformation, point)
+
+    engaged = await lens.prepare((access_point.arn, transformation.function_arn), look)
+    return None if engaged is None else LambdaWork(lens, call, access_point, transformation, engaged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engaged:
+    """A managed function as an access point has it; `invoked` is what the caller must be allowed to invoke."""
+
+    function: Function
+    invoked: Function
+    contract: Contract
+    maker: Maker
+
+
+async def _engaged(
+    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, point: float
+) -> tuple[Engaged | None, bool]:
+    """Return the managed function of a transformation, and whether it is the same for all keys."""
+    if lens.remotes.of(transformation.function_arn) is not None:
+        # Of a function that runs elsewhere nothing is known that could tell its versions apart.
+        return None, True
     found = await known_function(lens, transformation, point)
     if found is None or not (contract := Contract.of(found[0].tags)).managed:
-        return None
-    since = await _since(lens, access_point, transformation, found[0])
-    return LambdaWork(lens, call, access_point, transformation, found[0], found[1], contract, since)
-
-
-async def _since(
-    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, function: Function
-) -> datetime:
+        return None, True
+    function, invoked = found
     arn = Arn.parse(transformation.function_arn)
     name, qualifier = qualified(arn)
     alias = await lens.catalog.function_aliases.get(arn.account, name, qualifier)
     moments = (function.last_modified, configured_at(access_point), None if alias is None else alias.updated_at)
-    return max(moment for moment in moments if moment is not None)
+    maker = Maker(
+        access_point=access_point.arn,
+        function=function.arn if function.version != LATEST else f"{function.arn}:{LATEST}",
+        digest=_digest_of(function, access_point, transformation),
+        since=max(moment for moment in moments if moment is not None),
+    )
+    engaged = Engaged(function=function, invoked=invoked, contract=contract, maker=maker)
+    return engaged, alias is None or not alias.weights
+
+
+def _digest_of(function: Function, access_point: ObjectLambdaAccessPoint, transformation: Transformation) -> str:
+    """Return a digest of a function's code, and of what of its configuration decides what it comes to."""
+    return _digest(
+        function.code_sha256,
+        function.package,
+        function.handler,
+        function.runtime,
+        function.architectures,
+        dict(function.environment),
+        [(layer.arn, layer.package) for layer in function.layers],
+        transformation.function_payload,
+        access_point.configuration.supporting_access_point,
+    )
 
 
 def configured_at(access_point: ObjectLambdaAccessPoint) -> datetime:
@@ -213,43 +251,24 @@ class LambdaWork:
     call: Call
     access_point: ObjectLambdaAccessPoint
     transformation: Transformation
-    function: Function
-    invoked: Function
-    contract: Contract
-    since: datetime
+    engaged: Engaged
+
+    @property
+    def contract(self) -> Contract:
+        """What the function promised."""
+        return self.engaged.contract
 
     @property
     def maker(self) -> Maker:
-        """The function's code, and what of its configuration decides what it comes to."""
-        function = self.function
-        version = (
-            function.arn if function.arn.endswith(f":{function.version}") else f"{function.arn}:{function.version}"
-        )
-        return Maker(access_point=self.access_point.arn, function=version, digest=self._code(), since=self.since)
-
-    def _code(self) -> str:
-        function = self.function
-        place = (self.access_point.arn, function.arn)
-        known = self.lens.digests.get(place)
-        if known is not None and known[0] is function and known[1] is self.transformation:
-            return known[2]
-        digest = _digest(
-            function.code_sha256,
-            function.package,
-            function.handler,
-            function.runtime,
-            function.architectures,
-            dict(function.environment),
-            [(layer.arn, layer.package) for layer in function.layers],
-            self.transformation.function_payload,
-            self.access_point.configuration.supporting_access_point,
-        )
-        self.lens.digests[place] = function, self.transformation, digest
-        return digest
+        """The function."""
+        return self.engaged.maker
 
     @property
     def arguments(self) -> str:
         """The query's parameters but for S3's own, the headers and the identity that the answers depend on."""
+        http, contract = self.call.http, self.contract
+        if not (http.query or contract.headers or contract.identity or ARGUMENTS_HEADER in http.headers):
+            return "{}"
         query: dict[str, str | list[str]] = {}
         for name, value in self._pairs():
             had = query.get(name)
@@ -282,7 +301,7 @@ class LambdaWork:
 
     async def permit(self) -> None:
         """Return when the caller may invoke the function."""
-        await may_invoke(self.lens, self.call, self.invoked)
+        await may_invoke(self.lens, self.call, self.engaged.invoked)
 
     def _neutral(self) -> Call:
         """Return the request as the function is shown it."""
@@ -296,7 +315,7 @@ class LambdaWork:
 
     async def make(self, there: Call, state: str) -> Made:
         """Invoke the function."""
-        lens, function = self.lens, self.function
+        lens, function = self.lens, self.engaged.function
         source = await supporting_access_point(lens, self.access_point)
         try:
             answer = await answer_of(
