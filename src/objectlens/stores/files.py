@@ -80,15 +80,18 @@ class Files:
             return self._glance(key) or self._described(key)
 
     def _glance(self, key: str) -> Stat | None:
-        """Describe an object by two looks at the disk; None when it is not there, or its sidecar is not.
+        """Describe an object by few looks at the disk; None when nothing is there, or it is being replaced.
 
         A file with a sidecar of its identity is the object that was written with it, whatever comes after.
         """
         for place in _places(key):
             state = places.look(self.root, place)
-            if state is not None and modes.S_ISREG(state.st_mode):
-                sidecar = self.remembered.read(self.meta, state)
-                return None if sidecar is None else sidecars.describe(key, state, sidecar)
+            if state is None or not modes.S_ISREG(state.st_mode):
+                continue
+            sidecar = self.remembered.read(self.meta, state)
+            if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
+                return None
+            return sidecars.describe(key, state, sidecar)
         return None
 
     def _described(self, key: str) -> Stat:

@@ -63,7 +63,7 @@ def read(folder: bytes, state: os.stat_result) -> Sidecar | None:
 class Remembered:
     """The sidecars that were read last: a look at a file that did not change is enough to know what is in it."""
 
-    def __init__(self, most: int = 8192) -> None:
+    def __init__(self, most: int = 4096) -> None:
         self._most = most
         self._known: OrderedDict[bytes, tuple[tuple[int, int, int, int], Sidecar]] = OrderedDict()
 
