@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak oracle fuzz chaos consistency bench docs lock clean
+.PHONY: help demo test check lint soak oracle fuzz chaos consistency torch bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint    format, ruff, mypy, the import contract'
 	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
 	@echo 'make consistency  sources and functions that change under 16 readers; ROUNDS=50 of seven seconds for longer'
+	@echo "make torch   Amazon's S3 connector for PyTorch on managed answers; installs some gigabytes"
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
@@ -61,6 +62,11 @@ chaos: $(STAMP)
 
 consistency: $(STAMP)
 	OBJECTLENS_CONSISTENCY_ROUNDS='$(or $(ROUNDS),20)' $(BIN)/python -m pytest --timeout 7200 tests/chaos/test_consistency.py
+
+torch: $(STAMP)
+	$(PYTHON) -m venv build/torch
+	build/torch/bin/python -m pip install --quiet s3torchconnector
+	OBJECTLENS_TORCH_PYTHON='$(CURDIR)/build/torch/bin/python' $(BIN)/python -m pytest --timeout 600 tests/torch/check_torch.py
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak
