@@ -18,7 +18,7 @@ help:
 	@echo 'make lint    format, ruff, mypy, the import contract'
 	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
 	@echo 'make consistency  sources and functions that change under 16 readers; ROUNDS=50 of seven seconds for longer'
-	@echo "make torch   Amazon's S3 connector for PyTorch on managed answers; installs some gigabytes"
+	@echo 'make torch   the S3 connector for PyTorch on managed answers; installs some gigabytes'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
