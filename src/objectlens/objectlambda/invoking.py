@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from objectlens import errors
-from objectlens.access import Elsewhere
+from objectlens.access import Caller, Elsewhere
 from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import LATEST, AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
@@ -60,9 +60,11 @@ def qualified(arn: Arn) -> tuple[str, str]:
     return name, qualifier or LATEST
 
 
-async def may_invoke(lens: ObjectLambda, call: Call, function: Function | Elsewhere | str) -> None:
-    """Return when the caller may invoke a function; raises `LambdaPermissionError`."""
-    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+async def may_invoke(
+    lens: ObjectLambda, call: Call, function: Function | Elsewhere | str, via: Caller | None = None
+) -> None:
+    """Return when the caller may invoke a function; raises `LambdaPermissionError`. `via` as of `at_source`."""
+    caller = via or replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
     try:
         await lens.access.authorize(caller, "lambda:InvokeFunction", function, http=call.http)
     except errors.AccessDenied:

@@ -21,7 +21,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
 from objectlens.objectlambda import lineage
-from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.lineage import Way
 from objectlens.objectlambda.native import SourceMoved
 from objectlens.objectlambda.rendezvous import Answer
@@ -51,8 +51,10 @@ async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
     Raises what reading the source raises, `NotModified`, `PreconditionFailed`, `InvalidRange` and `InvalidPart`
     of the derived object, and the errors of reference section 8.2 when it cannot be made.
     """
-    await work.permit()
-    there = await at_source(lens, call, access_point)
+    # The rights of who calls through this service are asked for twice.
+    via = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    await work.permit(via)
+    there = await at_source(lens, call, access_point, via)
     visit = Visit(lens, call, there, work, _asked(call))
     for _ in range(_MOVES):
         derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
@@ -122,7 +124,8 @@ class Visit:
         if not self.work.reusable or cache.is_private(derived):
             return await self._alone(derived)
         self.asked.conditions.check(derived.etag, derived.modified)
-        wishes = directives(self.call.http.headers.get("cache-control"))
+        said = self.call.http.headers.get("cache-control")
+        wishes = directives(said) if said else frozenset()
         if "no-store" in wishes:
             return await self._direct(derived)
         fresh = "no-cache" in wishes

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
+from objectlens.access import Caller
 from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint
@@ -87,8 +88,10 @@ def input_url(
     )
 
 
-async def at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> Call:
-    """Return the same call, authorised, on the supporting access point."""
+async def at_source(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, via: Caller | None = None
+) -> Call:
+    """Return the same call, authorised, on the supporting access point; `via` is its caller as S3 sees it there."""
 
     async def find() -> tuple[tuple[AccessPoint, Bucket], bool]:
         source = await supporting_access_point(lens, access_point)
@@ -98,7 +101,7 @@ async def at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAc
         return (source, bucket), True
 
     source, bucket = await lens.prepare((access_point.arn, "source"), find)
-    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    caller = via or replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
     there = replace(call, caller=caller, resource=source, bucket=bucket)
     await permit(lens.objects, there)
     return there

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from objectlens import errors
+from objectlens.access import Caller
 from objectlens.arn import Arn
 from objectlens.cache import Failed, Made, Maker
 from objectlens.call import Call
@@ -69,7 +70,7 @@ class Work(Protocol):
         """Return which sizes listings tell (see `derived_list`)."""
         ...
 
-    async def permit(self) -> None:
+    async def permit(self, via: Caller | None = None) -> None:
         """Return when the caller may have it made; raises `LambdaPermissionError`."""
         ...
 
@@ -245,9 +246,9 @@ class NativeWork:
         """A pipeline has no tags; its access point has."""
         return "cached"
 
-    async def permit(self) -> None:
+    async def permit(self, via: Caller | None = None) -> None:
         """Return when the caller may invoke the built-in function."""
-        await may_invoke(self.lens, self.call, self.maker.function)
+        await may_invoke(self.lens, self.call, self.maker.function, via)
 
     async def make(self, there: Call, state: str) -> Made:
         """Run the pipeline."""
@@ -325,9 +326,9 @@ class LambdaWork:
         names = self.contract.headers | {ARGUMENTS_HEADER}
         return [(name, value) for name, value in self.call.http.headers if name.lower() in names]
 
-    async def permit(self) -> None:
+    async def permit(self, via: Caller | None = None) -> None:
         """Return when the caller may invoke the function."""
-        await may_invoke(self.lens, self.call, self.engaged.invoked)
+        await may_invoke(self.lens, self.call, self.engaged.invoked, via)
 
     def _neutral(self) -> Call:
         """Return the request as the function is shown it."""
