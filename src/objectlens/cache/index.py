@@ -23,7 +23,6 @@ CREATE TABLE IF NOT EXISTS entries (
     access_point TEXT NOT NULL, bucket TEXT NOT NULL, "key" TEXT NOT NULL, function TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_value ON entries (value);
-CREATE INDEX IF NOT EXISTS by_uses ON entries (uses);
 """
 _VERSION = 1
 _BATCH = 256
