@@ -115,6 +115,11 @@ class Cache:
         self._complaint: str | None = None
         self._jumped = False
         self._recovering = threading.Lock()
+        try:
+            # At once: what is made meanwhile would take folders that are not there yet for removed ones.
+            self._files.prepare()
+        except OSError as error:
+            self._complain("write", error)
         self._clerk.submit(self._start)
 
     @property
