@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak keys oracle fuzz chaos crashes many big clients s3-tests bench docs lock clean
+.PHONY: help demo test check lint soak keys oracle fuzz chaos crashes many big clients consistency torch s3-tests bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -21,6 +21,8 @@ help:
 	@echo 'make many    100,000 keys in one prefix, listed in bounded memory; KEYS=1000000 for more'
 	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less'
 	@echo 'make clients  other S3 clients with files of 100 MiB; LARGE=1000 for more'
+	@echo 'make consistency  sources and functions that change under 16 readers; ROUNDS=50 of seven seconds for longer'
+	@echo 'make torch   the S3 connector for PyTorch on managed answers; installs some gigabytes'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make keys    100,000 keys in one folder of a bucket elsewhere; KEYS=1000000 for more'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
@@ -77,6 +79,14 @@ big: $(STAMP)
 
 clients: $(STAMP)
 	OBJECTLENS_CLIENTS_LARGE='$(or $(LARGE),100)' $(BIN)/python -m pytest --timeout 600 tests/conformance/clients
+
+consistency: $(STAMP)
+	OBJECTLENS_CONSISTENCY_ROUNDS='$(or $(ROUNDS),20)' $(BIN)/python -m pytest --timeout 7200 tests/chaos/test_consistency.py
+
+torch: $(STAMP)
+	$(PYTHON) -m venv build/torch
+	build/torch/bin/python -m pip install --quiet s3torchconnector
+	OBJECTLENS_TORCH_PYTHON='$(CURDIR)/build/torch/bin/python' $(BIN)/python -m pytest --timeout 600 tests/torch/check_torch.py
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak

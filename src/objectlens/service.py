@@ -23,6 +23,8 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
+from objectlens.cache import Cache, Shared
+from objectlens.cache import Limits as CacheLimits
 from objectlens.catalog import AccountPrincipals, Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock, SystemClock
@@ -56,6 +58,7 @@ from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.looks import Looks
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
@@ -63,6 +66,7 @@ from objectlens.objects.whole import read_whole
 from objectlens.operation import Api
 from objectlens.settings import Listen, Settings, root_credentials
 from objectlens.settings.credentials import FILE_NAME as CREDENTIALS
+from objectlens.stores import UnknownStore
 from objectlens.stores.opener import StoreOpener
 from objectlens.transforms.process import tune_allocator
 
@@ -266,6 +270,8 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         stack.push_async_callback(native.close)
         background = Background()
         stack.push_async_callback(background.close)
+        cache = _cache(settings, opener, clock)
+        stack.push_async_callback(cache.close)
         lens = ObjectLambda(
             catalog=catalog,
             access=access,
@@ -274,6 +280,8 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             rendezvous=Rendezvous(route),
             background=background,
             native=native,
+            cache=cache,
+            looks=Looks(clock, settings.cache.freshness_seconds),
             clock=clock,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
             inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
@@ -445,6 +453,20 @@ def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, st
     elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
     stack.push_async_callback(elsewhere.close)
     return Dispatch(pool, elsewhere)
+
+
+def _cache(settings: Settings, opener: StoreOpener, clock: Clock) -> Cache:
+    limits = CacheLimits(
+        bytes=settings.cache.bytes if settings.cache.enabled else 0,
+        ttl=settings.cache.ttl_seconds,
+        negative=settings.cache.negative_seconds,
+    )
+    folder, store = settings.cache.directory, settings.cache.store
+    try:
+        shared = None if store is None else Shared(opener.open("cache", store))
+    except UnknownStore as error:
+        raise StartError(f"cache.store cannot be used: {error}") from None
+    return Cache(settings.data / "cache" if folder is None else Path(folder), limits, clock, shared=shared)
 
 
 def _domains(settings: Settings) -> tuple[str, ...]:

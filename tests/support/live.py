@@ -161,6 +161,7 @@ def make_lens_on(
     memory: int = 256,
     role: str = ROLE,
     bucket: str | None = None,
+    tags: dict[str, str] | None = None,
 ) -> Lens:
     """Set up a bucket, unless there is one, an access point, a function and an Object Lambda access point."""
     name = f"t{uuid.uuid4().hex[:16]}"
@@ -178,6 +179,7 @@ def make_lens_on(
         Timeout=timeout,
         MemorySize=memory,
         Environment={"Variables": environment or {}},
+        Tags=tags or {},
     )
     aws_lambda = {"FunctionArn": function["FunctionArn"]} | ({"FunctionPayload": payload} if payload else {})
     control.create_access_point_for_object_lambda(

@@ -1,13 +1,11 @@
-"""GetObject and HeadObject by a native transform: no function, no second connection, the bytes stay in this process.
+"""Derived objects by native transforms: no function, no second connection, the bytes stay in this process.
 
 An access point names the built-in function `objectlens-transform` and gives the pipeline, as JSON, for its payload.
-What follows from a pipeline's being known is done here: ETag, Last-Modified, conditions, and ranges of the result.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +16,11 @@ from typing import TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
-from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.cache import Head, Made
+from objectlens.http import HttpRequest
 from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
-from objectlens.s3.dates import http_date
-from objectlens.s3.headers import encode_value
-from objectlens.s3.preconditions import ReadConditions
-from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import Opened, Stat
+from objectlens.objects.reading import discard
+from objectlens.stores import Opened, Stat, state_of
 from objectlens.streams import FileSlice
 from objectlens.transforms import (
     Arguments,
@@ -44,19 +40,31 @@ from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
-# Query parameters that are S3's own; every other one is an argument of the pipeline.
+# Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
-_PREFIXES_OF_S3 = ("x-amz-", "response-")
+_PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _END = object()
 _PIECE = 8 * 1024 * 1024
+# A result in a file that is not longer is handed on in memory.
+_SMALL = 1024 * 1024
 
 _T = TypeVar("_T")
+
+
+class SourceMoved(Exception):
+    """The source is no more what it was when the request for it was made."""
 
 
 def is_native(function_arn: str) -> bool:
     """Tell whether an ARN names the built-in function."""
     name = Arn.parse(function_arn).named("function")
     return name is not None and name.partition(":")[0] == NATIVE_FUNCTION
+
+
+def is_of_s3(parameter: str) -> bool:
+    """Tell whether a query parameter is S3's or ours, and no argument."""
+    lower = parameter.lower()
+    return lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3)
 
 
 def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
@@ -67,8 +75,7 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
     header = http.headers.get(ARGUMENTS_HEADER)
     found = {} if header is None else parse_header(header)
     for name, value in http.parameters():
-        lower = name.lower()
-        if lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3):
+        if is_of_s3(name):
             continue
         if name in found:
             raise errors.InvalidArgument(f"The argument {name!r} is given twice.", ArgumentName=name)
@@ -103,36 +110,25 @@ class Native:
         except BadArgument as error:
             raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
 
-    async def respond(
-        self, program: Program, arguments: Arguments, opened: Opened, http: HttpRequest, *, ranged: bool
-    ) -> HttpResponse:
-        """Run a program on an opened object and answer with what it makes of it; `ranged` allows `Range`.
+    async def make(self, program: Program, arguments: Arguments, opened: Opened, state: str) -> Made:
+        """Run a program on an opened object, which must be in the state that is meant.
 
-        The answer's ETag stands for source, program and arguments together, so conditions are decided without running
-        anything. Raises `NotModified`, `PreconditionFailed`, `InvalidRange`, and what is wrong with the object.
+        Raises `SourceMoved` for another state, and what is wrong with the object.
         """
-        try:
-            tag = _checked_etag(opened.stat, program, arguments, http)
-        except errors.ServiceError:
-            await _discard(opened)
-            raise
-        result = await self._run(program, arguments, opened)
-        return self._answer(result, opened.stat, tag, http, ranged=ranged)
-
-    def _answer(self, result: _Whole, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
-        headers = [("ETag", f'"{tag}"'), ("Last-Modified", http_date(stat.modified))]
-        if result.content_type is not None:
-            headers.append(("Content-Type", result.content_type))
-        headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in result.metadata.items()]
-        if not isinstance(result.body, bytes | FileSlice):
-            return HttpResponse(200, Headers(headers), self._stream(result.body))
-        wanted = parse_range(http.headers.get("range")) if ranged else None
-        if wanted is None:
-            return HttpResponse(200, Headers(headers), result.body)
-        size = len(result.body) if isinstance(result.body, bytes) else result.body.length
-        start, end = wanted.span(size)
-        headers.append(("Content-Range", content_range(start, end, size)))
-        return HttpResponse(206, Headers(headers), _cut(result.body, start, end))
+        if state_of(opened.stat) != state:
+            await discard(opened.body)
+            raise SourceMoved
+        made = await self._run(program, arguments, opened)
+        system = () if made.content_type is None else (("Content-Type", made.content_type),)
+        head = Head(system=system, metadata=tuple(made.metadata.items()))
+        body = made.body
+        if isinstance(body, FileSlice) and body.length <= _SMALL:
+            body = await asyncio.to_thread(_whole_file, body)
+        if isinstance(body, bytes):
+            return Made(head=head, body=body, length=len(body))
+        if isinstance(body, FileSlice):
+            return Made(head=head, body=aiter(body), length=body.length)
+        return Made(head=head, body=self._stream(body), length=None)
 
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
@@ -208,10 +204,6 @@ def _whole(result: Result) -> _Whole:
     return _Whole(result.body, result.content_type, result.metadata)
 
 
-def _cut(body: bytes | FileSlice, start: int, end: int) -> bytes | FileSlice:
-    return body[start:end] if isinstance(body, bytes) else body.narrowed(body.offset + start, end - start)
-
-
 @contextmanager
 def transform_errors() -> Iterator[None]:
     """Turn what a transform reports into what the caller sees."""
@@ -231,18 +223,6 @@ def _refusal(kind: str, message: str) -> errors.ServiceError:
     if kind == "pipeline":
         return errors.LambdaInvocationFailed(message)
     return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
-
-
-def etag(stat: Stat, program: Program, arguments: Arguments) -> str:
-    """Return the ETag of a result: the same source, program and arguments always give the same bytes."""
-    text = f"{stat.etag}\n{stat.size}\n{program.digest}\n{arguments.canonical}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _checked_etag(stat: Stat, program: Program, arguments: Arguments, http: HttpRequest) -> str:
-    tag = etag(stat, program, arguments)
-    ReadConditions.parse(http.headers).check(tag, stat.modified)
-    return tag
 
 
 def _facts(stat: Stat) -> dict[str, str | None]:
@@ -282,10 +262,3 @@ async def _bounded(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[byte
                 str(LimitExceeded("bytes", f"an object of {size:,} bytes or more", limit))
             )
         yield chunk
-
-
-async def _discard(opened: Opened) -> None:
-    if isinstance(opened.body, FileSlice):
-        opened.body.close()
-    elif (close := getattr(opened.body, "aclose", None)) is not None:
-        await close()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
+from objectlens.access import Caller
 from objectlens.arn import Arn
 from objectlens.call import Call
-from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
-from objectlens.errors import InvalidAccessPoint
+from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint
+from objectlens.errors import InvalidAccessPoint, NoSuchBucket
 from objectlens.functions import Remote
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.event import forwarded_query
+from objectlens.objects.context import bucket_of, key_of
+from objectlens.objects.finding import version_of
+from objectlens.objects.permitting import permit
+from objectlens.s3.inputs.reading import STATE_PARAMETER
 from objectlens.sigv4 import presign
+from objectlens.stores import Stat
 
 # The only headers beside `Host` that go into the signature: a function that fetches the bare URL must succeed, also
 # when the caller's SDK sent `x-amz-checksum-mode` (reference sections 6 and 18.1).
@@ -40,14 +47,29 @@ def signed_headers(call: Call) -> dict[str, str]:
     return {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
 
 
-def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str, remote: Remote | None = None) -> str:
-    """Return `inputS3Url`: a presigned URL that reads the source as the caller.
+def source_query(call: Call, state: str | None = None) -> str:
+    """Return the query of a read of the source, but for what signs it; `state` is the only one that may be read."""
+    query = forwarded_query(call.http.query)
+    pinned = "" if state is None else f"{STATE_PARAMETER}={state}"
+    return "&".join(filter(None, (query, pinned)))
+
+
+def input_url(
+    lens: ObjectLambda,
+    call: Call,
+    source: AccessPoint,
+    method: str,
+    remote: Remote | None = None,
+    *,
+    state: str | None = None,
+) -> str:
+    """Return `inputS3Url`: a presigned URL that reads the source as the caller, of the one `state` if it is given.
 
     It is path-style on the access point's alias, at an address that every function can reach and resolve; that of one
     that runs at a `remote` is another.
     """
     key = "" if call.address.key is None else quote(call.address.key, safe="/-_.~")
-    query = forwarded_query(call.http.query)
+    query = source_query(call, state)
     if call.operation.name == "ListObjectsV2" and not query.startswith("list-type=2"):
         rest = [piece for piece in query.split("&") if piece and not piece.startswith("list-type=")]
         query = "&".join(["list-type=2", *rest])
@@ -64,3 +86,29 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str, 
         expires=lens.url_seconds,
         headers=signed_headers(call),
     )
+
+
+async def at_source(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, via: Caller | None = None
+) -> Call:
+    """Return the same call, authorised, on the supporting access point; `via` is its caller as S3 sees it there."""
+
+    async def find() -> tuple[tuple[AccessPoint, Bucket], bool]:
+        source = await supporting_access_point(lens, access_point)
+        bucket = await lens.catalog.buckets.get(source.bucket)
+        if bucket is None:
+            raise NoSuchBucket(BucketName=source.bucket)
+        return (source, bucket), True
+
+    source, bucket = await lens.prepare((access_point.arn, "source"), find)
+    caller = via or replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    there = replace(call, caller=caller, resource=source, bucket=bucket)
+    await permit(lens.objects, there)
+    return there
+
+
+async def look_at(lens: ObjectLambda, there: Call, key: str | None = None, *, now: bool = False) -> Stat:
+    """Describe what a call on the supporting access point reads, or another key; raises `KeyNotFound`."""
+    bucket, version = bucket_of(there), version_of(there)
+    of = f"{bucket.name}\n{bucket.created_at}\n{version or ''}"
+    return await lens.looks.stat(lens.objects.at(bucket, version), key_of(there) if key is None else key, of, now=now)

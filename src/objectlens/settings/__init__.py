@@ -14,6 +14,7 @@ from objectlens.settings.sources import SettingsError, load
 from objectlens.settings.values import (
     AccountSettings,
     AdmissionSettings,
+    CacheSettings,
     DatabaseSettings,
     FolderSettings,
     FunctionSettings,
@@ -26,6 +27,7 @@ from objectlens.settings.values import (
 __all__ = [
     "AccountSettings",
     "AdmissionSettings",
+    "CacheSettings",
     "Credentials",
     "DatabaseSettings",
     "FolderSettings",

@@ -42,6 +42,7 @@ from objectlens.stores.protocols import (
     Put,
     ReadsVersions,
     Stat,
+    StatsAtOnce,
     Store,
     StoreDenied,
     StoreFull,
@@ -57,6 +58,7 @@ from objectlens.stores.protocols import (
     Versions,
 )
 from objectlens.stores.remote import UnknownStore
+from objectlens.stores.states import state_of
 
 __all__ = [
     "NULL",
@@ -82,6 +84,7 @@ __all__ = [
     "Put",
     "ReadsVersions",
     "Stat",
+    "StatsAtOnce",
     "Store",
     "StoreDenied",
     "StoreFull",
@@ -97,4 +100,5 @@ __all__ = [
     "VersionListing",
     "VersionNotFound",
     "Versions",
+    "state_of",
 ]
