@@ -18,7 +18,8 @@ class Call:
 
     `request_id` is a UUID, sent back as `x-amz-request-id`. `resource` is what the address names, None at service level
     and for a bucket that is to be made; `bucket` is the bucket behind it. `body` is the payload without its framing:
-    whoever reads it to the end has had its length, its signed digest and its trailing checksums verified.
+    whoever reads it to the end has had its length, its signed digest and its trailing checksums verified. Nobody waits
+    for a `spare` one: where there is a line, all others go first.
     """
 
     request_id: str
@@ -29,3 +30,4 @@ class Call:
     resource: Resource | None
     bucket: Bucket | None
     body: RequestBody
+    spare: bool = False

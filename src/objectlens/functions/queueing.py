@@ -1,7 +1,8 @@
 """Who waits for an environment, and who gets one: bookkeeping without processes or waiting.
 
-A `Group` is one function version in one configuration. Its tickets wait in order of arrival; its idle environments are
-used most recent first, so that those not needed grow old. A ticket may wait beside idle environments: for a core.
+A `Group` is one function version in one configuration. Its tickets wait in order of arrival, spare ones behind all
+others; its idle environments are used most recent first, so that those not needed grow old. A ticket may wait beside
+idle environments: for a core.
 """
 
 from __future__ import annotations
@@ -108,13 +109,23 @@ class Group:
     def put(self, ticket: Ticket) -> None:
         """Give a ticket to the environment that was used last, or let it wait."""
         ticket.queued_at = self._clock.monotonic()
-        self.waiting.append(ticket)
+        self._line_up(ticket)
         self.hand_over()
 
     def put_back(self, ticket: Ticket) -> None:
         """Let a ticket wait again, first in line: its environment died before it began."""
         self.finish(ticket)
-        self.waiting.appendleft(ticket)
+        if ticket.invocation.spare:
+            self._line_up(ticket)
+        else:
+            self.waiting.appendleft(ticket)
+
+    def _line_up(self, ticket: Ticket) -> None:
+        """Let a ticket wait last, but for those that nobody waits for."""
+        place = len(self.waiting)
+        while not ticket.invocation.spare and place and self.waiting[place - 1].invocation.spare:
+            place -= 1
+        self.waiting.insert(place, ticket)
 
     def hand_over(self) -> bool:
         """Give the ticket that waited longest to the environment that was used last; returns whether both were there.

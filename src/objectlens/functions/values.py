@@ -43,6 +43,7 @@ class Invocation:
     trace_id: str | None = None
     door: Door | None = field(default=None, compare=False, repr=False)
     remote: str | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def invocation(
         invoked_arn=transformation.function_arn,
         door=door,
         remote=None if remote is None else remote.name,
+        spare=call.spare,
     )
 
 

@@ -1,0 +1,85 @@
+"""Places for work that nobody waits for.
+
+A prefetch must cost live requests nothing. So its GETs begin only while there is room beside all that is live: of a few
+places, each live request that has no answer yet takes one away, whether it is in work or still in line. Requests whose
+answers are on their way to slow clients take none. What has begun is not pushed aside, and that is all a live request
+can ever meet: a handful of GETs in work, and none in line before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from objectlens.errors import ServiceUnavailable
+
+
+class Spare:
+    """Counts live requests, and lets work begin on the places that they leave."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._live = 0
+        self._inside = 0
+        self._closed = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def live_begins(self) -> None:
+        """Take note of a live request."""
+        self._live += 1
+
+    def live_ends(self) -> None:
+        """Take note that a live request has its answer, or goes without."""
+        self._live -= 1
+        self._serve()
+
+    @property
+    def waiting(self) -> int:
+        """How much work waits for room."""
+        return len(self._waiting)
+
+    async def enter(self) -> None:
+        """Wait for room, as long as it takes; each entry needs one `leave`. Raises `ServiceUnavailable` at the end."""
+        if self._closed:
+            raise _stopping()
+        if not self._waiting and self._has_room:
+            self._inside += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self.leave()
+            elif place in self._waiting:
+                self._waiting.remove(place)
+            raise
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._inside -= 1
+        self._serve()
+
+    def close(self) -> None:
+        """Let nothing begin any more."""
+        self._closed = True
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_exception(_stopping())
+
+    @property
+    def _has_room(self) -> bool:
+        return self._live + self._inside < self._places
+
+    def _serve(self) -> None:
+        while self._waiting and self._has_room:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._inside += 1
+                place.set_result(None)
+
+
+def _stopping() -> ServiceUnavailable:
+    return ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
