@@ -14,7 +14,7 @@ class Fields:
 
     def __init__(self, values: object, where: str = "the body") -> None:
         if not isinstance(values, dict):
-            raise InvalidRequest(f"{where[0].upper()}{where[1:]} is not a JSON object.")
+            raise InvalidRequest(f"A JSON object is wanted, and {where} is none.")
         self._values: dict[str, Any] = dict(values)
         self._where = where
 
