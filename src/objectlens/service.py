@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
 from objectlens.cache import Cache
+from objectlens.cache.cache import Limits
 from objectlens.catalog import AccountPrincipals, Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock, SystemClock
@@ -269,7 +270,8 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         stack.push_async_callback(pool.close)
         remotes = _remotes(settings)
         executor = _executor(settings, pool, remotes, clock, stack)
-        cache = Cache()
+        cache = Cache(settings.data / "cache", Limits(bytes=1024**3), clock)
+        stack.push_async_callback(cache.close)
         native = Native()
         stack.push_async_callback(native.close)
         background = Background()

@@ -116,3 +116,14 @@ class FileSlice:
                 yield chunk
         finally:
             self.close()
+
+
+def read_cached(fd: int, size: int, offset: int) -> bytes | None:
+    """Return bytes if they can be had without waiting for the disk (preadv2 with RWF_NOWAIT), else None."""
+    buffer = bytearray(size)
+    try:
+        count = os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)
+    except (BlockingIOError, OSError):
+        # Not cached, or a file system that knows no RWF_NOWAIT.
+        return None
+    return bytes(memoryview(buffer)[:count]) if count else None

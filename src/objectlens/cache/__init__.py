@@ -9,24 +9,35 @@ What it is not: it invokes nothing, reads no source and knows no policies. Whoev
 present version and has been authorised before (`objectlambda.managed`).
 
 From the bottom: `key` and `entry` are values, `files` keeps one file for each entry, `index` tells what there is and
-what goes first when room is short, `flights` lets one make what many wait for, `cache` puts these together.
+what goes first when room is short, `shared` is a second level in some store, `flights` lets one make what many wait
+for, `cache` puts these together.
 """
 
 from __future__ import annotations
 
-from objectlens.cache.cache import Cache, Purged, Stats
+from objectlens.cache.cache import Cache, Hit, Limits, Purged, Stats
 from objectlens.cache.entry import Entry, Head, Selection
-from objectlens.cache.key import Derived, Maker, Source, state_of
+from objectlens.cache.flights import Begun, Failed, Flight, Made, Make, Spilled
+from objectlens.cache.key import Derived, Maker, Source
+from objectlens.cache.shared import Shared
 
 __all__ = [
+    "Begun",
     "Cache",
     "Derived",
     "Entry",
+    "Failed",
+    "Flight",
     "Head",
+    "Hit",
+    "Limits",
+    "Made",
+    "Make",
     "Maker",
     "Purged",
     "Selection",
+    "Shared",
     "Source",
+    "Spilled",
     "Stats",
-    "state_of",
 ]

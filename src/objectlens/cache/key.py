@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-
-from objectlens.stores import Stat
-from objectlens.stores.sidecars import attributes_to_json
-
-
-def state_of(stat: Stat) -> str:
-    """Return a digest (32 hexadecimal digits) of all that can be read of an object but for its dates.
-
-    S3's ETag tells the bytes; a function may also look at the metadata and the tags, which change without it.
-    """
-    beside = json.dumps(attributes_to_json(stat.attributes), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{stat.etag}\n{stat.size}\n{beside}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `state_of` gives it."""
+    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `stores.state_of` gives it."""
 
     bucket: str
     key: str
@@ -38,9 +26,9 @@ class Source:
 class Maker:
     """What makes derived objects: a function behind an access point.
 
-    `access_point` and `function` are ARNs, the latter with the version. `digest` (hexadecimal) changes whenever the
-    code changes or whatever of its configuration can change its results: environment, layers, handler, runtime, the
-    access point's payload; not memory or time. `since` is when the newest of these came into being.
+    `access_point` and `function` are ARNs, the latter with the version, `$LATEST` included. `digest` (hexadecimal)
+    changes whenever the code changes or whatever of its configuration can change its results: environment, layers,
+    handler, runtime, the access point's payload; not memory or time. `since` is when the newest of these came to be.
     """
 
     access_point: str
@@ -55,7 +43,7 @@ class Derived:
 
     source: Source
     maker: Maker
-    arguments: str = field(default="")
+    arguments: str = "{}"
 
     @cached_property
     def id(self) -> str:

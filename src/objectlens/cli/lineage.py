@@ -136,7 +136,7 @@ def _entry(lens: Lens, etag: str | int | None) -> dict[str, Any] | None:
             page = json.loads(lens.signer.read(f"/-/cache/entries?{urlencode(asked)}"))
             for one in page["entries"]:
                 if one["key"] == lens.key and one["etag"] == etag:
-                    return {name: one[name] for name in ("id", "created", "crc", "size", "duration_ms", "bucket")}
+                    return {name: one[name] for name in ("id", "created", "crc32", "size", "duration_ms", "bucket")}
             if page["after"] is None:
                 return None
             asked["after"] = page["after"]
@@ -179,7 +179,7 @@ def _table(found: Mapping[str, Any]) -> Table:
             continue
         table.add_row(name.replace("_", " "), escape(str(value)))
     if (entry := found["entry"]) is not None:
-        table.add_row("kept since", f"{entry['created']}, CRC-64/NVME {entry['crc']}")
+        table.add_row("kept since", f"{entry['created']}, CRC-32 {entry['crc32']}")
     if (verified := found.get("verified")) is not None:
         same = "[green]the same bytes[/]" if verified["equal"] else "[red]other bytes[/]"
         table.add_row("made anew", f"{same} ({verified['bytes_anew']:,}, SHA-256 {verified['sha256_anew']})")

@@ -60,7 +60,7 @@ class CachePages:
         selection = await self._selected(fields)
         await self._allow(asked, "ListCachedObjects", selection.access_point)
         found = await self._cache.entries(selection, after=after, limit=limit)
-        return _json({"entries": [_told(one) for one in found], "after": found[-1].id if len(found) == limit else None})
+        return _json({"entries": [_told(one) for one in found], "after": found[-1].id if found else None})
 
     async def _purge(self, asked: Asked) -> HttpResponse:
         fields = Fields.parse(asked.body)
@@ -111,7 +111,7 @@ def _query(asked: Asked) -> Fields:
 
 def _told(entry: Entry) -> dict[str, Any]:
     told = {name: value for name, value in asdict(entry).items() if name != "head"}
-    return told | {"created": entry.created.isoformat(), "content_type": dict(entry.head.headers).get("Content-Type")}
+    return told | {"created": entry.created.isoformat(), "content_type": dict(entry.head.system).get("Content-Type")}
 
 
 def _json(value: object) -> HttpResponse:

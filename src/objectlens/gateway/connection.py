@@ -21,7 +21,7 @@ import httptools
 from objectlens.gateway.bodies import IncomingBody
 from objectlens.gateway.messages import BadRequest, has_body, now, one_host, render_head, split_target
 from objectlens.http import Headers, HttpRequest, HttpResponse, ResponseBody
-from objectlens.streams import CHUNK, FileSlice
+from objectlens.streams import CHUNK, FileSlice, read_cached
 
 _log = logging.getLogger(__name__)
 
@@ -480,21 +480,10 @@ async def file_chunks(body: FileSlice) -> AsyncIterator[bytes]:
     """Read a file piece by piece: at once what is in the page cache, in a thread what must come from the disk."""
     position, end = body.offset, body.offset + body.length
     while position < end:
-        chunk = _read_cached(body.fd, min(CHUNK, end - position), position)
+        chunk = read_cached(body.fd, min(CHUNK, end - position), position)
         if chunk is None:
             chunk = await asyncio.to_thread(os.pread, body.fd, min(CHUNK, end - position), position)
         if not chunk:
             raise ConnectionError("the file became shorter while it was read")
         position += len(chunk)
         yield chunk
-
-
-def _read_cached(fd: int, size: int, offset: int) -> bytes | None:
-    """Return bytes if they can be had without waiting for the disk (preadv2 with RWF_NOWAIT), else None."""
-    buffer = bytearray(size)
-    try:
-        count = os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)
-    except (BlockingIOError, OSError):
-        # Not cached, or a file system that knows no RWF_NOWAIT.
-        return None
-    return bytes(memoryview(buffer)[:count]) if count else None

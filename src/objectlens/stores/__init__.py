@@ -39,6 +39,7 @@ from objectlens.stores.protocols import (
     UploadNotFound,
     Uploads,
 )
+from objectlens.stores.states import state_of
 
 __all__ = [
     "Attributes",
@@ -65,4 +66,5 @@ __all__ = [
     "Upload",
     "UploadNotFound",
     "Uploads",
+    "state_of",
 ]

@@ -28,7 +28,7 @@ class Draft:
         self._busy = threading.Lock()
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._open = True
-        self.path, self._fd = _claim(folder)
+        self.path, self._fd = claim(folder)
 
     @property
     def md5(self) -> str:
@@ -113,7 +113,8 @@ def _remove_leftover(path: bytes) -> bool:
     return True
 
 
-def _claim(folder: bytes) -> tuple[bytes, int]:
+def claim(folder: bytes) -> tuple[bytes, int]:
+    """Make a new file, locked for this process, and return its path and descriptor."""
     while True:
         path = os.path.join(folder, secrets.token_hex(16).encode())
         fd = os.open(path, _NEW, 0o666)

@@ -34,7 +34,14 @@ def test_a_place_is_a_name_an_alias_or_an_arn(text, address):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a/b", "arn:aws:s3", "arn:aws:lambda:us-west-2:123456789012:function:f", OBJECT_LAMBDA + "/x", "arn:aws:s3:::a/b"],
+    [
+        "",
+        "a/b",
+        "arn:aws:s3",
+        "arn:aws:lambda:us-west-2:123456789012:function:f",
+        OBJECT_LAMBDA + "/x",
+        "arn:aws:s3:::a/b",
+    ],
 )
 def test_anything_else_is_none(text):
     with pytest.raises(InvalidArgument):
