@@ -201,15 +201,16 @@ def test_a_purge_of_everything_must_be_said(server):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "action"),
+    ("request_", "action"),
     [
-        ("GET", "/-/cache/stats", b"", "objectlens:GetCacheStatistics"),
-        ("GET", "/-/cache/top?limit=3", b"", "objectlens:ListCachedObjects"),
-        ("GET", "/-/cache/entries?prefix=none", b"", "objectlens:ListCachedObjects"),
-        ("POST", "/-/cache/purge", b'{"prefix": "none"}', "objectlens:PurgeCache"),
+        (("GET", "/-/cache/stats", b""), "objectlens:GetCacheStatistics"),
+        (("GET", "/-/cache/top?limit=3", b""), "objectlens:ListCachedObjects"),
+        (("GET", "/-/cache/entries?prefix=none", b""), "objectlens:ListCachedObjects"),
+        (("POST", "/-/cache/purge", b'{"prefix": "none"}'), "objectlens:PurgeCache"),
     ],
 )
-def test_who_may_see_and_purge(server, user, method, path, body, action):
+def test_who_may_see_and_purge(server, user, request_, action):
+    method, path, body = request_
     credentials, allow = user
     wire = Wire(server)
     denied = wire.send(method, path, JSON, body, credentials=credentials)
@@ -237,7 +238,8 @@ def test_the_figures_are_told_with_those_of_functions(server, lens):
     lens.read("k/07")
     text = Wire(server).send("GET", "/-/metrics").body.decode()
     values = dict(line.split() for line in text.splitlines() if line.startswith("objectlens_cache_"))
-    names = "entries bytes limit_bytes hits_total misses_total joined_total fills_total failures_total evicted_total flights"
-    assert list(values) == [f"objectlens_cache_{name}" for name in names.split()]
+    counted = [f"{name}_total" for name in ("hits", "misses", "joined", "fills", "failures", "evicted")]
+    names = ["entries", "bytes", "limit_bytes", *counted, "flights"]
+    assert list(values) == [f"objectlens_cache_{name}" for name in names]
     assert int(values["objectlens_cache_fills_total"]) > 0
     assert "# TYPE objectlens_cache_hits_total counter\n" in text
