@@ -23,8 +23,8 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from objectlens.access import Access, Credentials
-from objectlens.cache import Cache
-from objectlens.cache.cache import Limits
+from objectlens.cache import Cache, Shared
+from objectlens.cache import Limits as CacheLimits
 from objectlens.catalog import AccountPrincipals, Catalog
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock, SystemClock
@@ -64,6 +64,7 @@ from objectlens.gateway.signed import Page
 from objectlens.gateway.sparing import Spare
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.looks import Looks
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
@@ -71,7 +72,7 @@ from objectlens.objects.whole import read_whole
 from objectlens.operation import Api
 from objectlens.settings import Listen, Settings, root_credentials
 from objectlens.settings.credentials import FILE_NAME as CREDENTIALS
-from objectlens.stores.opener import StoreOpener
+from objectlens.stores.opener import StoreOpener, UnknownStore
 from objectlens.transforms.process import tune_allocator
 
 _log = logging.getLogger(__name__)
@@ -270,12 +271,12 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         stack.push_async_callback(pool.close)
         remotes = _remotes(settings)
         executor = _executor(settings, pool, remotes, clock, stack)
-        cache = Cache(settings.data / "cache", Limits(bytes=1024**3), clock)
-        stack.push_async_callback(cache.close)
         native = Native()
         stack.push_async_callback(native.close)
         background = Background()
         stack.push_async_callback(background.close)
+        cache = _cache(settings, opener, clock)
+        stack.push_async_callback(cache.close)
         lens = ObjectLambda(
             catalog=catalog,
             access=access,
@@ -284,6 +285,8 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             rendezvous=Rendezvous(route),
             background=background,
             native=native,
+            cache=cache,
+            looks=Looks(clock, settings.cache.freshness_seconds),
             clock=clock,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
             inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
@@ -472,6 +475,17 @@ def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, st
     elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
     stack.push_async_callback(elsewhere.close)
     return Dispatch(pool, elsewhere)
+
+
+def _cache(settings: Settings, opener: StoreOpener, clock: Clock) -> Cache:
+    said = settings.cache
+    limits = CacheLimits(bytes=said.bytes if said.enabled else 0, ttl=said.ttl_seconds, negative=said.negative_seconds)
+    folder = settings.data / "cache" if said.directory is None else Path(said.directory)
+    try:
+        shared = None if said.store is None else Shared(opener.open("cache", said.store))
+    except UnknownStore as error:
+        raise StartError(f"cache.store cannot be used: {error}") from None
+    return Cache(folder, limits, clock, shared=shared)
 
 
 def _domains(settings: Settings) -> tuple[str, ...]:

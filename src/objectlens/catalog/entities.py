@@ -95,7 +95,10 @@ class ObjectLambdaConfiguration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectLambdaAccessPoint:
-    """A named entrance in front of one supporting access point."""
+    """A named entrance in front of one supporting access point.
+
+    `configured_at` is when its configuration was replaced, None when that never happened.
+    """
 
     name: str
     account: str
@@ -106,6 +109,7 @@ class ObjectLambdaAccessPoint:
     policy: str | None = None
     public_access_block: PublicAccessBlock = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
+    configured_at: datetime | None = None
 
     @property
     def arn(self) -> str:
@@ -194,7 +198,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionAlias:
-    """A name for one version of a function, and the shares of calls that go to other versions: `{"2": 0.1}`."""
+    """A name for one version of a function, and the shares of calls that go to other versions: `{"2": 0.1}`.
+
+    `updated_at` is when it was last pointed somewhere, None when that is not known.
+    """
 
     name: str
     account: str
@@ -204,6 +211,7 @@ class FunctionAlias:
     description: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
     policy: str | None = None
+    updated_at: datetime | None = None
 
     def chosen(self, point: float) -> str:
         """Return the version that serves a call; `point` is drawn from [0, 1) for each call anew."""

@@ -97,6 +97,7 @@ object_lambda_access_points = Table(
     Column("policy", Text),
     Column("public_access_block", Block, nullable=False),
     Column("tags", Mapped, nullable=False),
+    Column("configured_at", Moment),
     ForeignKeyConstraint(
         ["account", "name"], ["access_point_names.account", "access_point_names.name"], ondelete="CASCADE"
     ),
@@ -149,6 +150,7 @@ function_aliases = Table(
     _text("description"),
     Column("weights", Mapped, nullable=False),
     Column("policy", Text),
+    Column("updated_at", Moment),
     ForeignKeyConstraint(
         ["account", "function", "version"],
         ["functions.account", "functions.name", "functions.version"],

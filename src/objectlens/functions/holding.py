@@ -91,5 +91,5 @@ class Holding:
 
 
 def _rank(group: Group) -> tuple[bool, int]:
-    """Return who comes first: those for whom somebody waits, and of them who runs the fewest."""
-    return bool(group.waiting) and group.waiting[0].invocation.spare, group.running
+    """Return who comes first: those who are not patient, and of them who runs the fewest."""
+    return bool(group.waiting) and group.waiting[0].patient, group.running

@@ -20,12 +20,12 @@ class Throttle:
         self.reserved: Mapping[str, int] = {}
         self.running: dict[str, int] = {}
 
-    def check(self, function: Function, *, spare: bool = False) -> None:
+    def check(self, function: Function, *, patient: bool = False) -> None:
         """Return when one more may be in work; raises `TooManyRequestsException`.
 
-        One that is `spare` must leave the last place to another, where there are two.
+        One that is `patient` must leave the last place to another, where there are two.
         """
-        left = 1 if spare else 0
+        left = 1 if patient else 0
         if (own := function.reserved_concurrency) is not None:
             if self.running.get(_name(function), 0) >= max(min(1, own), own - left):
                 raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")

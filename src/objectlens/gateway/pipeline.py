@@ -25,6 +25,7 @@ from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
+from objectlens.functions.patience import Patience
 from objectlens.gateway import metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
@@ -289,7 +290,7 @@ class Corridor:
             bucket=await self._bucket(resource),
             # What the caller signed is the request that the errand belongs to.
             body=http.body if errand else verified(http, caller.signature),
-            spare=spare,
+            patience=Patience() if spare else None,
         )
         await self._authorize(call)
         return await self._handle(call)

@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from objectlens.access import Access, Caller
+from objectlens.cache import Cache
 from objectlens.catalog import Catalog
+from objectlens.catalog.entities import Function, Transformation
 from objectlens.clock import Clock
 from objectlens.functions import Executor, Remotes
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.background import Background
+from objectlens.objectlambda.looks import Looks
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
@@ -33,7 +36,8 @@ class ObjectLambda:
     `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
     functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
     long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
-    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose.
+    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose. `digests` remembers those of
+    functions by access point and function, with what they were made of.
     """
 
     catalog: Catalog
@@ -43,6 +47,8 @@ class ObjectLambda:
     rendezvous: Rendezvous
     background: Background
     native: Native
+    cache: Cache
+    looks: Looks
     clock: Clock
     inner: Inner
     endpoint: str
@@ -51,3 +57,4 @@ class ObjectLambda:
     answer_seconds: float = 60.0
     url_seconds: int = 61
     draw: Callable[[], float] = random.random
+    digests: dict[tuple[str, str], tuple[Function, Transformation, str]] = field(default_factory=dict)

@@ -119,6 +119,18 @@ def user_identity(caller: Caller) -> dict[str, Any]:
     return identity
 
 
+def nobody(access_point: ObjectLambdaAccessPoint) -> dict[str, Any]:
+    """Return an identity that is nobody's, in the same shape: no function can take it for one of those it knows."""
+    return {
+        "type": "AWSService",
+        "principalId": "objectlens:shared",
+        "arn": "",
+        "accountId": access_point.account,
+        "accessKeyId": "",
+        "invokedBy": "s3-object-lambda.amazonaws.com",
+    }
+
+
 def render(
     call: Call,
     access_point: ObjectLambdaAccessPoint,
@@ -126,11 +138,13 @@ def render(
     supporting: str,
     context: tuple[str, dict[str, str]],
     payload: str | None,
+    anonymous: bool = False,
 ) -> bytes:
     """Return the event as JSON.
 
     `supporting` is the supporting access point's ARN; `context` the one `*Context` member, name and value; `payload`
-    the configured `FunctionPayload`, handed on to the letter.
+    the configured `FunctionPayload`, handed on to the letter. With `anonymous` the caller is not told: the answer will
+    be given to others too.
     """
     name, value = context
     event = {
@@ -145,7 +159,7 @@ def render(
             "url": user_url(call.http, access_point, call.address.key or ""),
             "headers": user_headers(call.http, access_point),
         },
-        "userIdentity": user_identity(call.caller),
+        "userIdentity": nobody(access_point) if anonymous else user_identity(call.caller),
         "protocolVersion": PROTOCOL_VERSION,
     }
     return _ENCODER.encode(event).encode("utf-8", "replace")

@@ -7,7 +7,7 @@ from typing import Any
 
 from objectlens import errors
 from objectlens.call import Call
-from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
+from objectlens.catalog.entities import AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
 from objectlens.functions import Invocation, Outcome
 from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
@@ -27,11 +27,32 @@ async def get_object(
     """
     function = await function_of(lens, call, transformation)
     source = await supporting_access_point(lens, access_point)
+    return render(
+        await answer_of(lens, call, access_point, source, function=function, transformation=transformation), call
+    )
+
+
+async def answer_of(
+    lens: ObjectLambda,
+    call: Call,
+    access_point: ObjectLambdaAccessPoint,
+    source: AccessPoint,
+    *,
+    function: Function,
+    transformation: Transformation,
+    state: str | None = None,
+    anonymous: bool = False,
+) -> Answer:
+    """Invoke a function for a GET and return what it writes.
+
+    With `state`, it can read no other state of the source; with `anonymous` it is not told who calls. Raises the
+    errors of reference section 8.2.
+    """
     remote = lens.remotes.of(transformation.function_arn)
     route = lens.rendezvous.open(elsewhere=remote is not None)
     deadline = asyncio.get_running_loop().call_later(lens.answer_seconds, route.expire)
     try:
-        url = input_url(lens, call, source, "GET", remote)
+        url = input_url(lens, call, source, "GET", remote, state=state)
         context = {
             "inputS3Url": url,
             "outputRoute": route.name,
@@ -45,7 +66,8 @@ async def get_object(
             function=function,
             transformation=transformation,
             context=("getObjectContext", context),
-            door=Inside(lens, call, source, function, url),
+            door=Inside(lens, call, source, function, url, state=state),
+            anonymous=anonymous,
         )
         answer = await _answer(lens, route, request)
     except BaseException:
@@ -55,7 +77,7 @@ async def get_object(
     if isinstance(answer.body, bytes):
         route.close()
     route.when_closed(deadline.cancel)
-    return render(answer, call)
+    return answer
 
 
 async def _answer(lens: ObjectLambda, route: Route, request: Invocation) -> Answer:

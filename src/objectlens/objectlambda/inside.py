@@ -18,8 +18,7 @@ from objectlens.catalog.entities import AccessPoint, Function
 from objectlens.errors import NoSuchBucket
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
-from objectlens.objectlambda.event import forwarded_query
-from objectlens.objectlambda.source import signed_headers
+from objectlens.objectlambda.source import signed_headers, source_query
 from objectlens.objectlambda.write_response import write_get_object_response
 from objectlens.objects import OPERATIONS
 from objectlens.objects.permitting import permit
@@ -32,12 +31,21 @@ _ANSWER = ("POST", "/WriteGetObjectResponse", "UNSIGNED-PAYLOAD")
 class Inside:
     """What the function of one GET may reach; `url` is the `inputS3Url` that it was given."""
 
-    def __init__(self, lens: ObjectLambda, call: Call, source: AccessPoint, function: Function, url: str) -> None:
+    def __init__(
+        self,
+        lens: ObjectLambda,
+        call: Call,
+        source: AccessPoint,
+        function: Function,
+        url: str,
+        *,
+        state: str | None = None,
+    ) -> None:
         self.source = url.removeprefix(lens.endpoint)
         self._lens, self._call, self._function = lens, call, function
         self._access_point = source
         # What proves the signature in the URL's query is not needed here.
-        self._query = forwarded_query(call.http.query)
+        self._query = source_query(call, state)
         # A URL that needs further headers is left to the proof of its signature.
         self._readable = not signed_headers(call)
         self._made = asyncio.get_running_loop().time()

@@ -19,8 +19,10 @@ from objectlens.objectlambda.context import SERVICE, ObjectLambda
 _FUNCTION = re.compile(r"function:([^:]+)(?::(.+))?")
 
 
-async def function_of(lens: ObjectLambda, call: Call, transformation: Transformation) -> Function:
-    """Return the function that serves a call.
+async def function_of(
+    lens: ObjectLambda, call: Call, transformation: Transformation, point: float | None = None
+) -> Function:
+    """Return the function that serves a call; an alias with weights chooses by `point`, drawn anew without one.
 
     Raises `LambdaNotFound` when there is none and `LambdaPermissionError` when the caller may not invoke it: the
     invocation happens as the caller (reference section 11.1).
@@ -30,9 +32,7 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
         elsewhere = remote_function(transformation.function_arn)
         await may_invoke(lens, call, Elsewhere(elsewhere))
         return elsewhere
-    match = _FUNCTION.fullmatch(arn.resource)
-    name, qualifier = match.groups() if match else (arn.resource, None)
-    found = await lens.catalog.invoked(arn.account, name, qualifier or LATEST, lens.draw())
+    found = await known_function(lens, transformation, lens.draw() if point is None else point)
     if found is None and call.resource is not None and arn.account != call.resource.account:
         raise errors.LambdaNotFound(
             f"The AWS Lambda function {arn} is of another account, and no [remote.NAME] of the server's settings says "
@@ -42,6 +42,22 @@ async def function_of(lens: ObjectLambda, call: Call, transformation: Transforma
     if found is None:
         raise errors.LambdaNotFound(f"The AWS Lambda function {arn} was not found.")
     return found[0]
+
+
+async def known_function(
+    lens: ObjectLambda, transformation: Transformation, point: float
+) -> tuple[Function, Function] | None:
+    """Return what `Catalog.invoked` does for the function of a transformation."""
+    arn = Arn.parse(transformation.function_arn)
+    name, qualifier = qualified(arn)
+    return await lens.catalog.invoked(arn.account, name, qualifier, point)
+
+
+def qualified(arn: Arn) -> tuple[str, str]:
+    """Return the name of a function and its qualifier."""
+    match = _FUNCTION.fullmatch(arn.resource)
+    name, qualifier = match.groups() if match else (arn.resource, None)
+    return name, qualifier or LATEST
 
 
 async def may_invoke(lens: ObjectLambda, call: Call, function: Function | Elsewhere | str) -> None:
@@ -67,11 +83,17 @@ def invocation(
     transformation: Transformation,
     context: tuple[str, dict[str, str]],
     door: Door | None = None,
+    anonymous: bool = False,
 ) -> Invocation:
-    """Return the invocation with its event."""
+    """Return the invocation with its event, which with `anonymous` does not tell who calls."""
     remote = lens.remotes.of(transformation.function_arn)
     payload = event.render(
-        call, access_point, supporting=source.arn, context=context, payload=transformation.function_payload
+        call,
+        access_point,
+        supporting=source.arn,
+        context=context,
+        payload=transformation.function_payload,
+        anonymous=anonymous,
     )
     return Invocation(
         function=function,
@@ -80,7 +102,7 @@ def invocation(
         invoked_arn=transformation.function_arn,
         door=door,
         remote=None if remote is None else remote.name,
-        spare=call.spare,
+        patience=call.patience,
     )
 
 
@@ -112,10 +134,21 @@ async def invoke_for_value(lens: ObjectLambda, request: Invocation) -> Outcome:
     return outcome
 
 
-def failed(outcome: Outcome) -> errors.LambdaRuntimeError:
+class Failure(errors.LambdaRuntimeError):
+    """How a function failed: `type` is AWS's, or the exception's, name for it."""
+
+    code = errors.LambdaRuntimeError.code
+
+    def __init__(self, message: str, type_: str) -> None:
+        super().__init__(message)
+        self.type = type_
+
+
+def failed(outcome: Outcome) -> Failure:
     """Return what the caller sees of a function that raised, crashed or timed out.
 
     The reason stays in the function's log: an exception's text may hold what the caller must not see.
     """
-    kind = "" if outcome.failure is None else f" ({outcome.failure.type})"
-    return errors.LambdaRuntimeError(f"The Lambda function failed during execution{kind}. Its log has the reason.")
+    kind = "" if outcome.failure is None else outcome.failure.type
+    said = f" ({kind})" if kind else ""
+    return Failure(f"The Lambda function failed during execution{said}. Its log has the reason.", kind)

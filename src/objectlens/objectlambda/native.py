@@ -1,13 +1,11 @@
-"""GetObject and HeadObject by a native transform: no function, no second connection, the bytes stay in this process.
+"""Derived objects by native transforms: no function, no second connection, the bytes stay in this process.
 
 An access point names the built-in function `objectlens-transform` and gives the pipeline, as JSON, for its payload.
-What follows from a pipeline's being known is done here: ETag, Last-Modified, conditions, and ranges of the result.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +14,10 @@ from typing import Any, TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
-from objectlens.http import Headers, HttpRequest, HttpResponse
-from objectlens.s3.dates import http_date
-from objectlens.s3.headers import encode_value
-from objectlens.s3.preconditions import ReadConditions
-from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import Opened, Stat
+from objectlens.cache import Head, Made
+from objectlens.http import HttpRequest
+from objectlens.objects.reading import discard
+from objectlens.stores import Opened, Stat, state_of
 from objectlens.streams import FileSlice
 from objectlens.transforms import (
     Arguments,
@@ -38,19 +34,29 @@ from objectlens.transforms.process import quiet_codecs
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
-# Query parameters that are S3's own; every other one is an argument of the pipeline.
+# Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
-_PREFIXES_OF_S3 = ("x-amz-", "response-")
+_PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _END = object()
 _PIECE = 8 * 1024 * 1024
 
 _T = TypeVar("_T")
 
 
+class SourceMoved(Exception):
+    """The source is no more what it was when the request for it was made."""
+
+
 def is_native(function_arn: str) -> bool:
     """Tell whether an ARN names the built-in function."""
     name = Arn.parse(function_arn).named("function")
     return name is not None and name.partition(":")[0] == NATIVE_FUNCTION
+
+
+def is_of_s3(parameter: str) -> bool:
+    """Tell whether a query parameter is S3's or ours, and no argument."""
+    lower = parameter.lower()
+    return lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3)
 
 
 def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
@@ -61,8 +67,7 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
     header = http.headers.get(ARGUMENTS_HEADER)
     found = {} if header is None else parse_header(header)
     for name, value in http.parameters():
-        lower = name.lower()
-        if lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3):
+        if is_of_s3(name):
             continue
         if name in found:
             raise errors.InvalidArgument(f"The argument {name!r} is given twice.", ArgumentName=name)
@@ -96,65 +101,36 @@ class Native:
         except BadArgument as error:
             raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
 
-    async def respond(
-        self, program: Program, arguments: Arguments, opened: Opened, http: HttpRequest, *, ranged: bool
-    ) -> HttpResponse:
-        """Run a program on an opened object and answer with what it makes of it; `ranged` allows `Range`.
+    async def make(
+        self, program: Program, arguments: Arguments, source: Opened | Callable[[], Opened], state: str
+    ) -> Made:
+        """Run a program on an object in the state that is meant, opened or by what opens it in the thread that runs.
 
-        The answer's ETag stands for source, program and arguments together, so conditions are decided without running
-        anything. Raises `NotModified`, `PreconditionFailed`, `InvalidRange`, and what is wrong with the object.
+        One thread does all of it then: what a hop costs is a tenth of a small picture. Raises `SourceMoved` for another
+        state, what opening raises, and what is wrong with the object.
         """
-        try:
-            tag = _checked_etag(opened.stat, program, arguments, http)
-        except errors.ServiceError:
-            await _discard(opened)
-            raise
-        result = await self._run(program, arguments, opened)
-        return self._answer(result, opened.stat, tag, http, ranged=ranged)
+        if isinstance(source, Opened):
+            return self._made(await self._run(program, arguments, await _in_state(source, state)))
 
-    async def open_and_respond(
-        self,
-        program: Program,
-        arguments: Arguments,
-        open_here: Callable[[], Opened],
-        http: HttpRequest,
-        *,
-        ranged: bool,
-    ) -> HttpResponse | None:
-        """Do all of it in one thread, opening included: what a hop costs is a tenth of a small picture.
-
-        Returns None for an object with tags: policies may ask for those, so whoever calls must look at them first.
-        Raises what `respond` and `open_here` raise.
-        """
-
-        def work() -> HttpResponse | None:
-            opened = open_here()
+        def work() -> Result:
+            opened = source()
             body = opened.body
             assert isinstance(body, FileSlice)
             try:
-                if opened.stat.attributes.tags:
-                    return None
-                tag = _checked_etag(opened.stat, program, arguments, http)
-                result = program.run(_whole_file(body), arguments, **_facts(opened.stat))
-                return self._answer(result, opened.stat, tag, http, ranged=ranged)
+                if state_of(opened.stat) != state:
+                    raise SourceMoved
+                return program.run(_whole_file(body), arguments, **_facts(opened.stat))
             finally:
                 body.close()
 
-        return await self._call(work)
+        return self._made(await self._call(work))
 
-    def _answer(self, result: Result, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
-        headers = [("ETag", f'"{tag}"'), ("Last-Modified", http_date(stat.modified))]
-        if result.content_type is not None:
-            headers.append(("Content-Type", result.content_type))
-        headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in result.metadata.items()]
-        if not isinstance(result.body, bytes):
-            return HttpResponse(200, Headers(headers), self._stream(result.body))
-        wanted = parse_range(http.headers.get("range")) if ranged else None
-        if wanted is None:
-            return HttpResponse(200, Headers(headers), result.body)
-        start, end = wanted.span(len(result.body))
-        headers.append(("Content-Range", content_range(start, end, len(result.body))))
-        return HttpResponse(206, Headers(headers), result.body[start:end])
+    def _made(self, result: Result) -> Made:
+        system = () if result.content_type is None else (("Content-Type", result.content_type),)
+        head = Head(system=system, metadata=tuple(result.metadata.items()))
+        if isinstance(result.body, bytes):
+            return Made(head=head, body=result.body, length=len(result.body))
+        return Made(head=head, body=self._stream(result.body), length=None)
 
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> Result:
         body = opened.body
@@ -191,18 +167,6 @@ class Native:
             raise errors.InvalidTransformInput(str(error)) from error
         except BadPipeline as error:
             raise errors.LambdaInvocationFailed(str(error)) from error
-
-
-def etag(stat: Stat, program: Program, arguments: Arguments) -> str:
-    """Return the ETag of a result: the same source, program and arguments always give the same bytes."""
-    text = f"{stat.etag}\n{stat.size}\n{program.digest}\n{arguments.canonical}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _checked_etag(stat: Stat, program: Program, arguments: Arguments, http: HttpRequest) -> str:
-    tag = etag(stat, program, arguments)
-    ReadConditions.parse(http.headers).check(tag, stat.modified)
-    return tag
 
 
 def _facts(stat: Stat) -> dict[str, str | None]:
@@ -244,8 +208,8 @@ async def _bounded(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[byte
         yield chunk
 
 
-async def _discard(opened: Opened) -> None:
-    if isinstance(opened.body, FileSlice):
-        opened.body.close()
-    elif (close := getattr(opened.body, "aclose", None)) is not None:
-        await close()
+async def _in_state(opened: Opened, state: str) -> Opened:
+    if state_of(opened.stat) == state:
+        return opened
+    await discard(opened.body)
+    raise SourceMoved

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
 from objectlens.arn import Arn
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
-from objectlens.errors import InvalidAccessPoint
+from objectlens.errors import InvalidAccessPoint, NoSuchBucket
 from objectlens.functions import Remote
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.event import forwarded_query
+from objectlens.objects.permitting import permit
+from objectlens.s3.inputs.reading import STATE_PARAMETER
 from objectlens.sigv4 import presign
 
 # The only headers beside `Host` that go into the signature: a function that fetches the bare URL must succeed, also
@@ -40,14 +43,29 @@ def signed_headers(call: Call) -> dict[str, str]:
     return {name: value for name in _SIGNED if (value := call.http.headers.get(name)) is not None}
 
 
-def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str, remote: Remote | None = None) -> str:
-    """Return `inputS3Url`: a presigned URL that reads the source as the caller.
+def source_query(call: Call, state: str | None = None) -> str:
+    """Return the query of a read of the source, but for what signs it; `state` is the only one that may be read."""
+    query = forwarded_query(call.http.query)
+    pinned = "" if state is None else f"{STATE_PARAMETER}={state}"
+    return "&".join(filter(None, (query, pinned)))
+
+
+def input_url(
+    lens: ObjectLambda,
+    call: Call,
+    source: AccessPoint,
+    method: str,
+    remote: Remote | None = None,
+    *,
+    state: str | None = None,
+) -> str:
+    """Return `inputS3Url`: a presigned URL that reads the source as the caller, of the one `state` if it is given.
 
     It is path-style on the access point's alias, at an address that every function can reach and resolve; that of one
     that runs at a `remote` is another.
     """
     key = "" if call.address.key is None else quote(call.address.key, safe="/-_.~")
-    query = forwarded_query(call.http.query)
+    query = source_query(call, state)
     if call.operation.name == "ListObjectsV2" and not query.startswith("list-type=2"):
         rest = [piece for piece in query.split("&") if piece and not piece.startswith("list-type=")]
         query = "&".join(["list-type=2", *rest])
@@ -64,3 +82,15 @@ def input_url(lens: ObjectLambda, call: Call, source: AccessPoint, method: str, 
         expires=lens.url_seconds,
         headers=signed_headers(call),
     )
+
+
+async def at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> Call:
+    """Return the same call, authorised, on the supporting access point."""
+    source = await supporting_access_point(lens, access_point)
+    caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    bucket = await lens.catalog.buckets.get(source.bucket)
+    if bucket is None:
+        raise NoSuchBucket(BucketName=source.bucket)
+    there = replace(call, caller=caller, resource=source, bucket=bucket)
+    await permit(lens.objects, there)
+    return there

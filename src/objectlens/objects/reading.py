@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from objectlens.errors import PreconditionFailed
 from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Opened, Stat, Store
+from objectlens.stores import Opened, Stat, Store, state_of
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
@@ -51,6 +52,8 @@ def chosen(asked: ReadObject, stat: Stat) -> Chosen:
 
     Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPartNumber`.
     """
+    if asked.state is not None and asked.state != state_of(stat):
+        raise PreconditionFailed("The object was replaced since the request for it was made.", Condition="If-Match")
     asked.conditions.check(stat.etag, stat.modified)
     if asked.byte_range is not None and range_applies(asked.if_range, stat.etag, stat.modified):
         return asked.byte_range.span(stat.size)

@@ -14,6 +14,7 @@ from objectlens.settings.sources import SettingsError, load
 from objectlens.settings.values import (
     AccountSettings,
     AdmissionSettings,
+    CacheSettings,
     DatabaseSettings,
     FunctionSettings,
     RemoteSettings,
@@ -25,6 +26,7 @@ from objectlens.settings.values import (
 __all__ = [
     "AccountSettings",
     "AdmissionSettings",
+    "CacheSettings",
     "Credentials",
     "DatabaseSettings",
     "FunctionSettings",

@@ -149,3 +149,5 @@ DATABASE_URL = text(
     r"sqlite:///\S+|postgresql(\+psycopg)?://\S+",
     "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
 )
+FOLDER = text(r"/\S.*", "the absolute path of a folder")
+STORE_URL = text(r"[a-z0-9+]+:\S+", "the URL of a store")

@@ -18,6 +18,7 @@ from objectlens.settings.kinds import (
     ACCOUNT,
     DATABASE_URL,
     DOMAINS,
+    FOLDER,
     FUNCTION_ARNS,
     ISOLATION,
     LISTEN,
@@ -29,6 +30,7 @@ from objectlens.settings.kinds import (
     PYTHONS,
     REGION,
     SECRET,
+    STORE_URL,
     SWITCH,
     URL,
     Kind,
@@ -216,6 +218,45 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """Derived objects: what managed functions and native transforms made, kept to be given again."""
+
+    enabled: bool = _setting(SWITCH, "true", "`false` keeps nothing: every answer is made when it is asked for.")
+    bytes: int = _setting(
+        count(1024 * 1024, 2**60),
+        10 * 1024**3,
+        "What derived objects may take on the disk; what saves least for its bytes goes first. One that is larger than "
+        "half of it is not kept.",
+    )
+    directory: str | None = _setting(
+        FOLDER, None, "Where they are kept. Unset, it is `cache` in the data directory. It may be removed at any time."
+    )
+    ttl_seconds: float | None = _setting(
+        seconds(1, 10 * 365 * 86_400),
+        None,
+        "How old a derived object may grow. Unset, it stays as long as there is room: it is right as long as it is "
+        "found at all.",
+    )
+    freshness_seconds: float = _setting(
+        seconds(0, 3600),
+        0,
+        "For how long the state of a source that was looked up in a store over a network is taken for its present one. "
+        "With 0 no answer is older than the last write before its request.",
+    )
+    negative_seconds: float = _setting(
+        seconds(0, 300),
+        5,
+        "For how long a failure that lies in the object or the function is told again without another attempt.",
+    )
+    store: str | None = _setting(
+        STORE_URL,
+        None,
+        "A second level that several servers share: the URL of a store, such as `file:///mnt/derived`.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
     """How many requests are in work at the same time."""
 
@@ -256,6 +297,7 @@ class Settings:
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
 
@@ -266,6 +308,7 @@ TABLES: dict[str, type] = {
     "functions": FunctionSettings,
     "database": DatabaseSettings,
     "admission": AdmissionSettings,
+    "cache": CacheSettings,
 }
 
 # Tables of which there may be several: `[remote.NAME]`, and OBJECTLENS_REMOTE_NAME_KEY in the environment.

@@ -58,9 +58,12 @@ class FolderStore:
 
     async def stat(self, key: str) -> Stat:
         """Describe an object; raises `KeyNotFound`."""
-        if self._haste.allowed:
-            return self._haste.take(lambda: self._files.stat(key))
-        return await self._run(self._files.stat, key)
+        found = self.stat_at_once(key)
+        return await self._run(self._files.stat, key) if found is None else found
+
+    def stat_at_once(self, key: str) -> Stat | None:
+        """Describe an object, None when that would take long; raises `KeyNotFound`."""
+        return self._haste.take(lambda: self._files.stat(key)) if self._haste.allowed else None
 
     async def open(self, key: str, span: tuple[int, int] | None = None) -> Opened:
         """Open an object or a run of its bytes; raises `KeyNotFound`."""

@@ -142,6 +142,15 @@ class OpensHere(Protocol):
         ...
 
 
+@runtime_checkable
+class StatsAtOnce(Protocol):
+    """What some stores can do besides: describe an object without leaving the event loop's thread."""
+
+    def stat_at_once(self, key: str) -> Stat | None:
+        """Describe an object, None when that would take long; raises `KeyNotFound`."""
+        ...
+
+
 class Put(Protocol):
     """Writing: all or nothing."""
 

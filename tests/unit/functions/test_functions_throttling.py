@@ -71,22 +71,22 @@ def test_a_reservation_of_none_stops_the_function():
     assert caught.value.detail["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
 
 
-def test_what_nobody_waits_for_leaves_the_last_place_to_others():
+def test_what_is_patient_leaves_the_last_place_to_others():
     throttle = Throttle(20)
     for reserved, left in ((5, 1), (1, 0)):
         one = function(f"r{reserved}", reserved=reserved)
         for _ in range(reserved - left):
-            throttle.check(one, spare=True)
+            throttle.check(one, patient=True)
             throttle.count(one, 1)
         with pytest.raises(TooManyRequestsException):
-            throttle.check(one, spare=True)
+            throttle.check(one, patient=True)
         assert admitted(throttle, one) == left
     with pytest.raises(TooManyRequestsException):
-        throttle.check(function("none", reserved=0), spare=True)
+        throttle.check(function("none", reserved=0), patient=True)
     other = function("other")
     for _ in range(19):
-        throttle.check(other, spare=True)
+        throttle.check(other, patient=True)
         throttle.count(other, 1)
     with pytest.raises(TooManyRequestsException):
-        throttle.check(other, spare=True)
+        throttle.check(other, patient=True)
     throttle.check(other)

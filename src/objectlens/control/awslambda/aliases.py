@@ -28,6 +28,7 @@ async def create_alias(surroundings: Lambda, request: Request) -> Result:
         revision_id=surroundings.new_id(),
         description=parameters.get("Description", ""),
         weights=_weights(parameters) or {},
+        updated_at=surroundings.clock.now(),
     )
 
     def make(shelves: Shelves) -> FunctionAlias:
@@ -80,6 +81,7 @@ async def update_alias(surroundings: Lambda, request: Request) -> Result:
             description=parameters.get("Description", old.description),
             weights=old.weights if weights is None else weights,
             revision_id=surroundings.new_id(),
+            updated_at=surroundings.clock.now(),
         )
 
     def work(shelves: Shelves) -> FunctionAlias:

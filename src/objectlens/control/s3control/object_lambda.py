@@ -77,10 +77,12 @@ async def put_access_point_configuration_for_object_lambda(context: S3Control, r
     """Replace the whole configuration."""
     point = await context.object_lambda(request)
     new = await _configuration(context, request)
+
+    def changed(old: ObjectLambdaAccessPoint) -> ObjectLambdaAccessPoint:
+        return replace(old, configuration=new, configured_at=context.clock.now())
+
     try:
-        await context.catalog.object_lambda_access_points.update(
-            point.account, point.name, change=lambda now: replace(now, configuration=new)
-        )
+        await context.catalog.object_lambda_access_points.update(point.account, point.name, change=changed)
     except NotFound as error:
         raise NoSuchAccessPoint(AccessPointName=point.name) from error
     return {}

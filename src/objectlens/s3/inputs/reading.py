@@ -13,6 +13,9 @@ from objectlens.s3.inputs.checks import check_customer_keys
 from objectlens.s3.preconditions import ReadConditions
 from objectlens.s3.ranges import ByteRange, parse_range
 
+# In the URLs that functions read sources with: the digest of the one state that may be read (see `stores.state_of`).
+STATE_PARAMETER = "x-objectlens-state"
+
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
@@ -22,7 +25,7 @@ class ReadObject:
 
     At most one of `byte_range` and `part_number` is set; `if_range` is what the former depends on, as it was sent.
     `overrides` are headers by canonical name that replace the object's. `checksums` tells that checksum headers were
-    asked for.
+    asked for; `state` is the digest of the only state of the object that will do.
     """
 
     byte_range: ByteRange | None = None
@@ -32,6 +35,7 @@ class ReadObject:
     conditions: ReadConditions = field(default_factory=ReadConditions)
     overrides: Mapping[str, str] = field(default_factory=dict)
     checksums: bool = False
+    state: str | None = None
 
     @classmethod
     def parse(cls, http: HttpRequest) -> ReadObject:
@@ -50,6 +54,7 @@ class ReadObject:
             conditions=ReadConditions.parse(http.headers),
             overrides=response_overrides(query.items()) if query else {},
             checksums=(http.headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
+            state=query.get(STATE_PARAMETER),
         )
 
 

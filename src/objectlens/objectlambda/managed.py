@@ -1,0 +1,375 @@
+"""Managed answers: GET and HEAD of a derived object, as S3 would answer if it held the bytes that the function makes.
+
+The function is asked for whole objects only. What else a request wants (a range, a part, only what has changed, only
+the headers) is done here, with the code that does it for plain objects, on a `Stat` of the derived object.
+
+    source's state → derived object's name and ETag → conditions → kept | being made | made now → range → answer
+
+The state of the source is looked at for every request, and the caller's rights are asked for every request, whether the
+bytes are kept or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from objectlens import errors
+from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Source, Spilled
+from objectlens.call import Call
+from objectlens.catalog.entities import ObjectLambdaAccessPoint
+from objectlens.http import Headers, HttpResponse, ResponseBody
+from objectlens.objectlambda import lineage
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.lineage import Way
+from objectlens.objectlambda.native import SourceMoved
+from objectlens.objectlambda.rendezvous import Answer
+from objectlens.objectlambda.reply import render
+from objectlens.objectlambda.slices import Slice, closed, drained
+from objectlens.objectlambda.source import at_source
+from objectlens.objectlambda.taking import directives
+from objectlens.objectlambda.work import Work
+from objectlens.objects.context import bucket_of, check_version, key_of, resource_of, store_errors
+from objectlens.objects.finding import check_tags, missing
+from objectlens.objects.reading import Chosen, chosen, facts
+from objectlens.s3.dates import http_date
+from objectlens.s3.headers import encode_value, object_headers
+from objectlens.s3.inputs import ReadObject, check_bucket_owner
+from objectlens.s3.ranges import content_range, parse_range
+from objectlens.stores import Attributes, KeyNotFound, Stat, state_of
+from objectlens.streams import FileSlice
+
+# How often a source may be replaced while one request is at work on it.
+_MOVES = 8
+
+
+async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
+    """Answer a GET or HEAD.
+
+    Raises what reading the source raises, `NotModified`, `PreconditionFailed`, `InvalidRange` and `InvalidPartNumber`
+    of the derived object, and the errors of reference section 8.2 when it cannot be made.
+    """
+    await work.permit()
+    there = await at_source(lens, call, access_point)
+    visit = Visit(lens, call, there, work, _asked(call))
+    for _ in range(_MOVES):
+        derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
+        try:
+            return await visit.serve(derived)
+        except SourceMoved:
+            continue
+        except errors.ServiceError as error:
+            told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
+            error.headers = told | error.headers
+            raise
+    raise errors.SlowDown("The source object is replaced again and again while it is read: try again later.")
+
+
+_DECIDED = (errors.NotModified, errors.PreconditionFailed)
+
+
+def _asked(call: Call) -> ReadObject:
+    asked = ReadObject.parse(call.http)
+    if asked.byte_range is None and asked.part_number is None:
+        # Object Lambda takes a range from the query as well (reference section 9.2).
+        said = next((value for name, value in call.http.parameters() if name.lower() == "range"), None)
+        asked = replace(asked, byte_range=parse_range(said))
+    return replace(asked, state=None)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request; `there` is the same one on the source."""
+
+    lens: ObjectLambda
+    call: Call
+    there: Call
+    work: Work
+    asked: ReadObject
+
+    async def source(self) -> Source:
+        """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
+        objects, there = self.lens.objects, self.there
+        bucket, key = bucket_of(there), key_of(there)
+        check_bucket_owner(there.http.headers, bucket.account)
+        check_version(self.asked.version_id)
+        with store_errors():
+            try:
+                stat = await self.lens.looks.stat(objects.store(bucket), key)
+            except KeyNotFound:
+                raise await missing(objects, there, resource_of(there), key) from None
+        await check_tags(objects, there, stat)
+        return Source(
+            bucket=bucket.name, key=key, etag=stat.etag, size=stat.size, modified=stat.modified, state=state_of(stat)
+        )
+
+    @property
+    def is_head(self) -> bool:
+        """Whether only the headers are wanted."""
+        return self.call.operation.name == "HeadObject"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether less than the whole is wanted."""
+        return self.asked.byte_range is not None or self.asked.part_number is not None
+
+    async def serve(self, derived: Derived) -> HttpResponse:
+        """Answer for one state of the source; raises `SourceMoved` when it was replaced meanwhile."""
+        cache = self.lens.cache
+        if not self.work.reusable or cache.is_private(derived):
+            return await self._alone(derived)
+        self.asked.conditions.check(derived.etag, derived.modified)
+        wishes = directives(self.call.http.headers.get("cache-control"))
+        if "no-store" in wishes:
+            return await self._direct(derived)
+        fresh = "no-cache" in wishes
+        if not fresh and (hit := await cache.find(derived)) is not None:
+            return self._kept(derived, hit.entry, hit.body)
+        return await self._joined(derived, fresh=fresh)
+
+    # --- kept ---------------------------------------------------------------------------------------------------------
+
+    def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
+        stat = _stat(derived, entry.head, entry.size, entry.crc32)
+        try:
+            span = chosen(self.asked, stat)
+        except BaseException:
+            body.close()
+            raise
+        if self.is_head:
+            body.close()
+        elif span is not None:
+            body = body.narrowed(span[0], span[1] - span[0])
+        told = lineage.headers(derived, "hit", entry.duration_ms)
+        return self._answer(stat, span, b"" if self.is_head else body, [*_extra(entry.head), *told])
+
+    # --- being made ---------------------------------------------------------------------------------------------------
+
+    async def _joined(self, derived: Derived, *, fresh: bool) -> HttpResponse:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.lens.answer_seconds
+        while True:
+            own, patient = False, False
+            try:
+                flight, own = self.lens.cache.flight(derived, lambda: self._make(derived), fresh=fresh)
+                patient = self._hurry(flight, own=own)
+                async with asyncio.timeout_at(deadline):
+                    begun = await flight.begun()
+                    if begun.live is None:
+                        return await self._following(derived, flight, begun, "miss" if own else "fill")
+            except TimeoutError:
+                raise errors.LambdaTimeout from None
+            except Failed as failed:
+                slow = isinstance(failed.cause, errors.LambdaTimeout)
+                if (slow or (patient and isinstance(failed.cause, errors.SlowDown))) and not own:
+                    # It was too slow for the one who began it, or who can wait found no place; this request has time
+                    # left.
+                    fresh = False
+                    continue
+                return self._failed(derived, failed)
+            # What is not kept is one request's alone.
+            made = flight.take_live()
+            return await self._direct(derived, made)
+
+    def _hurry(self, flight: Flight, *, own: bool) -> bool:
+        """Let nobody wait for what is made with patience; returns whether it is."""
+        patience = self.call.patience
+        if own and patience is not None:
+            flight.hurry = patience.end
+        elif flight.hurry is not None and patience is None:
+            flight.hurry()
+        return flight.hurry is not None
+
+    async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
+        way = "hit" if flight.found else way
+        entry, size = flight.entry, begun.length
+        if entry is None and size is None and (self.is_partial or self.is_head):
+            try:
+                entry = await flight.ended()
+            except Spilled:
+                return await self._direct(derived)
+        if entry is not None:
+            size = entry.size
+        stat = _stat(derived, begun.head, size or 0, entry.crc32 if entry is not None else None)
+        span = None if size is None else chosen(self.asked, stat)
+        body: ResponseBody = b""
+        if not self.is_head:
+            start, end = span or (0, size)
+            body = flight.reader(start, end, lambda position: self._rest(derived, position, end))
+        duration = entry.duration_ms if entry is not None else flight.elapsed_ms
+        told = lineage.headers(derived, way, duration)
+        return self._answer(stat, span, body, [*_extra(begun.head), *told], known=size is not None)
+
+    async def _rest(self, derived: Derived, position: int, end: int | None) -> AsyncIterator[bytes]:
+        """Yield what the cache could not take any more, made anew."""
+        try:
+            made = await self._make(derived)
+        except (Failed, SourceMoved) as error:
+            raise ConnectionError("the rest of the answer could not be made again") from error
+        rest = Slice(_stream(made.body), position, end)
+        try:
+            async for chunk in rest:
+                yield chunk
+        finally:
+            await rest.aclose()
+
+    # --- made for this request alone ----------------------------------------------------------------------------------
+
+    async def _make(self, derived: Derived) -> Made:
+        made = await self.work.make(self.there, derived.source.state)
+        if not made.reusable:
+            self.lens.cache.mark_private(derived)
+        return made
+
+    async def _made_here(self, derived: Derived) -> Made | HttpResponse:
+        try:
+            return await self._make(derived)
+        except Failed as failed:
+            return self._failed(derived, failed)
+
+    async def _direct(self, derived: Derived, made: Made | None = None) -> HttpResponse:
+        """Answer with what is made now, and is not kept."""
+        began = asyncio.get_running_loop().time()
+        answered = made or await self._made_here(derived)
+        if isinstance(answered, HttpResponse):
+            return answered
+        made = answered
+        if not made.reusable:
+            return await self._once(derived, made, began)
+        size = len(made.body) if isinstance(made.body, bytes) else made.length
+        if size is None and (self.is_partial or self.is_head):
+            # How long it is shows at its end; then it is made once more, to be cut.
+            size = await drained(made.body)
+            if not self.is_head:
+                answered = await self._made_here(derived)
+                if isinstance(answered, HttpResponse):
+                    return answered
+                made = answered
+        stat = _stat(derived, made.head, size or 0, None)
+        try:
+            span = None if size is None else chosen(self.asked, stat)
+        except BaseException:
+            await drained(made.body)
+            raise
+        duration = int((asyncio.get_running_loop().time() - began) * 1000)
+        body = await self._cut(made, span)
+        told = lineage.headers(derived, "bypass", duration)
+        return self._answer(stat, span, body, [*_extra(made.head), *told], known=size is not None)
+
+    async def _cut(self, made: Made, span: Chosen) -> ResponseBody:
+        if self.is_head:
+            await drained(made.body)
+            return b""
+        if span is None:
+            return made.body
+        start, end = span
+        return made.body[start:end] if isinstance(made.body, bytes) else Slice(made.body, start, end)
+
+    async def _alone(self, derived: Derived) -> HttpResponse:
+        """Answer with what is different each time."""
+        self._check_changing()
+        began = asyncio.get_running_loop().time()
+        made = await self._made_here(derived)
+        return made if isinstance(made, HttpResponse) else await self._once(derived, made, began)
+
+    async def _once(self, derived: Derived, made: Made, began: float) -> HttpResponse:
+        try:
+            self._check_changing()
+        except BaseException:
+            await closed(made.body)
+            raise
+        size = len(made.body) if isinstance(made.body, bytes) else made.length
+        body: ResponseBody = made.body
+        if self.is_head:
+            size, body = await drained(made.body), b""
+        now = self.lens.clock.now()
+        stat = replace(_stat(derived, made.head, size or 0, None), modified=now)
+        given = object_headers(facts(stat), overrides=self.asked.overrides)
+        # Nothing that a client could put together with, or compare to, another answer.
+        kept = [(name, value) for name, value in given if name not in {"ETag", "Accept-Ranges"}]
+        duration = int((asyncio.get_running_loop().time() - began) * 1000)
+        told = [
+            *kept,
+            ("Accept-Ranges", "none"),
+            *_extra(made.head),
+            *lineage.headers(derived, "bypass", duration),
+        ]
+        return HttpResponse(200, Headers(told), body, size)
+
+    def _check_changing(self) -> None:
+        """Refuse what makes no sense of an object that is another one each time."""
+        conditions = self.asked.conditions
+        if conditions.if_match is not None and "*" not in conditions.if_match:
+            raise errors.PreconditionFailed(Condition="If-Match")
+        if conditions.if_none_match is not None and "*" in conditions.if_none_match:
+            raise errors.NotModified(headers={"Last-Modified": http_date(self.lens.clock.now())})
+        if self.is_partial:
+            raise errors.NotImplemented(
+                "The function's answers must not be used again (objectlens:deterministic=false, or Cache-Control: "
+                "no-store), so ranges of them do not belong together. Read the object as a whole."
+            )
+
+    # --- answering ----------------------------------------------------------------------------------------------------
+
+    def _failed(self, derived: Derived, failed: Failed) -> HttpResponse:
+        cause = failed.cause
+        if isinstance(cause, Answer):
+            response = render(cause, self.call)
+            headers = Headers([*response.headers, *lineage.headers(derived, "bypass", 0)])
+            return replace(response, headers=headers)
+        if isinstance(cause, errors.ServiceError):
+            # Others may be raising the same one: each gets its own.
+            raise _copied(cause) from failed
+        if isinstance(cause, BaseException):
+            raise cause from failed
+        raise failed
+
+    def _answer(
+        self, stat: Stat, span: Chosen, body: ResponseBody, more: list[tuple[str, str]], *, known: bool = True
+    ) -> HttpResponse:
+        """Return the answer that S3 gives of such an object; `known` tells whether its size is."""
+        headers = object_headers(
+            facts(stat), overrides=self.asked.overrides, checksums=self.asked.checksums and span is None
+        )
+        headers += more
+        if span is None:
+            return HttpResponse(200, Headers(headers), body, stat.size if known else None)
+        start, end = span
+        headers.append(("Content-Range", content_range(start, end, stat.size)))
+        return HttpResponse(206, Headers(headers), body, end - start)
+
+
+def _extra(head: Head) -> list[tuple[str, str]]:
+    return [(name, encode_value(value)) for name, value in head.extra]
+
+
+def _stat(derived: Derived, head: Head, size: int, crc32: str | None) -> Stat:
+    """Return the derived object as a store would describe it."""
+    return Stat(
+        key=derived.source.key,
+        size=size,
+        etag=derived.etag,
+        modified=derived.modified,
+        attributes=Attributes(
+            headers=dict(head.system),
+            metadata=dict(head.metadata),
+            checksums={"CRC32": crc32} if crc32 else {},
+        ),
+    )
+
+
+def _copied(error: errors.ServiceError) -> errors.ServiceError:
+    copy = error.__class__.__new__(error.__class__)
+    copy.__dict__.update(error.__dict__)
+    copy.args = error.args
+    copy.headers = dict(error.headers)
+    return copy
+
+
+async def _one(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _stream(body: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    return _one(body) if isinstance(body, bytes) else body

@@ -1,0 +1,345 @@
+"""What makes the derived objects of a request: a native pipeline, or a Lambda function that promised to be managed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+from urllib.parse import quote, unquote
+
+from objectlens import errors
+from objectlens.arn import Arn
+from objectlens.cache import Failed, Made, Maker
+from objectlens.call import Call
+from objectlens.catalog.entities import Function, ObjectLambdaAccessPoint, Transformation
+from objectlens.http import Headers
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.contract import Contract
+from objectlens.objectlambda.event import kept_query
+from objectlens.objectlambda.get import answer_of
+from objectlens.objectlambda.invoking import Failure, known_function, may_invoke, qualified
+from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, is_native, is_of_s3
+from objectlens.objectlambda.rendezvous import Answer
+from objectlens.objectlambda.source import supporting_access_point
+from objectlens.objectlambda.taking import gathered, is_private, taken_head
+from objectlens.objects.context import bucket_of, key_of
+from objectlens.objects.whole import open_whole, opening
+from objectlens.s3.operations import OPERATIONS
+from objectlens.stores import KeyNotFound, state_of
+from objectlens.transforms import Arguments, Program
+
+# What an error of a function's own making may be kept for a moment: what it says of the object, and nothing that may
+# depend on who asks (401, 403), on the moment (409, 5xx), or on a condition (412, 416).
+_LASTING_STATUSES: Final = frozenset({400, 404, 405})
+_LASTING_ERRORS: Final = (
+    errors.LambdaInvalidResponse,
+    errors.LambdaResponseNotReceived,
+    errors.InvalidTransformInput,
+    errors.TransformLimitExceeded,
+)
+# Ends of an environment that say nothing of the function: somebody killed it, or its host.
+_KILLED: Final = frozenset({"Runtime.ExitError"})
+
+
+class Work(Protocol):
+    """One way of making derived objects, for one request.
+
+    `arguments` are canonical. `reusable` tells whether what is made may be given to others.
+    """
+
+    @property
+    def maker(self) -> Maker:
+        """Return what makes them."""
+        ...
+
+    @property
+    def arguments(self) -> str:
+        """Return the arguments, canonical."""
+        ...
+
+    @property
+    def reusable(self) -> bool:
+        """Tell whether what is made may be given to others."""
+        ...
+
+    async def permit(self) -> None:
+        """Return when the caller may have it made; raises `LambdaPermissionError`."""
+        ...
+
+    async def make(self, there: Call, state: str) -> Made:
+        """Make the derived object of a source in one state; `there` reads the source. Raises `Failed`."""
+        ...
+
+
+async def work_of(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> Work | None:
+    """Return what makes the answers to a GET or HEAD, None when they are strict: the function's own, or the source's.
+
+    The HEAD of a managed GET is the gateway's, unless a strict function has it.
+    """
+    configuration = access_point.configuration
+    of_get = configuration.transformation("GetObject")
+    if call.operation.name == "GetObject":
+        return None if of_get is None else await _managed(lens, call, access_point, of_get)
+    of_head = configuration.transformation("HeadObject")
+    own = None if of_head is None else await _managed(lens, call, access_point, of_head)
+    if of_head is not None and own is None:
+        return None
+    found = None if of_get is None else await _managed(lens, call, access_point, of_get)
+    return found or own
+
+
+async def _managed(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
+) -> Work | None:
+    if is_native(transformation.function_arn):
+        return NativeWork.of(lens, call, access_point, transformation)
+    if lens.remotes.of(transformation.function_arn) is not None:
+        # Of a function that runs elsewhere nothing is known that could tell its versions apart.
+        return None
+    # The version that an alias with weights chooses is the same for a key each time: ranges of one object belong
+    # together.
+    point = zlib.crc32((call.address.key or "").encode("utf-8", "surrogateescape")) / 2**32
+    found = await known_function(lens, transformation, point)
+    if found is None or not (contract := Contract.of(found[0].tags)).managed:
+        return None
+    since = await _since(lens, access_point, transformation, found[0])
+    return LambdaWork(lens, call, access_point, transformation, found[0], found[1], contract, since)
+
+
+async def _since(
+    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, function: Function
+) -> datetime:
+    arn = Arn.parse(transformation.function_arn)
+    name, qualifier = qualified(arn)
+    alias = await lens.catalog.function_aliases.get(arn.account, name, qualifier)
+    moments = (function.last_modified, configured_at(access_point), None if alias is None else alias.updated_at)
+    return max(moment for moment in moments if moment is not None)
+
+
+def configured_at(access_point: ObjectLambdaAccessPoint) -> datetime:
+    """Return since when an access point is as it is."""
+    return access_point.configured_at or access_point.created_at
+
+
+def _canonical(values: object) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(_canonical(parts).encode()).hexdigest()
+
+
+# --- native transforms ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NativeWork:
+    """A pipeline of ours, with the arguments of a request."""
+
+    lens: ObjectLambda
+    call: Call
+    function_arn: str
+    maker: Maker
+    program: Program
+    values: Arguments
+
+    @classmethod
+    def of(
+        cls, lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
+    ) -> NativeWork:
+        """Compile the pipeline and check the arguments; raises what is wrong with either."""
+        program = lens.native.program(transformation.function_payload)
+        maker = Maker(
+            access_point=access_point.arn,
+            function=transformation.function_arn,
+            digest=program.digest,
+            since=configured_at(access_point),
+        )
+        values = lens.native.arguments(program, call.http)
+        return cls(lens, call, transformation.function_arn, maker, program, values)
+
+    @property
+    def arguments(self) -> str:
+        """The values of all parameters, defaults included."""
+        return self.values.canonical
+
+    @property
+    def reusable(self) -> bool:
+        """Every step of ours is deterministic."""
+        return True
+
+    async def permit(self) -> None:
+        """Return when the caller may invoke the built-in function."""
+        await may_invoke(self.lens, self.call, self.function_arn)
+
+    async def make(self, there: Call, state: str) -> Made:
+        """Run the pipeline."""
+        native, objects = self.lens.native, self.lens.objects
+        try:
+            here = None if self.program.streaming else opening(objects, there)
+            source = await open_whole(objects, there) if here is None else here
+            return await native.make(self.program, self.values, source, state)
+        except (SourceMoved, KeyNotFound) as error:
+            raise Failed(SourceMoved()) from error
+        except errors.ServiceError as error:
+            raise Failed(error, lasting=isinstance(error, _LASTING_ERRORS)) from error
+
+
+# --- Lambda functions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class LambdaWork:
+    """A function that knows whole objects, with the arguments of a request.
+
+    It is shown of the request what the key of its answers holds, and no more: the object, the query, the headers and
+    the identity that its contract names. So it cannot come to an answer that others must not be given.
+    """
+
+    lens: ObjectLambda
+    call: Call
+    access_point: ObjectLambdaAccessPoint
+    transformation: Transformation
+    function: Function
+    invoked: Function
+    contract: Contract
+    since: datetime
+
+    @property
+    def maker(self) -> Maker:
+        """The function's code, and what of its configuration decides what it comes to."""
+        function = self.function
+        version = (
+            function.arn if function.arn.endswith(f":{function.version}") else f"{function.arn}:{function.version}"
+        )
+        return Maker(access_point=self.access_point.arn, function=version, digest=self._code(), since=self.since)
+
+    def _code(self) -> str:
+        function = self.function
+        place = (self.access_point.arn, function.arn)
+        known = self.lens.digests.get(place)
+        if known is not None and known[0] is function and known[1] is self.transformation:
+            return known[2]
+        digest = _digest(
+            function.code_sha256,
+            function.package,
+            function.handler,
+            function.runtime,
+            function.architectures,
+            dict(function.environment),
+            [(layer.arn, layer.package) for layer in function.layers],
+            self.transformation.function_payload,
+            self.access_point.configuration.supporting_access_point,
+        )
+        self.lens.digests[place] = function, self.transformation, digest
+        return digest
+
+    @property
+    def arguments(self) -> str:
+        """The query's parameters but for S3's own, the headers and the identity that the answers depend on."""
+        query: dict[str, str | list[str]] = {}
+        for name, value in self._pairs():
+            had = query.get(name)
+            query[name] = value if had is None else [*([had] if isinstance(had, str) else had), value]
+        headers = {name.lower(): value for name, value in self._headers()}
+        identity = self.call.caller.arn if self.contract.identity else None
+        if not headers and identity is None:
+            return _canonical(query)
+        # Values of the query are never objects: no query can look like this.
+        return _canonical({"query": query, "headers": headers, "identity": identity})
+
+    @property
+    def reusable(self) -> bool:
+        """What the contract says."""
+        return self.contract.deterministic
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        # One order for all: functions that take what comes first must not come to another answer.
+        pairs = [(name, value) for name, value in self.call.http.parameters() if not is_of_s3(name)]
+        return sorted(pairs, key=lambda pair: pair[0])
+
+    def _headers(self) -> list[tuple[str, str]]:
+        names = self.contract.headers | {ARGUMENTS_HEADER}
+        return [(name, value) for name, value in self.call.http.headers if name.lower() in names]
+
+    async def permit(self) -> None:
+        """Return when the caller may invoke the function."""
+        await may_invoke(self.lens, self.call, self.invoked)
+
+    def _neutral(self) -> Call:
+        """Return the request as the function is shown it."""
+        call = self.call
+        version = [piece for piece in kept_query(call.http.query) if _is_version(piece)]
+        query = "&".join(
+            [*(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self._pairs()), *version]
+        )
+        http = replace(call.http, method="GET", query=query, headers=Headers(self._headers()))
+        return replace(call, http=http, operation=OPERATIONS["GetObject"])
+
+    async def make(self, there: Call, state: str) -> Made:
+        """Invoke the function."""
+        lens, function = self.lens, self.function
+        source = await supporting_access_point(lens, self.access_point)
+        try:
+            answer = await answer_of(
+                lens,
+                self._neutral(),
+                self.access_point,
+                source,
+                function=function,
+                transformation=self.transformation,
+                state=state,
+                anonymous=not self.contract.identity,
+            )
+        except errors.ServiceError as error:
+            await self._see_to_source(there, state)
+            raise Failed(error, lasting=_lasts(error), again=_is_again(error)) from error
+        if answer.forwarded.status != 200 or answer.forwarded.error_code is not None:
+            refused = await gathered(answer)
+            await self._see_to_source(there, state)
+            raise Failed(refused, lasting=refused.forwarded.status in _LASTING_STATUSES)
+        return self._made(answer, there, state)
+
+    def _made(self, answer: Answer, there: Call, state: str) -> Made:
+        async def current() -> bool:
+            return await self._is_in(there, state)
+
+        return Made(
+            head=taken_head(answer.forwarded),
+            body=answer.body,
+            length=answer.length,
+            reusable=self.contract.deterministic and not is_private(answer.forwarded),
+            current=current,
+        )
+
+    async def _is_in(self, there: Call, state: str) -> bool:
+        """Tell whether the source is still in a state; a function may have read it by other ways than its URL."""
+        try:
+            stat = await self.lens.looks.stat(self.lens.objects.store(bucket_of(there)), key_of(there), now=True)
+        except (KeyNotFound, OSError):
+            return False
+        return state_of(stat) == state
+
+    async def _see_to_source(self, there: Call, state: str) -> None:
+        """Raise `Failed` with `SourceMoved` when that may be why the function failed: it could read nothing else."""
+        if not await self._is_in(there, state):
+            raise Failed(SourceMoved())
+
+
+def _is_version(piece: str) -> bool:
+    return unquote(piece.partition("=")[0]) == "versionId"
+
+
+def _lasts(error: errors.ServiceError) -> bool:
+    if isinstance(error, Failure):
+        return error.type not in _KILLED and not error.type.startswith("Sandbox.")
+    return isinstance(error, _LASTING_ERRORS) and not isinstance(error.__cause__, ConnectionError)
+
+
+def _is_again(error: errors.ServiceError) -> bool:
+    if isinstance(error, Failure):
+        return error.type in _KILLED
+    return isinstance(error, errors.LambdaResponseNotReceived) and isinstance(error.__cause__, ConnectionError)
