@@ -90,7 +90,7 @@ def top(*, limit: int, data: Path, config: Path | None, endpoint: str | None, as
             decimal(one["size"]),
             f"{one['duration_ms']:,} ms",
             escape(one["access_point"].rpartition("/")[2]),
-            escape(one["key"]) + (f" [dim]{escape(one['arguments'])}[/]" if one["arguments"] else ""),
+            escape(one["key"]) + (f" [dim]{escape(one['arguments'])}[/]" if one["arguments"] != "{}" else ""),
         )
     if not found:
         table.caption = "Nothing is kept."

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
@@ -69,11 +70,13 @@ class Lens:
         """Return the answer to `HeadObject` or `GetObject`; ends the command with the server's reason."""
         client = clients_at(self.signer.url, self.signer.session, self.signer.region).s3
 
-        def add(params: dict[str, Any], **_: object) -> None:
-            params["query_string"] = {**params["query_string"], **self.arguments}
-            params["headers"].update(headers or {})
+        def add(request: AWSRequest, **_: object) -> None:
+            if self.arguments:
+                request.url += ("&" if "?" in request.url else "?") + urlencode(self.arguments, quote_via=quote)
+            for name, value in (headers or {}).items():
+                request.headers[name] = value
 
-        client.meta.events.register(f"before-call.s3.{operation}", add)
+        client.meta.events.register_first(f"before-sign.s3.{operation}", add)
         call = client.head_object if operation == "HeadObject" else client.get_object
         try:
             return call(Bucket=self.access_point, Key=self.key)

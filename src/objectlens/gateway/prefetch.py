@@ -32,10 +32,7 @@ MAX_CONCURRENCY = 64
 MAX_DEADLINE = 86_400
 _CONCURRENCY = 8
 _DEADLINE = 3600
-# So often something is said although nothing has ended, for clients and proxies that give up on silence.
-_BEAT_SECONDS = 5.0
 _BUSY = frozenset({"SlowDown"})
-_BUSY_SECONDS = 1.0
 _CACHE = "x-objectlens-cache"
 # The code of what was not done because the server stops.
 _STOPPED = "ServerStopping"
@@ -154,10 +151,16 @@ def _of_query(asked: Asked) -> Fields:
 
 
 class Prefetches:
-    """Answers prefetches by `errands`."""
+    """Answers prefetches by `errands`.
 
-    def __init__(self, errands: Errands) -> None:
+    Every `beat` seconds something is said although nothing has ended, for clients and proxies give up on silence. A key
+    that found no place is tried again after `pause` seconds.
+    """
+
+    def __init__(self, errands: Errands, *, beat: float = 5.0, pause: float = 1.0) -> None:
         self._errands = errands
+        self._beat = beat
+        self._pause = pause
 
     @property
     def page(self) -> Page:
@@ -197,7 +200,7 @@ class Prefetches:
         try:
             while working and reason is None:
                 try:
-                    result = await asyncio.wait_for(results.get(), max(0.0, min(_BEAT_SECONDS, end - loop.time())))
+                    result = await asyncio.wait_for(results.get(), max(0.0, min(self._beat, end - loop.time())))
                 except TimeoutError:
                     if loop.time() >= end:
                         reason = "deadline"
@@ -229,7 +232,7 @@ class Prefetches:
             if result.fault is None or result.fault.code not in _BUSY:
                 return result
             # Whoever can wait does not insist.
-            await asyncio.sleep(_BUSY_SECONDS)
+            await asyncio.sleep(self._pause)
 
     async def _tried(self, asked: Asked, plan: Plan, key: str) -> Result:
         headers = {"Cache-Control": "no-cache"} if plan.refresh else {}
