@@ -160,6 +160,7 @@ def make_lens_on(
     package: bytes | None = None,
     memory: int = 256,
     role: str = ROLE,
+    tags: dict[str, str] | None = None,
 ) -> Lens:
     """Set up a bucket, an access point, a function and an Object Lambda access point."""
     name = f"t{uuid.uuid4().hex[:16]}"
@@ -176,6 +177,7 @@ def make_lens_on(
         Timeout=timeout,
         MemorySize=memory,
         Environment={"Variables": environment or {}},
+        Tags=tags or {},
     )
     aws_lambda = {"FunctionArn": function["FunctionArn"]} | ({"FunctionPayload": payload} if payload else {})
     control.create_access_point_for_object_lambda(

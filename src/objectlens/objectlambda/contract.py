@@ -12,6 +12,7 @@ from typing import Final
 ANSWERS: Final = "objectlens:answers"
 DETERMINISTIC: Final = "objectlens:deterministic"
 VARIES: Final = "objectlens:varies"
+SIZES: Final = "objectlens:sizes"
 IDENTITY: Final = "identity"
 
 
@@ -21,13 +22,14 @@ class Contract:
 
     `managed` tells that it makes whole objects out of whole objects and leaves all else to the gateway; `deterministic`
     that the same request always comes to the same bytes. `headers` (in lower case) and, with `identity`, the caller are
-    what its answers depend on beside the object and the query.
+    what its answers depend on beside the object and the query. `sizes` says which sizes listings tell (`derived_list`).
     """
 
     managed: bool = False
     deterministic: bool = True
     headers: frozenset[str] = frozenset()
     identity: bool = False
+    sizes: str = "cached"
 
     @classmethod
     def of(cls, tags: Mapping[str, str]) -> Contract:
@@ -41,6 +43,7 @@ class Contract:
             deterministic=tags.get(DETERMINISTIC, "true").strip().lower() == "true",
             headers=varies - {IDENTITY},
             identity=IDENTITY in varies,
+            sizes=tags.get(SIZES, "cached").strip().lower(),
         )
 
 

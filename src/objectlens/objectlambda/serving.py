@@ -7,7 +7,7 @@ from objectlens.arn import NATIVE_FUNCTION
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import HttpResponse
-from objectlens.objectlambda import managed
+from objectlens.objectlambda import derived_list, managed
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.get import get_object
 from objectlens.objectlambda.head_and_list import head_object, list_objects
@@ -32,6 +32,8 @@ async def serve(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccess
         return await managed.answer(lens, call, access_point, work)
     transformation = access_point.configuration.transformation(name)
     if transformation is None or name not in _TRANSFORMED:
+        if name in {"ListObjects", "ListObjectsV2"}:
+            return await derived_list.list_objects(lens, call, access_point) or await _proxy(lens, call, access_point)
         return await _proxy(lens, call, access_point)
     _filter(call, access_point)
     if is_native(transformation.function_arn):

@@ -65,6 +65,11 @@ class Work(Protocol):
         """Tell whether what is made may be given to others."""
         ...
 
+    @property
+    def sizes(self) -> str:
+        """Return which sizes listings tell (see `derived_list`)."""
+        ...
+
     async def permit(self) -> None:
         """Return when the caller may have it made; raises `LambdaPermissionError`."""
         ...
@@ -171,6 +176,11 @@ class NativeWork:
         """Every step of ours is deterministic."""
         return True
 
+    @property
+    def sizes(self) -> str:
+        """A pipeline has no tags; its access point has."""
+        return "cached"
+
     async def permit(self) -> None:
         """Return when the caller may invoke the built-in function."""
         await may_invoke(self.lens, self.call, self.function_arn)
@@ -255,6 +265,11 @@ class LambdaWork:
     def reusable(self) -> bool:
         """What the contract says."""
         return self.contract.deterministic
+
+    @property
+    def sizes(self) -> str:
+        """What the contract says."""
+        return self.contract.sizes
 
     def _pairs(self) -> list[tuple[str, str]]:
         # One order for all: functions that take what comes first must not come to another answer.

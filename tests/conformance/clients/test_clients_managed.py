@@ -1,0 +1,139 @@
+"""Real clients through the alias of an access point whose function knows whole objects only.
+
+The function halves objects, so whatever is taken from the source (a size, an ETag, a range) shows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+import pyarrow.parquet as pq
+import pytest
+from boto3.s3.transfer import TransferConfig
+
+from conformance.managed.conftest import Managed, managed_on
+from support.live import LiveServer
+from support.trees import files
+
+Run = Callable[..., str]
+SIZES = {"small.bin": 100_001, "deep/er/a b+ü.bin": 11_000_000, "large.bin": 20_000_003, "empty": 0, "one": 1}
+OBJECTS = {name: random.Random(name).randbytes(size) for name, size in SIZES.items()}
+HALVES = {name: data[::2] for name, data in OBJECTS.items()}
+
+
+@pytest.fixture(scope="module")
+def halves(server: LiveServer) -> Managed:
+    managed = managed_on(server)
+    for name, data in OBJECTS.items():
+        managed.put(f"in/{name}", data)
+    return managed
+
+
+@pytest.fixture
+def aws(run: Run) -> Run:
+    program = Path(sys.executable).with_name("aws")
+    return lambda *arguments, **options: run(program, *arguments, **options)
+
+
+def test_aws_s3_cp(aws: Run, halves: Managed, tmp_path: Path) -> None:
+    for name in ("small.bin", "large.bin", "empty"):
+        aws("s3", "cp", "--quiet", f"s3://{halves.alias}/in/{name}", tmp_path / name)
+        assert (tmp_path / name).read_bytes() == HALVES[name], name
+
+
+def test_aws_s3_sync(aws: Run, halves: Managed, tmp_path: Path) -> None:
+    back = tmp_path / "back"
+    # The first time nothing was made yet, and the listing tells sizes of sources.
+    halves.lens.server.client("lambda").update_function_configuration(
+        FunctionName=halves.lens.function, Environment={"Variables": {"ANEW": "1"}}
+    )
+    aws("s3", "sync", "--quiet", f"s3://{halves.alias}/in", back)
+    assert files(back) == HALVES
+    (back / "small.bin").write_bytes(b"other")
+    changes = aws("s3", "sync", f"s3://{halves.alias}/in", back)
+    assert (changes.count("download:"), files(back)) == (1, HALVES)
+
+
+def test_boto3_download_file_with_threads(halves: Managed, tmp_path: Path) -> None:
+    settings = TransferConfig(multipart_threshold=2 * 1024**2, multipart_chunksize=1024**2, max_concurrency=8)
+    for name in OBJECTS:
+        target = tmp_path / name.replace("/", "-")
+        halves.s3.download_file(halves.alias, f"in/{name}", str(target), Config=settings)
+        assert target.read_bytes() == HALVES[name], name
+
+
+def test_rclone_takes_files_and_trees(run: Run, rclone: str, halves: Managed, tmp_path: Path) -> None:
+    remote = {
+        "RCLONE_CONFIG_LENS_TYPE": "s3",
+        "RCLONE_CONFIG_LENS_PROVIDER": "Other",
+        "RCLONE_CONFIG_LENS_ENV_AUTH": "true",
+        "RCLONE_CONFIG_LENS_ENDPOINT": halves.s3.meta.endpoint_url,
+    }
+    for name in OBJECTS:
+        run(rclone, "copyto", f"lens:{halves.alias}/in/{name}", tmp_path / "files" / name, **remote)
+    assert files(tmp_path / "files") == HALVES
+    run(rclone, "sync", "--multi-thread-cutoff", "4M", f"lens:{halves.alias}/in", tmp_path / "tree", **remote)
+    assert files(tmp_path / "tree") == HALVES
+    run(rclone, "check", "--download", f"lens:{halves.alias}/in", tmp_path / "tree", **remote)
+
+
+S3FS = """
+import random, sys
+import s3fs
+
+alias, local = sys.argv[1:]
+data = open(local, "rb").read()
+fs = s3fs.S3FileSystem()
+path = f"{alias}/in/large.bin"
+assert fs.info(path)["size"] == len(data), fs.info(path)
+draw = random.Random(5)
+with fs.open(path, "rb", block_size=2**18) as file:
+    for _ in range(60):
+        at, size = draw.randrange(len(data)), draw.randrange(1, 90_000)
+        file.seek(at)
+        assert file.read(size) == data[at : at + size]
+assert fs.cat_file(path, start=-5) == data[-5:]
+assert fs.cat(path) == data
+"""
+
+
+def test_s3fs_seeks(run: Run, other_python: Path, halves: Managed, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(HALVES["large.bin"])
+    run(other_python, "-c", S3FS, halves.alias, tmp_path / "large")
+
+
+def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
+    draw = random.Random(6)
+    table = pa.table({
+        "id": pa.array(range(200_000)),
+        "x": pa.array([draw.random() for _ in range(200_000)]),
+        "text": pa.array([f"row {number}" for number in range(200_000)]),
+    })
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=20_000)
+    halves.put("t/table.parquet.gz", gzip.compress(buffer.getvalue(), 1))
+    server = halves.lens.server
+    store = pyarrow.fs.S3FileSystem(
+        access_key=server.access_key_id,
+        secret_key=server.secret_access_key,
+        region=server.region,
+        endpoint_override=server.url.removeprefix("http://"),
+        scheme="http",
+    )
+    path = f"{halves.alias}/t/table.parquet.gz"
+    before = halves.invocations()
+    assert pq.read_table(path, filesystem=store) == table
+    with store.open_input_file(path) as file:
+        opened = pq.ParquetFile(file)
+        assert opened.read_row_group(7, columns=["x"]) == table.select(["x"]).slice(140_000, 20_000)
+    found = pq.read_table(path, filesystem=store, columns=["id"], filters=pc.field("id") > 190_000)
+    assert found["id"].to_pylist() == list(range(190_001, 200_000))
+    assert halves.invocations() == before + 1
