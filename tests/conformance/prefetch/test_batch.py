@@ -4,10 +4,13 @@ import http.client
 import json
 import os
 import random
+import re
 import uuid
+from pathlib import Path
 
 import pytest
 from botocore.credentials import Credentials
+from urllib3.exceptions import ProtocolError
 
 from support.archives import JSON, batch, eventually, members, open_files, post, streaming
 from support.live import make_lens_on
@@ -240,3 +243,20 @@ def test_a_bucket_may_have_such_keys(lens, server):
     lens.put("-/batch", b"text")
     assert lens.s3.get_object(Bucket=lens.bucket, Key="-/batch")["Body"].read() == b"text"
     assert post(server, "/-/nothing", {}).status == 405
+
+
+def test_the_reader_in_the_documentation(lens, server, monkeypatch):
+    page = (Path(__file__).resolve().parents[3] / "docs" / "prefetch-and-batch.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(compile(code, "prefetch-and-batch.md", "exec"), names)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_access_key)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", server.region)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    found = list(names["get_batch"](bucket=lens.arn, entries=["a", "long", "boom"]))
+    assert [name for name, _, _ in found] == ["a", "long", "boom.error.json"]
+    assert [body for _, body, _ in found[:2]] == [b"THE TEXT OF A", LONG.upper()]
+    assert [facts["OBJECTLENS.status"] for _, _, facts in found] == ["200", "200", "500"]
+    with pytest.raises(ProtocolError):
+        list(names["get_batch"](bucket=lens.arn, entries=["a", "boom", "a"], continue_on_error=False))
