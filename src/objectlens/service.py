@@ -313,7 +313,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
             long=_lane(settings, settings.admission.max_batches),
-            spare=Spare(settings.admission.max_prefetch or len(os.sched_getaffinity(0)) + 2),
+            spare=Spare(settings.admission.max_prefetch or len(os.sched_getaffinity(0))),
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,

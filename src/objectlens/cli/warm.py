@@ -151,7 +151,9 @@ def _warmed(signer: Signer, asked: dict[str, Any], keys: Iterator[str]) -> Score
             score.keys += len(portion)
             progress.update(bar, total=score.keys)
             whole = False
-            for line in signer.lines("/-/prefetch", {**asked, "keys": portion}):
+            # The deadline is for all portions together.
+            left = {"deadline": max(1, asked["deadline"] - int(score.seconds))}
+            for line in signer.lines("/-/prefetch", {**asked, **left, "keys": portion}):
                 whole = score.take(line) or whole
                 progress.update(bar, completed=score.done, description=_described(score))
             if not whole:

@@ -1,9 +1,9 @@
 """Places for work that nobody waits for.
 
-A prefetch must cost live requests nothing. So its GETs begin only while there is room beside all that is live: of a few
-places, each live request that has no answer yet takes one away, whether it is in work or still in line. Requests whose
-answers are on their way to slow clients take none. What has begun is not pushed aside, and that is all a live request
-can ever meet: a handful of GETs in work, and none in line before it.
+A prefetch must cost live requests as little as can be. So its GETs begin only while there is room beside all that is
+live: of a few places, each live request that has no answer yet takes one away, whether it is in work or still in line.
+Requests whose answers are on their way to slow clients take none. What has begun is not pushed aside: so many GETs are
+all that a live request can meet.
 """
 
 from __future__ import annotations

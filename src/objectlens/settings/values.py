@@ -279,7 +279,7 @@ class AdmissionSettings:
         count(1, 100_000),
         None,
         "GETs of prefetches in work at the same time while nothing else is. Each request of a client that has no "
-        "answer yet takes one of them away. Unset, two more than there are cores.",
+        "answer yet takes one of them away. Unset, as many as there are cores; more help functions that mostly wait.",
     )
     queue_seconds: float = _setting(
         seconds(0, 600), 10, "How long a request waits in line before it is answered 503 `SlowDown`."

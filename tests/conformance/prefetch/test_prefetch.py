@@ -10,7 +10,7 @@ import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from support.archives import eventually, post, prefetch, streaming
+from support.archives import eventually, members, post, prefetch, streaming
 from support.live import ROLE, make_lens_on, start_server, stop_server
 from support.wire import Wire
 
@@ -331,10 +331,16 @@ def test_a_server_that_stops_tells_what_is_left(tmp_path):
         keys = [f"k{number}" for number in range(20)]
         for key in keys:
             lens.put(key, b"text")
-        with streaming(server, "/-/prefetch", {"access_point": lens.arn, "keys": keys}) as answer:
+        asked = {"bucket": lens.arn, "entries": keys[::-1], "concurrency": 1}
+        with (
+            streaming(server, "/-/batch", asked) as archive,
+            streaming(server, "/-/prefetch", {"access_point": lens.arn, "keys": keys}) as answer,
+        ):
             assert "key" in json.loads(answer.readline())
             server.process.send_signal(signal.SIGTERM)
             last = [json.loads(line) for line in answer][-1]["summary"]
+            # Somebody waits for the batch: it comes to its end.
+            assert [one.body for one in members(archive)] == [b"TEXT"] * 20
         assert (last["reason"], last["complete"]) == ("server stopping", False)
         assert 0 < last["left"] < 20
         assert server.process.wait(timeout=60) == 0
