@@ -2,8 +2,8 @@
 
 A prefetch must cost live requests as little as can be. So its GETs begin only while there is room beside all that is
 live: of a few places, each live request that has no answer yet takes one away, whether it is in work or still in line.
-Requests whose answers are on their way to slow clients take none. What has begun is not pushed aside: so many GETs are
-all that a live request can meet.
+Requests whose answers are on their way to slow clients take none. Between live requests that come one after the other
+one place stays free for the next. What has begun is not pushed aside: so many GETs are all that a live request can meet.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from objectlens.errors import ServiceUnavailable
 
 
 class Spare:
-    """Counts live requests, and lets work begin on the places that they leave."""
+    """Counts live requests, and lets work begin on the places that they leave.
 
-    def __init__(self, places: int) -> None:
+    The place of the last one stays free for `quiet` seconds, if it is not the only one.
+    """
+
+    def __init__(self, places: int, quiet: float = 1.0) -> None:
         self._places = places
+        self._quiet = quiet
+        self._timer: asyncio.TimerHandle | None = None
         self._live = 0
         self._inside = 0
         self._closed = False
@@ -31,6 +36,14 @@ class Spare:
     def live_ends(self) -> None:
         """Take note that a live request has its answer, or goes without."""
         self._live -= 1
+        if self._waiting and not self._live and self._places > 1:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(self._quiet, self._became_quiet)
+        self._serve()
+
+    def _became_quiet(self) -> None:
+        self._timer = None
         self._serve()
 
     @property
@@ -64,6 +77,9 @@ class Spare:
     def close(self) -> None:
         """Let nothing begin any more."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -71,7 +87,8 @@ class Spare:
 
     @property
     def _has_room(self) -> bool:
-        return self._live + self._inside < self._places
+        live = self._live or (1 if self._timer is not None else 0)
+        return live + self._inside < self._places
 
     def _serve(self) -> None:
         while self._waiting and self._has_room:

@@ -38,17 +38,47 @@ def test_each_live_request_takes_a_place_away():
 
 def test_nothing_begins_while_live_requests_fill_the_places_and_all_does_when_they_end():
     async def main():
-        spare = Spare(2)
+        spare = Spare(2, quiet=0)
         for _ in range(5):
             spare.live_begins()
         tasks = await begun(spare, 3)
         assert (spare.waiting, any(done(tasks))) == (3, False)
         for _ in range(5):
             spare.live_ends()
-        await asyncio.sleep(0)
+        await asyncio.wait_for(asyncio.gather(*tasks[:2]), 1)
         assert done(tasks) == [True, True, False]
         spare.leave()
-        await tasks[2]
+        await asyncio.wait_for(tasks[2], 1)
+
+    asyncio.run(main())
+
+
+def test_a_place_stays_free_for_the_next_live_request():
+    async def main():
+        spare = Spare(3, quiet=3600)
+        spare.live_begins()
+        tasks = await begun(spare, 3)
+        assert done(tasks) == [True, True, False]
+        spare.live_ends()
+        await asyncio.sleep(0)
+        assert done(tasks) == [True, True, False]
+        spare.live_begins()
+        spare.leave()
+        spare.leave()
+        await asyncio.wait_for(tasks[2], 1)
+        spare.close()
+
+    asyncio.run(main())
+
+
+def test_the_only_place_is_kept_for_nobody():
+    async def main():
+        spare = Spare(1, quiet=3600)
+        spare.live_begins()
+        (waiting,) = await begun(spare, 1)
+        assert not waiting.done()
+        spare.live_ends()
+        await asyncio.wait_for(waiting, 1)
 
     asyncio.run(main())
 
