@@ -114,11 +114,16 @@ class Cache:
         self._jumped = False
         self._clerk.submit(self._start)
 
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept at all."""
+        return self.limits.bytes > 0
+
     # --- finding ------------------------------------------------------------------------------------------------------
 
     async def find(self, derived: Derived) -> Hit | None:
         """Return what is kept, opened; None when nothing is. It takes microseconds and no thread where it can."""
-        for _ in range(3):
+        for _ in range(3 if self.enabled else 0):
             opened = await self._open(derived.id)
             if opened is None:
                 self._known.pop(derived.id, None)
@@ -240,7 +245,7 @@ class Cache:
     # --- making -------------------------------------------------------------------------------------------------------
 
     def flight(self, derived: Derived, make: Make, *, fresh: bool = False) -> tuple[Flight, bool]:
-        """Return the flight that makes a derived object, and whether it was begun for this call.
+        """Return the flight that makes a derived object, held, and whether it was begun for this call.
 
         With `fresh`, it is made anew whatever there is. Raises `Failed` for what failed a moment ago and would again.
         """
@@ -248,9 +253,11 @@ class Cache:
             self._failures.pop(derived.id, None)
         elif (under_way := self._flights.get(derived.id)) is not None:
             self._counts["joined"] += 1
+            under_way.hold()
             return under_way, False
         self._raise_known(derived.id)
         flight = self._flights[derived.id] = Flight(self, derived, make, fresh=fresh)
+        flight.hold()
         self._counts["fills"] += 1
         task = asyncio.get_running_loop().create_task(self._fly(flight))
         self._tasks.add(task)

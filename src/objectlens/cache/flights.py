@@ -115,7 +115,7 @@ class Keeper(Protocol):
 
 
 class Flight:
-    """One derived object in the making."""
+    """One derived object in the making. Whoever is given one holds it, and must `release` it."""
 
     def __init__(self, keeper: Keeper, derived: Derived, make: Make, *, fresh: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -226,7 +226,7 @@ class Flight:
             self._fail(ConnectionError("the server is stopping"))
             raise
         finally:
-            self._release()
+            self.release()
 
     async def _first(self) -> Made:
         """Make it; when that fails for no reason of its own (a process was killed), try again for those who wait."""
@@ -366,17 +366,16 @@ class Flight:
     # --- reading along ------------------------------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Keep the file open for one more reader."""
+        """Keep the file open, for who reads or will read it; each one lets go of it once."""
         self._holders += 1
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of the file."""
         self._holders -= 1
         if not self._holders and self._draft is not None:
-            os.close(self._draft.fd)
-
-    def release(self) -> None:
-        """Let one reader go."""
-        self._release()
+            # Its number may be another file's from now on.
+            draft, self._draft = self._draft, None
+            os.close(draft.fd)
 
     async def piece(self, position: int, end: int | None) -> bytes | None:
         """Return bytes from `position` on, None at the end of all; raises what broke the answer."""

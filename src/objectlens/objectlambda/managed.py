@@ -150,26 +150,29 @@ class Visit:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.lens.answer_seconds
         while True:
-            own, patient = False, False
             try:
                 flight, own = self.lens.cache.flight(derived, lambda: self._make(derived), fresh=fresh)
-                patient = self._hurry(flight, own=own)
+            except Failed as failed:
+                return self._failed(derived, failed)
+            patient = self._hurry(flight, own=own)
+            try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
                     if begun.live is None:
                         return await self._following(derived, flight, begun, "miss" if own else "fill")
+                # What is not kept is one request's alone.
+                made = flight.take_live()
             except TimeoutError:
                 raise errors.LambdaTimeout from None
             except Failed as failed:
                 slow = isinstance(failed.cause, errors.LambdaTimeout)
-                if (slow or (patient and isinstance(failed.cause, errors.SlowDown))) and not own:
-                    # It was too slow for the one who began it, or who can wait found no place; this request has time
-                    # left.
-                    fresh = False
-                    continue
-                return self._failed(derived, failed)
-            # What is not kept is one request's alone.
-            made = flight.take_live()
+                if own or not (slow or (patient and isinstance(failed.cause, errors.SlowDown))):
+                    return self._failed(derived, failed)
+                # It was too slow for the one who began it, or who could wait found no place; this request has time left.
+                fresh = False
+                continue
+            finally:
+                flight.release()
             return await self._direct(derived, made)
 
     def _hurry(self, flight: Flight, *, own: bool) -> bool:
@@ -182,7 +185,7 @@ class Visit:
         return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way
+        way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:

@@ -112,11 +112,13 @@ def test_s3fs_seeks(run: Run, other_python: Path, halves: Managed, tmp_path: Pat
 
 def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
     draw = random.Random(6)
-    table = pa.table({
-        "id": pa.array(range(200_000)),
-        "x": pa.array([draw.random() for _ in range(200_000)]),
-        "text": pa.array([f"row {number}" for number in range(200_000)]),
-    })
+    table = pa.table(
+        {
+            "id": pa.array(range(200_000)),
+            "x": pa.array([draw.random() for _ in range(200_000)]),
+            "text": pa.array([f"row {number}" for number in range(200_000)]),
+        }
+    )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, row_group_size=20_000)
     halves.put("t/table.parquet.gz", gzip.compress(buffer.getvalue(), 1))

@@ -15,6 +15,17 @@ from conformance.managed.conftest import MakeManaged, Managed, new_bucket, updat
 BODY = random.Random(3).randbytes(100_000)
 HALF = BODY[::2]
 LARGE = random.Random(4).randbytes(3_000_001)
+CONSTANT = """
+import boto3
+
+DATA = b"%s"
+
+
+def lambda_handler(event, context):
+    where = event["getObjectContext"]
+    reply = {"RequestRoute": where["outputRoute"], "RequestToken": where["outputToken"]}
+    boto3.client("s3").write_get_object_response(**reply, Body=DATA)
+"""
 
 
 def refused(call: Any, *arguments: Any, **members: Any) -> dict[str, Any]:
@@ -166,14 +177,7 @@ def test_lineage(halves: Managed) -> None:
 
 
 def test_another_source_or_function_is_another_object(make_managed: MakeManaged) -> None:
-    code = 'DATA = b"%s"\n' + (
-        "import boto3\n"
-        "def lambda_handler(event, context):\n"
-        "    where = event['getObjectContext']\n"
-        "    boto3.client('s3').write_get_object_response(\n"
-        "        RequestRoute=where['outputRoute'], RequestToken=where['outputToken'], Body=DATA)\n"
-    )
-    managed = make_managed(code % "one")
+    managed = make_managed(CONSTANT % "one")
     lambdas = managed.lens.server.client("lambda")
     managed.put("k", BODY)
     seen = {managed.get("k")["ETag"]}
@@ -184,13 +188,13 @@ def test_another_source_or_function_is_another_object(make_managed: MakeManaged)
     lambdas.update_function_configuration(FunctionName=managed.lens.function, MemorySize=1024)
     assert way(managed.get("k")) == "hit"
     modified = managed.head("k")["LastModified"]
-    update_code(managed, code % "two")
+    update_code(managed, CONSTANT % "two")
     answer = managed.get("k")
     assert answer["Body"].read() == b"two"
     assert answer["LastModified"] >= modified
     seen.add(answer["ETag"])
     assert len(seen) == 4
-    update_code(managed, code % "one")
+    update_code(managed, CONSTANT % "one")
     assert managed.get("k")["Body"].read() == b"one"
 
 
