@@ -3,7 +3,7 @@
 A prefetch must cost live requests as little as can be. So its GETs begin only while there is room beside all that is
 live: of a few places, each live request that has no answer yet takes one away, whether it is in work or still in line.
 Requests whose answers are on their way to slow clients take none. Between live requests that come one after the other
-one place stays free for the next. What has begun is not pushed aside: so many GETs are all that a live request can meet.
+one place stays free for the next. What has begun is not pushed aside: so many GETs are all that a live one can meet.
 """
 
 from __future__ import annotations

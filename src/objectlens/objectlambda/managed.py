@@ -168,7 +168,7 @@ class Visit:
                 slow = isinstance(failed.cause, errors.LambdaTimeout)
                 if own or not (slow or (patient and isinstance(failed.cause, errors.SlowDown))):
                     return self._failed(derived, failed)
-                # It was too slow for the one who began it, or who could wait found no place; this request has time left.
+                # It was too slow for the one who began it, or who can wait found no place; this request has time left.
                 fresh = False
                 continue
             finally:
