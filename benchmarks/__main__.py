@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.pretty import pprint
 
+import cached
 import client_cost
 import plain
 import reference_job
@@ -26,7 +27,7 @@ from machine import ROOT
 from photographs import SIZES, make
 from results import table, write
 
-PARTS = ("job", "client", "plain", "functions")
+PARTS = ("job", "client", "plain", "functions", "cache")
 FUNCTIONS: dict[str, Measure] = {
     "throughput": throughput.measure,
     "latency": latency.measure,
@@ -50,6 +51,9 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=24, help="different ones that functions get (24)")
     parser.add_argument("--environments", type=int, default=200, help="that idle while their memory is looked at (200)")
     parser.add_argument("--burst", type=int, default=64, help="requests at once in a burst (64)")
+    parser.add_argument(
+        "--epoch", type=int, default=10_000, help="photographs in an epoch of the cache's part (10,000)"
+    )
     parser.add_argument("--no-plots", action="store_true", help="write results.json only")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks", help="where results and plots go")
     asked = parser.parse_args()
@@ -57,7 +61,8 @@ def main() -> None:
     results: dict[str, Any] = {"machine": _machine(), "seconds": asked.seconds, "rounds": asked.rounds}
     if results["machine"]["load before"] > QUIET:
         console.print(f"The load is {results['machine']['load before']}: something else runs here.", style="yellow")
-    with started() as server:
+    # What transforms cost is measured here, and not what it costs to give their results again.
+    with started({"OBJECTLENS_CACHE_ENABLED": "false"}) as server:
         for part in asked.only or PARTS:
             results |= _PARTS[part](server, asked, console)
     write(asked.out, results, plots=not asked.no_plots)
@@ -123,7 +128,14 @@ def _functions(server: Server, asked: argparse.Namespace, console: Console) -> d
     return {"functions": found}
 
 
-_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions}
+def _cache(_: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found = cached.measure(asked.seconds, asked.rounds, asked.epoch, lambda text: console.print(text, style="dim"))
+    for figures in found.values():
+        console.print(lines(figures))
+    return {"cache": found}
+
+
+_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions, "cache": _cache}
 
 if __name__ == "__main__":
     main()

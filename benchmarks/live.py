@@ -60,6 +60,7 @@ class Server:
         variables: Mapping[str, str] | None = None,
         memory: int = MEMORY_MB,
         timeout: int = 60,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Make a lens that runs an unmodified Lambda handler; returns its alias."""
         made = self.functions.create_function(
@@ -71,6 +72,7 @@ class Server:
             MemorySize=memory,
             Environment={"Variables": dict(variables or {})},
             Code={"ZipFile": _zipped(files)},
+            Tags=dict(tags or {}),
         )
         return self._lens(name, {"FunctionArn": made["FunctionArn"]})
 

@@ -71,6 +71,7 @@ def write(folder: Path, results: dict[str, Any], *, plots: bool = True) -> None:
     from functions.plots import draw  # noqa: PLC0415  (needs matplotlib; measuring does not)
 
     draw(folder, results.get("functions", {}))
+    draw(folder, results.get("cache", {}), "cache")
     for size, figures in results.get("reference job", {}).items():
         _plot(folder / f"reference-job-{size}.png", f"{size}: images per second, 1 = bare OpenCV loop", figures)
 

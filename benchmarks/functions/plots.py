@@ -19,8 +19,8 @@ _WIDE = 10
 _CURVES = ("#1f6f54", "#8a8f98", "#c98b2b", "#3d6fa5", "#7a4f8f", "#b3452c", "#5b5b5b")
 
 
-def draw(folder: Path, results: dict[str, Found]) -> None:
-    """Write `functions-NAME.png` for each."""
+def draw(folder: Path, results: dict[str, Found], part: str = "functions") -> None:
+    """Write `PART-NAME.png` for each."""
     for name, found in results.items():
         draws = _stacks if found.stacks else _curves if found.curves else _bars
         rows = len(found.stacks or found.bars)
@@ -29,7 +29,7 @@ def draw(folder: Path, results: dict[str, Found]) -> None:
         draws(axes, found)
         chart.suptitle(found.title, x=0.01, ha="left", fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
-        chart.savefig(folder / f"functions-{name}.png", dpi=120)
+        chart.savefig(folder / f"{part}-{name}.png", dpi=120)
         plt.close(chart)
 
 
