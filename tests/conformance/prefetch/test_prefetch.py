@@ -1,14 +1,13 @@
 """Prefetch: what is asked for before somebody waits for it, told line by line, behind everything that is live."""
 
 import json
+import re
 import signal
-import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
 
 from support.archives import eventually, members, post, prefetch, streaming
 from support.live import ROLE, make_lens_on, start_server, stop_server
@@ -348,20 +347,27 @@ def test_a_server_that_stops_tells_what_is_left(tmp_path):
         server.process.kill()
 
 
-def test_a_live_read_of_what_a_prefetch_waits_to_make_goes_first_too(small):
-    """Whoever asks for an object that a prefetch stands in line for must not wait as the prefetch does."""
+def joined(server):
+    text = Wire(server).send("GET", "/-/metrics").body.decode()
+    return int(re.search(r"^objectlens_cache_joined_total (\d+)", text, re.MULTILINE)[1])
+
+
+def test_whoever_asks_for_what_a_prefetch_waits_to_make_does_not_wait_like_it(small):
     held = Held(small)
-    held.put("p0", "p1", "l0", "l1")
-    done = threading.Event()
-    with ThreadPoolExecutor(4) as threads:
-        warming = threads.submit(prefetch, small, access_point=held.lens.arn, keys=["p0", "p1"], concurrency=2)
-        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 1)
-        (later,) = {"p0", "p1"} - set(held.began())
-        reading = [threads.submit(held.lens.read, key) for key in (later, "l0", "l1")]
+    early = [f"p{number}" for number in range(3)]
+    held.put(*early, "l0")
+    with ThreadPoolExecutor(3) as threads:
+        warming = threads.submit(prefetch, small, access_point=held.lens.arn, keys=early, concurrency=3)
+        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 2)
+        (first,) = held.began()
+        wanted, other = (key for key in early[::-1] if key != first)
+        before = joined(small)
+        reading = threads.submit(held.lens.read, wanted)
+        eventually(lambda: joined(small) == before + 1)
+        later = threads.submit(held.lens.read, "l0")
         eventually(lambda: invocations(small, held.lens)[1] == 3)
         held.go()
-        assert [one.result() for one in reading] == [later.upper().encode(), b"L0", b"L1"]
+        assert (reading.result(), later.result()) == (wanted.upper().encode(), b"L0")
         assert summary(warming.result())["errors"] == 0
-        done.set()
-    with pytest.raises(ClientError):
-        held.lens.read("nothing")
+    # Once each, and in the order in which somebody began to wait for them.
+    assert held.began() == [first, wanted, "l0", other]
