@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 
 from objectlens import errors
 from objectlens.access import Access, Caller, in_dialect
+from objectlens.access.sessions import SOURCE_FUNCTION
 from objectlens.cache import Cache
 from objectlens.call import Call
 from objectlens.catalog import Catalog
@@ -197,9 +198,7 @@ class Corridor:
             _log.exception("%s %s failed (request %s)", http.method, http.path, visit.request_id)
             response = self._render(errors.InternalError(), visit)
         finally:
-            if visit.live:
-                visit.live = False
-                self._spare.live_ends()
+            self._ends_live(visit)
         return render.with_ids(response, visit.request_id)
 
     def sent(self, sent: Sent) -> None:
@@ -244,6 +243,11 @@ class Corridor:
         visit.live = True
         self._spare.live_begins()
 
+    def _ends_live(self, visit: _Visit, *, was_live: bool = True) -> None:
+        if visit.live:
+            visit.live = False
+            self._spare.live_ends(was_live=was_live)
+
     def _belongs_to_admitted_work(self, http: HttpRequest) -> bool:
         """Tell whether this is a function's read of the source, or its answer, of a GET that is inside already."""
         key = access_key_id(http)
@@ -266,6 +270,9 @@ class Corridor:
             return await self._write_response(http, operation, visit)
         caller = await self._rooms.access.authenticate(http)
         visit.caller = caller.arn
+        if SOURCE_FUNCTION in caller.attributes:
+            # Somebody waits for the function, or nobody does: that was counted where it was invoked.
+            self._ends_live(visit, was_live=False)
         return await self._called(http, visit, caller, address, operation)
 
     async def _called(

@@ -33,10 +33,10 @@ class Spare:
         """Take note of a live request."""
         self._live += 1
 
-    def live_ends(self) -> None:
-        """Take note that a live request has its answer, or goes without."""
+    def live_ends(self, *, was_live: bool = True) -> None:
+        """Take note that a live request has its answer, or goes without, or was none after all."""
         self._live -= 1
-        if self._waiting and not self._live and self._places > 1:
+        if was_live and self._waiting and not self._live and self._places > 1:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(self._quiet, self._became_quiet)

@@ -1,7 +1,6 @@
 """Prefetch: what is asked for before somebody waits for it, told line by line, behind everything that is live."""
 
 import json
-import re
 import signal
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from support.archives import eventually, members, post, prefetch, streaming
 from support.live import ROLE, make_lens_on, start_server, stop_server
 from support.wire import Wire
 
+JOINED = "objectlens_cache_joined_total"
 MANAGED = {"objectlens:answers": "managed"}
 
 UPPER = """
@@ -63,12 +63,25 @@ def managed(server, source, **options):
     return lens
 
 
-def invocations(server, lens):
-    """Return how often the function was invoked, and how many invocations wait."""
+def figures(server):
+    """Return what `/-/metrics` tells, by names with labels; to ask for it is no request that a prefetch yields to."""
     text = Wire(server).send("GET", "/-/metrics").body.decode()
-    labels = f'{{function="{lens.function}",version="$LATEST"}}'
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if labels in line)
-    return tuple(int(values.get(f"objectlens_function_{name}{labels}", 0)) for name in ("invocations_total", "waiting"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")}
+
+
+def figure(server, lens, name, more=""):
+    labels = f'{{function="{lens.function}",version="$LATEST"{more}}}'
+    return int(figures(server).get(f"objectlens_function_{name}{labels}", 0))
+
+
+def invocations(server, lens):
+    """Return how many invocations have ended."""
+    return figure(server, lens, "invocations_total")
+
+
+def at_work(server, lens):
+    """Return how many invocations run, and how many wait."""
+    return figure(server, lens, "environments", ',state="busy"'), figure(server, lens, "waiting")
 
 
 def summary(lines):
@@ -99,17 +112,17 @@ def test_what_was_prefetched_costs_no_invocation_any_more(lens, server):
         "complete": True,
         "reason": None,
     }
-    eventually(lambda: invocations(server, lens)[0] == 6)
+    eventually(lambda: invocations(server, lens) == 6)
     assert [lens.read(key) for key in keys] == [f"TEXT {number}".encode() for number in range(6)]
     again = prefetch(server, access_point=lens.arn, keys=keys)
     assert summary(again)["cache"] == {"hit": 6}
-    assert invocations(server, lens)[0] == 6
+    assert invocations(server, lens) == 6
 
 
 def test_arguments_are_those_of_the_gets_to_come(lens, server):
-    before = invocations(server, lens)[0] + 1
+    before = invocations(server, lens) + 1
     prefetch(server, access_point=lens.arn, keys=["k/0"], arguments={"tail": 7})
-    eventually(lambda: invocations(server, lens)[0] == before)
+    eventually(lambda: invocations(server, lens) == before)
     client = server.client("s3", cached=False)
 
     def add(request, **_):
@@ -117,7 +130,7 @@ def test_arguments_are_those_of_the_gets_to_come(lens, server):
 
     client.meta.events.register_first("before-sign.s3.GetObject", add)
     assert client.get_object(Bucket=lens.arn, Key="k/0")["Body"].read() == b"TEXT 07"
-    assert invocations(server, lens)[0] == before
+    assert invocations(server, lens) == before
 
 
 def test_a_refresh_makes_anew_what_is_kept(lens, server):
@@ -184,7 +197,7 @@ def test_an_access_point_that_keeps_nothing_ends_a_prefetch_at_once(server):
         strict.put(f"k/{number}", b"text")
     found = summary(prefetch(server, access_point=strict.arn, keys=[f"k/{number}" for number in range(20)]))
     assert (found["reason"], found["complete"]) == ("not cached", False)
-    assert invocations(server, strict)[0] < 20
+    assert invocations(server, strict) < 20
 
 
 @pytest.mark.parametrize(
@@ -239,6 +252,12 @@ class Held:
         self.s3.put_bucket_policy(Bucket=self.notes, Policy=policy)
         self.lens = managed(server, HELD, environment={"BUCKET": self.notes}, timeout=50)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.go()
+
     def put(self, *keys):
         for key in keys:
             self.lens.put(key, key.encode())
@@ -259,15 +278,14 @@ class Held:
 
 
 def test_no_live_request_waits_behind_a_prefetch_that_has_not_begun(small):
-    held = Held(small)
     early, live = [f"p{number}" for number in range(8)], [f"l{number}" for number in range(4)]
-    held.put(*early, *live)
-    with ThreadPoolExecutor(5) as threads:
+    with ThreadPoolExecutor(5) as threads, Held(small) as held:
+        held.put(*early, *live)
         warming = threads.submit(prefetch, small, access_point=held.lens.arn, keys=early)
         # One runs, two of its fellows stand in line at the function, and the others are not let in.
-        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 2)
+        eventually(lambda: at_work(small, held.lens) == (1, 2))
         reading = [threads.submit(held.lens.read, key) for key in live]
-        eventually(lambda: invocations(small, held.lens)[1] == 2 + len(live))
+        eventually(lambda: at_work(small, held.lens) == (1, 2 + len(live)))
         held.go()
         assert [one.result() for one in reading] == [key.upper().encode() for key in live]
         assert summary(warming.result())["done"] == len(early)
@@ -278,12 +296,11 @@ def test_no_live_request_waits_behind_a_prefetch_that_has_not_begun(small):
 
 
 def test_while_live_requests_fill_the_places_no_prefetch_begins(small):
-    held = Held(small)
     live, early = [f"l{number}" for number in range(3)], ["p0", "p1"]
-    held.put(*live, *early)
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(4) as threads, Held(small) as held:
+        held.put(*live, *early)
         reading = [threads.submit(held.lens.read, key) for key in live]
-        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 2)
+        eventually(lambda: at_work(small, held.lens) == (1, 2))
         found = summary(prefetch(small, access_point=held.lens.arn, keys=early, deadline=1))
         assert (found["done"], found["left"], found["reason"]) == (0, 2, "deadline")
         held.go()
@@ -297,25 +314,24 @@ def test_a_prefetch_ends_when_its_client_leaves(small):
     held.put(*keys)
     with streaming(small, "/-/prefetch", {"access_point": held.lens.arn, "keys": keys}) as answer:
         assert answer.status == 200
-        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 2)
+        eventually(lambda: at_work(small, held.lens) == (1, 2))
     log = small.data.with_name("data.log")
     eventually(lambda: "Prefetch POST /-/prefetch 200 0 bytes" in log.read_text())
     held.go()
     # Those that stood in line at the function may come to their end, others not.
-    eventually(lambda: invocations(small, held.lens)[1] == 0)
+    eventually(lambda: at_work(small, held.lens)[1] == 0)
     assert len(held.began()) <= 3
     assert held.lens.read(keys[-1]) == keys[-1].upper().encode()
 
 
 def test_reserved_concurrency_keeps_its_last_place_for_others(small):
-    held = Held(small)
-    small.client("lambda").put_function_concurrency(FunctionName=held.lens.function, ReservedConcurrentExecutions=2)
-    held.put("p0", "p1", "l0")
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(2) as threads, Held(small) as held:
+        small.client("lambda").put_function_concurrency(FunctionName=held.lens.function, ReservedConcurrentExecutions=2)
+        held.put("p0", "p1", "l0")
         warming = threads.submit(prefetch, small, access_point=held.lens.arn, keys=["p0", "p1"])
-        eventually(lambda: len(held.began()) == 1)
+        eventually(lambda: at_work(small, held.lens) == (1, 0))
         reading = threads.submit(held.lens.read, "l0")
-        eventually(lambda: invocations(small, held.lens)[1] == 1)
+        eventually(lambda: at_work(small, held.lens) == (1, 1))
         held.go()
         assert reading.result() == b"L0"
         # What found no place tried again.
@@ -347,25 +363,20 @@ def test_a_server_that_stops_tells_what_is_left(tmp_path):
         server.process.kill()
 
 
-def joined(server):
-    text = Wire(server).send("GET", "/-/metrics").body.decode()
-    return int(re.search(r"^objectlens_cache_joined_total (\d+)", text, re.MULTILINE)[1])
-
-
 def test_whoever_asks_for_what_a_prefetch_waits_to_make_does_not_wait_like_it(small):
-    held = Held(small)
     early = [f"p{number}" for number in range(3)]
-    held.put(*early, "l0")
-    with ThreadPoolExecutor(3) as threads:
+    with ThreadPoolExecutor(3) as threads, Held(small) as held:
+        held.put(*early, "l0")
         warming = threads.submit(prefetch, small, access_point=held.lens.arn, keys=early, concurrency=3)
-        eventually(lambda: len(held.began()) == 1 and invocations(small, held.lens)[1] == 2)
+        eventually(lambda: at_work(small, held.lens) == (1, 2))
+        eventually(held.began)
         (first,) = held.began()
         wanted, other = (key for key in early[::-1] if key != first)
-        before = joined(small)
+        before = figures(small)[JOINED]
         reading = threads.submit(held.lens.read, wanted)
-        eventually(lambda: joined(small) == before + 1)
+        eventually(lambda: figures(small)[JOINED] == before + 1)
         later = threads.submit(held.lens.read, "l0")
-        eventually(lambda: invocations(small, held.lens)[1] == 3)
+        eventually(lambda: at_work(small, held.lens) == (1, 3))
         held.go()
         assert (reading.result(), later.result()) == (wanted.upper().encode(), b"L0")
         assert summary(warming.result())["errors"] == 0
