@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak oracle fuzz chaos bench docs lock clean
+.PHONY: help demo test check lint soak oracle fuzz chaos consistency bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check   what CI runs: lint and test'
 	@echo 'make lint    format, ruff, mypy, the import contract'
 	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
+	@echo 'make consistency  sources and functions that change under 16 readers; ROUNDS=50 of seven seconds for longer'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
@@ -57,6 +58,9 @@ lint: $(STAMP)
 
 chaos: $(STAMP)
 	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
+
+consistency: $(STAMP)
+	OBJECTLENS_CONSISTENCY_ROUNDS='$(or $(ROUNDS),20)' $(BIN)/python -m pytest --timeout 7200 tests/chaos/test_consistency.py
 
 soak: $(STAMP)
 	OBJECTLENS_SOAK_ROUNDS='$(or $(ROUNDS),3)' $(BIN)/python -m pytest tests/soak

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]*):(.+)", re.DOTALL)
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -33,11 +34,7 @@ class Arn:
     @classmethod
     def parse(cls, text: str) -> Arn:
         """Take an ARN apart; raises `ValueError` that quotes it when it is not one."""
-        match = _ARN.fullmatch(text)
-        if match is None:
-            raise ValueError(f"not an ARN: {text!r}")
-        partition, service, region, account, resource = match.groups()
-        return cls(service=service, region=region, account=account, resource=resource, partition=partition)
+        return _parsed(text)
 
     def __str__(self) -> str:
         return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
@@ -49,6 +46,16 @@ class Arn:
             if found and head == kind:
                 return name
         return None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Arn:
+    # The same few are asked for with every request.
+    match = _ARN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an ARN: {text!r}")
+    partition, service, region, account, resource = match.groups()
+    return Arn(service=service, region=region, account=account, resource=resource, partition=partition)
 
 
 def bucket_arn(name: str) -> str:

@@ -478,14 +478,17 @@ def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, st
 
 
 def _cache(settings: Settings, opener: StoreOpener, clock: Clock) -> Cache:
-    said = settings.cache
-    limits = CacheLimits(bytes=said.bytes if said.enabled else 0, ttl=said.ttl_seconds, negative=said.negative_seconds)
-    folder = settings.data / "cache" if said.directory is None else Path(said.directory)
+    limits = CacheLimits(
+        bytes=settings.cache.bytes if settings.cache.enabled else 0,
+        ttl=settings.cache.ttl_seconds,
+        negative=settings.cache.negative_seconds,
+    )
+    folder, store = settings.cache.directory, settings.cache.store
     try:
-        shared = None if said.store is None else Shared(opener.open("cache", said.store))
+        shared = None if store is None else Shared(opener.open("cache", store))
     except UnknownStore as error:
         raise StartError(f"cache.store cannot be used: {error}") from None
-    return Cache(folder, limits, clock, shared=shared)
+    return Cache(settings.data / "cache" if folder is None else Path(folder), limits, clock, shared=shared)
 
 
 def _domains(settings: Settings) -> tuple[str, ...]:

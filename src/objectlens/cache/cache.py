@@ -106,6 +106,7 @@ class Cache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: OrderedDict[str, tuple[float, Failed]] = OrderedDict()
         self._private: OrderedDict[str, None] = OrderedDict()
+        self._too_large: OrderedDict[str, None] = OrderedDict()
         self._uses: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._backlog = 0
@@ -292,9 +293,7 @@ class Cache:
 
     def mark_private(self, derived: Derived) -> None:
         """Note that what is made here must not be given to anybody else."""
-        self._private[derived.id] = None
-        if len(self._private) > _REMEMBERED:
-            self._private.popitem(last=False)
+        _mark(self._private, derived.id)
 
     def is_private(self, derived: Derived) -> bool:
         """Tell whether it was noted."""
@@ -310,9 +309,10 @@ class Cache:
         """Return a clock that never runs backwards, in milliseconds."""
         return self._clock.monotonic() * 1000
 
-    def takes(self, length: int | None) -> bool:
-        """Tell whether something of `length` bytes can be kept at present."""
-        return self._clock.monotonic() >= self._rests_until and (length or 0) <= self.limits.bytes // 2
+    def takes(self, derived: Derived, length: int | None) -> bool:
+        """Tell whether a derived object of `length` bytes can be kept at present."""
+        fits = (length or 0) <= self.limits.bytes // 2 and derived.id not in self._too_large
+        return fits and self._clock.monotonic() >= self._rests_until
 
     async def draft(self) -> Draft:
         """Begin a file; raises `Unusable`."""
@@ -329,9 +329,11 @@ class Cache:
             self._recover()
             return self._files.draft()
 
-    async def append(self, draft: Draft, chunks: list[bytes]) -> None:
+    async def append(self, derived: Derived, draft: Draft, chunks: list[bytes]) -> None:
         """Write to a file; raises `Unusable`."""
-        if not self.takes(draft.size):
+        if draft.size > self.limits.bytes // 2:
+            # Known from now on, or each request would find it out by writing so much.
+            _mark(self._too_large, derived.id)
             raise Unusable("it is larger than half the cache")
         try:
             await self._to_the_end(self._threads, draft.append, chunks)
@@ -578,6 +580,12 @@ class Cache:
             await asyncio.to_thread(pool.shutdown)
         if self._index is not None:
             self._index.close()
+
+
+def _mark(ids: OrderedDict[str, None], id_: str) -> None:
+    ids[id_] = None
+    if len(ids) > _REMEMBERED:
+        ids.popitem(last=False)
 
 
 def _footprint(entry: Entry) -> int:

@@ -93,15 +93,15 @@ class Keeper(Protocol):
         """Return a clock that never runs backwards, in milliseconds."""
         ...
 
-    def takes(self, length: int | None) -> bool:
-        """Tell whether something so long can be kept at present."""
+    def takes(self, derived: Derived, length: int | None) -> bool:
+        """Tell whether it can be kept at present, being so long."""
         ...
 
     async def draft(self) -> Draft:
         """Begin a file; raises `Unusable`."""
         ...
 
-    async def append(self, draft: Draft, chunks: list[bytes]) -> None:
+    async def append(self, derived: Derived, draft: Draft, chunks: list[bytes]) -> None:
         """Write to it; raises `Unusable`."""
         ...
 
@@ -135,21 +135,14 @@ class Flight:
         self._draft: Draft | None = None
         self._written = 0
         self._live_taken = False
-        self._waiting = 0
+        self._closing: asyncio.Task[None] | None = None
         self._holders = 1
 
     # --- those who wait -----------------------------------------------------------------------------------------------
 
     async def begun(self) -> Begun:
         """Wait for the beginning of the answer; raises `Failed`, and what making raises besides."""
-        self._waiting += 1
-        try:
-            return await asyncio.shield(self._begun)
-        finally:
-            self._waiting -= 1
-            if not self._waiting:
-                # Those who were woken have taken what they want by then.
-                asyncio.get_running_loop().call_soon(self._abandon_live)
+        return await asyncio.shield(self._begun)
 
     async def ended(self) -> Entry:
         """Wait until all of it is there and return its description; raises `Failed` or `ConnectionError`."""
@@ -180,7 +173,7 @@ class Flight:
         return begun.live
 
     def _abandon_live(self) -> None:
-        if not self._waiting and self._begun.done() and not self._begun.cancelled() and not self._begun.exception():
+        if self._begun.done() and not self._begun.cancelled() and self._begun.exception() is None:
             made = self.take_live()
             close = None if made is None else getattr(made.body, "aclose", None)
             if close is not None:
@@ -216,7 +209,7 @@ class Flight:
             made = await self._first()
             if isinstance(made.body, bytes):
                 await self._whole(made, made.body)
-            elif made.reusable and self._keeper.takes(made.length):
+            elif made.reusable and self._keeper.takes(self.derived, made.length):
                 await self._stream(made, made.body)
             else:
                 self._go_live(made)
@@ -234,7 +227,7 @@ class Flight:
             try:
                 return await self._make()
             except Failed as error:
-                if not error.again or not self._waiting:
+                if not error.again or not self._is_wanted:
                     raise
                 if attempt == _ATTEMPTS:
                     raise Failed(error.cause, lasting=True) from error
@@ -255,7 +248,7 @@ class Flight:
         )
         self._begun.set_result(Begun(made.head, len(body), whole=body))
         self._finish(entry)
-        if self._keeper.takes(len(body)) and await self._is_current(made):
+        if self._keeper.takes(self.derived, len(body)) and await self._is_current(made):
             await self._keeper.keep(entry, body)
 
     async def _stream(self, made: Made, body: AsyncIterator[bytes]) -> None:
@@ -333,14 +326,12 @@ class Flight:
             if joined[: len(had)] != had:
                 raise Failed(ConnectionError("an answer that was made again came to other bytes"))
             batch = [joined[len(had) :]]
-        await self._keeper.append(draft, batch)
+        await self._keeper.append(self.derived, draft, batch)
         self._grow(draft.size)
 
     def _go_live(self, made: Made) -> None:
         self._begun.set_result(Begun(made.head, made.length, live=made))
         self._ended.set_exception(Spilled("the answer is not kept"))
-        if not self._waiting:
-            self._abandon_live()
 
     async def _is_current(self, made: Made) -> bool:
         return not self.revoked and (made.current is None or await made.current())
@@ -372,10 +363,18 @@ class Flight:
     def release(self) -> None:
         """Let go of the file."""
         self._holders -= 1
-        if not self._holders and self._draft is not None:
+        if self._holders:
+            return
+        self._abandon_live()
+        if self._draft is not None:
             # Its number may be another file's from now on.
             draft, self._draft = self._draft, None
             os.close(draft.fd)
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether anybody waits for it, beside the task that makes it."""
+        return self._holders > 1
 
     async def piece(self, position: int, end: int | None) -> bytes | None:
         """Return bytes from `position` on, None at the end of all; raises what broke the answer."""

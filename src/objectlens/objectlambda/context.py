@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from objectlens.access import Access, Caller
 from objectlens.cache import Cache
 from objectlens.catalog import Catalog
-from objectlens.catalog.entities import Function, Transformation
 from objectlens.clock import Clock
 from objectlens.functions import Executor, Remotes
 from objectlens.http import HttpRequest, HttpResponse
@@ -19,6 +19,7 @@ from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
 
+T = TypeVar("T")
 Work = Callable[[str], Awaitable[HttpResponse]]
 Inner = Callable[[HttpRequest, Caller, str, Work], Awaitable[HttpResponse]]
 """Does the work of a request, which is given its id, as the corridor does for those that come over the network: whose
@@ -36,8 +37,8 @@ class ObjectLambda:
     `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
     functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
     long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
-    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose. `digests` remembers those of
-    functions by access point and function, with what they were made of.
+    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose. `prepared` is what
+    `prepare` remembers, with the version of the catalog that it was made of.
     """
 
     catalog: Catalog
@@ -57,4 +58,18 @@ class ObjectLambda:
     answer_seconds: float = 60.0
     url_seconds: int = 61
     draw: Callable[[], float] = random.random
-    digests: dict[tuple[str, str], tuple[Function, Transformation, str]] = field(default_factory=dict)
+    prepared: dict[tuple[str, str], tuple[int, object]] = field(default_factory=dict)
+
+    async def prepare(self, name: tuple[str, str], make: Callable[[], Awaitable[tuple[T, bool]]]) -> T:
+        """Return what `make` makes of the catalog alone, made anew when anything in the catalog has changed.
+
+        `name` is an access point's ARN and what is made for it; `make` also tells whether to remember it.
+        """
+        version = await self.catalog.version()
+        known = self.prepared.get(name)
+        if known is not None and known[0] == version:
+            return cast("T", known[1])
+        made, lasting = await make()
+        if lasting:
+            self.prepared[name] = version, made
+        return made

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from objectlens.cache import Derived, Source
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
-from objectlens.errors import LambdaPermissionError, ServiceError
+from objectlens.errors import LambdaInvocationFailed, LambdaPermissionError, ServiceError
 from objectlens.http import Headers, HttpResponse
 from objectlens.objectlambda import managed
 from objectlens.objectlambda.context import ObjectLambda
@@ -36,16 +36,16 @@ _EXACT_SECONDS = 45.0
 
 async def list_objects(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> HttpResponse | None:
     """Answer ListObjects or ListObjectsV2; None when the source's own listing is the answer."""
-    work = await work_of(lens, _of_key(call, "HeadObject", ""), access_point)
-    if work is None:
+    try:
+        work = await work_of(lens, _of_key(call, "HeadObject", ""), access_point)
+        if work is None:
+            return None
+        await work.permit()
+    except (LambdaPermissionError, LambdaInvocationFailed):
+        # Who may not have objects made learns nothing of them; a pipeline that cannot run makes none.
         return None
     sizes = access_point.tags.get(SIZES) or work.sizes
     if sizes == "source":
-        return None
-    try:
-        await work.permit()
-    except LambdaPermissionError:
-        # Who may not have objects made learns nothing of them.
         return None
     there = await at_source(lens, call, access_point)
     teller = _Teller(lens, call, access_point, there, exact=sizes == "exact")

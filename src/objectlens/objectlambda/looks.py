@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from objectlens.clock import Clock
-from objectlens.stores import Stat, StatsAtOnce, Store
+from objectlens.stores import Stat, Store
 
 _KEPT = 10_000
 
@@ -27,7 +28,9 @@ class Looks:
 
     async def stat(self, store: Store, key: str, *, now: bool = False) -> Stat:
         """Describe an object; raises `KeyNotFound`. With `now` nothing that was seen before is used."""
-        if isinstance(store, StatsAtOnce) and (found := store.stat_at_once(key)) is not None:
+        # Not `isinstance`, which looks at every attribute of a protocol: most requests end here.
+        at_once: Callable[[str], Stat | None] | None = getattr(store, "stat_at_once", None)
+        if at_once is not None and (found := at_once(key)) is not None:
             return found
         place = (id(store), key)
         if self._freshness and not now and (seen := self._seen.get(place)) is not None:

@@ -71,6 +71,8 @@ _DECIDED = (errors.NotModified, errors.PreconditionFailed)
 
 def _asked(call: Call) -> ReadObject:
     asked = ReadObject.parse(call.http)
+    if not call.http.query:
+        return asked
     if asked.byte_range is None and asked.part_number is None:
         # Object Lambda takes a range from the query as well (reference section 9.2).
         said = next((value for name, value in call.http.parameters() if name.lower() == "range"), None)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from objectlens.arn import Arn
 from objectlens.call import Call
-from objectlens.catalog.entities import AccessPoint, ObjectLambdaAccessPoint
+from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint
 from objectlens.errors import InvalidAccessPoint, NoSuchBucket
 from objectlens.functions import Remote
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
@@ -86,11 +86,16 @@ def input_url(
 
 async def at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint) -> Call:
     """Return the same call, authorised, on the supporting access point."""
-    source = await supporting_access_point(lens, access_point)
+
+    async def find() -> tuple[tuple[AccessPoint, Bucket], bool]:
+        source = await supporting_access_point(lens, access_point)
+        bucket = await lens.catalog.buckets.get(source.bucket)
+        if bucket is None:
+            raise NoSuchBucket(BucketName=source.bucket)
+        return (source, bucket), True
+
+    source, bucket = await lens.prepare((access_point.arn, "source"), find)
     caller = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
-    bucket = await lens.catalog.buckets.get(source.bucket)
-    if bucket is None:
-        raise NoSuchBucket(BucketName=source.bucket)
     there = replace(call, caller=caller, resource=source, bucket=bucket)
     await permit(lens.objects, there)
     return there

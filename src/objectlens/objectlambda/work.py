@@ -14,7 +14,7 @@ from objectlens import errors
 from objectlens.arn import Arn
 from objectlens.cache import Failed, Made, Maker
 from objectlens.call import Call
-from objectlens.catalog.entities import Function, ObjectLambdaAccessPoint, Transformation
+from objectlens.catalog.entities import LATEST, Function, ObjectLambdaAccessPoint, Transformation
 from objectlens.http import Headers
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.contract import Contract
@@ -84,44 +84,99 @@ async def work_of(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcce
 
     The HEAD of a managed GET is the gateway's, unless a strict function has it.
     """
-    configuration = access_point.configuration
-    of_get = configuration.transformation("GetObject")
-    if call.operation.name == "GetObject":
-        return None if of_get is None else await _managed(lens, call, access_point, of_get)
-    of_head = configuration.transformation("HeadObject")
-    own = None if of_head is None else await _managed(lens, call, access_point, of_head)
-    if of_head is not None and own is None:
+    operation = call.operation.name
+
+    async def look() -> tuple[Engaged | NativeMaker | None, bool]:
+        return await _chosen(lens, access_point, operation, _point(call.address.key or ""))
+
+    found = await lens.prepare((access_point.arn, operation), look)
+    if found is None:
         return None
-    found = None if of_get is None else await _managed(lens, call, access_point, of_get)
-    return found or own
+    if isinstance(found, NativeMaker):
+        return NativeWork(lens, call, found, lens.native.arguments(found.program, call.http))
+    return LambdaWork(lens, call, access_point, found)
+
+
+def _point(key: str) -> float:
+    """Return the point at which aliases with weights choose.
+
+    It is the same for a key each time: ranges of one object belong together.
+    """
+    return zlib.crc32(key.encode("utf-8", "surrogateescape")) / 2**32
+
+
+async def _chosen(
+    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, operation: str, point: float
+) -> tuple[Engaged | NativeMaker | None, bool]:
+    """Return what makes the answers of an operation, and whether that is so for all keys."""
+    configuration = access_point.configuration
+    of_get, of_head = configuration.transformation("GetObject"), configuration.transformation("HeadObject")
+    get = (None, True) if of_get is None else await _managed(lens, access_point, of_get, point)
+    if operation == "GetObject" or of_head is None:
+        return get
+    own, lasting = await _managed(lens, access_point, of_head, point)
+    if own is None:
+        return None, lasting
+    return (own, lasting) if get[0] is None else get
 
 
 async def _managed(
-    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
-) -> Work | None:
+    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, point: float
+) -> tuple[Engaged | NativeMaker | None, bool]:
     if is_native(transformation.function_arn):
-        return NativeWork.of(lens, call, access_point, transformation)
+        return NativeMaker.of(lens, access_point, transformation), True
+    return await _engaged(lens, access_point, transformation, point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engaged:
+    """A managed function as an access point has it; `invoked` is what the caller must be allowed to invoke."""
+
+    transformation: Transformation
+    function: Function
+    invoked: Function
+    contract: Contract
+    maker: Maker
+
+
+async def _engaged(
+    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, point: float
+) -> tuple[Engaged | None, bool]:
+    """Return the managed function of a transformation, and whether it is the same for all keys."""
     if lens.remotes.of(transformation.function_arn) is not None:
         # Of a function that runs elsewhere nothing is known that could tell its versions apart.
-        return None
-    # The version that an alias with weights chooses is the same for a key each time: ranges of one object belong
-    # together.
-    point = zlib.crc32((call.address.key or "").encode("utf-8", "surrogateescape")) / 2**32
+        return None, True
     found = await known_function(lens, transformation, point)
     if found is None or not (contract := Contract.of(found[0].tags)).managed:
-        return None
-    since = await _since(lens, access_point, transformation, found[0])
-    return LambdaWork(lens, call, access_point, transformation, found[0], found[1], contract, since)
-
-
-async def _since(
-    lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, function: Function
-) -> datetime:
+        return None, True
+    function, invoked = found
     arn = Arn.parse(transformation.function_arn)
     name, qualifier = qualified(arn)
     alias = await lens.catalog.function_aliases.get(arn.account, name, qualifier)
     moments = (function.last_modified, configured_at(access_point), None if alias is None else alias.updated_at)
-    return max(moment for moment in moments if moment is not None)
+    maker = Maker(
+        access_point=access_point.arn,
+        function=function.arn if function.version != LATEST else f"{function.arn}:{LATEST}",
+        digest=_digest_of(function, access_point, transformation),
+        since=max(moment for moment in moments if moment is not None),
+    )
+    engaged = Engaged(transformation=transformation, function=function, invoked=invoked, contract=contract, maker=maker)
+    return engaged, alias is None or not alias.weights
+
+
+def _digest_of(function: Function, access_point: ObjectLambdaAccessPoint, transformation: Transformation) -> str:
+    """Return a digest of a function's code, and of what of its configuration decides what it comes to."""
+    return _digest(
+        function.code_sha256,
+        function.package,
+        function.handler,
+        function.runtime,
+        function.architectures,
+        dict(function.environment),
+        [(layer.arn, layer.package) for layer in function.layers],
+        transformation.function_payload,
+        access_point.configuration.supporting_access_point,
+    )
 
 
 def configured_at(access_point: ObjectLambdaAccessPoint) -> datetime:
@@ -141,21 +196,17 @@ def _digest(*parts: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class NativeWork:
-    """A pipeline of ours, with the arguments of a request."""
+class NativeMaker:
+    """A pipeline of ours as an access point has it."""
 
-    lens: ObjectLambda
-    call: Call
-    function_arn: str
-    maker: Maker
     program: Program
-    values: Arguments
+    maker: Maker
 
     @classmethod
     def of(
-        cls, lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation
-    ) -> NativeWork:
-        """Compile the pipeline and check the arguments; raises what is wrong with either."""
+        cls, lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation
+    ) -> NativeMaker:
+        """Compile the pipeline; raises what is wrong with it."""
         program = lens.native.program(transformation.function_payload)
         maker = Maker(
             access_point=access_point.arn,
@@ -163,8 +214,22 @@ class NativeWork:
             digest=program.digest,
             since=configured_at(access_point),
         )
-        values = lens.native.arguments(program, call.http)
-        return cls(lens, call, transformation.function_arn, maker, program, values)
+        return cls(program, maker)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeWork:
+    """A pipeline with the arguments of a request."""
+
+    lens: ObjectLambda
+    call: Call
+    native: NativeMaker
+    values: Arguments
+
+    @property
+    def maker(self) -> Maker:
+        """The pipeline."""
+        return self.native.maker
 
     @property
     def arguments(self) -> str:
@@ -183,15 +248,15 @@ class NativeWork:
 
     async def permit(self) -> None:
         """Return when the caller may invoke the built-in function."""
-        await may_invoke(self.lens, self.call, self.function_arn)
+        await may_invoke(self.lens, self.call, self.maker.function)
 
     async def make(self, there: Call, state: str) -> Made:
         """Run the pipeline."""
-        native, objects = self.lens.native, self.lens.objects
+        native, objects, program = self.lens.native, self.lens.objects, self.native.program
         try:
-            here = None if self.program.streaming else opening(objects, there)
+            here = None if program.streaming else opening(objects, there)
             source = await open_whole(objects, there) if here is None else here
-            return await native.make(self.program, self.values, source, state)
+            return await native.make(program, self.values, source, state)
         except (SourceMoved, KeyNotFound) as error:
             raise Failed(SourceMoved()) from error
         except errors.ServiceError as error:
@@ -212,44 +277,24 @@ class LambdaWork:
     lens: ObjectLambda
     call: Call
     access_point: ObjectLambdaAccessPoint
-    transformation: Transformation
-    function: Function
-    invoked: Function
-    contract: Contract
-    since: datetime
+    engaged: Engaged
+
+    @property
+    def contract(self) -> Contract:
+        """What the function promised."""
+        return self.engaged.contract
 
     @property
     def maker(self) -> Maker:
-        """The function's code, and what of its configuration decides what it comes to."""
-        function = self.function
-        version = (
-            function.arn if function.arn.endswith(f":{function.version}") else f"{function.arn}:{function.version}"
-        )
-        return Maker(access_point=self.access_point.arn, function=version, digest=self._code(), since=self.since)
-
-    def _code(self) -> str:
-        function = self.function
-        place = (self.access_point.arn, function.arn)
-        known = self.lens.digests.get(place)
-        if known is not None and known[0] is function and known[1] is self.transformation:
-            return known[2]
-        digest = _digest(
-            function.code_sha256,
-            function.package,
-            function.handler,
-            function.runtime,
-            function.architectures,
-            dict(function.environment),
-            [(layer.arn, layer.package) for layer in function.layers],
-            self.transformation.function_payload,
-            self.access_point.configuration.supporting_access_point,
-        )
-        self.lens.digests[place] = function, self.transformation, digest
-        return digest
+        """The function."""
+        return self.engaged.maker
 
     @property
     def arguments(self) -> str:
         """The query's parameters but for S3's own, the headers and the identity that the answers depend on."""
+        http, contract = self.call.http, self.contract
+        if not (http.query or contract.headers or contract.identity or ARGUMENTS_HEADER in http.headers):
+            return "{}"
         query: dict[str, str | list[str]] = {}
         for name, value in self._pairs():
             had = query.get(name)
@@ -282,7 +327,7 @@ class LambdaWork:
 
     async def permit(self) -> None:
         """Return when the caller may invoke the function."""
-        await may_invoke(self.lens, self.call, self.invoked)
+        await may_invoke(self.lens, self.call, self.engaged.invoked)
 
     def _neutral(self) -> Call:
         """Return the request as the function is shown it."""
@@ -296,7 +341,7 @@ class LambdaWork:
 
     async def make(self, there: Call, state: str) -> Made:
         """Invoke the function."""
-        lens, function = self.lens, self.function
+        lens, function = self.lens, self.engaged.function
         source = await supporting_access_point(lens, self.access_point)
         try:
             answer = await answer_of(
@@ -305,7 +350,7 @@ class LambdaWork:
                 self.access_point,
                 source,
                 function=function,
-                transformation=self.transformation,
+                transformation=self.engaged.transformation,
                 state=state,
                 anonymous=not self.contract.identity,
             )

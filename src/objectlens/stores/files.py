@@ -25,7 +25,7 @@ from objectlens.stores.locks import locked
 from objectlens.stores.places import Occupied, Place
 from objectlens.stores.protocols import Attributes, Entry, KeyNotFound, Listing, Opened, Stat
 from objectlens.stores.scans import Scans
-from objectlens.stores.sidecars import Sidecar
+from objectlens.stores.sidecars import Remembered, Sidecar
 from objectlens.stores.spans import Found, Span, page
 from objectlens.streams import FileSlice
 
@@ -47,6 +47,7 @@ class Files:
     meta: bytes = field(init=False)
     locks: bytes = field(init=False)
     uploads: bytes = field(init=False)
+    remembered: Remembered = field(default_factory=Remembered, compare=False)
 
     def __post_init__(self) -> None:
         inner = os.path.join(self.root, keys.INNER)
@@ -76,9 +77,27 @@ class Files:
     def stat(self, key: str) -> Stat:
         """Describe an object; raises `KeyNotFound`."""
         with translated("read", key):
-            fd, stat = self._open(key)
-            os.close(fd)
-            return stat
+            return self._glance(key) or self._described(key)
+
+    def _glance(self, key: str) -> Stat | None:
+        """Describe an object by few looks at the disk; None when nothing is there, or it is being replaced.
+
+        A file with a sidecar of its identity is the object that was written with it, whatever comes after.
+        """
+        for place in _places(key):
+            state = places.look(self.root, place)
+            if state is None or not modes.S_ISREG(state.st_mode):
+                continue
+            sidecar = self.remembered.read(self.meta, state)
+            if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
+                return None
+            return sidecars.describe(key, state, sidecar)
+        return None
+
+    def _described(self, key: str) -> Stat:
+        fd, stat = self._open(key)
+        os.close(fd)
+        return stat
 
     def open(self, key: str, span: tuple[int, int] | None) -> Opened:
         """Open an object or a run of its bytes; raises `KeyNotFound`."""

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -57,6 +58,42 @@ def read(folder: bytes, state: os.stat_result) -> Sidecar | None:
     except ValueError as error:
         _log.warning("%s; the object is served as a file without metadata: put it again", error)
         return None
+
+
+class Remembered:
+    """The sidecars that were read last: a look at a file that did not change is enough to know what is in it."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._known: OrderedDict[bytes, tuple[tuple[int, int, int, int], Sidecar]] = OrderedDict()
+
+    def read(self, folder: bytes, state: os.stat_result) -> Sidecar | None:
+        """Do what `read` does. It may be called from several threads."""
+        where = path(folder, state)
+        try:
+            found = os.stat(where)
+        except FileNotFoundError:
+            return None
+        # Sidecars are replaced and never written again: another content is another inode, or another time of change.
+        identity = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        known = self._known.get(where)
+        if known is not None and known[0] == identity:
+            return known[1]
+        sidecar = read(folder, state)
+        if sidecar is not None and _same_file(where, identity):
+            self._known[where] = identity, sidecar
+            if len(self._known) > self._most:
+                with suppress(KeyError):
+                    self._known.popitem(last=False)
+        return sidecar
+
+
+def _same_file(where: bytes, identity: tuple[int, int, int, int]) -> bool:
+    try:
+        found = os.stat(where)
+    except FileNotFoundError:
+        return False
+    return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size) == identity
 
 
 def read_small(path: bytes) -> bytes:

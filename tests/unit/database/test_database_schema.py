@@ -45,7 +45,7 @@ def test_opening_again_changes_nothing(tmp_path):
     asyncio.run(opened(tmp_path))
     after = list(sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM sqlite_master ORDER BY name"))
     assert before == after
-    assert ("0003",) in sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM alembic_version")
+    assert ("0007",) in sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM alembic_version")
 
 
 def test_several_starters_at_once_are_safe(tmp_path):
@@ -76,7 +76,7 @@ def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path):
     connection = sqlite3.connect(tmp_path / "objectlens.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
-    with pytest.raises(DatabaseTooNew, match=r"revision 9999.* later release .* knows up to 0003"):
+    with pytest.raises(DatabaseTooNew, match=r"revision 9999.* later release .* knows up to 0007"):
         asyncio.run(opened(tmp_path))
     assert list(connection.execute("SELECT version_num FROM alembic_version")) == [("9999",)]
 
