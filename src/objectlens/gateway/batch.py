@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from objectlens.errors import EntityTooLarge, InvalidRequest
+from objectlens.errors import EntityTooLarge
 from objectlens.gateway import tar
 from objectlens.gateway.ahead import Ahead
+from objectlens.gateway.batch_order import Entry, order_of
 from objectlens.gateway.connection import file_chunks
-from objectlens.gateway.errands import Errands, Fault, Place, Target
-from objectlens.gateway.fields import Fields
+from objectlens.gateway.errands import Errands, Fault
 from objectlens.gateway.gather import Whole, close, gathered
 from objectlens.gateway.signed import Asked, Page
 from objectlens.http import Headers, HttpResponse
@@ -28,13 +28,9 @@ from objectlens.s3.dates import parse_http_date
 _log = logging.getLogger(__name__)
 
 PATH = "/-/batch"
-MAX_ENTRIES = 10_000
-MAX_AHEAD = 16
 MAX_MEMBER_BYTES = 1024 * 1024 * 1024
 MEMBER_SECONDS = 900.0
 ERROR_SUFFIX = ".error.json"
-_AHEAD = 8
-_LONGEST_NAME = 4096
 _TRIES = 4
 _RETRIED = frozenset({"SlowDown"})
 _RETRY_SECONDS = 1.0
@@ -49,23 +45,6 @@ _METADATA = "x-amz-meta-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One object that is asked for, and the name of its member."""
-
-    target: Target
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a request asks for."""
-
-    entries: tuple[Entry, ...]
-    ahead: int
-    continue_on_error: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One member that is ready to go out; `failed` is the code of the error that it tells of."""
 
@@ -74,46 +53,6 @@ class Member:
     modified: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
-
-
-def order_of(body: bytes) -> Order:
-    """Read what a request asks for; raises `InvalidRequest` and `InvalidArgument` that name the wrong member."""
-    fields = Fields.parse(body)
-    asked = fields.take("entries")
-    bucket, arguments = fields.text("bucket"), fields.arguments("arguments") or {}
-    ahead = fields.number("concurrency", default=_AHEAD, most=MAX_AHEAD)
-    continue_on_error = fields.flag("continue_on_error", default=True)
-    fields.done()
-    if not isinstance(asked, list) or not asked:
-        raise InvalidRequest("'entries' is no list of keys or objects with at least one entry.")
-    if len(asked) > MAX_ENTRIES:
-        raise InvalidRequest(f"A batch has {MAX_ENTRIES:,} entries at most, and this one {len(asked):,}: send several.")
-    places: dict[str, Place] = {}
-    entries = tuple(_entry(one, number, bucket, arguments, places) for number, one in enumerate(asked))
-    return Order(entries=entries, ahead=ahead, continue_on_error=continue_on_error)
-
-
-def _entry(
-    asked: object, number: int, bucket: str | None, arguments: Mapping[str, str], places: dict[str, Place]
-) -> Entry:
-    fields = Fields({"key": asked} if isinstance(asked, str) else asked, f"entries[{number}]")
-    key, name, own, version = (
-        fields.text("key"),
-        fields.text("name"),
-        fields.arguments("arguments"),
-        fields.text("version_id"),
-    )
-    where = fields.text("bucket") or bucket
-    fields.done()
-    if key is None or where is None:
-        raise fields.wrong("bucket" if where is None else "key", "is missing")
-    place = places.get(where) or places.setdefault(where, Place.parse(where))
-    place.address(key)
-    given = dict(arguments) | dict(own or {}) | ({} if version is None else {"versionId": version})
-    name = key if name is None else name
-    if not name or "\0" in name or len(name) > _LONGEST_NAME:
-        raise fields.wrong("name", f"is no name for a member: 1 to {_LONGEST_NAME:,} characters, none of them NUL")
-    return Entry(target=Target(place=place, key=key, arguments=given), name=name)
 
 
 class Batches:

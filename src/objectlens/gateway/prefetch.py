@@ -12,14 +12,13 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from objectlens.errors import InvalidRequest, ServiceError, ServiceUnavailable
-from objectlens.gateway.errands import Errands, Fault, Place, Target
-from objectlens.gateway.fields import Fields
-from objectlens.gateway.keys import MAX_KEYS, manifest_of, split
+from objectlens.gateway.errands import Errands, Fault, Target
+from objectlens.gateway.keys import MAX_KEYS, split
+from objectlens.gateway.prefetch_plan import Plan, plan_of
 from objectlens.gateway.signed import MAX_BODY, Asked, Page
 from objectlens.http import Headers, HttpResponse
 from objectlens.streams import FileSlice
@@ -28,27 +27,10 @@ _log = logging.getLogger(__name__)
 
 PATH = "/-/prefetch"
 CONTENT_TYPE = "application/x-ndjson"
-MAX_CONCURRENCY = 64
-MAX_DEADLINE = 86_400
-_CONCURRENCY = 8
-_DEADLINE = 3600
 _BUSY = frozenset({"SlowDown"})
 _CACHE = "x-objectlens-cache"
 # The code of what was not done because the server stops.
 _STOPPED = "ServerStopping"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a request asks for; `deadline` in seconds. Either `keys` or `manifest`, the place and key of a list."""
-
-    place: Place
-    keys: tuple[str, ...]
-    manifest: Target | None
-    arguments: Mapping[str, str]
-    concurrency: int
-    deadline: int
-    refresh: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,50 +88,6 @@ class Tally:
         )
 
 
-def plan_of(asked: Asked) -> Plan:
-    """Read what a request asks for; raises `InvalidRequest` and `InvalidArgument` that name the wrong member.
-
-    A body of `text/plain` is the keys themselves, one a line; the rest then stands in the query.
-    """
-    kind = (asked.http.headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if kind == "text/plain":
-        fields: Fields = _of_query(asked)
-        listed: list[str] | None = split(asked.body)
-    else:
-        fields = Fields.parse(asked.body)
-        listed = fields.texts("keys")
-    where, manifest = fields.text("access_point"), fields.text("manifest")
-    plan = Plan(
-        place=Place.parse(where or ""),
-        keys=tuple(listed or ()),
-        manifest=None if manifest is None else manifest_of(manifest),
-        arguments=fields.arguments("arguments") or {},
-        concurrency=fields.number("concurrency", default=_CONCURRENCY, most=MAX_CONCURRENCY),
-        deadline=fields.number("deadline", default=_DEADLINE, most=MAX_DEADLINE),
-        refresh=fields.flag("refresh", default=False),
-    )
-    fields.done()
-    if (listed is None) == (manifest is None):
-        raise InvalidRequest("Give 'keys', a list, or 'manifest', an object of one key a line: one of the two.")
-    return plan
-
-
-def _of_query(asked: Asked) -> Fields:
-    """Return the query of an upload as the members that the JSON would have; `arg.NAME` is an argument."""
-    values: dict[str, Any] = {}
-    for name, value in asked.http.parameters():
-        lower = name.lower()
-        if lower.startswith("x-amz-"):
-            continue  # a presigned URL's own
-        if name.startswith("arg."):
-            values.setdefault("arguments", {})[name.removeprefix("arg.")] = value
-        elif name in {"concurrency", "deadline"}:
-            values[name] = int(value) if value.isascii() and value.isdecimal() else value
-        else:
-            values[name] = {"true": True, "false": False}.get(value, value) if name == "refresh" else value
-    return Fields(values, "the query")
-
-
 class Prefetches:
     """Answers prefetches by `errands`.
 
@@ -199,12 +137,13 @@ class Prefetches:
         working, reason = len(workers), None
         try:
             while working and reason is None:
+                if loop.time() >= end:
+                    reason = "deadline"
+                    break
                 try:
                     result = await asyncio.wait_for(results.get(), max(0.0, min(self._beat, end - loop.time())))
                 except TimeoutError:
-                    if loop.time() >= end:
-                        reason = "deadline"
-                    else:
+                    if loop.time() < end:
                         yield _line({"progress": {"done": tally.done, "keys": tally.keys}})
                     continue
                 if result is None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from objectlens.errors import InvalidArgument, InvalidRequest, KeyTooLongError, NoSuchKey
-from objectlens.gateway import batch, keys, render, tar
+from objectlens.gateway import batch_order, keys, render, tar
 from objectlens.gateway.errands import Fault, Place, Target
 from objectlens.gateway.fields import Fields
 from objectlens.http import Headers, HttpRequest, HttpResponse
@@ -98,7 +98,7 @@ def test_manifests_and_lists_of_keys():
 
 
 def order(**body):
-    return batch.order_of(json.dumps(body).encode())
+    return batch_order.order_of(json.dumps(body).encode())
 
 
 def test_entries_are_keys_or_objects_with_what_differs():
@@ -136,7 +136,7 @@ def test_entries_are_keys_or_objects_with_what_differs():
 )
 def test_what_is_wrong_is_named(body, named):
     with pytest.raises((InvalidArgument, InvalidRequest)) as caught:
-        batch.order_of(json.dumps(body).encode())
+        batch_order.order_of(json.dumps(body).encode())
     assert named in caught.value.message
 
 
