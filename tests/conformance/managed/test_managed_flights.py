@@ -20,7 +20,7 @@ from support.live import LiveServer
 LARGE = random.Random(5).randbytes(16_000_000)
 BODY = random.Random(6).randbytes(100_000)
 
-# Waits until it is told to go on; dies in the middle of its answer when it is told that.
+# Takes its time: before its answer where the key says so, and in the middle of it always.
 HELD = """
 import http.client, os, time, urllib.request
 
@@ -29,6 +29,7 @@ def lambda_handler(event, context):
     where = event["getObjectContext"]
     with urllib.request.urlopen(where["inputS3Url"]) as answer:
         data = answer.read()[::2]
+    time.sleep(1.5 if "late" in event["userRequest"]["url"] else 0)
     connection = http.client.HTTPConnection(os.environ["OBJECTLENS_ENDPOINT_URL"].split("//")[1])
     headers = {"x-amz-request-route": where["outputRoute"], "x-amz-request-token": where["outputToken"],
                "Content-Length": str(len(data))}
@@ -99,8 +100,9 @@ def environments(server: LiveServer, function: str) -> list[psutil.Process]:
     return found
 
 
-def test_followers_survive_the_killing_of_the_leader(held: Managed) -> None:
-    held.put("k", LARGE)
+@pytest.mark.parametrize("key", ["before-the-first-byte-late", "in-the-middle"])
+def test_followers_survive_the_killing_of_the_leader(held: Managed, key: str) -> None:
+    held.put(key, LARGE)
     half = LARGE[::2]
     killed: list[int] = []
 
@@ -108,7 +110,6 @@ def test_followers_survive_the_killing_of_the_leader(held: Managed) -> None:
         deadline = time.monotonic() + 30
         while not held.invocations() and time.monotonic() < deadline:
             time.sleep(0.02)
-        # In the middle of the answer.
         time.sleep(0.7)
         for process in environments(held.lens.server, held.lens.function):
             os.kill(process.pid, signal.SIGKILL)
@@ -116,12 +117,12 @@ def test_followers_survive_the_killing_of_the_leader(held: Managed) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    answers = many(held, "k", 12)
+    answers = many(held, key, 12)
     killer.join()
     assert killed
     assert {body for _, body in answers} == {half}
     assert 2 <= held.invocations() <= 3
-    assert held.get("k", Range="bytes=-9")["Body"].read() == half[-9:]
+    assert held.get(key, Range="bytes=-9")["Body"].read() == half[-9:]
 
 
 def test_the_first_client_streams_and_may_leave(held: Managed) -> None:
