@@ -343,7 +343,7 @@ def test_a_server_that_stops_tells_what_is_left(tmp_path):
     server = start_server(tmp_path / "data", env={"OBJECTLENS_ADMISSION_MAX_PREFETCH": "1"})
     try:
         lens = managed(server, UPPER.replace("c, url =", "__import__('time').sleep(0.2)\n    c, url ="))
-        keys = [f"k{number}" for number in range(20)]
+        keys = [f"k{number}" for number in range(10)]
         for key in keys:
             lens.put(key, b"text")
         asked = {"bucket": lens.arn, "entries": keys[::-1], "concurrency": 1}
@@ -355,9 +355,9 @@ def test_a_server_that_stops_tells_what_is_left(tmp_path):
             server.process.send_signal(signal.SIGTERM)
             last = [json.loads(line) for line in answer][-1]["summary"]
             # Somebody waits for the batch: it comes to its end.
-            assert [one.body for one in members(archive)] == [b"TEXT"] * 20
+            assert [one.body for one in members(archive)] == [b"TEXT"] * 10
         assert (last["reason"], last["complete"]) == ("server stopping", False)
-        assert 0 < last["left"] < 20
+        assert 0 < last["left"] < 10
         assert server.process.wait(timeout=60) == 0
     finally:
         server.process.kill()
