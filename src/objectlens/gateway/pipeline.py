@@ -27,7 +27,7 @@ from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
 from objectlens.functions.patience import Patience
-from objectlens.gateway import metrics, render, reserved
+from objectlens.gateway import cors, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
@@ -97,6 +97,7 @@ class _Visit:
     api: Api | None = None
     operation: str = "-"
     caller: str = "-"
+    cors: cors.Rules = None
     lane: _Lane | None = None
     live: bool = False
 
@@ -199,7 +200,7 @@ class Corridor:
             response = self._render(errors.InternalError(), visit)
         finally:
             self._ends_live(visit)
-        return render.with_ids(response, visit.request_id)
+        return render.with_ids(cors.with_cors(response, http, visit.cors), visit.request_id)
 
     def sent(self, sent: Sent) -> None:
         """End a request: its answer is out, or its client has gone."""
@@ -264,12 +265,16 @@ class Corridor:
         if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
+        if cors.origin_of(http) is not None and address.level != "service":
+            visit.cors = await cors.rules_behind(address, self._rooms.catalog, self._rooms.lens)
+        if http.method == "OPTIONS":
+            return cors.preflight(http, visit.cors)
         operation = operations.match(http, address)
         visit.operation = operation.name
         if operation is operations.WRITE_GET_OBJECT_RESPONSE:
             return await self._write_response(http, operation, visit)
-        caller = await self._rooms.access.authenticate(http)
-        visit.caller = caller.arn
+        caller = await self._rooms.access.authenticate(http, anonymous=True)
+        visit.caller = caller.arn or "-"
         if SOURCE_FUNCTION in caller.attributes:
             # Somebody waits for the function, or nobody does: that was counted where it was invoked.
             self._ends_live(visit, was_live=False)
@@ -286,7 +291,7 @@ class Corridor:
         errand: bool = False,
         spare: bool = False,
     ) -> HttpResponse:
-        resource = await self._resource(address, operation)
+        resource = await self._resource(address, operation, caller)
         call = Call(
             request_id=visit.request_id,
             http=http,
@@ -363,7 +368,16 @@ class Corridor:
             return await serve_object_lambda(self._rooms.lens, call, call.resource)
         return await OPERATIONS[call.operation.name](self._rooms.objects, call)
 
-    async def _resource(self, address: Address, operation: Operation) -> Resource | None:
+    async def _resource(self, address: Address, operation: Operation, caller: Caller) -> Resource | None:
+        try:
+            return await self._named(address, operation)
+        except errors.ServiceError:
+            if caller.kind == "Anonymous":
+                # Strangers do not learn what there is, nor what is served.
+                raise errors.AccessDenied from None
+            raise
+
+    async def _named(self, address: Address, operation: Operation) -> Resource | None:
         if address.level == "service" or operation.name == "CreateBucket":
             operations.check_supported(operation, "bucket")
             return None
@@ -382,6 +396,9 @@ class Corridor:
 
     async def _authorize(self, call: Call) -> None:
         if isinstance(call.resource, ObjectLambdaAccessPoint):
+            if call.caller.kind == "Anonymous":
+                # Reference section 1.3: whatever the policy says, nobody reads through it without a signature.
+                raise errors.AccessDenied
             action = operations.object_lambda_action(call.operation)
             await self._rooms.access.authorize(call.caller, action, call.resource, key=call.address.key, http=call.http)
         else:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from objectlens.cache import Derived, Source
+from objectlens.cache import Derived
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.errors import LambdaInvocationFailed, LambdaPermissionError, ServiceError
@@ -21,12 +21,12 @@ from objectlens.http import Headers, HttpResponse
 from objectlens.objectlambda import managed
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.contract import SIZES
-from objectlens.objectlambda.source import at_source
+from objectlens.objectlambda.source import at_source, look_at
 from objectlens.objectlambda.work import Work, work_of
 from objectlens.objects import OPERATIONS
 from objectlens.objects.context import bucket_of
 from objectlens.s3.operations import OPERATIONS as KINDS
-from objectlens.stores import Entry, KeyNotFound, Listing, Store, StoreOpener, state_of
+from objectlens.stores import Entry, KeyNotFound, Listing, Store, StoreOpener
 
 MARK: Final = "x-objectlens-sizes"
 _AT_ONCE = 16
@@ -89,15 +89,12 @@ class _Teller:
             self.source += 1
             return entry
         try:
-            stat = await self.lens.looks.stat(store, entry.key)
+            stat = await look_at(self.lens, self.there, entry.key)
         except KeyNotFound:
             # Removed since it was listed.
             self.source += 1
             return entry
-        bucket = bucket_of(self.there).name
-        source = Source(
-            bucket=bucket, key=entry.key, etag=stat.etag, size=stat.size, modified=stat.modified, state=state_of(stat)
-        )
+        source = managed.source_of(bucket_of(self.there).name, stat)
         derived = Derived(source=source, maker=work.maker, arguments=work.arguments)
         if not work.reusable or self.lens.cache.is_private(derived):
             self.source += 1

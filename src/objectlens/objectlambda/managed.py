@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from objectlens import errors
 from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Source, Spilled
@@ -27,17 +27,18 @@ from objectlens.objectlambda.native import SourceMoved
 from objectlens.objectlambda.rendezvous import Answer
 from objectlens.objectlambda.reply import render
 from objectlens.objectlambda.slices import Slice, closed, drained
-from objectlens.objectlambda.source import at_source
+from objectlens.objectlambda.source import at_source, look_at
 from objectlens.objectlambda.taking import directives
 from objectlens.objectlambda.work import Work
-from objectlens.objects.context import bucket_of, check_version, key_of, resource_of, store_errors
+from objectlens.objects import versioning
+from objectlens.objects.context import bucket_of, resource_of, store_errors
 from objectlens.objects.finding import check_tags, missing
 from objectlens.objects.reading import Chosen, chosen, facts
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
 from objectlens.s3.inputs import ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import Attributes, KeyNotFound, Stat, state_of
+from objectlens.stores import NULL, Attributes, KeyNotFound, Stat, state_of
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
@@ -89,22 +90,21 @@ class Visit:
     there: Call
     work: Work
     asked: ReadObject
+    told_version: list[tuple[str, str]] = field(default_factory=list)
 
     async def source(self) -> Source:
         """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
         objects, there = self.lens.objects, self.there
-        bucket, key = bucket_of(there), key_of(there)
+        bucket = bucket_of(there)
         check_bucket_owner(there.http.headers, bucket.account)
-        check_version(self.asked.version_id)
         with store_errors():
             try:
-                stat = await self.lens.looks.stat(objects.store(bucket), key)
-            except KeyNotFound:
-                raise await missing(objects, there, resource_of(there), key) from None
+                stat = await look_at(self.lens, there)
+            except KeyNotFound as gone:
+                raise await missing(objects, there, resource_of(there), gone, self.asked.version_id) from None
         await check_tags(objects, there, stat)
-        return Source(
-            bucket=bucket.name, key=key, etag=stat.etag, size=stat.size, modified=stat.modified, state=state_of(stat)
-        )
+        self.told_version = versioning.of_read(bucket, stat)
+        return source_of(bucket.name, stat)
 
     @property
     def is_head(self) -> bool:
@@ -337,12 +337,25 @@ class Visit:
         headers = object_headers(
             facts(stat), overrides=self.asked.overrides, checksums=self.asked.checksums and span is None
         )
-        headers += more
+        headers += [*self.told_version, *more]
         if span is None:
             return HttpResponse(200, Headers(headers), body, stat.size if known else None)
         start, end = span
         headers.append(("Content-Range", content_range(start, end, stat.size)))
         return HttpResponse(206, Headers(headers), body, end - start)
+
+
+def source_of(bucket: str, stat: Stat) -> Source:
+    """Return a source as the names of derived objects hold it."""
+    return Source(
+        bucket=bucket,
+        key=stat.key,
+        etag=stat.etag,
+        size=stat.size,
+        modified=stat.modified,
+        state=state_of(stat),
+        version_id=None if stat.version == NULL else stat.version,
+    )
 
 
 def _extra(head: Head) -> list[tuple[str, str]]:

@@ -9,13 +9,16 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.cache import Head, Made
 from objectlens.http import HttpRequest
+from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
 from objectlens.objects.reading import discard
 from objectlens.stores import Opened, Stat, state_of
 from objectlens.streams import FileSlice
@@ -27,10 +30,13 @@ from objectlens.transforms import (
     LimitExceeded,
     Program,
     Result,
+    TransformError,
     compile_pipeline,
     parse_header,
 )
+from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
+from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
@@ -39,6 +45,8 @@ _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _END = object()
 _PIECE = 8 * 1024 * 1024
+# A result in a file that is not longer is handed on in memory.
+_SMALL = 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -76,15 +84,16 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
 
 
 class Native:
-    """Runs pipelines in threads of its own: the codecs let go of Python's lock."""
+    """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
 
     def __init__(self, threads: int | None = None) -> None:
-        # Pictures run side by side, each on one core; the first one loads the codec, and not the start of the service.
+        self._workers = Workers()
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
         self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
 
     async def close(self) -> None:
-        """Wait for the threads to end."""
+        """Wait for the threads and processes to end."""
+        await self._workers.close()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def program(self, payload: str | None) -> Program:
@@ -101,47 +110,66 @@ class Native:
         except BadArgument as error:
             raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
 
-    async def make(
-        self, program: Program, arguments: Arguments, source: Opened | Callable[[], Opened], state: str
-    ) -> Made:
-        """Run a program on an object in the state that is meant, opened or by what opens it in the thread that runs.
+    async def make(self, program: Program, arguments: Arguments, opened: Opened, state: str) -> Made:
+        """Run a program on an opened object, which must be in the state that is meant.
 
-        One thread does all of it then: what a hop costs is a tenth of a small picture. Raises `SourceMoved` for another
-        state, what opening raises, and what is wrong with the object.
+        Raises `SourceMoved` for another state, and what is wrong with the object.
         """
-        if isinstance(source, Opened):
-            return self._made(await self._run(program, arguments, await _in_state(source, state)))
+        if state_of(opened.stat) != state:
+            await discard(opened.body)
+            raise SourceMoved
+        made = await self._run(program, arguments, opened)
+        system = () if made.content_type is None else (("Content-Type", made.content_type),)
+        head = Head(system=system, metadata=tuple(made.metadata.items()))
+        body = made.body
+        if isinstance(body, FileSlice) and body.length <= _SMALL:
+            body = await asyncio.to_thread(_whole_file, body)
+        if isinstance(body, bytes):
+            return Made(head=head, body=body, length=len(body))
+        if isinstance(body, FileSlice):
+            return Made(head=head, body=aiter(body), length=body.length)
+        return Made(head=head, body=self._stream(body), length=None)
 
-        def work() -> Result:
-            opened = source()
-            body = opened.body
-            assert isinstance(body, FileSlice)
-            try:
-                if state_of(opened.stat) != state:
-                    raise SourceMoved
-                return program.run(_whole_file(body), arguments, **_facts(opened.stat))
-            finally:
-                body.close()
-
-        return self._made(await self._call(work))
-
-    def _made(self, result: Result) -> Made:
-        system = () if result.content_type is None else (("Content-Type", result.content_type),)
-        head = Head(system=system, metadata=tuple(result.metadata.items()))
-        if isinstance(result.body, bytes):
-            return Made(head=head, body=result.body, length=len(result.body))
-        return Made(head=head, body=self._stream(result.body), length=None)
-
-    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> Result:
+    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
         facts = _facts(opened.stat)
-        if isinstance(body, FileSlice):
-            # One hop: the thread that transforms reads the file as well.
-            source: Any = _whole_file if not program.streaming else _file_chunks
-            return await self._call(lambda: program.run(source(body), arguments, **facts))
-        # A stream comes in on the event loop; what the program allows of it is gathered first.
-        data = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
-        return await self._call(partial(program.run, data, arguments, **facts))
+        if program.streaming and isinstance(body, FileSlice):
+            return _whole(await self._call(partial(program.run, _file_chunks(body), arguments, **facts)))
+        if not isinstance(body, FileSlice):
+            # A stream comes in on the event loop; what the program allows of it is gathered first.
+            data = [chunk async for chunk in _bounded(body, program.context.limits.bytes)]
+            if program.streams:
+                return _whole(await self._call(partial(program.run, b"".join(data), arguments, **facts)))
+            body = FileSlice(memory_file(data), 0, sum(map(len, data)))
+        elif program.streams:
+            return _whole(await self._call(lambda: program.run(_whole_file(body), arguments, **facts)))
+        with closing(body):
+            return await self._work(program, arguments, body, facts)
+
+    async def _work(
+        self, program: Program, arguments: Arguments, body: FileSlice, facts: Mapping[str, str | None]
+    ) -> _Whole:
+        # What is too long is not even read.
+        with transform_errors():
+            program.context.limits.check("bytes", body.length, f"an object of {body.length:,} bytes")
+        job = {
+            "payload": program.text,
+            "arguments": dict(arguments.given),
+            "offset": body.offset,
+            "length": body.length,
+            **facts,
+        }
+        try:
+            made = await self._workers.run(job, body.fd)
+        except WorkerTimeout:
+            raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
+        except WorkerEnded as error:
+            raise errors.LambdaRuntimeError(
+                f"The process of the transform ended in the middle of it: {error}."
+            ) from None
+        if "error" in made.head:
+            raise _refusal(made.head["error"], made.head["message"])
+        return _Whole(made.body, made.head["content_type"], made.head["metadata"])
 
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -159,14 +187,42 @@ class Native:
                 await asyncio.get_running_loop().run_in_executor(self._threads, close)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
-        try:
+        with transform_errors():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except LimitExceeded as error:
-            raise errors.TransformLimitExceeded(str(error)) from error
-        except BadInput as error:
-            raise errors.InvalidTransformInput(str(error)) from error
-        except BadPipeline as error:
-            raise errors.LambdaInvocationFailed(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A `Result` that may lie in a file."""
+
+    body: bytes | FileSlice | Iterator[bytes]
+    content_type: str | None
+    metadata: Mapping[str, str]
+
+
+def _whole(result: Result) -> _Whole:
+    return _Whole(result.body, result.content_type, result.metadata)
+
+
+@contextmanager
+def transform_errors() -> Iterator[None]:
+    """Turn what a transform reports into what the caller sees."""
+    try:
+        yield
+    except TransformError as error:
+        kind = next((kind for kind, one in KINDS.items() if isinstance(error, one)), "pipeline")
+        raise _refusal(kind, str(error)) from error
+
+
+def _refusal(kind: str, message: str) -> errors.ServiceError:
+    """Return what the caller sees of an error of one of the kinds that workers tell apart."""
+    if kind == "limit":
+        return errors.TransformLimitExceeded(message)
+    if kind == "input":
+        return errors.InvalidTransformInput(message)
+    if kind == "pipeline":
+        return errors.LambdaInvocationFailed(message)
+    return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
 
 
 def _facts(stat: Stat) -> dict[str, str | None]:
@@ -206,10 +262,3 @@ async def _bounded(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[byte
                 str(LimitExceeded("bytes", f"an object of {size:,} bytes or more", limit))
             )
         yield chunk
-
-
-async def _in_state(opened: Opened, state: str) -> Opened:
-    if state_of(opened.stat) == state:
-        return opened
-    await discard(opened.body)
-    raise SourceMoved

@@ -13,9 +13,12 @@ from objectlens.errors import InvalidAccessPoint, NoSuchBucket
 from objectlens.functions import Remote
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.event import forwarded_query
+from objectlens.objects.context import bucket_of, key_of
+from objectlens.objects.finding import version_of
 from objectlens.objects.permitting import permit
 from objectlens.s3.inputs.reading import STATE_PARAMETER
 from objectlens.sigv4 import presign
+from objectlens.stores import Stat
 
 # The only headers beside `Host` that go into the signature: a function that fetches the bare URL must succeed, also
 # when the caller's SDK sent `x-amz-checksum-mode` (reference sections 6 and 18.1).
@@ -99,3 +102,10 @@ async def at_source(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAc
     there = replace(call, caller=caller, resource=source, bucket=bucket)
     await permit(lens.objects, there)
     return there
+
+
+async def look_at(lens: ObjectLambda, there: Call, key: str | None = None, *, now: bool = False) -> Stat:
+    """Describe what a call on the supporting access point reads, or another key; raises `KeyNotFound`."""
+    bucket, version = bucket_of(there), version_of(there)
+    of = f"{bucket.name}\n{bucket.created_at}\n{version or ''}"
+    return await lens.looks.stat(lens.objects.at(bucket, version), key_of(there) if key is None else key, of, now=now)

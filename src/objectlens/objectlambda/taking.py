@@ -21,6 +21,7 @@ _OURS: Final = frozenset(
         "etag",
         "last-modified",
         "x-amz-mp-parts-count",
+        "x-amz-version-id",
         *(header_name(algorithm) for algorithm in ALGORITHMS),
     }
 )

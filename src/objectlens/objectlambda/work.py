@@ -23,10 +23,9 @@ from objectlens.objectlambda.get import answer_of
 from objectlens.objectlambda.invoking import Failure, known_function, may_invoke, qualified
 from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, is_native, is_of_s3
 from objectlens.objectlambda.rendezvous import Answer
-from objectlens.objectlambda.source import supporting_access_point
+from objectlens.objectlambda.source import look_at, supporting_access_point
 from objectlens.objectlambda.taking import gathered, is_private, taken_head
-from objectlens.objects.context import bucket_of, key_of
-from objectlens.objects.whole import open_whole, opening
+from objectlens.objects.whole import open_whole
 from objectlens.s3.operations import OPERATIONS
 from objectlens.stores import KeyNotFound, state_of
 from objectlens.transforms import Arguments, Program
@@ -252,15 +251,16 @@ class NativeWork:
 
     async def make(self, there: Call, state: str) -> Made:
         """Run the pipeline."""
-        native, objects, program = self.lens.native, self.lens.objects, self.native.program
+        native, program = self.lens.native, self.native.program
         try:
-            here = None if program.streaming else opening(objects, there)
-            source = await open_whole(objects, there) if here is None else here
-            return await native.make(program, self.values, source, state)
-        except (SourceMoved, KeyNotFound) as error:
+            opened = await open_whole(self.lens.objects, there)
+            return await native.make(program, self.values, opened, state)
+        except (SourceMoved, errors.NoSuchKey, errors.NoSuchVersion) as error:
             raise Failed(SourceMoved()) from error
         except errors.ServiceError as error:
-            raise Failed(error, lasting=isinstance(error, _LASTING_ERRORS)) from error
+            # A process that ended under the transform may have been killed for others' sake.
+            again = isinstance(error, errors.LambdaRuntimeError)
+            raise Failed(error, lasting=isinstance(error, _LASTING_ERRORS), again=again) from error
 
 
 # --- Lambda functions -------------------------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ class LambdaWork:
     async def _is_in(self, there: Call, state: str) -> bool:
         """Tell whether the source is still in a state; a function may have read it by other ways than its URL."""
         try:
-            stat = await self.lens.looks.stat(self.lens.objects.store(bucket_of(there)), key_of(there), now=True)
+            stat = await look_at(self.lens, there, now=True)
         except (KeyNotFound, OSError):
             return False
         return state_of(stat) == state

@@ -47,12 +47,12 @@ class Slow:
 def test_who_comes_later_never_shares_an_older_look() -> None:
     async def work() -> None:
         store, looks = Slow(), Looks(FixedClock(NOW))
-        first = asyncio.ensure_future(looks.stat(cast("Store", store), "k"))
+        first = asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s"))
         for _ in range(3):
             await asyncio.sleep(0)
         assert store.looks == 1
         store.version = 2
-        later = [asyncio.ensure_future(looks.stat(cast("Store", store), "k")) for _ in range(5)]
+        later = [asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s")) for _ in range(5)]
         await store.go()
         assert (await first).size == 1
         await store.go()
@@ -66,17 +66,17 @@ def test_freshness_is_counted_from_the_beginning_of_a_look() -> None:
     async def work() -> None:
         clock = FixedClock(NOW)
         store, looks = Slow(), Looks(clock, freshness=10)
-        first = asyncio.ensure_future(looks.stat(cast("Store", store), "k"))
+        first = asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s"))
         await asyncio.sleep(0)
         clock.advance(9)
         await store.go()
         await first
-        assert (await looks.stat(cast("Store", store), "k")).size == 1
+        assert (await looks.stat(cast("Store", store), "k", "s")).size == 1
         clock.advance(2)
-        again = asyncio.ensure_future(looks.stat(cast("Store", store), "k"))
+        again = asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s"))
         await store.go()
         await again
-        now = asyncio.ensure_future(looks.stat(cast("Store", store), "k", now=True))
+        now = asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s", now=True))
         await store.go()
         await now
         assert store.looks == 3
@@ -87,7 +87,7 @@ def test_freshness_is_counted_from_the_beginning_of_a_look() -> None:
 def test_a_look_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
     async def work() -> None:
         store, looks = Slow(), Looks(FixedClock(NOW), freshness=10)
-        asked = [asyncio.ensure_future(looks.stat(cast("Store", store), "missing")) for _ in range(3)]
+        asked = [asyncio.ensure_future(looks.stat(cast("Store", store), "missing", "s")) for _ in range(3)]
         asked[1].cancel()
         for _ in range(2):
             await store.go()
