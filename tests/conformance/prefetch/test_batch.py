@@ -233,6 +233,16 @@ def test_an_argument_cannot_ask_for_another_operation(lens, server):
     assert one.error["code"] == "InvalidArgument"
 
 
+def test_an_entry_may_name_a_version(server):
+    s3, name = server.client("s3"), f"b{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=name, Key="k", Body=b"first")["VersionId"]
+    s3.put_object(Bucket=name, Key="k", Body=b"second")
+    found = batch(server, bucket=name, entries=["k", {"key": "k", "version_id": first, "name": "old"}])
+    assert [(one.name, one.body) for one in found] == [("k", b"second"), ("old", b"first")]
+
+
 def test_only_post_is_answered(server):
     answer = Wire(server).send("GET", "/-/batch")
     assert (answer.status, answer.code, answer.header("Allow")) == (405, "MethodNotAllowed", "POST")
