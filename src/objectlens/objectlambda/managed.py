@@ -48,7 +48,7 @@ _MOVES = 8
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
     """Answer a GET or HEAD.
 
-    Raises what reading the source raises, `NotModified`, `PreconditionFailed`, `InvalidRange` and `InvalidPartNumber`
+    Raises what reading the source raises, `NotModified`, `PreconditionFailed`, `InvalidRange` and `InvalidPart`
     of the derived object, and the errors of reference section 8.2 when it cannot be made.
     """
     await work.permit()

@@ -85,7 +85,11 @@ def other_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clients") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=100)
     python = folder / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "s3fs", "obstore"], check=True, timeout=300)
+    subprocess.run(
+        [str(python), "-m", "pip", "install", "--quiet", "s3fs", "obstore", "s3torchconnectorclient"],
+        check=True,
+        timeout=300,
+    )
     return python
 
 

@@ -110,6 +110,28 @@ def test_s3fs_seeks(run: Run, other_python: Path, halves: Managed, tmp_path: Pat
     run(other_python, "-c", S3FS, halves.alias, tmp_path / "large")
 
 
+CONNECTOR = """
+import sys
+from s3torchconnectorclient._mountpoint_s3_client import MountpointS3Client
+
+alias, endpoint, region, local = sys.argv[1:]
+data = open(local, "rb").read()
+client = MountpointS3Client(
+    region=region, endpoint=endpoint, force_path_style=True, part_size=2**20, throughput_target_gbps=10.0
+)
+key = "in/large.bin"
+assert client.head_object(alias, key).size == len(data)
+assert b"".join(client.get_object(alias, key)) == data
+assert b"".join(client.get_object(alias, key, start=3_000_000, end=9_000_001)) == data[3_000_000:9_000_001]
+"""
+
+
+def test_the_client_below_the_pytorch_connector(run: Run, other_python: Path, halves: Managed, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(HALVES["large.bin"])
+    server = halves.lens.server
+    run(other_python, "-c", CONNECTOR, halves.alias, server.url, server.region, tmp_path / "large")
+
+
 def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
     draw = random.Random(6)
     table = pa.table(

@@ -70,7 +70,7 @@ def test_ranges_and_parts_of_the_derived_object(halves: Managed, key: str) -> No
     beyond = refused(halves.get, key, Range="bytes=99999999-")
     assert beyond["Error"]["Code"] == "InvalidRange"
     assert beyond["ResponseMetadata"]["HTTPHeaders"]["content-range"] == f"bytes */{size}"
-    assert refused(halves.get, key, PartNumber=2)["Error"]["Code"] == "InvalidPartNumber"
+    assert refused(halves.get, key, PartNumber=2)["Error"]["Code"] == "InvalidPart"
     assert refused(halves.get, key, Range="bytes=0-1", PartNumber=1)["Error"]["Code"] == "InvalidRequest"
 
 
