@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,7 @@ class Cache:
         self._rests_until = -float("inf")
         self._complaint: str | None = None
         self._jumped = False
+        self._recovering = threading.Lock()
         self._clerk.submit(self._start)
 
     @property
@@ -355,6 +357,8 @@ class Cache:
             return
         finally:
             self._backlog -= size
+        if found is None:
+            return
         self._remember(entry, found)
         self._at_ease()
         if self._shared is not None:
@@ -411,16 +415,29 @@ class Cache:
         self._shrink(0)
 
     def _recover(self) -> None:
-        """Make the folders again: somebody removed them."""
-        _log.warning(
-            "the cache's folder was removed; it is made again, and empty: what it had is made anew when needed"
-        )
-        self._files.prepare()
+        """Make the folders again when somebody removed them."""
+        with self._recovering:
+            if self._files.stand():
+                return
+            _log.warning(
+                "the cache's folder was removed; it is made again, and empty: what it had is made anew when needed"
+            )
+            self._files.prepare()
         self._clerk.submit(self._start)
 
-    def _put(self, entry: Entry, content: Draft | bytes) -> Identity:
-        if not isinstance(content, bytes):
-            return self._place(entry, content, described=False)
+    def _put(self, entry: Entry, content: Draft | bytes) -> Identity | None:
+        """Put what was made in its place; None when the folder was removed under it."""
+        try:
+            return (
+                self._place(entry, content, described=False)
+                if isinstance(content, Draft)
+                else self._write(entry, content)
+            )
+        except FileNotFoundError:
+            self._recover()
+            return None if isinstance(content, Draft) else self._write(entry, content)
+
+    def _write(self, entry: Entry, content: bytes) -> Identity:
         draft = self._begin()
         try:
             draft.append((content,))

@@ -97,6 +97,10 @@ class Files:
         for folder in (self._root, self._entries, self._drafts):
             os.makedirs(folder, mode=0o700, exist_ok=True)
 
+    def stand(self) -> bool:
+        """Tell whether the folders are there."""
+        return all(os.path.isdir(folder) for folder in (self._root, self._entries, self._drafts))
+
     def sweep(self) -> int:
         """Remove what writers that died left; returns how many files."""
         return remove_leftovers(self._drafts)

@@ -117,7 +117,7 @@ from s3torchconnectorclient._mountpoint_s3_client import MountpointS3Client
 alias, endpoint, region, local = sys.argv[1:]
 data = open(local, "rb").read()
 client = MountpointS3Client(
-    region=region, endpoint=endpoint, force_path_style=True, part_size=2**20, throughput_target_gbps=10.0
+    region=region, endpoint=endpoint, force_path_style=True, part_size=5 * 2**20, throughput_target_gbps=10.0
 )
 key = "in/large.bin"
 assert client.head_object(alias, key).size == len(data)
