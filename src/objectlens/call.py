@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from objectlens.access.values import Caller
 from objectlens.catalog.entities import Bucket, Resource
+from objectlens.functions.patience import Patience
 from objectlens.http import HttpRequest
 from objectlens.operation import Operation
 from objectlens.s3.address import Address
@@ -18,7 +19,8 @@ class Call:
 
     `request_id` is a UUID, sent back as `x-amz-request-id`. `resource` is what the address names, None at service level
     and for a bucket that is to be made; `bucket` is the bucket behind it. `body` is the payload without its framing:
-    whoever reads it to the end has had its length, its signed digest and its trailing checksums verified.
+    whoever reads it to the end has had its length, its signed digest and its trailing checksums verified. While it has
+    `patience`, all others go first where there is a line.
     """
 
     request_id: str
@@ -29,3 +31,4 @@ class Call:
     resource: Resource | None
     bucket: Bucket | None
     body: RequestBody
+    patience: Patience | None = None

@@ -50,12 +50,18 @@ from objectlens.functions import (
 )
 from objectlens.functions import Limits as FunctionLimits
 from objectlens.functions.configuration import Capture
+from objectlens.gateway import batch, prefetch
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
+from objectlens.gateway.batch import Batches
+from objectlens.gateway.cache_pages import CachePages
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.inner import InnerDoors, open_doors
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
+from objectlens.gateway.prefetch import Prefetches
 from objectlens.gateway.server import Server
+from objectlens.gateway.signed import Page
+from objectlens.gateway.sparing import Spare
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.looks import Looks
@@ -75,6 +81,7 @@ _log = logging.getLogger(__name__)
 LOCK = "lock"
 ENDPOINT = "endpoint"
 SERVER_KEY = "server-key"
+SPOOL = "spool"
 
 
 class StartError(Exception):
@@ -296,16 +303,25 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(
-                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+                access=access,
+                catalog=catalog,
+                objects=objects,
+                lens=lens,
+                management=management,
+                cache=cache,
+                figures=pool.snapshot,
             ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
             inner=_lane(settings, settings.admission.max_inner_requests),
+            long=_lane(settings, settings.admission.max_batches),
+            spare=Spare(settings.admission.max_prefetch or len(os.sched_getaffinity(0))),
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,
             access_log=AccessLog(requests_to),
         )
+        corridor.show(_signed_pages(settings, corridor, CachePages(cache, access, catalog)))
         server = Server(
             corridor.serve,
             corridor.sent,
@@ -322,6 +338,14 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             accepting.clear()
             await corridor.drain(settings.server.drain_seconds)
             await server.drain(1.0)
+
+
+def _signed_pages(settings: Settings, corridor: Corridor, cache: CachePages) -> dict[str, Page]:
+    """Return the pages that callers sign for; what is too long for the memory waits in the folder `spool`."""
+    spool = settings.data / SPOOL
+    spool.mkdir(mode=0o700, exist_ok=True)
+    batches, prefetches = Batches(corridor, spool), Prefetches(corridor)
+    return {batch.PATH: batches.page, prefetch.PATH: prefetches.page, **cache.pages}
 
 
 async def _management(

@@ -121,6 +121,8 @@ class Flight:
         loop = asyncio.get_running_loop()
         self.derived = derived
         self.revoked = False
+        # Called when somebody joins who waits, where the one who began it can wait for others.
+        self.hurry: Callable[[], object] | None = None
         self.found = False
         self._keeper, self._make, self._fresh = keeper, make, fresh
         self._begun: asyncio.Future[Begun] = loop.create_future()

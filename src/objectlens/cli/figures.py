@@ -7,19 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
 import click
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
 
-from objectlens.cli.clients import reach
+from objectlens.cli.signing import Refused, Signer
 
 _SECONDS = 10
 _SAMPLE = re.compile(r"objectlens_function_(\w+)\{(.*)\} (\S+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +30,14 @@ class Source:
     """Where figures come from: one server, and the key to ask it with."""
 
     def __init__(self, data: Path, config: Path | None, endpoint: str | None) -> None:
-        self._url, self._session, self._region = reach(data, config, endpoint)
-        self._http = URLLib3Session(timeout=_SECONDS)
+        self._signer = Signer(data, config, endpoint, seconds=_SECONDS)
 
     def read(self) -> list[Reading]:
         """Ask once; ends the command with the server's reason when it does not tell."""
-        request = AWSRequest("GET", f"{self._url}/-/metrics")
         try:
-            S3SigV4Auth(_key(self._session), "s3", self._region).add_auth(request)
-            answer = self._http.send(request.prepare())
-        except BotoCoreError as error:
-            raise click.ClickException(f"the server at {self._url} does not answer: {error}") from error
-        if answer.status_code != 200:
-            found = _MESSAGE.search(answer.text)
-            said = found[1] if found else f"status {answer.status_code}, as a server of an older version would"
-            raise click.ClickException(f"the server at {self._url} tells no figures: {said}")
-        return parse(answer.text)
-
-
-def _key(session: boto3.Session) -> object:
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise click.ClickException("there is no key to sign with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return credentials.get_frozen_credentials()
+            return parse(self._signer.read("/-/metrics"))
+        except Refused as error:
+            raise click.ClickException(f"the server at {self._signer.url} tells no figures: {error.message}") from error
 
 
 def parse(text: str) -> list[Reading]:

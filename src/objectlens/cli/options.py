@@ -30,6 +30,17 @@ config_option = click.option(
     envvar="OBJECTLENS_CONFIG",
     help="The settings file.  [default: $OBJECTLENS_CONFIG or objectlens.toml in the data directory]",
 )
+endpoint_option = click.option(
+    "--endpoint", metavar="URL", help="A server elsewhere, with the AWS credentials of the environment."
+)
+argument_option = click.option(
+    "--arg",
+    "--args",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="An argument, as a request would give it in its query; repeatable.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -52,3 +63,14 @@ def running_endpoint(data: Path) -> str | None:
 def print_json(value: object) -> None:
     """Print a value as JSON, for scripts."""
     click.echo(json.dumps(value, indent=2))
+
+
+def named(given: tuple[str, ...]) -> dict[str, str]:
+    """Return arguments given as NAME=VALUE; ends the command at one that is not."""
+    pairs = {}
+    for one in given:
+        name, parted, value = one.partition("=")
+        if not parted or not name:
+            raise click.ClickException(f"--arg {one!r} is not NAME=VALUE")
+        pairs[name] = value
+    return pairs

@@ -55,7 +55,7 @@ class Holding:
         if self._timer is None:
             return  # nothing is held
         while able := [one for one in self._groups.values() if one.waiting and one.idle and one.may_begin]:
-            min(able, key=_running).hand_over()
+            min(able, key=_rank).hand_over()
 
     def watch(self) -> None:
         """Begin to look after what is held, if anything is."""
@@ -78,7 +78,7 @@ class Holding:
     def _relent(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._relent)
         used, now = self._look(), self._clock.monotonic()
-        for group in sorted((one for one in self._groups.values() if one.held), key=_running):
+        for group in sorted((one for one in self._groups.values() if one.held), key=_rank):
             unused = used is not None and self._cores.have_room(group.demand.share, used=used)
             if unused or now - max(group.began_at, group.waiting[0].queued_at) >= PATIENCE_SECONDS:
                 group.passes += 1
@@ -90,5 +90,6 @@ class Holding:
             self._timer = None
 
 
-def _running(group: Group) -> int:
-    return group.running
+def _rank(group: Group) -> tuple[bool, int]:
+    """Return who comes first: those who are not patient, and of them who runs the fewest."""
+    return bool(group.waiting) and group.waiting[0].patient, group.running

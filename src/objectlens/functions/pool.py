@@ -211,7 +211,7 @@ class Pool:
             raise ServiceUnavailable("The server is stopping.")
         function = ticket.invocation.function
         self._check_network(function)
-        self._throttle.check(function)
+        self._throttle.check(function, patient=ticket.patient)
         group = self._group(function)
         if len(group.waiting) >= self._limits.queue:
             raise throttled("ConcurrentInvocationLimitExceeded")

@@ -1,7 +1,8 @@
 """Who waits for an environment, and who gets one: bookkeeping without processes or waiting.
 
-A `Group` is one function version in one configuration. Its tickets wait in order of arrival; its idle environments are
-used most recent first, so that those not needed grow old. A ticket may wait beside idle environments: for a core.
+A `Group` is one function version in one configuration. Its tickets wait in order of arrival, patient ones behind all
+others; its idle environments are used most recent first, so that those not needed grow old. A ticket may wait beside
+idle environments: for a core.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ class Ticket:
         self.running = False
         self.promised = 0.0
         self.queued_at = 0.0
+
+    @property
+    def patient(self) -> bool:
+        """Whether all others go before it."""
+        patience = self.invocation.patience
+        return patience is not None and not patience.over
 
     def resolve(self, outcome: Outcome) -> None:
         """Give the outcome to whoever still waits for it."""
@@ -108,13 +115,31 @@ class Group:
     def put(self, ticket: Ticket) -> None:
         """Give a ticket to the environment that was used last, or let it wait."""
         ticket.queued_at = self._clock.monotonic()
-        self.waiting.append(ticket)
+        self._line_up(ticket)
+        if ticket.patient and (patience := ticket.invocation.patience) is not None:
+            patience.when_over(lambda: self._step_up(ticket))
         self.hand_over()
 
     def put_back(self, ticket: Ticket) -> None:
         """Let a ticket wait again, first in line: its environment died before it began."""
         self.finish(ticket)
-        self.waiting.appendleft(ticket)
+        if ticket.patient:
+            self._line_up(ticket)
+        else:
+            self.waiting.appendleft(ticket)
+
+    def _line_up(self, ticket: Ticket) -> None:
+        """Let a ticket wait last, but for patient ones."""
+        place = len(self.waiting)
+        while not ticket.patient and place and self.waiting[place - 1].patient:
+            place -= 1
+        self.waiting.insert(place, ticket)
+
+    def _step_up(self, ticket: Ticket) -> None:
+        """Let a ticket whose patience is over wait where all others do."""
+        if ticket in self.waiting:
+            self.waiting.remove(ticket)
+            self._line_up(ticket)
 
     def hand_over(self) -> bool:
         """Give the ticket that waited longest to the environment that was used last; returns whether both were there.

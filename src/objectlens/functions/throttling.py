@@ -20,12 +20,16 @@ class Throttle:
         self.reserved: Mapping[str, int] = {}
         self.running: dict[str, int] = {}
 
-    def check(self, function: Function) -> None:
-        """Return when one more may be in work; raises `TooManyRequestsException`."""
+    def check(self, function: Function, *, patient: bool = False) -> None:
+        """Return when one more may be in work; raises `TooManyRequestsException`.
+
+        One that is `patient` must leave the last place to another, where there are two.
+        """
+        left = 1 if patient else 0
         if (own := function.reserved_concurrency) is not None:
-            if self.running.get(_name(function), 0) >= own:
+            if self.running.get(_name(function), 0) >= max(min(1, own), own - left):
                 raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        elif self.running.get(function.account, 0) >= self._shared(function.account):
+        elif self.running.get(function.account, 0) >= self._shared(function.account) - left:
             raise throttled("ConcurrentInvocationLimitExceeded")
 
     def _shared(self, account: str) -> int:

@@ -20,7 +20,7 @@ import httptools
 
 from objectlens.gateway.bodies import IncomingBody
 from objectlens.gateway.messages import BadRequest, has_body, now, one_host, render_head, split_target
-from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.http import Headers, HttpRequest, HttpResponse, ResponseBody
 from objectlens.streams import CHUNK, FileSlice, read_cached
 
 _log = logging.getLogger(__name__)
@@ -419,7 +419,7 @@ class Connection(asyncio.Protocol):
         length = body.length if isinstance(body, FileSlice) else response.length
         carries = has_body(exchange.request.method, response.status)
         unframed = length is None and exchange.http10
-        chunks = _file_chunks(body) if isinstance(body, FileSlice) else body
+        chunks = file_chunks(body) if isinstance(body, FileSlice) else body
         try:
             chunked = carries and length is None and not unframed
             head = render_head(response, length, chunked=chunked, close=not keep or unframed, date=now())
@@ -433,7 +433,7 @@ class Connection(asyncio.Protocol):
                 self._transport.write(head)
             self._closing = self._closing or unframed
         finally:
-            await _close(chunks)
+            await close_body(chunks)
             if isinstance(body, FileSlice):
                 body.close()
 
@@ -468,13 +468,15 @@ class Connection(asyncio.Protocol):
                 raise ConnectionError("the client closed the connection")
 
 
-async def _close(chunks: AsyncIterator[bytes]) -> None:
-    close = cast("Any", getattr(chunks, "aclose", None))
-    if close is not None:
+async def close_body(body: ResponseBody) -> None:
+    """Close the body of an answer that nobody will read on."""
+    if isinstance(body, FileSlice):
+        body.close()
+    elif (close := cast("Any", getattr(body, "aclose", None))) is not None:
         await close()
 
 
-async def _file_chunks(body: FileSlice) -> AsyncIterator[bytes]:
+async def file_chunks(body: FileSlice) -> AsyncIterator[bytes]:
     """Read a file piece by piece: at once what is in the page cache, in a thread what must come from the disk."""
     position, end = body.offset, body.offset + body.length
     while position < end:

@@ -1,4 +1,4 @@
-"""The figures of functions in the text format of Prometheus, for those who may read them.
+"""The figures of functions and of the cache in the text format of Prometheus, for those who may read them.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/. Figures tell names of functions and how much
 they are used: a request must be signed by a caller whom policies allow `cloudwatch:GetMetricData`, the action that
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from objectlens.access import Access
+from objectlens.cache import Stats
 from objectlens.errors import ServiceError
 from objectlens.functions.figures import BOUNDS, Snapshot
 from objectlens.gateway import render
@@ -34,11 +35,29 @@ _FIGURES: tuple[tuple[str, str, str, Callable[[Snapshot], float]], ...] = (
     ("since_seconds", "gauge", "Unix time from which on is counted.", lambda one: one.since),
 )
 
+_CACHE_PREFIX = "objectlens_cache_"
+_CACHE_FIGURES: tuple[tuple[str, str, str, Callable[[Stats], float]], ...] = (
+    ("entries", "gauge", "Derived objects that are kept.", lambda now: now.entries),
+    ("bytes", "gauge", "Their bytes.", lambda now: now.bytes),
+    ("limit_bytes", "gauge", "How many bytes may be kept.", lambda now: now.limit),
+    ("hits_total", "counter", "Requests answered from what was kept.", lambda now: now.hits),
+    ("misses_total", "counter", "Requests that found nothing kept.", lambda now: now.misses),
+    ("joined_total", "counter", "Requests that shared what another one was making.", lambda now: now.joined),
+    ("fills_total", "counter", "Derived objects that were made and kept.", lambda now: now.fills),
+    ("failures_total", "counter", "Derived objects that could not be made or kept.", lambda now: now.failures),
+    ("evicted_total", "counter", "Derived objects given up for others.", lambda now: now.evicted),
+    ("flights", "gauge", "Derived objects that are being made.", lambda now: now.flights),
+)
+
 Metrics = Literal["signed", "loopback"]
 
 
 async def serve(
-    http: HttpRequest, access: Access, figures: Callable[[], Sequence[Snapshot]], public: Metrics
+    http: HttpRequest,
+    access: Access,
+    figures: Callable[[], Sequence[Snapshot]],
+    cache: Callable[[], Awaitable[Stats]],
+    public: Metrics,
 ) -> HttpResponse:
     """Answer a GET of the metrics; whoever may not read them gets S3's error."""
     if http.method not in {"GET", "HEAD"}:
@@ -50,7 +69,7 @@ async def serve(
         except ServiceError as error:
             request_id = str(uuid.uuid4())
             return render.with_ids(render.s3_error(error, request_id), request_id)
-    return HttpResponse(200, Headers([_TYPE]), exposition(figures()))
+    return HttpResponse(200, Headers([_TYPE]), exposition(figures()) + cache_exposition(await cache()))
 
 
 def _is_loopback(peer: str) -> bool:
@@ -63,6 +82,14 @@ def _is_loopback(peer: str) -> bool:
 def exposition(snapshots: Iterable[Snapshot]) -> bytes:
     """Return the figures as text."""
     return "".join(f"{line}\n" for line in _lines(tuple(snapshots))).encode()
+
+
+def cache_exposition(stats: Stats) -> bytes:
+    """Return the figures of the cache as text."""
+    lines: list[str] = []
+    for name, kind, meaning, read in _CACHE_FIGURES:
+        lines += (*_head(name, kind, meaning, _CACHE_PREFIX), f"{_CACHE_PREFIX}{name} {read(stats)}")
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _lines(snapshots: tuple[Snapshot, ...]) -> Iterator[str]:
@@ -88,9 +115,9 @@ def _histogram(one: Snapshot) -> Iterator[str]:
     yield f"{_PREFIX}duration_seconds_count{_labels(one)} {so_far}"
 
 
-def _head(name: str, kind: str, meaning: str) -> Iterator[str]:
-    yield f"# HELP {_PREFIX}{name} {meaning}"
-    yield f"# TYPE {_PREFIX}{name} {kind}"
+def _head(name: str, kind: str, meaning: str, prefix: str = _PREFIX) -> Iterator[str]:
+    yield f"# HELP {prefix}{name} {meaning}"
+    yield f"# TYPE {prefix}{name} {kind}"
 
 
 def _labels(one: Snapshot, **more: str) -> str:

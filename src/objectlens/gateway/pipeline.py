@@ -14,24 +14,30 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from objectlens import errors
 from objectlens.access import Access, Caller, in_dialect
+from objectlens.access.sessions import SOURCE_FUNCTION
+from objectlens.cache import Cache
 from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
+from objectlens.functions.patience import Patience
 from objectlens.gateway import cors, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
-from objectlens.gateway.connection import Sent
+from objectlens.gateway.connection import Sent, close_body
 from objectlens.gateway.endpoints import access_key_id, which_api
+from objectlens.gateway.errands import Target
 from objectlens.gateway.messages import on_the_wire
 from objectlens.gateway.payload import verified
+from objectlens.gateway.signed import MAX_BODY, Asked, Page
+from objectlens.gateway.sparing import Spare
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.serving import serve as serve_object_lambda
@@ -41,7 +47,7 @@ from objectlens.objects.permitting import permit
 from objectlens.operation import Api, Operation
 from objectlens.s3 import operations
 from objectlens.s3.address import Address, names_bucket, parse_address
-from objectlens.streams import FileSlice, TooLarge, read_all
+from objectlens.streams import FileSlice, RequestBody, TooLarge, read_all
 
 _log = logging.getLogger(__name__)
 
@@ -78,9 +84,13 @@ class ManagementApi(Protocol):
         ...
 
 
+class _Lane(Protocol):
+    def leave(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Visit:
-    """What is known of a request while it is here."""
+    """What is known of a request while it is here; `live` as long as a client waits for the head of its answer."""
 
     request_id: str
     began: float
@@ -88,7 +98,8 @@ class _Visit:
     operation: str = "-"
     caller: str = "-"
     cors: cors.Rules = None
-    lane: Admission | None = None
+    lane: _Lane | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +111,7 @@ class Rooms:
     objects: Objects
     lens: ObjectLambda
     management: Mapping[Api, ManagementApi]
+    cache: Cache
     figures: Callable[[], Sequence[Snapshot]]
 
 
@@ -107,7 +119,8 @@ class Corridor:
     """The way of one request.
 
     `domains` are the host names of this service; `ready` tells whether it takes work. `pages` are what answers under
-    paths of `/-/` that start with their names.
+    paths of `/-/` that start with their names. Work that nobody waits for has the places of `spare`; those requests
+    that keep many objects in work have a line of their own, `long`.
     """
 
     def __init__(
@@ -117,6 +130,8 @@ class Corridor:
         domains: tuple[str, ...],
         strangers: Admission,
         inner: Admission,
+        long: Admission,
+        spare: Spare,
         ready: Callable[[], bool],
         pages: Mapping[str, Callable[[HttpRequest], HttpResponse]] | None = None,
         metrics_for: metrics.Metrics = "signed",
@@ -126,6 +141,9 @@ class Corridor:
         self._domains = domains
         self._strangers = strangers
         self._inner = inner
+        self._long = long
+        self._spare = spare
+        self._signed: Mapping[str, Page] = {}
         self._ready = ready
         self._pages = pages or {}
         self._metrics_for = metrics_for
@@ -133,6 +151,10 @@ class Corridor:
         self._visits: dict[int, _Visit] = {}
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
+
+    def show(self, pages: Mapping[str, Page]) -> None:
+        """Answer at these paths too, for callers whose signature is proved. Pages may need the corridor themselves."""
+        self._signed = pages
 
     async def inner(
         self, http: HttpRequest, caller: Caller, operation: str, work: Callable[[str], Awaitable[HttpResponse]]
@@ -144,9 +166,7 @@ class Corridor:
         visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=operation, caller=caller.arn)
         self._visits[id(http)] = visit
         response = await self._answered(http, visit, work(visit.request_id))
-        length = len(response.body) if isinstance(response.body, bytes) else response.length
-        if isinstance(response.body, FileSlice):
-            length = response.body.length
+        length = _size(response)
         self.sent(Sent(http, response, length or 0, complete=True))
         close = "close" in (http.headers.get("connection") or "").lower()
         return on_the_wire(response, length, close=close)
@@ -155,7 +175,12 @@ class Corridor:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
         if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
             if http.path == metrics.PATH:
-                return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
+                rooms = self._rooms
+                return await metrics.serve(http, rooms.access, rooms.figures, rooms.cache.stats, self._metrics_for)
+            if (page := self._signed.get(http.path)) is not None:
+                visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=page.operation)
+                self._visits[id(http)] = visit
+                return await self._answered(http, visit, self._page(http, visit, page))
             return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
@@ -173,6 +198,8 @@ class Corridor:
         except Exception:  # noqa: BLE001  (a fault of ours: the log gets the traceback, the client a plain 500)
             _log.exception("%s %s failed (request %s)", http.method, http.path, visit.request_id)
             response = self._render(errors.InternalError(), visit)
+        finally:
+            self._ends_live(visit)
         return render.with_ids(cors.with_cors(response, http, visit.cors), visit.request_id)
 
     def sent(self, sent: Sent) -> None:
@@ -194,6 +221,7 @@ class Corridor:
         Functions are still let in: the answers that clients wait for come through the same door.
         """
         self._draining = asyncio.Event()
+        self._spare.close()
         if not self._visits:
             return
         try:
@@ -206,9 +234,20 @@ class Corridor:
         inner = self._belongs_to_admitted_work(http)
         if self._draining is not None and not inner:
             raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
+        if not inner:
+            self._begins_live(visit)
         lane = self._inner if inner else self._strangers
         await lane.enter()
         visit.lane = lane
+
+    def _begins_live(self, visit: _Visit) -> None:
+        visit.live = True
+        self._spare.live_begins()
+
+    def _ends_live(self, visit: _Visit, *, was_live: bool = True) -> None:
+        if visit.live:
+            visit.live = False
+            self._spare.live_ends(was_live=was_live)
 
     def _belongs_to_admitted_work(self, http: HttpRequest) -> bool:
         """Tell whether this is a function's read of the source, or its answer, of a GET that is inside already."""
@@ -236,6 +275,22 @@ class Corridor:
             return await self._write_response(http, operation, visit)
         caller = await self._rooms.access.authenticate(http, anonymous=True)
         visit.caller = caller.arn or "-"
+        if SOURCE_FUNCTION in caller.attributes:
+            # Somebody waits for the function, or nobody does: that was counted where it was invoked.
+            self._ends_live(visit, was_live=False)
+        return await self._called(http, visit, caller, address, operation)
+
+    async def _called(
+        self,
+        http: HttpRequest,
+        visit: _Visit,
+        caller: Caller,
+        address: Address,
+        operation: Operation,
+        *,
+        errand: bool = False,
+        spare: bool = False,
+    ) -> HttpResponse:
         resource = await self._resource(address, operation, caller)
         call = Call(
             request_id=visit.request_id,
@@ -245,10 +300,68 @@ class Corridor:
             address=address,
             resource=resource,
             bucket=await self._bucket(resource),
-            body=verified(http, caller.signature),
+            # What the caller signed is the request that the errand belongs to.
+            body=http.body if errand else verified(http, caller.signature),
+            patience=Patience() if spare else None,
         )
         await self._authorize(call)
         return await self._handle(call)
+
+    async def _page(self, http: HttpRequest, visit: _Visit, page: Page) -> HttpResponse:
+        if self._draining is not None:
+            raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
+        if http.method != page.method:
+            raise errors.MethodNotAllowed(headers={"Allow": page.method})
+        lane = self._long if page.long else self._strangers
+        await lane.enter()
+        visit.lane = lane
+        caller = await self._rooms.access.authenticate(http)
+        visit.caller = caller.arn
+        return await page.answer(Asked(http=http, caller=caller, body=await self._page_body(http, caller)))
+
+    async def _page_body(self, http: HttpRequest, caller: Caller) -> bytes:
+        try:
+            return await self._whole_body(verified(http, caller.signature), MAX_BODY)
+        except TooLarge as error:
+            raise errors.EntityTooLarge(f"{error}. Send several requests.") from None
+
+    @contextlib.asynccontextmanager
+    async def errand(
+        self, outer: HttpRequest, caller: Caller, target: Target, *, spare: bool = False
+    ) -> AsyncIterator[HttpResponse]:
+        """Get an object for a caller whose request is in work; see `errands.Errands`."""
+        http = target.request(outer)
+        if spare:
+            await self._spare.enter()
+        visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation="GetObject", caller=caller.arn)
+        visit.lane = self._spare if spare else None
+        self._visits[id(http)] = visit
+        response, complete = None, False
+        try:
+            response = await self._answered(http, visit, self._fetched(http, visit, caller, target))
+            yield response
+            complete = True
+        finally:
+            try:
+                if response is not None:
+                    await close_body(response.body)
+            finally:
+                self.sent(Sent(http, response, (None if response is None else _size(response)) or 0, complete))
+
+    async def _fetched(self, http: HttpRequest, visit: _Visit, caller: Caller, target: Target) -> HttpResponse:
+        spare = visit.lane is not None
+        if not spare:
+            self._begins_live(visit)
+            await self._strangers.enter()
+            visit.lane = self._strangers
+        address = target.place.address(target.key)
+        operation = operations.match(http, address)
+        if operation.name != "GetObject":
+            raise errors.InvalidArgument(
+                f"An argument has a name that S3 has its own use for: the request would be {operation.name}.",
+                ArgumentName="arguments",
+            )
+        return await self._called(http, visit, caller, address, operation, errand=True, spare=spare)
 
     async def _handle(self, call: Call) -> HttpResponse:
         if isinstance(call.resource, ObjectLambdaAccessPoint):
@@ -313,7 +426,10 @@ class Corridor:
 
         async def digest() -> str:
             # Read only when it is known whose signature is to be proved: strangers' bodies cost no memory.
-            held.append(await self._whole_body(http, _BODY_LIMITS[name]))
+            try:
+                held.append(await self._whole_body(http.body, _BODY_LIMITS[name]))
+            except TooLarge as error:
+                raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None
             return hashlib.sha256(held[0]).hexdigest()
 
         caller = await self._rooms.access.authenticate(http, api=name, digest=digest)
@@ -324,15 +440,13 @@ class Corridor:
         visit.operation = api.operation_of(http, held[0]) or visit.operation
         return await api.serve(http, caller, held[0], visit.request_id)
 
-    async def _whole_body(self, http: HttpRequest, limit: int) -> bytes:
-        length = http.body.length
+    async def _whole_body(self, body: RequestBody, limit: int) -> bytes:
+        length = body.length
         large = length is None or length > _LARGE
         seconds = _BODY_SECONDS + (limit if length is None else min(length, limit)) / _SLOWEST
         try:
             async with asyncio.timeout(seconds), self._large_bodies if large else contextlib.nullcontext():
-                return await read_all(http.body, limit)
-        except TooLarge as error:
-            raise errors.RequestTooLargeException(f"{error}. Upload large packages to a bucket first.") from None
+                return await read_all(body, limit)
         except TimeoutError:
             raise errors.RequestTimeout from None
 
@@ -341,6 +455,13 @@ class Corridor:
         if api is not None and visit.api is not None:
             return api.render_error(in_dialect(visit.api, error), visit.request_id)
         return render.s3_error(error, visit.request_id)
+
+
+def _size(response: HttpResponse) -> int | None:
+    """Return how many bytes the body of an answer has, None when that is not known."""
+    if isinstance(response.body, bytes):
+        return len(response.body)
+    return response.body.length if isinstance(response.body, FileSlice) else response.length
 
 
 def _kind(resource: Resource) -> Literal["bucket", "access-point", "object-lambda"]:

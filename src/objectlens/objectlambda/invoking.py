@@ -104,6 +104,7 @@ def invocation(
         invoked_arn=transformation.function_arn,
         door=door,
         remote=None if remote is None else remote.name,
+        patience=call.patience,
     )
 
 

@@ -159,6 +159,7 @@ class Visit:
                 flight, own = self.lens.cache.flight(derived, lambda: self._make(derived), fresh=fresh)
             except Failed as failed:
                 return self._failed(derived, failed)
+            patient = self._hurry(flight, own=own)
             try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
@@ -169,14 +170,24 @@ class Visit:
             except TimeoutError:
                 raise errors.LambdaTimeout from None
             except Failed as failed:
-                if own or not isinstance(failed.cause, errors.LambdaTimeout):
+                slow = isinstance(failed.cause, errors.LambdaTimeout)
+                if own or not (slow or (patient and isinstance(failed.cause, errors.SlowDown))):
                     return self._failed(derived, failed)
-                # It was too slow for the one who began it; this request has time left.
+                # It was too slow for the one who began it, or who can wait found no place; this request has time left.
                 fresh = False
                 continue
             finally:
                 flight.release()
             return await self._direct(derived, made)
+
+    def _hurry(self, flight: Flight, *, own: bool) -> bool:
+        """Let nobody wait for what is made with patience; returns whether it is."""
+        patience = self.call.patience
+        if own and patience is not None:
+            flight.hurry = patience.end
+        elif flight.hurry is not None and patience is None:
+            flight.hurry()
+        return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
         way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"

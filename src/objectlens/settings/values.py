@@ -288,6 +288,18 @@ class AdmissionSettings:
         "The same for requests that functions make for a GET in work. They have a line of their own, so that waiting "
         "clients cannot block the very functions that they wait for.",
     )
+    max_batches: int = _setting(
+        count(1, 100_000),
+        16,
+        "Batches and prefetches in work at the same time; more wait in a line of their own. The GETs of a batch count "
+        "among `max_requests` as well.",
+    )
+    max_prefetch: int | None = _setting(
+        count(1, 100_000),
+        None,
+        "GETs of prefetches in work at the same time while nothing else is. Each request of a client that has no "
+        "answer yet takes one of them away. Unset, as many as there are cores; more help functions that mostly wait.",
+    )
     queue_seconds: float = _setting(
         seconds(0, 600), 10, "How long a request waits in line before it is answered 503 `SlowDown`."
     )

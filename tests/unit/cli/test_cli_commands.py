@@ -12,7 +12,20 @@ from objectlens import __version__
 from objectlens.cli.main import main
 from objectlens.settings import Settings, root_credentials
 
-COMMANDS = ["serve", "exec", "bucket", "function", "logs", "credentials", "runtime", "doctor", "version"]
+COMMANDS = [
+    "serve",
+    "exec",
+    "bucket",
+    "function",
+    "warm",
+    "lineage",
+    "cache",
+    "logs",
+    "credentials",
+    "runtime",
+    "doctor",
+]
+COMMANDS += ["version"]
 
 
 def run(*arguments, environ=()):
@@ -53,8 +66,9 @@ def test_every_command_has_help(name):
 
 @pytest.mark.parametrize(
     "command",
-    [[one] for one in COMMANDS if one not in {"bucket", "function", "runtime"}]
+    [[one] for one in COMMANDS if one not in {"bucket", "function", "cache", "runtime"}]
     + [["bucket", "add"], ["bucket", "list"], ["bucket", "remove"], ["runtime", "install"]]
+    + [["cache", "stats"], ["cache", "top"], ["cache", "purge"]]
     + [["function", "build"], ["function", "deploy"], ["function", "dev"], ["functions", "top"]],
 )
 def test_the_help_of_every_command_has_an_example_that_names_it(command):

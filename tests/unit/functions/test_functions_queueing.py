@@ -10,6 +10,7 @@ from objectlens.clock import FixedClock
 from objectlens.functions.demand import Cores
 from objectlens.functions.holding import Holding
 from objectlens.functions.packages import Package
+from objectlens.functions.patience import Patience
 from objectlens.functions.queueing import Group, Ticket, shape
 from objectlens.functions.values import Invocation
 from objectlens.testing.executors import make_function
@@ -179,6 +180,60 @@ def test_what_waits_is_never_held():
             books.free(group)
             books.put(group)
         assert group.running == 50
+        books.holding.close()
+
+    asyncio.run(main())
+
+
+@given(st.lists(st.one_of(st.booleans(), st.none()), max_size=60))
+def test_whom_nobody_waits_for_goes_last(steps):
+    """Of tickets that come (True: patient), leave (None), are put back or lose patience, no other stands behind a
+    patient one."""
+
+    async def main():
+        books = Books(versions=1)
+        (group,) = books.groups.values()
+        taken, came = [], []
+        for number, spare in enumerate(steps):
+            if spare is None:
+                if (ticket := group.take()) is not None:
+                    taken.append(ticket)
+                    if number % 3 == 0:
+                        group.put_back(taken.pop())
+                elif came and number % 2 and (patience := came[number % len(came)].invocation.patience) is not None:
+                    patience.end()
+            else:
+                fields = {"function": group.function, "payload": b"{}", "request_id": str(number), "invoked_arn": "a"}
+                ticket = Ticket(Invocation(**fields, patience=Patience() if spare else None))
+                came.append(ticket)
+                group.put(ticket)
+            waiting = [one.patient for one in group.waiting]
+            assert waiting == sorted(waiting)
+        assert sorted(map(id, [*taken, *group.waiting])) == sorted(map(id, came))
+
+    asyncio.run(main())
+
+
+def test_a_core_goes_to_the_version_that_somebody_waits_for():
+    async def main():
+        books = Books(cores=1, versions=2)
+        spare, live = books.groups.values()
+        for group in (spare, live):
+            group.demand.learn(1.0)
+            for _ in range(4):
+                books.free(group)
+        for _ in range(2):
+            books.put(live)
+        books.put(spare)
+        books.put(live)
+        fields = {"function": spare.function, "payload": b"{}", "request_id": "r", "invoked_arn": "a"}
+        spare.put(Ticket(Invocation(**fields, patience=Patience())))
+        # Both wait for a core, and the one that nobody waits for runs the fewer.
+        assert (spare.running, live.running, len(spare.waiting), len(live.waiting)) == (1, 2, 1, 1)
+        books.holding.watch()
+        books.finish(0)
+        assert (spare.running, live.running) == (1, 2)
+        assert (len(spare.waiting), len(live.waiting)) == (1, 0)
         books.holding.close()
 
     asyncio.run(main())

@@ -69,3 +69,24 @@ def test_a_reservation_of_none_stops_the_function():
     with pytest.raises(TooManyRequestsException) as caught:
         Throttle(10).check(function("f", 0))
     assert caught.value.detail["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_what_is_patient_leaves_the_last_place_to_others():
+    throttle = Throttle(20)
+    for reserved, left in ((5, 1), (1, 0)):
+        one = function(f"r{reserved}", reserved=reserved)
+        for _ in range(reserved - left):
+            throttle.check(one, patient=True)
+            throttle.count(one, 1)
+        with pytest.raises(TooManyRequestsException):
+            throttle.check(one, patient=True)
+        assert admitted(throttle, one) == left
+    with pytest.raises(TooManyRequestsException):
+        throttle.check(function("none", reserved=0), patient=True)
+    other = function("other")
+    for _ in range(19):
+        throttle.check(other, patient=True)
+        throttle.count(other, 1)
+    with pytest.raises(TooManyRequestsException):
+        throttle.check(other, patient=True)
+    throttle.check(other)
