@@ -36,6 +36,7 @@ A row has the beginning of its span (UTC) and its length in seconds; what it is 
 The server that runs on --data writes first what it has counted. Callers need ce:GetCostAndUsage.
 """
 Format = Literal["csv", "json", "parquet"]
+Writer = Callable[[Sequence[Row], Sequence[Dimension]], bytes]
 Step = Literal["minute", "hour", "day", "all", "kept"]
 _STEPS: dict[str, int | None] = {"minute": 60, "hour": 3600, "day": 86_400, "all": 0, "kept": None}
 _NUMBERS = ("start", "seconds", "memory_size", *SUMS)
@@ -75,13 +76,14 @@ def export(
     """Write the ledger as a table."""
     selection = Selection(start=moment(start), end=moment(end, ends=True), by=dimensions(by), step=_STEPS[step])
     rows = read_rows(data, config, endpoint, selection)
-    content = _FORMATS[form](rows, selection.by)
+    writer: Writer = _FORMATS[form]
+    content = writer(rows, selection.by)
     if output is not None:
         output.write_bytes(content)
         return
     if form == "parquet" and sys.stdout.isatty():
         raise click.ClickException("Parquet is no text: name a file with --output")
-    click.get_binary_stream("stdout").write(content)
+    sys.stdout.buffer.write(content)
 
 
 def moment(text: str | None, *, ends: bool = False) -> datetime | None:
@@ -150,7 +152,7 @@ def as_parquet(rows: Sequence[Row], by: Sequence[Dimension]) -> bytes:
     return buffer.getvalue()
 
 
-_FORMATS: dict[Format, Callable[[Sequence[Row], Sequence[Dimension]], bytes]] = {
+_FORMATS: dict[Format, Writer] = {
     "csv": as_csv,
     "json": as_json,
     "parquet": as_parquet,

@@ -37,7 +37,7 @@ def _usage(totals: Mapping[Label, Sums]) -> Iterator[str]:
     for name, meaning, read in _SUMS:
         yield from _head(f"usage_{name}", "counter", meaning)
         for label, sums in totals.items():
-            yield f"objectlens_usage_{name}{_labels(label._asdict())} {read(sums):f}"
+            yield f"objectlens_usage_{name}{_labels(label._asdict())} {Decimal(read(sums)):f}"
 
 
 def _budgets(uses: Sequence[Use]) -> Iterator[str]:

@@ -128,9 +128,15 @@ def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
 
 def shown(measure: Measure, amount: int) -> str:
     """Say an amount as people do."""
+    unit = {"invocations": "invocations", "memory_mb_ms": "GB-seconds", "bytes_out": "bytes"}[measure]
+    return f"{number(measure, amount)} {unit}"
+
+
+def number(measure: Measure, amount: int) -> str:
+    """Say an amount without its unit."""
     if measure == "memory_mb_ms":
-        return f"{(Decimal(amount) / MB_MS_OF_A_GB_SECOND).quantize(Decimal('0.001')):,f} GB-seconds"
-    return f"{amount:,} {'invocations' if measure == 'invocations' else 'bytes'}"
+        return f"{(Decimal(amount) / MB_MS_OF_A_GB_SECOND).quantize(Decimal('0.001')):,f}"
+    return f"{amount:,}"
 
 
 def memory_mb_ms(gb_seconds: Decimal) -> int:
