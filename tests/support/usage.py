@@ -1,0 +1,54 @@
+"""The ledger and the budgets of a live server, through the commands that people use."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
+from click.testing import CliRunner
+
+from objectlens.cli.main import main
+from support.live import LiveServer
+
+
+def run(server: LiveServer, *arguments: str, code: int = 0) -> str:
+    """Run a command of ours against a server with the root's key; returns what it prints, or says when it fails."""
+    key = {"AWS_ACCESS_KEY_ID": server.access_key_id, "AWS_SECRET_ACCESS_KEY": server.secret_access_key}
+    # In this process: starting Python and importing all takes longer than what is to be tested.
+    done = CliRunner().invoke(
+        main, [*arguments, "--endpoint", server.url], env=key | {"AWS_DEFAULT_REGION": "us-west-2"}
+    )
+    assert done.exit_code == code, done.output
+    return done.stdout if code == 0 else done.stderr
+
+
+def ask(
+    server: LiveServer, path: str, method: str = "GET", credentials: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Return status and text of a signed request."""
+    request = AWSRequest(method, f"{server.url}{path}")
+    own = Credentials(server.access_key_id, server.secret_access_key)
+    if credentials is not None:
+        own = Credentials(*credentials.values())
+    S3SigV4Auth(own, "s3", server.region).add_auth(request)
+    answer = URLLib3Session(timeout=30).send(request.prepare())
+    return answer.status_code, answer.text
+
+
+def rows(server: LiveServer, by: str = "", **where: str) -> list[dict[str, Any]]:
+    """Return rows of the ledger, of what has the values of `where`."""
+    query = "&".join([f"by={by}", *[f"{name}={value}" for name, value in where.items()]])
+    status, text = ask(server, f"/-/usage?{query}")
+    assert status == 200, text
+    found: list[dict[str, Any]] = json.loads(text)["rows"]
+    return found
+
+
+def total(server: LiveServer, **where: str) -> dict[str, Any]:
+    """Return the sums of what has the values of `where`."""
+    found = rows(server, **where)
+    return found[0] if found else dict.fromkeys(("requests", "invocations", "errors", "bytes_in", "bytes_out"), 0)
