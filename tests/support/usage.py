@@ -12,7 +12,40 @@ from botocore.httpsession import URLLib3Session
 from click.testing import CliRunner
 
 from objectlens.cli.main import main
-from support.live import LiveServer
+from support.live import Lens, LiveServer, make_lens_on
+
+WRITE = """
+import boto3, urllib.request
+s3 = boto3.client("s3")
+def lambda_handler(event, context):
+    c = event["getObjectContext"]
+    if "fail" in event["userRequest"]["url"]:
+        raise ValueError("as asked")
+    body = urllib.request.urlopen(c["inputS3Url"]).read() if "skip" not in event["userRequest"]["url"] else b""
+    s3.write_get_object_response(RequestRoute=c["outputRoute"], RequestToken=c["outputToken"], Body=body * 2)
+    return {"statusCode": 200}
+"""
+PIPELINE = json.dumps({"pipeline": [{"text.decode": {}}]})
+
+
+def native_lens(server: LiveServer, pipeline: str = PIPELINE) -> Lens:
+    """Set up an Object Lambda access point with a native transform."""
+    lens = make_lens_on(server, WRITE)
+    native = f"arn:aws:lambda:{server.region}:{server.account}:function:objectlens-transform"
+    server.client("s3control").put_access_point_configuration_for_object_lambda(
+        AccountId=server.account,
+        Name=lens.name,
+        Configuration={
+            "SupportingAccessPoint": lens.access_point_arn,
+            "TransformationConfigurations": [
+                {
+                    "Actions": ["GetObject"],
+                    "ContentTransformation": {"AwsLambda": {"FunctionArn": native, "FunctionPayload": pipeline}},
+                }
+            ],
+        },
+    )
+    return lens
 
 
 def run(server: LiveServer, *arguments: str, code: int = 0) -> str:

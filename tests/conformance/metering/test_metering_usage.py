@@ -14,19 +14,8 @@ from botocore.exceptions import ClientError
 
 from support.live import make_lens_on, zipped
 from support.load import load, presigned
-from support.usage import ask, rows, run, total
+from support.usage import WRITE, ask, native_lens, rows, run, total
 
-WRITE = """
-import boto3, urllib.request
-s3 = boto3.client("s3")
-def lambda_handler(event, context):
-    c = event["getObjectContext"]
-    if "fail" in event["userRequest"]["url"]:
-        raise ValueError("as asked")
-    body = urllib.request.urlopen(c["inputS3Url"]).read() if "skip" not in event["userRequest"]["url"] else b""
-    s3.write_get_object_response(RequestRoute=c["outputRoute"], RequestToken=c["outputToken"], Body=body * 2)
-    return {"statusCode": 200}
-"""
 HEAD_AND_LIST = """
 import json, urllib.request
 def lambda_handler(event, context):
@@ -63,7 +52,6 @@ def lambda_handler(event, context):
         subprocess.run([sys.executable, "-c", code], check=True)
     return {"cpu": spent() - before, "seconds": time.monotonic() - began}
 """
-PIPELINE = json.dumps({"pipeline": [{"text.decode": {}}]})
 
 
 @pytest.fixture(scope="module")
@@ -222,25 +210,6 @@ def test_direct_invocations_and_events_count_by_version_and_job(server):
         assert one["caller"] == f"arn:aws:sts::{server.account}:assumed-role/{role}/night-run"
     assert (found[version]["bytes_in"], found["$LATEST"]["bytes_in"]) == (2, 3)
     assert found[version]["bytes_out"] > 10
-
-
-def native_lens(server, pipeline=PIPELINE):
-    lens = make_lens_on(server, WRITE)
-    native = f"arn:aws:lambda:{server.region}:{server.account}:function:objectlens-transform"
-    server.client("s3control").put_access_point_configuration_for_object_lambda(
-        AccountId=server.account,
-        Name=lens.name,
-        Configuration={
-            "SupportingAccessPoint": lens.access_point_arn,
-            "TransformationConfigurations": [
-                {
-                    "Actions": ["GetObject"],
-                    "ContentTransformation": {"AwsLambda": {"FunctionArn": native, "FunctionPayload": pipeline}},
-                }
-            ],
-        },
-    )
-    return lens
 
 
 def test_native_transforms_count_with_the_time_of_their_threads(server):

@@ -103,6 +103,21 @@ def test_use_outlives_a_stop_a_kill_and_many_kills(place):
     story(work)
 
 
+def test_what_is_under_way_when_the_server_is_killed_counts(place):
+    async def work():
+        async with place.meter(closing=False) as meter:
+            await meter.put_budget("b", OF_CALLER | {"invocations": "3"})
+            opened(meter)
+            opened(meter).leave()
+            opened(meter)
+        async with place.meter() as meter:
+            answered(meter)
+            with pytest.raises(SlowDown):
+                opened(meter)
+
+    story(work)
+
+
 def test_several_servers_hear_of_each_other_when_they_write(place, tmp_path):
     other = type(place)(tmp_path / "other", place.url)
     other.folder.mkdir()
