@@ -1,7 +1,6 @@
 """Servers that are killed and started again: what the ledger and the budgets still know."""
 
 import asyncio
-import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from support.load import Load, load, presigned
 from support.usage import WRITE, ask, native_lens, run, total
 
 FLUSH_SECONDS = 0.5
-ROUNDS = int(os.environ.get("OBJECTLENS_METERING_ROUNDS", "2"))
+ROUNDS = 2
 
 
 @pytest.fixture(scope="module")
