@@ -17,6 +17,7 @@ from rich.pretty import pprint
 
 import cached
 import client_cost
+import metering
 import plain
 import reference_job
 from functions import burst, cold_start, latency, memory, neighbours, processor, throughput
@@ -27,7 +28,7 @@ from machine import ROOT
 from photographs import SIZES, make
 from results import table, write
 
-PARTS = ("job", "client", "plain", "functions", "cache")
+PARTS = ("job", "client", "plain", "functions", "cache", "metering")
 FUNCTIONS: dict[str, Measure] = {
     "throughput": throughput.measure,
     "latency": latency.measure,
@@ -135,7 +136,20 @@ def _cache(_: Server, asked: argparse.Namespace, console: Console) -> dict[str, 
     return {"cache": found}
 
 
-_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions, "cache": _cache}
+def _metering(_: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found = metering.measure(asked.seconds, asked.rounds, lambda text: console.print(text, style="dim"))
+    pprint(found, console=console)
+    return {"metering": found}
+
+
+_PARTS = {
+    "job": _job,
+    "client": _client,
+    "plain": _plain,
+    "functions": _functions,
+    "cache": _cache,
+    "metering": _metering,
+}
 
 if __name__ == "__main__":
     main()

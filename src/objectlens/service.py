@@ -62,6 +62,8 @@ from objectlens.gateway.prefetch import Prefetches
 from objectlens.gateway.server import Server
 from objectlens.gateway.signed import Page
 from objectlens.gateway.sparing import Spare
+from objectlens.metering import Meter, Rules
+from objectlens.metering.rollup import DAY
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.looks import Looks
@@ -82,6 +84,7 @@ LOCK = "lock"
 ENDPOINT = "endpoint"
 SERVER_KEY = "server-key"
 SPOOL = "spool"
+BUDGET_USES = "budget-uses"
 
 
 class StartError(Exception):
@@ -240,7 +243,9 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
     url = endpoint_of(settings.server.listen, sock)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        catalog = await _catalog(settings, stack)
+        database = await _database(settings, stack)
+        catalog = Catalog(database, clock)
+        meter = await _meter(settings, database, clock, stack)
         root = root_credentials(settings)
         access = Access(
             AccountPrincipals(catalog, settings.account.account),
@@ -299,7 +304,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         downloads = awslambda.Downloads(
             ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
         )
-        management = await _management(settings, lens, packages, pool, downloads)
+        management = await _management(settings, lens, packages, pool, downloads=downloads, meter=meter)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(
@@ -310,6 +315,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
                 management=management,
                 cache=cache,
                 figures=pool.snapshot,
+                meter=meter,
             ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
@@ -349,7 +355,13 @@ def _signed_pages(settings: Settings, corridor: Corridor, cache: CachePages) -> 
 
 
 async def _management(
-    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool, downloads: awslambda.Downloads
+    settings: Settings,
+    lens: ObjectLambda,
+    packages: PackageStore,
+    pool: Pool,
+    *,
+    downloads: awslambda.Downloads,
+    meter: Meter,
 ) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
@@ -367,6 +379,7 @@ async def _management(
         read_object=partial(read_whole, lens.objects),
         clock=clock,
         region=region,
+        meter=meter,
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
@@ -384,13 +397,31 @@ async def _management(
     }
 
 
-async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     try:
         database = await Database.open(settings.database.url or sqlite_url(settings.data))
     except (DatabaseTooNew, ValueError, RuntimeError, ServiceUnavailable) as error:
         raise StartError(f"cannot open the catalog: {error}") from None
     stack.push_async_callback(database.close)
-    return Catalog(database, SystemClock())
+    return database
+
+
+async def _meter(settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack) -> Meter:
+    rules = Rules(
+        enabled=settings.metering.enabled,
+        flush_seconds=settings.metering.flush_seconds,
+        most=settings.metering.rows,
+        minutes_kept=settings.metering.keep_minutes_days * DAY,
+        hours_kept=settings.metering.keep_hours_days * DAY,
+        days_kept=settings.metering.keep_days * DAY,
+    )
+    try:
+        meter = Meter(database, clock, settings.data / BUDGET_USES, rules)
+        stack.push_async_callback(meter.close)
+        await meter.start()
+    except (OSError, ServiceUnavailable) as error:
+        raise StartError(f"cannot count what is used: {error}") from None
+    return meter
 
 
 def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> InnerDoors:

@@ -18,6 +18,8 @@ _COMMANDS = {
     "lineage": "objectlens.cli.lineage",
     "cache": "objectlens.cli.cache",
     "logs": "objectlens.cli.logs",
+    "usage": "objectlens.cli.usage",
+    "budget": "objectlens.cli.budget",
     "credentials": "objectlens.cli.credentials",
     "runtime": "objectlens.cli.runtime",
     "doctor": "objectlens.cli.doctor",

@@ -9,6 +9,7 @@ from typing import Protocol
 from objectlens.catalog.entities import Function
 from objectlens.functions.patience import Patience
 from objectlens.http import HttpRequest, HttpResponse
+from objectlens.metering.tally import Tally
 
 
 class Door(Protocol):
@@ -34,7 +35,7 @@ class Invocation:
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
     qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `door` is open as long as
     the invocation runs. `remote` is the name of the remote at which a function runs that does not run here. While
-    it has `patience`, all others go before it.
+    it has `patience`, all others go before it. `tally` is told what it used.
     """
 
     function: Function
@@ -46,6 +47,7 @@ class Invocation:
     door: Door | None = field(default=None, compare=False, repr=False)
     remote: str | None = None
     patience: Patience | None = field(default=None, compare=False, repr=False)
+    tally: Tally | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from objectlens.access import Access
 from objectlens.cache import Stats
 from objectlens.errors import ServiceError
 from objectlens.functions.figures import BOUNDS, Snapshot
-from objectlens.gateway import render
+from objectlens.gateway import render, usage
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.metering import Meter
 
 PATH = "/-/metrics"
 ACTION = "cloudwatch:GetMetricData"
@@ -57,6 +58,8 @@ async def serve(
     access: Access,
     figures: Callable[[], Sequence[Snapshot]],
     cache: Callable[[], Awaitable[Stats]],
+    meter: Meter,
+    *,
     public: Metrics,
 ) -> HttpResponse:
     """Answer a GET of the metrics; whoever may not read them gets S3's error."""
@@ -69,7 +72,8 @@ async def serve(
         except ServiceError as error:
             request_id = str(uuid.uuid4())
             return render.with_ids(render.s3_error(error, request_id), request_id)
-    return HttpResponse(200, Headers([_TYPE]), exposition(figures()) + cache_exposition(await cache()))
+    text = exposition(figures()) + cache_exposition(await cache()) + usage.exposition(meter)
+    return HttpResponse(200, Headers([_TYPE]), text)
 
 
 def _is_loopback(peer: str) -> bool:

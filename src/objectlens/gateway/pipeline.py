@@ -27,7 +27,7 @@ from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
 from objectlens.functions.patience import Patience
-from objectlens.gateway import cors, metrics, render, reserved
+from objectlens.gateway import cors, ledger, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
@@ -35,10 +35,12 @@ from objectlens.gateway.connection import Sent, close_body
 from objectlens.gateway.endpoints import access_key_id, which_api
 from objectlens.gateway.errands import Target
 from objectlens.gateway.messages import on_the_wire
+from objectlens.gateway.metered import cache_outcome, open_tally
 from objectlens.gateway.payload import verified
 from objectlens.gateway.signed import MAX_BODY, Asked, Page
 from objectlens.gateway.sparing import Spare
 from objectlens.http import HttpRequest, HttpResponse
+from objectlens.metering import Meter, Tally
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.serving import serve as serve_object_lambda
 from objectlens.objectlambda.write_response import write_get_object_response
@@ -100,6 +102,7 @@ class _Visit:
     cors: cors.Rules = None
     lane: _Lane | None = None
     live: bool = False
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,7 @@ class Rooms:
     management: Mapping[Api, ManagementApi]
     cache: Cache
     figures: Callable[[], Sequence[Snapshot]]
+    meter: Meter
 
 
 class Corridor:
@@ -174,13 +178,17 @@ class Corridor:
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
         if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+            rooms = self._rooms
             if http.path == metrics.PATH:
-                rooms = self._rooms
-                return await metrics.serve(http, rooms.access, rooms.figures, rooms.cache.stats, self._metrics_for)
+                return await metrics.serve(
+                    http, rooms.access, rooms.figures, rooms.cache.stats, rooms.meter, public=self._metrics_for
+                )
             if (page := self._signed.get(http.path)) is not None:
                 visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=page.operation)
                 self._visits[id(http)] = visit
                 return await self._answered(http, visit, self._page(http, visit, page))
+            if ledger.is_ours(http.path):
+                return await ledger.serve(http, rooms.access, rooms.catalog, rooms.meter)
             return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
@@ -209,11 +217,19 @@ class Corridor:
             return
         if visit.lane is not None:
             visit.lane.leave()
+        self._meter(sent, visit.tally)
         if self._draining is not None and not self._visits:
             self._draining.set()
         self._access_log.write(
             sent, caller=visit.caller, operation=visit.operation, began=visit.began, request_id=visit.request_id
         )
+
+    def _meter(self, sent: Sent, tally: Tally | None) -> None:
+        response = sent.response
+        if tally is not None:
+            tally.sent(sent.bytes_sent, cache_outcome(response))
+        elif sent.request.method == "GET" and response is not None and response.status < 300:
+            self._rooms.meter.read(sent.request.query, sent.bytes_sent)
 
     async def drain(self, seconds: float) -> None:
         """Take no more strangers and wait, at most `seconds`, until those inside are done.
@@ -305,6 +321,8 @@ class Corridor:
             patience=Patience() if spare else None,
         )
         await self._authorize(call)
+        if isinstance(resource, ObjectLambdaAccessPoint):
+            visit.tally = open_tally(self._rooms.meter, call, resource)
         return await self._handle(call)
 
     async def _page(self, http: HttpRequest, visit: _Visit, page: Page) -> HttpResponse:

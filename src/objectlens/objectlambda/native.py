@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.cache import Head, Made
 from objectlens.http import HttpRequest
+from objectlens.metering import Tally, current
+from objectlens.objectlambda import workers
 from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
 from objectlens.objects.reading import discard
 from objectlens.stores import Opened, Stat, state_of
@@ -49,6 +52,7 @@ _PIECE = 8 * 1024 * 1024
 _SMALL = 1024 * 1024
 
 _T = TypeVar("_T")
+Facts = dict[str, str | None]
 
 
 class SourceMoved(Exception):
@@ -134,21 +138,24 @@ class Native:
         body = opened.body
         facts = _facts(opened.stat)
         if program.streaming and isinstance(body, FileSlice):
-            return _whole(await self._call(partial(program.run, _file_chunks(body), arguments, **facts)))
+            return await self._in_thread(program, arguments, _file_chunks, body, facts)
         if not isinstance(body, FileSlice):
             # A stream comes in on the event loop; what the program allows of it is gathered first.
             data = [chunk async for chunk in _bounded(body, program.context.limits.bytes)]
             if program.streams:
-                return _whole(await self._call(partial(program.run, b"".join(data), arguments, **facts)))
+                return await self._in_thread(program, arguments, bytes, b"".join(data), facts)
             body = FileSlice(memory_file(data), 0, sum(map(len, data)))
         elif program.streams:
-            return _whole(await self._call(lambda: program.run(_whole_file(body), arguments, **facts)))
+            return await self._in_thread(program, arguments, _whole_file, body, facts)
         with closing(body):
             return await self._work(program, arguments, body, facts)
 
-    async def _work(
-        self, program: Program, arguments: Arguments, body: FileSlice, facts: Mapping[str, str | None]
+    async def _in_thread(
+        self, program: Program, arguments: Arguments, read: Callable[[Any], Any], body: Any, facts: Facts
     ) -> _Whole:
+        return _whole(await self._call(partial(_transformed, program, read, body, arguments, facts)))
+
+    async def _work(self, program: Program, arguments: Arguments, body: FileSlice, facts: Facts) -> _Whole:
         # What is too long is not even read.
         with transform_errors():
             program.context.limits.check("bytes", body.length, f"an object of {body.length:,} bytes")
@@ -160,7 +167,7 @@ class Native:
             **facts,
         }
         try:
-            made = await self._workers.run(job, body.fd)
+            made = await self._counted(program, job, body)
         except WorkerTimeout:
             raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
         except WorkerEnded as error:
@@ -171,6 +178,23 @@ class Native:
             raise _refusal(made.head["error"], made.head["message"])
         return _Whole(made.body, made.head["content_type"], made.head["metadata"])
 
+    async def _counted(self, program: Program, job: Mapping[str, Any], body: FileSlice) -> workers.Made:
+        """Have a job done and tell the meter what it took: by the process's own account, by ours when it has none."""
+        tally, began = current.get(), time.perf_counter_ns()
+        if tally is None:
+            return await self._workers.run(job, body.fd)
+        tally.transforms(program.digest[:12], body.length)
+        try:
+            made = await self._workers.run(job, body.fd)
+        except BaseException:
+            tally.took(time.perf_counter_ns() - began, 0)
+            tally.failed()
+            raise
+        tally.took(made.head["ns"], round(made.cpu_seconds * 1e9), made.head["peak_mb"])
+        if "error" in made.head:
+            tally.failed()
+        return made
+
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
             while True:
@@ -179,6 +203,8 @@ class Native:
                     return
                 yield chunk
         except errors.ServiceError as error:
+            if (tally := current.get()) is not None:
+                tally.failed()
             # The head is out: only a cut connection can still tell that the body is broken.
             raise ConnectionError(f"the transform failed in the middle: {error.message}") from error
         finally:
@@ -187,8 +213,10 @@ class Native:
                 await asyncio.get_running_loop().run_in_executor(self._threads, close)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
+        tally = current.get()
+        timed = work if tally is None else partial(_timed, tally, work)
         with transform_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +253,30 @@ def _refusal(kind: str, message: str) -> errors.ServiceError:
     return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
 
 
-def _facts(stat: Stat) -> dict[str, str | None]:
+def _timed(tally: Tally, work: Callable[[], _T]) -> _T:
+    """Do some work in this thread and add what it took to a tally."""
+    began, ran = time.perf_counter_ns(), time.thread_time_ns()
+    token = current.set(tally)
+    try:
+        return work()
+    finally:
+        current.reset(token)
+        tally.took(time.perf_counter_ns() - began, time.thread_time_ns() - ran)
+
+
+def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, facts: Facts) -> Result:
+    """Run a program on what is read of a body: an invocation, as far as the meter is concerned."""
+    if (tally := current.get()) is not None:
+        tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
+    try:
+        return program.run(read(body), arguments, **facts)
+    except BaseException:
+        if tally is not None:
+            tally.failed()
+        raise
+
+
+def _facts(stat: Stat) -> Facts:
     return {"key": stat.key, "content_type": stat.attributes.headers.get("Content-Type")}
 
 

@@ -8,9 +8,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from objectlens.catalog.tables import metadata
+from objectlens.catalog import tables as catalog_tables
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.database import schema as schema_module
+from objectlens.metering import tables as metering_tables
+
+TABLES = (catalog_tables.metadata, metering_tables.metadata)
 
 MIGRATIONS = Path(schema_module.__file__).parent / "migrations" / "versions"
 NEWEST = max(path.stem[1:5] for path in MIGRATIONS.glob("r*.py"))
@@ -37,7 +40,7 @@ async def opened(folder, look=lambda _: None):
 def test_the_migrations_make_the_tables_that_the_code_sees(tmp_path):
     def differences(connection):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return compare_metadata(context, metadata)
+        return compare_metadata(context, TABLES)
 
     assert asyncio.run(opened(tmp_path, differences)) == []
 

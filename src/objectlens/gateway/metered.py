@@ -1,0 +1,42 @@
+"""What a request counts for: its tally, and the budgets that it is admitted to."""
+
+from __future__ import annotations
+
+import re
+
+from objectlens.call import Call
+from objectlens.catalog.entities import ObjectLambdaAccessPoint
+from objectlens.http import HttpResponse
+from objectlens.metering import OTHER, Meter, Tally, current, job_of
+
+JOB = "x-objectlens-job"
+CACHE = "x-objectlens-cache"
+_OUTCOME = re.compile(r"[a-z][a-z-]{0,31}")
+
+
+def open_tally(meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint) -> Tally | None:
+    """Open the tally of an authorised call, for all that is done on its behalf; None for what is not transformed.
+
+    Raises `SlowDown` when a budget is used up, and `InvalidArgument` for a job that is no label.
+    """
+    transformation = access_point.configuration.transformation(call.operation.name)
+    tally = None
+    if transformation is not None:
+        session = call.caller.session
+        tally = meter.open(
+            function=transformation.function_arn,
+            access_point=access_point.arn,
+            caller=call.caller.arn,
+            job=job_of(call.http.headers.get(JOB), "" if session is None else session.session_name),
+        )
+    current.set(tally)
+    return tally
+
+
+def cache_outcome(response: HttpResponse | None) -> str:
+    """Return what an answer says of the cache of derived objects: its first word; empty when that was not asked."""
+    said = None if response is None else response.headers.get(CACHE)
+    if said is None:
+        return ""
+    found = _OUTCOME.match(said.lower())
+    return OTHER if found is None else found[0]
