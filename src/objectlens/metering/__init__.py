@@ -1,0 +1,29 @@
+"""What functions and native transforms used, kept by minute; and the budgets that bound it.
+
+What flows through: a `Usage` for each invocation, and for each answer that went out, comes in and is added to the sums
+of its minute in memory; every few seconds the sums go to the database (`Ledger`), where minutes become hours and hours
+days as they grow old. Rows of sums come out again, and refusals when a `Budget` is used up.
+
+What it is not: it knows no prices (whoever adds those up reads the ledger), and it measures nothing by itself:
+durations and processor time come from those who ran the code.
+"""
+
+from __future__ import annotations
+
+from objectlens.metering.ledger import Ledger, Selection
+from objectlens.metering.rows import DIMENSIONS, SUMS, Dimension, Key, Row, Sums
+from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
+
+__all__ = [
+    "DIMENSIONS",
+    "NATIVE_MEMORY_MB",
+    "SUMS",
+    "Dimension",
+    "Key",
+    "Ledger",
+    "Row",
+    "Runtime",
+    "Selection",
+    "Sums",
+    "Usage",
+]
