@@ -15,6 +15,8 @@ _COMMANDS = {
     "transform": "objectlens.cli.transform",
     "function": "objectlens.cli.function",
     "logs": "objectlens.cli.logs",
+    "cost": "objectlens.cli.cost",
+    "tune": "objectlens.cli.tune",
     "credentials": "objectlens.cli.credentials",
     "runtime": "objectlens.cli.runtime",
     "doctor": "objectlens.cli.doctor",

@@ -69,10 +69,10 @@ def article() -> Article:
 
 _CONCLUSION = (
     "By the public prices a function of 256 MB that is busy for an hour costs a quarter of what the article prints. "
-    "Its figures fit four such functions (or one of 1,024 MB) and some 5,000 requests. And an hour of the whole host is "
-    "not an hour of the same work: a function of 256 MB has 256/1,769 of a processor, the host has four. For the same "
-    "CPU time functions save about half of the host's price, not nine tenths; what a GPU that waits costs beyond that "
-    "depends on the training."
+    "Its figures fit four such functions (or one of 1,024 MB) and some 5,000 requests. And an hour of the whole host "
+    "is not an hour of the same work: a function of 256 MB has 256/1,769 of a processor, the host has four. For the "
+    "same CPU time functions save about half of the host's price, not nine tenths; what a GPU that waits costs beyond "
+    "that depends on the training."
 )
 
 

@@ -1,0 +1,116 @@
+"""The cost report for a terminal: tables, a plot of bars, and how the figures came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from objectlens.metering.costs import Compared, Line, Report
+from objectlens.metering.costs.arithmetic import explain, sources
+from objectlens.metering.costs.money import shown
+from objectlens.metering.costs.plain import name_of
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_OURS = "green"
+_THEIRS = "red"
+
+
+def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
+    """Return the report for a terminal of so many columns."""
+    if not report.lines:
+        return Group(Text("Nothing was measured in this time."))
+    return Group(
+        table(report),
+        Text(),
+        comparison(report, compared, width),
+        Text(),
+        *plot(report, width),
+        Text(),
+        *(Text(f"{one}") for one in explain(report)),
+        Text(),
+        *(Text(one, style="dim") for one in sources(report)),
+    )
+
+
+def table(report: Report) -> Table:
+    """Return the lines and their total."""
+    currency = report.book.currency
+    drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", show_footer=True)
+    names = [report.by.replace("_", " "), "answers", "code ran", "cached", "GB-s", "CPU s", f"cost, {currency}"]
+    names += [f"in {report.host.host}"] if report.host else []
+    names += ["copy/month", "cache saved"]
+    total = _cells("total", report.total, report)
+    for index, (name, foot) in enumerate(zip(names, total, strict=True)):
+        drawn.add_column(name, footer=foot, justify="right" if index else "left", footer_style="bold", overflow="fold")
+    for line in report.lines:
+        drawn.add_row(*_cells(escape(name_of(line.value, report.by)), line, report))
+    return drawn
+
+
+def _cells(name: str, line: Line, report: Report) -> list[str]:
+    sums = line.sums
+    cells = [name, f"{sums.requests:,}", f"{sums.invocations:,}", f"{line.cached:,}"]
+    cells += [shown(line.gb_seconds), shown(Decimal(sums.cpu_us) / 10**6), shown(line.cost.total)]
+    cells += [_known(line.on_host)] if report.host else []
+    return [*cells, _known(line.copy_month), _known(line.cache_saved)]
+
+
+def comparison(report: Report, compared: Sequence[Compared], width: int) -> Table:
+    """Return the article's comparison beside that of the measured work."""
+    currency = report.book.currency
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ("the same work", "article, 1 hour", f"measured, {currency}", "1,000 answers", "of host")
+    for index, name in enumerate(heads):
+        drawn.add_column(name, justify="right" if index else "left", overflow="fold")
+    drawn.add_column("")
+    longest = max((one.cost for one in compared), default=Decimal(0))
+    room = max(8, min(30, width - 100))
+    for index, one in enumerate(compared):
+        style = _THEIRS if report.host is not None and index == 0 else _OURS
+        drawn.add_row(
+            escape(one.where),
+            _known(one.article),
+            shown(one.cost),
+            _known(one.per_thousand),
+            "-" if one.of_host is None else f"{one.of_host:.0%}",
+            bar(one.cost, longest, room, style),
+        )
+    return drawn
+
+
+def plot(report: Report, width: int) -> list[RenderableType]:
+    """Return a bar for what each line cost, and one for the host."""
+    longest = max(max(line.cost.total, line.on_host or Decimal(0)) for line in report.lines)
+    names = [name_of(line.value, report.by) for line in report.lines]
+    label = min(24, max(map(len, names)))
+    room = max(10, width - label - 26)
+    drawn: list[RenderableType] = [_legend(report)]
+    for name, line in zip(names, report.lines, strict=True):
+        drawn.append(_row(name[:label].ljust(label), line.cost.total, longest, room, _OURS))
+        if line.on_host is not None:
+            drawn.append(_row(" " * label, line.on_host, longest, room, _THEIRS))
+    return drawn
+
+
+def _legend(report: Report) -> Text:
+    legend = Text.assemble(("█", _OURS), f" {report.book.title}  ")
+    return legend.append_text(Text.assemble(("█", _THEIRS), f" in {report.host.host}")) if report.host else legend
+
+
+def _row(label: str, amount: Decimal, longest: Decimal, room: int, style: str) -> Text:
+    return Text.assemble(f"{label} ", bar(amount, longest, room, style), f" {shown(amount)}", no_wrap=True)
+
+
+def bar(amount: Decimal, longest: Decimal, room: int, style: str) -> Text:
+    """Return a bar, `room` characters long for the longest."""
+    eighths = int(amount * room * 8 / longest) if longest else 0
+    return Text("█" * (eighths // 8) + _BLOCKS[eighths % 8].strip(), style=style)
+
+
+def _known(amount: Decimal | None) -> str:
+    return "-" if amount is None else shown(amount)
