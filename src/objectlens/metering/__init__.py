@@ -10,20 +10,30 @@ durations and processor time come from those who ran the code.
 
 from __future__ import annotations
 
+from objectlens.metering.budgets import BadBudget, Budget
 from objectlens.metering.ledger import Ledger, Selection
-from objectlens.metering.rows import DIMENSIONS, SUMS, Dimension, Key, Row, Sums
+from objectlens.metering.meter import Meter, Rules
+from objectlens.metering.rows import DIMENSIONS, OTHER, SUMS, Dimension, Key, Row, Sums
+from objectlens.metering.tally import Tally, current
 from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
 
 __all__ = [
     "DIMENSIONS",
     "NATIVE_MEMORY_MB",
+    "OTHER",
     "SUMS",
+    "BadBudget",
+    "Budget",
     "Dimension",
     "Key",
     "Ledger",
+    "Meter",
     "Row",
+    "Rules",
     "Runtime",
     "Selection",
     "Sums",
+    "Tally",
     "Usage",
+    "current",
 ]

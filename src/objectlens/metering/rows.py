@@ -46,6 +46,12 @@ class Sums:
     bytes_out: int = 0
     peak_mb: int = 0
 
+    def add(self, other: Sums) -> None:
+        """Add other sums."""
+        for name in SUMS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, max(mine, theirs) if name == "peak_mb" else mine + theirs)
+
     @property
     def gb_seconds(self) -> Decimal:
         """GB-seconds, exactly: a GB is 1,024 MB, as in Lambda's prices."""

@@ -1,0 +1,88 @@
+"""The sums of what was used since they were last written: bounded, and nothing but additions.
+
+A combination of function, access point, caller and job is one row a minute. Callers choose their jobs, so there could
+be any number: of each minute only so many are told apart. What comes after them is counted without its job and caller,
+and, should there be as many of those again, as `(other)` altogether. Sums stay right, whatever is told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from objectlens.metering.rows import OTHER, Key, Sums
+from objectlens.metering.usage import Usage
+
+MINUTE = 60
+# So many minutes may wait to be written; when the database takes none for longer, the last of them goes on.
+_MINUTES = 16
+
+
+class Slot(NamedTuple):
+    """A key in the minute that begins at `start`, Unix time."""
+
+    start: int
+    key: Key
+
+
+class Gathering:
+    """Adds up usages by minute and key; at most `most` keys of a minute are told apart."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._minute = 0
+        self._known: set[Key] = set()
+        self._sums: dict[Slot, Sums] = {}
+
+    def add(self, usage: Usage, now: float) -> None:
+        """Count a usage at `now`, Unix time."""
+        minute = int(now) // MINUTE * MINUTE
+        if minute != self._minute and len(self._sums) < _MINUTES * self._most:
+            self._minute = minute
+            self._known = set()
+        slot = Slot(self._minute, Key(*usage[:9]))
+        sums = self._sums.get(slot)
+        if sums is None:
+            sums = self._opened(slot)
+        add_to(sums, usage)
+
+    def _opened(self, slot: Slot) -> Sums:
+        for key in (slot.key, without_names(slot.key), NOTHING):
+            bound = self._most if key is slot.key else 2 * self._most
+            if key in self._known or len(self._known) < bound or key is NOTHING:
+                self._known.add(key)
+                return self._sums.setdefault(Slot(slot.start, key), Sums())
+        raise AssertionError  # the last key is taken in any case
+
+    def take(self) -> dict[Slot, Sums]:
+        """Return what was gathered, and begin with nothing."""
+        taken, self._sums = self._sums, {}
+        return taken
+
+    @property
+    def sums(self) -> Mapping[Slot, Sums]:
+        """What is gathered and not taken."""
+        return self._sums
+
+
+def without_names(key: Key) -> Key:
+    """Return the key without what callers bring along."""
+    return key._replace(caller=OTHER, job=OTHER)
+
+
+NOTHING = Key(OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, 0, False, OTHER)
+
+
+def add_to(sums: Sums, usage: Usage) -> None:
+    """Add a usage to sums."""
+    sums.requests += usage.requests
+    sums.invocations += usage.invocations
+    sums.errors += usage.errors
+    sums.duration_us += usage.duration_us
+    sums.billed_duration_ms += usage.billed_duration_ms
+    sums.memory_mb_ms += usage.memory_size * usage.billed_duration_ms
+    sums.init_us += usage.init_us
+    sums.cpu_us += usage.cpu_us
+    sums.bytes_in += usage.bytes_in
+    sums.bytes_out += usage.bytes_out
+    sums.peak_mb = max(sums.peak_mb, usage.peak_mb)

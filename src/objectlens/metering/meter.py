@@ -1,0 +1,236 @@
+"""The meter: opens a tally for each request, adds up what they come to, and writes the sums every so often.
+
+Everything but the writing runs on the event loop's thread, between two of its waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from objectlens.clock import Clock
+from objectlens.database import Database
+from objectlens.errors import ServiceError
+from objectlens.metering import storing
+from objectlens.metering.budgets import Budget
+from objectlens.metering.gathering import Gathering, Slot
+from objectlens.metering.ledger import Ledger
+from objectlens.metering.rollup import DAY, HOUR, MINUTE, Step, roll
+from objectlens.metering.rows import Row, Sums
+from objectlens.metering.tally import Tally
+from objectlens.metering.totals import Totals
+from objectlens.metering.usage import Usage
+from objectlens.metering.use import Spent, Use
+from objectlens.metering.watch import Watch
+from objectlens.metering.writing import add_rows, is_next, register
+
+_LOGGER = logging.getLogger(__name__)
+
+_ROLL_SECONDS = 300.0
+# Those whose answer is out are over within moments, but for functions that go on after it.
+_LATE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How the meter works; times in seconds.
+
+    `most` rows of each minute, hour and day are told apart. Rows are kept by minute, hour and day for so long each.
+    Without `enabled` nothing is added up, and budgets alone are counted.
+    """
+
+    enabled: bool = True
+    flush_seconds: float = 10.0
+    most: int = 1000
+    minutes_kept: int = 2 * DAY
+    hours_kept: int = 62 * DAY
+    days_kept: int = 1100 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is written in one transaction."""
+
+    number: int
+    sums: Mapping[Slot, Sums]
+    spent: Mapping[tuple[str, int], Spent]
+    warned: Mapping[str, int]
+
+
+class Meter:
+    """Counts what is used, and refuses what budgets do not allow. `journal` is a file of this server's alone."""
+
+    def __init__(self, database: Database, clock: Clock, journal: Path, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules()
+        self.ledger = Ledger(database)
+        self.totals = Totals(self.rules.most)
+        self._database = database
+        self._clock = clock
+        self._gathering = Gathering(self.rules.most)
+        self._watch = Watch(journal)
+        self._writer = secrets.token_hex(8)
+        self._number = 0
+        self._unsent: _Batch | None = None
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._late = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
+
+    async def start(self) -> None:
+        """Load the budgets and begin to write; raises `ServiceUnavailable` when the database does not answer."""
+        now = self._clock.now()
+        await self._database.write(lambda connection: register(connection, self._writer, int(now.timestamp())))
+        await self._load()
+        if self._watch.uses and not self.rules.enabled:
+            _LOGGER.warning(
+                "metering.enabled is false: budgets are kept all the same, what they cannot tell is who used what"
+            )
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def close(self) -> None:
+        """Write what is left, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        try:
+            await self.flush()
+        except ServiceError as error:
+            _LOGGER.error("what was used in the last %g seconds is lost: %s", self.rules.flush_seconds, error)
+        self._watch.close()
+
+    # --- requests ---
+
+    def open(self, *, function: str, access_point: str, caller: str, job: str) -> Tally | None:
+        """Open the tally of a request, None when nothing is to be counted; raises `SlowDown` when a budget is used up.
+
+        `function` and `access_point` are ARNs, the latter is empty for a direct invocation.
+        """
+        uses = self._watch.admit(caller, access_point, self._clock)
+        if not uses and not self.rules.enabled:
+            return None
+        return Tally(self, function=function, access_point=access_point, caller=caller, job=job, uses=uses)
+
+    def count(self, usage: Usage, uses: Sequence[Use]) -> None:
+        """Add a usage, now that it is over."""
+        now = self._clock.now()
+        for use in uses:
+            use.settle(usage, now)
+        # What ran nothing and was not even asked of the cache (a refusal, a 304) used nothing.
+        if self.rules.enabled and (usage.invocations or usage.cache):
+            self._gathering.add(usage, now.timestamp())
+
+    def late(self, change: int) -> None:
+        """Take note of requests that are answered while the function still runs."""
+        self._late += change
+        if self._late:
+            self._calm.clear()
+        else:
+            self._calm.set()
+
+    @property
+    def sums(self) -> Mapping[Slot, Sums]:
+        """What the database does not have yet."""
+        return self._gathering.sums
+
+    # --- budgets ---
+
+    @property
+    def uses(self) -> Sequence[Use]:
+        """The budgets with their use."""
+        return self._watch.uses
+
+    async def put_budget(self, budget: Budget) -> None:
+        """Make or replace a budget, in force from now on; raises `BadBudget`."""
+        await self.flush()
+        now = self._clock.now()
+        await self._database.write(lambda connection: storing.put_budget(connection, budget, now))
+        await self.flush()
+
+    async def remove_budget(self, name: str) -> bool:
+        """Remove a budget; returns whether it was there."""
+        found = await self._database.write(lambda connection: storing.remove_budget(connection, name))
+        await self.flush()
+        return found
+
+    # --- writing ---
+
+    async def settle(self) -> None:
+        """Wait a moment for what is over but for its last figures, then write everything."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LATE_SECONDS):
+                await self._calm.wait()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was added up, and read the budgets anew; raises `ServiceUnavailable`, and loses nothing then."""
+        async with self._writing:
+            # What could not be written before, then what came since.
+            while batch := self._unsent or self._taken():
+                self._unsent = batch
+                await self._database.write(partial(self._write, batch))
+                self._unsent = None
+            await self._load()
+
+    def _taken(self) -> _Batch | None:
+        sums = self._gathering.take()
+        spent, warned = self._watch.take()
+        if not sums and not spent and not warned:
+            return None
+        for slot, one in sums.items():
+            self.totals.add(slot.key, one)
+        self._number += 1
+        return _Batch(self._number, sums, spent, warned)
+
+    def _write(self, batch: _Batch, connection: Connection) -> None:
+        now = int(self._clock.now().timestamp())
+        if not is_next(connection, self._writer, batch.number, now):
+            return
+        add_rows(
+            connection,
+            [Row(start=slot.start, seconds=MINUTE, key=slot.key, sums=sums) for slot, sums in batch.sums.items()],
+        )
+        storing.add_spent(connection, batch.spent)
+        storing.mark_warned(connection, batch.warned)
+
+    async def _load(self) -> None:
+        now = self._clock.now()
+        self._watch.load(await self._database.read(lambda connection: storing.read_budgets(connection, now)), now)
+
+    async def _work(self) -> None:
+        """Write every so often, and make coarser what has grown old."""
+        rolled = -_ROLL_SECONDS
+        while True:
+            await asyncio.sleep(self.rules.flush_seconds)
+            try:
+                await self.flush()
+                if self._clock.monotonic() - rolled >= _ROLL_SECONDS:
+                    await self.roll()
+                    rolled = self._clock.monotonic()
+            except ServiceError as error:
+                _LOGGER.warning("what was used cannot be written, and is kept until it can: %s", error)
+            except Exception:  # whatever it is, counting goes on, and the next round tries again
+                _LOGGER.exception("what was used could not be written")
+
+    async def roll(self) -> None:
+        """Make the rows coarser that are old enough, one span after the other."""
+        rules, now = self.rules, int(self._clock.now().timestamp())
+        steps = (
+            Step(MINUTE, HOUR, rules.minutes_kept),
+            Step(HOUR, DAY, rules.hours_kept),
+            Step(DAY, 0, rules.days_kept),
+        )
+        for step in steps:
+            # One span at a time: others want to write as well.
+            while await self._database.write(partial(roll, step=step, now=now, most=rules.most)):
+                pass
+        await self._database.write(lambda connection: storing.forget_uses(connection, now))

@@ -1,0 +1,103 @@
+"""Budgets and their use in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from objectlens.metering.budgets import MEASURES, MOST, BadBudget, Budget, payers, span
+from objectlens.metering.ledger import Selection, read_rows
+from objectlens.metering.rows import Dimension
+from objectlens.metering.tables import budget_uses, budgets
+from objectlens.metering.use import Spent
+from objectlens.metering.writing import add
+
+_FIELDS = tuple(one.name for one in fields(Budget))
+_KEPT_SECONDS = 400 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A budget as the database has it, with its use in the running period."""
+
+    budget: Budget
+    spent: Spent
+    warned: bool
+
+
+def read_budgets(connection: Connection, now: datetime) -> list[Kept]:
+    """Return all budgets in the order of their names."""
+    columns = [budgets.c[name] for name in _FIELDS]
+    found = [Budget(**row) for row in connection.execute(select(*columns).order_by(budgets.c.name)).mappings()]
+    starts = {_start(one, now) for one in found}
+    used = [budget_uses.c[name] for name in ("name", "start", *MEASURES, "warned")]
+    rows = connection.execute(select(*used).where(budget_uses.c.start.in_(starts)))
+    uses = {(row[0], row[1]): (Spent(*row[2:5]), bool(row[5])) for row in rows}
+    return [Kept(one, *uses.get((one.name, _start(one, now)), (Spent(), False))) for one in found]
+
+
+def put_budget(connection: Connection, budget: Budget, now: datetime) -> None:
+    """Make or replace a budget; raises `BadBudget` when there are too many.
+
+    What was used in the running period counts: of a budget that is there as it was counted, else as the ledger has it.
+    """
+    old = next((one.budget for one in read_budgets(connection, now) if one.budget.name == budget.name), None)
+    if old is None and (connection.scalar(select(func.count()).select_from(budgets)) or 0) >= MOST:
+        raise BadBudget(f"there are {MOST} budgets, and there may be no more: remove one first")
+    connection.execute(delete(budgets).where(budgets.c.name == budget.name))
+    connection.execute(insert(budgets).values({name: getattr(budget, name) for name in _FIELDS}))
+    if old is None or (old.subject, old.period) != (budget.subject, budget.period):
+        connection.execute(delete(budget_uses).where(budget_uses.c.name == budget.name))
+        add_spent(connection, {(budget.name, _start(budget, now)): _from_ledger(connection, budget, now)})
+    else:
+        # A limit that was raised deserves its own warning.
+        _set_warned(connection, budget.name, _start(budget, now), warned=False)
+
+
+def remove_budget(connection: Connection, name: str) -> bool:
+    """Remove a budget; returns whether it was there."""
+    connection.execute(delete(budget_uses).where(budget_uses.c.name == name))
+    return bool(connection.execute(delete(budgets).where(budgets.c.name == name)).rowcount)
+
+
+def add_spent(connection: Connection, spent: Mapping[tuple[str, int], Spent]) -> None:
+    """Add to the use of budgets, by name and beginning of the period."""
+    rows = [
+        {"name": name, "start": start, "warned": False} | {one: amounts.of(one) for one in MEASURES}
+        for (name, start), amounts in spent.items()
+    ]
+    add(connection, budget_uses, rows, MEASURES)
+
+
+def mark_warned(connection: Connection, warned: Mapping[str, int]) -> None:
+    """Take note of budgets of which a warning was given, by name, in the period that began then."""
+    for name, start in warned.items():
+        _set_warned(connection, name, start, warned=True)
+
+
+def forget_uses(connection: Connection, now: int) -> None:
+    """Forget what was used of budgets more than a year ago."""
+    connection.execute(delete(budget_uses).where(budget_uses.c.start < now - _KEPT_SECONDS))
+
+
+def _set_warned(connection: Connection, name: str, start: int, *, warned: bool) -> None:
+    where = (budget_uses.c.name == name, budget_uses.c.start == start)
+    connection.execute(budget_uses.update().where(*where).values(warned=warned))
+
+
+def _from_ledger(connection: Connection, budget: Budget, now: datetime) -> Spent:
+    by: Dimension = "caller" if budget.kind == "caller" else "access_point"
+    start, end = span(budget.period, now)
+    rows = read_rows(connection, Selection(start=start, end=end, by=(by,)))
+    total = Spent()
+    for row in rows:
+        if budget.payer in payers(str(getattr(row.key, by))):
+            total.add(Spent(row.sums.invocations, row.sums.memory_mb_ms, row.sums.bytes_out))
+    return total
+
+
+def _start(budget: Budget, now: datetime) -> int:
+    return int(span(budget.period, now)[0].timestamp())

@@ -1,0 +1,178 @@
+"""The record of one request while it is here: one small object, to which those who do the work add what it took.
+
+A request and the invocation for it end at different times: a function goes on after its answer, and a client may leave
+before the function ends. What was used is counted, once, when both are over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Protocol
+
+from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
+from objectlens.metering.use import Use
+
+current: ContextVar[Tally | None] = ContextVar("tally", default=None)
+"""The tally of the request whose work is being done. What is begun on its behalf, be it in a task that outlives it,
+inherits it."""
+
+
+class Counter(Protocol):
+    """Where usages go."""
+
+    def count(self, usage: Usage, uses: Sequence[Use]) -> None:
+        """Add a usage of a request that was admitted to budgets, now that it is over."""
+        ...
+
+    def late(self, change: int) -> None:
+        """Take note of one more, or one less, that is answered and not over."""
+        ...
+
+
+class Tally:
+    """What one request has used so far; or one invocation, when it was not asked for through an access point.
+
+    It is used on the event loop's thread alone, but for `timed` numbers of native transforms, which one thread at a
+    time adds to.
+    """
+
+    __slots__ = (
+        *("_access_point", "_caller", "_counter", "_function", "_job", "_pending", "_uses", "_version"),
+        *("_billed_ms", "_bytes_out", "_cache", "_cold", "_cpu_us", "_duration_us", "_errors", "_init_us", "_late"),
+        *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime"),
+        *("bytes_in", "cpu_ns", "duration_ns"),
+    )
+
+    def __init__(
+        self,
+        counter: Counter,
+        *,
+        function: str,
+        access_point: str,
+        caller: str,
+        job: str,
+        uses: Sequence[Use] = (),
+    ) -> None:
+        self._counter = counter
+        self._function = function
+        self._access_point = access_point
+        self._caller = caller
+        self._job = job
+        self._uses = uses
+        self._pending = 1
+        self._version = self._cache = ""
+        self._runtime: Runtime = "lambda"
+        self._cold = self._late = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._requests = self._invocations = self._errors = self._memory_size = self._peak_mb = 0
+        self._duration_us = self._billed_ms = self._init_us = self._cpu_us = self._bytes_out = 0
+        self.bytes_in = self.cpu_ns = self.duration_ns = 0
+
+    # --- the request ---
+
+    def sent(self, bytes_out: int, cache: str = "") -> None:
+        """Take note that the answer is out, with so many bytes of body, and what the cache did for it."""
+        self._requests = 1
+        self._bytes_out += bytes_out
+        self._cache = cache
+        self._late = self._pending > 1
+        if self._late:
+            self._counter.late(1)
+        self._over()
+
+    def drop(self) -> None:
+        """Take note that there is no request any more, and was no answer."""
+        self._over()
+
+    # --- the invocation of a function ---
+
+    def begin(self) -> None:
+        """Take note that an invocation begins; `ended` or `refused` follows."""
+        self._pending += 1
+
+    def refused(self) -> None:
+        """Take note that it never ran."""
+        self._over()
+
+    def ended(
+        self,
+        *,
+        version: str,
+        runtime: Runtime,
+        memory_size: int,
+        duration_ms: float,
+        init_ms: float | None,
+        cpu_us: int,
+        peak_mb: int,
+        failed: bool,
+        returned: int = 0,
+    ) -> None:
+        """Take note of how it went; `returned` is the size of a return value that is the answer."""
+        self._version, self._runtime, self._memory_size = version, runtime, memory_size
+        self._invocations += 1
+        self._errors += failed
+        self._duration_us += round(duration_ms * 1000)
+        self._billed_ms += math.ceil(duration_ms)
+        self._cold = init_ms is not None
+        self._init_us += round((init_ms or 0.0) * 1000)
+        self._cpu_us += cpu_us
+        self._peak_mb = max(self._peak_mb, peak_mb)
+        self._bytes_out += returned
+        self._over()
+
+    # --- a native transform ---
+
+    def transforms(self, version: str, size: int) -> None:
+        """Take note that a native transform begins on so many bytes; its times are added by who runs it."""
+        self._version, self._runtime, self._memory_size = version, "native", NATIVE_MEMORY_MB
+        self._invocations += 1
+        self.bytes_in += size
+
+    def failed(self) -> None:
+        """Take note that it failed."""
+        self._errors = self._invocations
+
+    # --- the end ---
+
+    def _over(self) -> None:
+        self._pending -= 1
+        if self._pending:
+            return
+        usage = self._usage()
+        self._reset()
+        if self._late:
+            self._late = False
+            self._counter.late(-1)
+        uses, self._uses = self._uses, ()
+        self._counter.count(usage, uses)
+
+    def _usage(self) -> Usage:
+        if self._runtime == "native" and self._invocations:
+            self._duration_us = self.duration_ns // 1000
+            self._billed_ms = -(-self.duration_ns // 1_000_000)
+            self._cpu_us = self.cpu_ns // 1000
+        return Usage(
+            self._function,
+            self._version,
+            self._access_point,
+            self._caller,
+            self._job,
+            self._runtime,
+            self._memory_size,
+            self._cold,
+            self._cache,
+            self._requests,
+            self._invocations,
+            self._errors,
+            self._duration_us,
+            self._billed_ms,
+            self._init_us,
+            self._cpu_us,
+            self._peak_mb,
+            self.bytes_in,
+            self._bytes_out,
+        )

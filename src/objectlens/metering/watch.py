@@ -1,0 +1,79 @@
+"""All budgets, and what was used of them: asked before a request begins, told when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from objectlens.clock import Clock
+from objectlens.metering.budgets import Budget, payers
+from objectlens.metering.journal import Journal
+from objectlens.metering.storing import Kept
+from objectlens.metering.use import Spent, Use
+
+
+class Watch:
+    """The budgets of this server. `journal` is the file in which use outlives a server that is killed."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = Journal(journal)
+        self._uses: dict[str, Use] = {}
+        self._by_payer: dict[str, tuple[Use, ...]] = {}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._journal.close()
+
+    @property
+    def uses(self) -> Sequence[Use]:
+        """All budgets with their use, in the order of their names."""
+        return tuple(self._uses.values())
+
+    def load(self, found: Sequence[Kept], now: datetime) -> None:
+        """Take over what the database has."""
+        before, self._uses = self._uses, {}
+        for kept in found:
+            use = before.get(kept.budget.name)
+            if use is not None and _same(use.budget, kept.budget):
+                use.refresh(kept.budget, kept.spent, now)
+            else:
+                # Requests that are under way count against the one that they were admitted to, which nobody keeps.
+                use = Use(kept.budget, self._journal, now)
+                use.recover(kept.spent, warned=kept.warned)
+            self._uses[kept.budget.name] = use
+        self._by_payer = {}
+        for use in self._uses.values():
+            payer = use.budget.payer
+            self._by_payer[payer] = (*self._by_payer.get(payer, ()), use)
+        self._journal.retain(use.entry for use in self._uses.values())
+
+    def admit(self, caller: str, access_point: str, clock: Clock) -> Sequence[Use]:
+        """Let a request begin and return what it counts against; raises `SlowDown` when a budget is used up."""
+        if not self._by_payer:
+            return ()
+        now, uses = clock.now(), list[Use]()
+        for payer in (*payers(caller), access_point):
+            uses += self._by_payer.get(payer, ())
+        admitted: list[Use] = []
+        try:
+            for use in uses:
+                use.admit(now)
+                admitted.append(use)
+        except BaseException:
+            for use in admitted:
+                use.release()
+            raise
+        return admitted
+
+    def take(self) -> tuple[dict[tuple[str, int], Spent], dict[str, int]]:
+        """Return what the database does not have yet: use, by name and period, and of what a warning was given."""
+        spent = {(name, start): one for name, use in self._uses.items() for start, one in use.unwritten.items()}
+        for use in self._uses.values():
+            use.unwritten = {}
+        return spent, {name: use.start for name, use in self._uses.items() if use.warned}
+
+
+def _same(one: Budget, other: Budget) -> bool:
+    """Whether the use of one is that of the other, too."""
+    return (one.payer, one.kind, one.period) == (other.payer, other.kind, other.period)
