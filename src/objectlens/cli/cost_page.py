@@ -7,6 +7,7 @@ from decimal import Decimal
 from html import escape
 
 from objectlens.cli.charts import Bar, bars
+from objectlens.cli.cost_screen import ELSEWHERE, elsewhere, known
 from objectlens.metering.costs import Compared, Line, Report
 from objectlens.metering.costs.arithmetic import explain, sources
 from objectlens.metering.costs.money import plain, shown
@@ -34,7 +35,7 @@ def page(report: Report, compared: Sequence[Compared]) -> str:
             "<h2>What was used</h2>",
             _used(report),
             "<h2>The same work elsewhere</h2>",
-            _elsewhere(report, compared),
+            _table(ELSEWHERE, [elsewhere(one) for one in compared]),
             _listed("How the figures came to be", explain(report)),
             _listed("Where the prices stand", sources(report)),
             "</body></html>\n",
@@ -44,9 +45,9 @@ def page(report: Report, compared: Sequence[Compared]) -> str:
 
 def _plots(report: Report, compared: Sequence[Compared]) -> str:
     first = bars(
-        f"The same work, {report.book.currency}",
+        f"The same CPU time, {report.book.currency}",
         [
-            Bar(one.where, float(one.cost), shown(one.cost), int(report.host is not None and index == 0))
+            Bar(one.where, float(one.by_cpu), shown(one.by_cpu), int(report.host is not None and index == 0))
             for index, one in enumerate(compared)
         ],
     )
@@ -81,17 +82,8 @@ def _cells(name: str, line: Line) -> list[str]:
         plain(line.gb_seconds),
         plain(Decimal(sums.cpu_us) / 10**6),
         *(f"{one:,}" for one in (sums.peak_mb, sums.bytes_in, sums.bytes_out)),
-        *map(_known, amounts),
+        *map(known, amounts),
     ]
-
-
-def _elsewhere(report: Report, compared: Sequence[Compared]) -> str:
-    heads = ["where", "article, 1 hour", f"measured, {report.book.currency}", "for 1,000 answers", "of the host"]
-    rows = [
-        [one.where, _known(one.article), shown(one.cost), _known(one.per_thousand), _share(one.of_host)]
-        for one in compared
-    ]
-    return _table(heads, rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] = ()) -> str:
@@ -104,11 +96,3 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[s
 
 def _listed(title: str, items: Sequence[str]) -> str:
     return f"<h2>{escape(title)}</h2><ul>{''.join(f'<li>{escape(one)}</li>' for one in items)}</ul>"
-
-
-def _known(amount: Decimal | None) -> str:
-    return "-" if amount is None else shown(amount)
-
-
-def _share(share: Decimal | None) -> str:
-    return "-" if share is None else f"{share:.0%}"

@@ -18,6 +18,7 @@ from objectlens.metering.costs.plain import name_of
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _OURS = "green"
 _THEIRS = "red"
+ELSEWHERE = ("the same work", "article, 1 h", "as billed", "by CPU time", "of host", "with all", "per 1,000")
 
 
 def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
@@ -31,7 +32,7 @@ def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
         Text(),
         *plot(report, width),
         Text(),
-        *(Text(f"{one}") for one in explain(report)),
+        *(Text(one) for one in explain(report)),
         Text(),
         *(Text(one, style="dim") for one in sources(report)),
     )
@@ -40,10 +41,10 @@ def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
 def table(report: Report) -> Table:
     """Return the lines and their total."""
     currency = report.book.currency
-    drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold", show_footer=True)
-    names = [report.by.replace("_", " "), "answers", "code ran", "cached", "GB-s", "CPU s", f"cost, {currency}"]
-    names += [f"in {report.host.host}"] if report.host else []
-    names += ["copy/month", "cache saved"]
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
+    names = [report.by.replace("_", " "), "answers", "code ran", "cached", "GB-s", "CPU s", currency]
+    names += ["on the host"] if report.host else []
+    names += ["copy a month", "cache saved"]
     total = _cells("total", report.total, report)
     for index, (name, foot) in enumerate(zip(names, total, strict=True)):
         drawn.add_column(name, footer=foot, justify="right" if index else "left", footer_style="bold", overflow="fold")
@@ -56,31 +57,28 @@ def _cells(name: str, line: Line, report: Report) -> list[str]:
     sums = line.sums
     cells = [name, f"{sums.requests:,}", f"{sums.invocations:,}", f"{line.cached:,}"]
     cells += [shown(line.gb_seconds), shown(Decimal(sums.cpu_us) / 10**6), shown(line.cost.total)]
-    cells += [_known(line.on_host)] if report.host else []
-    return [*cells, _known(line.copy_month), _known(line.cache_saved)]
+    cells += [known(line.on_host)] if report.host else []
+    return [*cells, known(line.copy_month), known(line.cache_saved)]
 
 
 def comparison(report: Report, compared: Sequence[Compared], width: int) -> Table:
     """Return the article's comparison beside that of the measured work."""
-    currency = report.book.currency
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ("the same work", "article, 1 hour", f"measured, {currency}", "1,000 answers", "of host")
-    for index, name in enumerate(heads):
-        drawn.add_column(name, justify="right" if index else "left", overflow="fold")
-    drawn.add_column("")
-    longest = max((one.cost for one in compared), default=Decimal(0))
-    room = max(8, min(30, width - 100))
+    for index, name in enumerate((*ELSEWHERE, "")):
+        drawn.add_column(name, justify="right" if 0 < index < len(ELSEWHERE) else "left", overflow="fold")
+    longest = max((one.by_cpu for one in compared), default=Decimal(0))
+    room = max(0, min(24, width - 85))
     for index, one in enumerate(compared):
         style = _THEIRS if report.host is not None and index == 0 else _OURS
-        drawn.add_row(
-            escape(one.where),
-            _known(one.article),
-            shown(one.cost),
-            _known(one.per_thousand),
-            "-" if one.of_host is None else f"{one.of_host:.0%}",
-            bar(one.cost, longest, room, style),
-        )
+        drawn.add_row(*map(escape, elsewhere(one)), bar(one.by_cpu, longest, room, style))
     return drawn
+
+
+def elsewhere(one: Compared) -> list[str]:
+    """Return the cells of a place, as `ELSEWHERE` heads them."""
+    share = "-" if one.of_host is None else f"{one.of_host:.0%}"
+    amounts = (shown(one.compute), shown(one.by_cpu), share, shown(one.cost), known(one.per_thousand))
+    return [one.where, known(one.article), *amounts]
 
 
 def plot(report: Report, width: int) -> list[RenderableType]:
@@ -112,5 +110,6 @@ def bar(amount: Decimal, longest: Decimal, room: int, style: str) -> Text:
     return Text("█" * (eighths // 8) + _BLOCKS[eighths % 8].strip(), style=style)
 
 
-def _known(amount: Decimal | None) -> str:
+def known(amount: Decimal | None) -> str:
+    """Return an amount for people, a dash for none."""
     return "-" if amount is None else shown(amount)

@@ -81,7 +81,7 @@ def advise(facts: Facts, book: PriceBook, host: Price | None) -> list[Verdict]:
     """Return what the figures say about caching, baking, the client and the functions' memory."""
     found = [_cache(facts, book.currency), _bake(facts, book)]
     if host is not None:
-        found.append(_client(facts, book.currency, host))
+        found.append(_client(facts, book, host))
     return found + memory_advice(facts.rows, book)
 
 
@@ -128,15 +128,15 @@ def _bake(facts: Facts, book: PriceBook) -> Verdict:
     return Verdict("bake", "no", f"Make it just in time, not offline: {figures}.")
 
 
-def _client(facts: Facts, currency: str, host: Price) -> Verdict:
-    ran = facts.ran.invocations
+def _client(facts: Facts, book: PriceBook, host: Price) -> Verdict:
+    ran, currency = facts.ran.invocations, book.currency
     here = divided(facts.cost.total * 10**6, ran)
-    there = divided(on_host(facts.ran.cpu_us, host) * 10**6, ran)
+    there = divided(on_host(facts.ran.cpu_us, host) * 10**6, ran) + book.each("s3-get") * 10**6
     each = f"{divided(Decimal(facts.ran.cpu_us), ran * 1000):,.1f} ms of CPU time"
     sizes = f"{_bytes(divided(Decimal(facts.ran.bytes_in), ran))} in, {_bytes(facts.answer)} out"
     figures = (
         f"a million objects ({each}, {sizes} each) cost {money(here, currency)} here and {money(there, currency)} in "
-        f"{host.host}"
+        f"{host.host}, reading the originals included"
     )
     if there < here:
         waits = ", while its GPU waits" if host.gpus else ""

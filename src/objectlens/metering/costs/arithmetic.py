@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from objectlens.metering.costs.money import money, plain
+from objectlens.metering.costs.comparison import by_cpu_time
+from objectlens.metering.costs.money import divided, money, plain
 from objectlens.metering.costs.report import Line, Report
 from objectlens.metering.price_books import Price
 
@@ -17,8 +18,9 @@ def explain(report: Report) -> list[str]:
 
 def sources(report: Report) -> list[str]:
     """Return a line for each price that was used: what, how much, where it is printed and since when."""
-    used = [*report.book.prices, *([report.host] if report.host else [])]
-    return [f"{one.host or one.item}: {_printed(one)}" for one in used if one.item != "host" or one is report.host]
+    used = [one for one in report.book.prices if one.item not in {"host", "s3-put"}]
+    used += [report.host] if report.host else []
+    return [f"{one.host or one.item}: {_printed(one)}" for one in used]
 
 
 def _printed(one: Price) -> str:
@@ -38,14 +40,19 @@ def _cost(report: Report) -> Iterator[str]:
             f"Compute: {plain(report.total.gb_seconds)} GB-seconds (milliseconds, each invocation rounded up, x "
             f"MemorySize / 1,024,000) x {tiers} = {money(cost.compute, unit)}."
         )
+    if book.tiers and (least := by_cpu_time(sums.cpu_us, book, cost.compute)) > cost.compute:
+        yield (
+            "On Lambda itself less than 1,769 MB have less than a processor, and the same work takes longer: "
+            f"{cpu} CPU seconds x 1,769 / 1,024 GB x {book.tiers[0]} = {money(least, unit)} for computing alone."
+        )
     if power := book.price("power"):
         yield f"Power: {cpu} CPU seconds x {power.watts_per_core} W x {power} = {money(cost.power, unit)}."
     if price := book.price("requests"):
         yield f"Requests: {sums.invocations:,} invocations x {price} = {money(cost.requests, unit)}."
-    if price := book.price("s3-get"):
+    if (price := book.price("s3-get")) and price.amount:
         yield (
-            "S3 requests: the callers' GETs and one by which each invocation reads its source, through access points, "
-            f"x {price} = {money(cost.s3_requests, unit)}."
+            f"S3 requests: {divided(cost.s3_requests, price.each):,.0f} (the callers' through access points, and one "
+            f"by which each invocation reads its source) x {price} = {money(cost.s3_requests, unit)}."
         )
     if price := book.price("data-returned"):
         yield (

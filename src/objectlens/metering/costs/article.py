@@ -20,7 +20,7 @@ PRINTED = {"aws-lambda-x86": Decimal("0.061"), "aws-lambda-arm": Decimal("0.049"
 BOOKS = tuple(PRINTED)
 _HOUR = 3600
 _REQUESTS = 5000
-_MB_OF_A_VCPU = 1769
+MB_OF_A_VCPU = 1769
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _rows(x86: PriceBook, arm: PriceBook, host: Price) -> tuple[ArticleRow, ...]
         ),
         ArticleRow(
             "one processor for an hour",
-            both(lambda price: divided(price * _MB_OF_A_VCPU * _HOUR, 1024)),
+            both(lambda price: divided(price * MB_OF_A_VCPU * _HOUR, 1024)),
             divided(host.each, host.vcpus),
             f"1,769 MB have one vCPU on Lambda; {host.host}: {host} / {host.vcpus} vCPUs",
         ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from objectlens.metering.costs.article import BOOKS, PRINTED
+from objectlens.metering.costs.article import BOOKS, MB_OF_A_VCPU, PRINTED
 from objectlens.metering.costs.comparing import on_host
 from objectlens.metering.costs.costing import Cost, price_rows
 from objectlens.metering.costs.library import DEFAULT_HOST
@@ -17,39 +17,59 @@ from objectlens.metering.rows import Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What the measured work costs somewhere: in all, and for a thousand answers.
+    """What the measured work costs somewhere. None is unknown.
 
-    `article` is what the article prints for an hour there, `of_host` the share of what the host asks; None is unknown.
+    `article` is what the article prints for an hour there. `compute` is for the code alone, as it was billed here;
+    `by_cpu` for its CPU time alone, which is what a host can be compared with, and `of_host` is the share of that.
+    `cost` is with requests and data, in all and for a thousand answers.
     """
 
     where: str
     article: Decimal | None
+    compute: Decimal
+    by_cpu: Decimal
+    of_host: Decimal | None
     cost: Decimal
     per_thousand: Decimal | None
-    of_host: Decimal | None
 
 
 def compare(rows: Sequence[Row], book: PriceBook, host: Price | None) -> list[Compared]:
     """Return the host first, then the book of the report, then Lambda's others in its currency."""
     answers = sum(row.sums.requests for row in rows) or sum(row.sums.invocations for row in rows)
-    theirs = None if host is None else on_host(sum(row.sums.cpu_us for row in rows), host)
-    books = {one.name: one for one in (book, *map(load, BOOKS)) if one.currency == book.currency}
+    cpu_us = sum(row.sums.cpu_us for row in rows)
+    theirs = None if host is None else on_host(cpu_us, host)
 
-    def compared(where: str, cost: Decimal, article: Decimal | None) -> Compared:
+    def compared(where: str, compute: Decimal, by_cpu: Decimal, cost: Decimal, article: Decimal | None) -> Compared:
         return Compared(
             where=where,
             article=article,
+            compute=compute,
+            by_cpu=by_cpu,
+            of_host=divided(by_cpu, theirs) if theirs else None,
             cost=cost,
             per_thousand=divided(cost * 1000, answers) if answers else None,
-            of_host=divided(cost, theirs) if theirs else None,
         )
 
-    found = [compared(one.title, _priced(rows, one), PRINTED.get(one.name)) for one in books.values()]
+    found = []
     if host is not None and theirs is not None:
         printed = host.amount if host.host == DEFAULT_HOST else None
-        found.insert(0, compared(f"{host.host}, its GPU idle" if host.gpus else host.host, theirs, printed))
+        # A host reads the originals from the same store.
+        reading = theirs + book.each("s3-get") * sum(row.sums.requests for row in rows if row.key.access_point)
+        where = f"{host.host}, GPU idle" if host.gpus else host.host
+        found.append(compared(where, theirs, theirs, reading, printed))
+    for one in {one.name: one for one in (book, *map(load, BOOKS)) if one.currency == book.currency}.values():
+        cost = sum((part for _, part in price_rows(rows, one)), Cost())
+        compute = cost.compute + cost.power
+        found.append(compared(one.name, compute, by_cpu_time(cpu_us, one, compute), cost.total, PRINTED.get(one.name)))
     return found
 
 
-def _priced(rows: Sequence[Row], book: PriceBook) -> Decimal:
-    return sum((cost for _, cost in price_rows(rows, book)), Cost()).total
+def by_cpu_time(cpu_us: int, book: PriceBook, compute: Decimal) -> Decimal:
+    """Return what CPU time costs where MemorySize gives a share of a processor, as on Lambda; else `compute`.
+
+    1,769 MB have one processor there (Lambda guide, "Configure memory"), less has its share and takes longer: below
+    that, the same CPU time comes to the same GB-seconds whatever MemorySize is.
+    """
+    if not book.tiers:
+        return compute
+    return divided(book.tiers[0].each * cpu_us * MB_OF_A_VCPU, 1_024_000_000)

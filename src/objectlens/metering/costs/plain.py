@@ -66,9 +66,11 @@ def _compared(one: Compared, report: Report) -> dict[str, Any]:
     return {
         "where": one.where,
         "article_per_hour": _known(one.article),
+        "compute": plain(one.compute),
+        "compute_by_cpu_time": plain(one.by_cpu),
+        "share_of_host": _known(one.of_host),
         "cost": plain(one.cost),
         "per_thousand_answers": _known(one.per_thousand),
-        "share_of_host": _known(one.of_host),
         "currency": report.book.currency,
     }
 

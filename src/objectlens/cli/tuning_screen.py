@@ -1,0 +1,97 @@
+"""What `objectlens tune` shows: how far it is, and then a table with bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from objectlens.cli.cost_screen import bar
+from objectlens.cli.tuning_stage import TunedPoint
+from objectlens.cli.tuning_sums import Choice, Tuned
+from objectlens.metering.costs.money import money, shown
+
+_ROOM = 16
+
+
+class Bar:
+    """How many of all reads are done, on standard error."""
+
+    def __init__(self, total: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("publishing versions", total=total)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, what: str) -> None:
+        """Say what is measured now."""
+        self._progress.update(self._task, description=what)
+
+    def advance(self) -> None:
+        """Count a read."""
+        self._progress.advance(self._task)
+
+
+def screen(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, currency: str) -> Group:
+    """Return the table and what it says."""
+    return Group(table(tuned, currency), Text(), *(Text(one) for one in sentences(point, tuned, choice, currency)))
+
+
+def table(tuned: Sequence[Tuned], currency: str) -> Table:
+    """Return a row for each setting, with bars for cost and latency."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    names = ("MB", "at once", "reads", "errors", "p50 ms", "p95 ms", "reads/s", "billed ms", "CPU ms", "peak MB")
+    for name in (*names, f"{currency} a million"):
+        drawn.add_column(name, justify="right")
+    drawn.add_column("cost")
+    drawn.add_column("p50")
+    dearest = max((one.cost for one in tuned if one.cost is not None), default=Decimal(0))
+    slowest = max((Decimal(str(one.p50_ms)) for one in tuned if one.p50_ms is not None), default=Decimal(0))
+    for one in tuned:
+        drawn.add_row(
+            str(one.memory),
+            str(one.concurrency),
+            f"{one.reads:,}",
+            f"[red]{one.errors}[/]" if one.errors else "0",
+            *(_time(value) for value in (one.p50_ms, one.p95_ms)),
+            f"{one.reads_per_second:,.1f}",
+            *(_time(value) for value in (one.billed_ms, one.cpu_ms)),
+            str(one.peak_mb),
+            "-" if one.cost is None else shown(one.cost),
+            bar(one.cost or Decimal(0), dearest, _ROOM, "green"),
+            bar(Decimal(str(one.p50_ms or 0)), slowest, _ROOM, "cyan"),
+        )
+    return drawn
+
+
+def _time(milliseconds: float | Decimal | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.1f}"
+
+
+def sentences(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, currency: str) -> list[str]:
+    """Return what the figures say, each with its numbers."""
+    failed = [one for one in tuned if one.errors]
+    said = [
+        f"{one.memory} MB, {one.concurrency} at once: {one.errors} of {one.reads} reads failed ({one.first_error})."
+        for one in failed
+    ]
+    if choice is None:
+        return [*said, f"No setting answered every read: see objectlens logs {point.function}."]
+    for word, one in (("Cheapest", choice.cheapest), ("Fastest", choice.fastest), ("Between them", choice.balanced)):
+        cost = money(one.cost or Decimal(0), currency)
+        said.append(f"{word}: {one.memory} MB, {one.concurrency} at once: {cost} a million, p50 {one.p50_ms:.1f} ms.")
+    setting = f"aws lambda update-function-configuration --function-name {point.function}"
+    return [*said, f"To set it: objectlens exec -- {setting} --memory-size {choice.balanced.memory}"]
