@@ -54,6 +54,8 @@ from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.inner import InnerDoors, open_doors
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.server import Server
+from objectlens.metering import Meter, Rules
+from objectlens.metering.rollup import DAY
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.native import Native
@@ -71,6 +73,7 @@ _log = logging.getLogger(__name__)
 LOCK = "lock"
 ENDPOINT = "endpoint"
 SERVER_KEY = "server-key"
+BUDGET_USES = "budget-uses"
 
 
 class StartError(Exception):
@@ -229,7 +232,9 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
     url = endpoint_of(settings.server.listen, sock)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        catalog = await _catalog(settings, stack)
+        database = await _database(settings, stack)
+        catalog = Catalog(database, clock)
+        meter = await _meter(settings, database, clock, stack)
         root = root_credentials(settings)
         access = Access(
             AccountPrincipals(catalog, settings.account.account),
@@ -283,11 +288,17 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         downloads = awslambda.Downloads(
             ZipStore(settings.data / "functions" / "zips"), server_key(settings.data), clock
         )
-        management = await _management(settings, lens, packages, pool, downloads)
+        management = await _management(settings, lens, packages, pool, downloads=downloads, meter=meter)
         accepting = asyncio.Event()
         corridor = Corridor(
             Rooms(
-                access=access, catalog=catalog, objects=objects, lens=lens, management=management, figures=pool.snapshot
+                access=access,
+                catalog=catalog,
+                objects=objects,
+                lens=lens,
+                management=management,
+                figures=pool.snapshot,
+                meter=meter,
             ),
             domains=_domains(settings),
             strangers=_lane(settings, settings.admission.max_requests),
@@ -316,7 +327,13 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
 
 
 async def _management(
-    settings: Settings, lens: ObjectLambda, packages: PackageStore, pool: Pool, downloads: awslambda.Downloads
+    settings: Settings,
+    lens: ObjectLambda,
+    packages: PackageStore,
+    pool: Pool,
+    *,
+    downloads: awslambda.Downloads,
+    meter: Meter,
 ) -> dict[Api, ManagementApi]:
     catalog, access, clock = lens.catalog, lens.access, lens.clock
     account, region = settings.account.account, settings.account.region
@@ -334,6 +351,7 @@ async def _management(
         read_object=partial(read_whole, lens.objects),
         clock=clock,
         region=region,
+        meter=meter,
     )
     # What an earlier run left unpacked and nothing refers to; no function runs yet that could miss it.
     await awslambda.collect_packages(functions)
@@ -351,13 +369,32 @@ async def _management(
     }
 
 
-async def _catalog(settings: Settings, stack: AsyncExitStack) -> Catalog:
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     try:
         database = await Database.open(settings.database.url or sqlite_url(settings.data))
     except (DatabaseTooNew, ValueError, RuntimeError, ServiceUnavailable) as error:
         raise StartError(f"cannot open the catalog: {error}") from None
     stack.push_async_callback(database.close)
-    return Catalog(database, SystemClock())
+    return database
+
+
+async def _meter(settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack) -> Meter:
+    chosen = settings.metering
+    rules = Rules(
+        enabled=chosen.enabled,
+        flush_seconds=chosen.flush_seconds,
+        most=chosen.rows,
+        minutes_kept=chosen.minutes_days * DAY,
+        hours_kept=chosen.hours_days * DAY,
+        days_kept=chosen.days_days * DAY,
+    )
+    try:
+        meter = Meter(database, clock, settings.data / BUDGET_USES, rules)
+        stack.push_async_callback(meter.close)
+        await meter.start()
+    except (OSError, ServiceUnavailable) as error:
+        raise StartError(f"cannot count what is used: {error}") from None
+    return meter
 
 
 def _inner_doors(settings: Settings, clock: Clock, stack: AsyncExitStack) -> InnerDoors:

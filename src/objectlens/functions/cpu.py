@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from objectlens.functions.procfs import read
+from objectlens.functions.spent import clock_of
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,8 +30,7 @@ def wanted_seconds(pid: int) -> float:
 def _ran_seconds(pid: int) -> float:
     """Return the time that all threads of a process ran, and its children that have ended."""
     try:
-        # MAKE_PROCESS_CPUCLOCK of the kernel's posix-timers.h: what clock_getcpuclockid(3) gives.
-        own = time.clock_gettime((~pid << 3) | 2)
+        own = time.clock_gettime(clock_of(pid))
     except OSError:
         return 0.0
     fields = read(f"{_PROC}/{pid}/stat").rpartition(b")")[2].split()

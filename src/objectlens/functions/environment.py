@@ -218,11 +218,13 @@ class Environment:
         if self._channel is not None and invocation.door is not None:
             await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
-        began = self._clock.monotonic()
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
         self._polling.clear()
         self._door = invocation.door
+        if self._process is not None and self._process.spent is not None:
+            self._process.spent.begin()
+        began = self._clock.monotonic()
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout, self._time_out, invocation.request_id)
         try:
@@ -231,6 +233,18 @@ class Environment:
             self._door = None
             alarm.cancel()
         return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
+
+    def cpu_us(self, duration_ms: float) -> int:
+        """Return the processor time of the last invocation, in microseconds, once it has settled or the process ended.
+
+        While it still hands its answer in, the kernel's count of what runs at this moment may be a tick behind.
+        """
+        process = self._process
+        if process is None or process.spent is None:
+            return 0
+        if process.ended.done():
+            return process.spent.since(int(process.ended.result().cpu * 1e9))
+        return process.spent.end(duration_ms)
 
     async def settle(self) -> bool:
         """Wait until the runtime asks for more work; returns whether it did in time and lives."""

@@ -50,6 +50,16 @@ class Group:
             return "oom_kill" in words and int(words[words.index("oom_kill") + 1]) > 0
         return False
 
+    @property
+    def usage(self) -> str | None:
+        """The file with the processor time that the group has taken, None where no group counts it.
+
+        With version 1 it is there when the controllers cpu and cpuacct are mounted together, as is usual.
+        """
+        found = [folder / name for folder in set(self.folders.values()) for name in ("cpuacct.usage", "cpu.stat")]
+        # (`cpu.stat` of version 1 counts other things.)
+        return next((str(one) for one in found if one.is_file() and _counts(one)), None)
+
     def remove(self) -> None:
         """Remove the groups; their processes must be gone."""
         for folder in set(self.folders.values()):
@@ -62,6 +72,10 @@ class Group:
                     time.sleep(0.01)  # processes that were killed leave a moment later
                 else:
                     break
+
+
+def _counts(usage: Path) -> bool:
+    return usage.name == "cpuacct.usage" or _read(usage).startswith("usage_usec ")
 
 
 @dataclass(frozen=True, slots=True)

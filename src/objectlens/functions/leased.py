@@ -11,6 +11,7 @@ from typing import Any
 from objectlens.functions.messages import Message
 from objectlens.functions.peaks import grandchildren, peak_kib
 from objectlens.functions.process import Exit
+from objectlens.functions.spent import Spent
 
 KILLED = Exit(-9)
 
@@ -55,6 +56,8 @@ class Leased:
         self.gone: asyncio.Future[None] = loop.create_future()
         self._inner = False
         self._pidfd = -1
+        self.spent: Spent | None = None
+        """Its processor time; there until it has ended."""
 
     @property
     def is_over(self) -> bool:
@@ -78,6 +81,7 @@ class Leased:
         count = message["sockets"]
         self.sockets = [socket.socket(fileno=fd) for fd in files[:count]]
         self._pidfd = files[count] if len(files) > count else -1
+        self.spent = Spent(self.pid, message["usage"])
         if len(self.sockets) < count:
             refuse(self.started, LeaseError("the server can have no more files open"))
         if not self.started.done():
@@ -88,6 +92,8 @@ class Leased:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+        if self.spent is not None:
+            self.spent.close()
         while self.sockets:
             self.sockets.pop().close()
         if not self.ended.done():

@@ -2,7 +2,8 @@
 
 Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
 
-    to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N}, {"ended": N, "exit": E}
+    to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N},
+                 {"ended": N, "exit": E, "cpu": SECONDS}
     to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B} with the descriptors of the environment's
                      output and, where it is accelerated, of its channel (see `polling`)
 
@@ -192,14 +193,14 @@ class Mold:
 
     def _reap(self, child: int) -> None:
         forked, number, folder = self._children[child]
-        pid, status = os.waitpid(forked, os.WNOHANG)
+        pid, status, used = os.wait4(forked, os.WNOHANG)
         if pid:
             self._poll.unregister(child)
             os.close(child)
             del self._children[child]
             if folder is not None:  # unless it was in a /tmp of the fork's own
                 shutil.rmtree(folder, ignore_errors=True)
-            self.tell(ended=number, exit=os.waitstatus_to_exitcode(status))
+            self.tell(ended=number, exit=os.waitstatus_to_exitcode(status), cpu=used.ru_utime + used.ru_stime)
 
     def _become(self, template: int, order: dict[str, Any], descriptors: list[int]) -> int | None:
         """Make an environment of a fork: what must differ between environments is made different."""

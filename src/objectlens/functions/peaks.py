@@ -12,9 +12,9 @@ def peak_kib(pid: int) -> int:
     return sum(_own_kib(one) for one in (pid, *_descendants(pid)))
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started and that are there."""
-    return [int(word) for word in read(f"{_PROC}/{pid}/task/{pid}/children").split()]
+def children(pid: int, thread: int | str | None = None) -> list[int]:
+    """Return the processes that a thread of a process started, its first one by default, and that are there."""
+    return [int(word) for word in read(f"{_PROC}/{pid}/task/{thread or pid}/children").split()]
 
 
 def grandchildren(pid: int) -> list[int]:

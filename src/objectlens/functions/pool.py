@@ -217,6 +217,7 @@ class Pool:
             raise throttled("ConcurrentInvocationLimitExceeded")
         self._throttle.count(function, 1)
         ticket.outcome.add_done_callback(lambda _: self._throttle.count(function, -1))
+        ticket.admit()
         group.put(ticket)
         self._grow()
         return group
@@ -428,6 +429,7 @@ class Pool:
             outcome = environment.fail(ticket.invocation)
             self._book.of(group.function).count(outcome)
             ticket.resolve(outcome)
+            ticket.count(outcome, 0)
 
     async def _work(self, group: Group, environment: Environment, place: Place) -> None:
         figures = self._book.of(group.function)
@@ -444,7 +446,11 @@ class Pool:
                 figures.busy -= 1
                 group.finish(ticket)
                 ticket.refuse(ServiceException("The function's environment was stopped."))
-            if not await self._settle(group, environment) or self._outlived(environment):
+            try:
+                settled = await self._settle(group, environment)
+            finally:
+                ticket.count(outcome, environment.cpu_us(outcome.duration_ms))
+            if not settled or self._outlived(environment):
                 return
             if place not in group.provisioned and self._must_yield(group):
                 return

@@ -19,10 +19,14 @@ from objectlens.functions.watch import end_all
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: its exit status, or minus the signal; whether its memory was used up."""
+    """How a process ended: its exit status, or minus the signal; whether its memory was used up.
+
+    `cpu` is the processor time, in seconds, that it and the children that it waited for took; 0 when nobody knows.
+    """
 
     status: int
     out_of_memory: bool = False
+    cpu: float = 0.0
 
     def __str__(self) -> str:
         if self.status == 0:
@@ -181,12 +185,12 @@ class Spawned(Process):
         return cls(popen, marker)
 
     def _reap(self) -> None:
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        pid, status, used = os.wait4(self.pid, os.WNOHANG)
         if pid == 0:
             return
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        self.conclude(Exit(self._status(self._popen.returncode)))
+        self.conclude(Exit(self._status(self._popen.returncode), cpu=used.ru_utime + used.ru_stime))
 
     def _status(self, status: int) -> int:
         return status

@@ -41,6 +41,27 @@ class Ticket:
         self.promised = 0.0
         self.queued_at = 0.0
 
+    def admit(self) -> None:
+        """Take note that it is in line: its tally hears of its end, whatever that is."""
+        if (tally := self.invocation.tally) is not None:
+            tally.begin()
+            self.outcome.add_done_callback(lambda done: tally.refused() if _failed(done) else None)
+
+    def count(self, outcome: Outcome, cpu_us: int) -> None:
+        """Tell the tally what a run that has been resolved used."""
+        if (tally := self.invocation.tally) is not None and not _failed(self.outcome):
+            tally.ended(
+                version=outcome.executed_version,
+                runtime="lambda",
+                memory_size=self.invocation.function.memory_size,
+                duration_ms=outcome.duration_ms,
+                init_ms=outcome.init_ms,
+                cpu_us=cpu_us,
+                peak_mb=outcome.memory_mb,
+                failed=outcome.failure is not None,
+                returned=len(outcome.payload),
+            )
+
     def resolve(self, outcome: Outcome) -> None:
         """Give the outcome to whoever still waits for it."""
         if not self.outcome.done():
@@ -51,6 +72,10 @@ class Ticket:
         if not self.outcome.done():
             self.outcome.set_exception(error)
             self.outcome.exception()  # seen: nobody may be waiting any more
+
+
+def _failed(outcome: asyncio.Future[Outcome]) -> bool:
+    return outcome.cancelled() or outcome.exception() is not None
 
 
 @dataclass(slots=True, eq=False)

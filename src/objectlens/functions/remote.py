@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from objectlens.catalog.entities import Function
@@ -21,6 +22,7 @@ from objectlens.functions.remote_log import figures_of, lines_of
 from objectlens.functions.remotes import Remote, Remotes, log_name
 from objectlens.functions.threads import in_thread
 from objectlens.functions.values import Invocation, Outcome
+from objectlens.metering.tally import Tally
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -108,12 +110,16 @@ class RemoteExecutor:
             task.exception()  # told in the log, and to whoever still waits
 
     async def _run(self, line: Line, invocation: Invocation) -> Outcome:
-        began = self._clock.monotonic()
+        tally, began = invocation.tally, self._clock.monotonic()
+        if tally is not None:
+            tally.begin()
         working = in_thread(lambda: line.api.invoke(invocation))
         working.add_done_callback(lambda done: _left(line, done))
         try:
             reply = await asyncio.shield(working)
         except Exception as error:  # botocore lets errors of many kinds through
+            if tally is not None:
+                tally.refused()
             refusal = refusal_of(error, line.remote, invocation.invoked_arn)
             self._log_refusal(line.remote, invocation, refusal, error)
             raise refusal from error
@@ -128,6 +134,8 @@ class RemoteExecutor:
             log_tail=reply.log_tail,
             executed_version=reply.version or invocation.function.version,
         )
+        if tally is not None:
+            _count(tally, outcome, figures)
         self._log(line.remote, invocation, lines_of(invocation, reply, outcome))
         return outcome
 
@@ -140,6 +148,23 @@ class RemoteExecutor:
         log = FunctionLog(folder, self._clock, max_bytes=self._limits.log_bytes, files=self._limits.log_files)
         log.write(remote.name, lines)
         log.close()
+
+
+def _count(tally: Tally, outcome: Outcome, figures: Mapping[bytes, float]) -> None:
+    """Tell what a run used: by the remote's own figures where it tells them, its processor time nobody knows here."""
+    billed = figures.get(b"Billed Duration")
+    tally.ended(
+        version=outcome.executed_version,
+        runtime="remote",
+        memory_size=int(figures.get(b"Memory Size", 0)),
+        duration_ms=figures.get(b"Duration", outcome.duration_ms),
+        init_ms=outcome.init_ms,
+        cpu_us=0,
+        peak_mb=outcome.memory_mb,
+        failed=outcome.failure is not None,
+        returned=len(outcome.payload),
+        billed_ms=None if billed is None else int(billed),
+    )
 
 
 def _left(line: Line, working: asyncio.Future[Reply]) -> None:

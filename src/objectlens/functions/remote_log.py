@@ -9,7 +9,7 @@ from objectlens.functions.invoke_api import Reply
 from objectlens.functions.report import end_lines, start_line
 from objectlens.functions.values import Invocation, Outcome
 
-_FIGURE = re.compile(rb"(Memory Size|Max Memory Used|Init Duration): ([0-9]+(?:\.[0-9]+)?)")
+_FIGURE = re.compile(rb"(Memory Size|Max Memory Used|Init Duration|Billed Duration|Duration): ([0-9]+(?:\.[0-9]+)?)")
 # The remote's own START and END lines repeat ours; its REPORT has its figures.
 _REPEATED = (b"START RequestId: ", b"END RequestId: ")
 _REPORT = b"REPORT RequestId: "

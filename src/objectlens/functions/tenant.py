@@ -8,9 +8,10 @@ Messages (see `messages`), N being numbers that the gateway gives:
                       {"do": "retire", "key": KEY}
                       {"do": "attach"} with a socket: another gateway process is at its other end
     to the gateway    {"say": "ready", "isolation": [FEATURE…]}
-                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …, "sockets": COUNT}
-                      with so many sockets (see `Started`) and the process as a pidfd
-                      {"say": "ended", "id": N, "exit": E, "out_of_memory": …}
+                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …, "sockets": COUNT, "usage": FILE}
+                      with so many sockets (see `Started`) and the process as a pidfd; FILE has the processor time of
+                      its control group, null without one
+                      {"say": "ended", "id": N, "exit": E, "out_of_memory": …, "cpu": SECONDS}
                       {"say": "gone", "id": N}: so are all that it started, and its place is free
                       {"say": "opened", "id": N, "template": T} with the sockets at which its sandbox reaches the
                       service, when it has no network: its imports may want it
@@ -154,7 +155,7 @@ class Tenant:
                 order = Order.read(message["order"])
                 confinement = self._premises.confine(order)
                 started = await self._premises.start(order, confinement, message["fork"], files)
-                self._say_leased(number, started)
+                self._say_leased(number, started, confinement)
             except OSError as error:
                 if started is not None:  # no more files can be open here
                     await started.process.stop(0)
@@ -170,9 +171,10 @@ class Tenant:
             if confinement is not None:
                 await asyncio.to_thread(confinement.close)
 
-    def _say_leased(self, number: int, started: Started) -> None:
+    def _say_leased(self, number: int, started: Started, confinement: Confinement) -> None:
         process, sockets = started.process, [sock.fileno() for sock in started.sockets]
         about = {"pid": process.pid, "inner": process.inner, "note": started.note, "sockets": len(sockets)}
+        about["usage"] = None if confinement.group is None else confinement.group.usage
         self.say("leased", *copies([*sockets, *process.handles()]), id=number, **about)
 
     async def _see_out(self, number: int, started: Started, confinement: Confinement) -> None:
@@ -187,7 +189,7 @@ class Tenant:
         self._premises.watchman.release(process.pid)
 
     def _say_ended(self, number: int, exit_: Exit, confinement: Confinement) -> None:
-        self.say("ended", id=number, exit=exit_.status, out_of_memory=confinement.ran_out_of_memory)
+        self.say("ended", id=number, exit=exit_.status, out_of_memory=confinement.ran_out_of_memory, cpu=exit_.cpu)
 
 
 def _settle(stopping: asyncio.Future[float], patience: float) -> None:

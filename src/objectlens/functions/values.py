@@ -8,6 +8,7 @@ from typing import Protocol
 
 from objectlens.catalog.entities import Function
 from objectlens.http import HttpRequest, HttpResponse
+from objectlens.metering.tally import Tally
 
 
 class Door(Protocol):
@@ -32,7 +33,8 @@ class Invocation:
 
     `payload` is the event, JSON in UTF-8. `request_id` is a UUID. `invoked_arn` is the ARN as the caller named it,
     qualifier included. `client_context` is the decoded JSON text of `X-Amz-Client-Context`. `door` is open as long as
-    the invocation runs. `remote` is the name of the remote at which a function runs that does not run here.
+    the invocation runs. `remote` is the name of the remote at which a function runs that does not run here. `tally` is
+    told what it used.
     """
 
     function: Function
@@ -43,6 +45,7 @@ class Invocation:
     trace_id: str | None = None
     door: Door | None = field(default=None, compare=False, repr=False)
     remote: str | None = None
+    tally: Tally | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

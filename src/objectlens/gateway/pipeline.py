@@ -31,8 +31,10 @@ from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
 from objectlens.gateway.endpoints import access_key_id, which_api
 from objectlens.gateway.messages import on_the_wire
+from objectlens.gateway.metered import CACHE, open_tally
 from objectlens.gateway.payload import verified
 from objectlens.http import HttpRequest, HttpResponse
+from objectlens.metering import Meter, Tally
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.serving import serve as serve_object_lambda
 from objectlens.objectlambda.write_response import write_get_object_response
@@ -88,6 +90,7 @@ class _Visit:
     operation: str = "-"
     caller: str = "-"
     lane: Admission | None = None
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Rooms:
     lens: ObjectLambda
     management: Mapping[Api, ManagementApi]
     figures: Callable[[], Sequence[Snapshot]]
+    meter: Meter
 
 
 class Corridor:
@@ -181,11 +185,19 @@ class Corridor:
             return
         if visit.lane is not None:
             visit.lane.leave()
+        self._meter(sent, visit.tally)
         if self._draining is not None and not self._visits:
             self._draining.set()
         self._access_log.write(
             sent, caller=visit.caller, operation=visit.operation, began=visit.began, request_id=visit.request_id
         )
+
+    def _meter(self, sent: Sent, tally: Tally | None) -> None:
+        response = sent.response
+        if tally is not None:
+            tally.sent(sent.bytes_sent, (None if response is None else response.headers.get(CACHE)) or "")
+        elif sent.request.method == "GET" and response is not None and response.status < 300:
+            self._rooms.meter.read(sent.request.query, sent.bytes_sent)
 
     async def drain(self, seconds: float) -> None:
         """Take no more strangers and wait, at most `seconds`, until those inside are done.
@@ -243,6 +255,8 @@ class Corridor:
             body=verified(http, caller.signature),
         )
         await self._authorize(call)
+        if isinstance(resource, ObjectLambdaAccessPoint):
+            visit.tally = open_tally(self._rooms.meter, call, resource)
         return await self._handle(call)
 
     async def _handle(self, call: Call) -> HttpResponse:

@@ -11,6 +11,7 @@ durations and processor time come from those who ran the code.
 from __future__ import annotations
 
 from objectlens.metering.budgets import BadBudget, Budget
+from objectlens.metering.jobs import job_of
 from objectlens.metering.ledger import Ledger, Selection
 from objectlens.metering.meter import Meter, Rules
 from objectlens.metering.rows import DIMENSIONS, OTHER, SUMS, Dimension, Key, Row, Sums
@@ -36,4 +37,5 @@ __all__ = [
     "Tally",
     "Usage",
     "current",
+    "job_of",
 ]

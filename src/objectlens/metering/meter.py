@@ -25,7 +25,7 @@ from objectlens.metering.gathering import Gathering, Slot
 from objectlens.metering.ledger import Ledger
 from objectlens.metering.rollup import DAY, HOUR, MINUTE, Step, roll
 from objectlens.metering.rows import Row, Sums
-from objectlens.metering.tally import Tally
+from objectlens.metering.tally import Tally, signature_of
 from objectlens.metering.totals import Totals
 from objectlens.metering.usage import Usage
 from objectlens.metering.use import Spent, Use
@@ -81,6 +81,7 @@ class Meter:
         self._unsent: _Batch | None = None
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._readers: dict[str, list[Tally]] = {}
         self._late = 0
         self._calm = asyncio.Event()
         self._calm.set()
@@ -105,7 +106,7 @@ class Meter:
         try:
             await self.flush()
         except ServiceError as error:
-            _LOGGER.error("what was used in the last %g seconds is lost: %s", self.rules.flush_seconds, error)
+            _LOGGER.warning("what was used in the last %g seconds is lost: %s", self.rules.flush_seconds, error)
         self._watch.close()
 
     # --- requests ---
@@ -118,6 +119,8 @@ class Meter:
         uses = self._watch.admit(caller, access_point, self._clock)
         if not uses and not self.rules.enabled:
             return None
+        # Without the qualifier.
+        function = ":".join(function.split(":", 7)[:7])
         return Tally(self, function=function, access_point=access_point, caller=caller, job=job, uses=uses)
 
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
@@ -136,6 +139,22 @@ class Meter:
             self._calm.clear()
         else:
             self._calm.set()
+
+    def expect(self, source: str, tally: Tally) -> None:
+        """Take note of who will read what a URL with this signature names: several may, for the same caller at once."""
+        self._readers.setdefault(source, []).append(tally)
+
+    def expect_no_more(self, source: str, tally: Tally) -> None:
+        """Take note that it is over."""
+        readers = self._readers[source]
+        readers.remove(tally)
+        if not readers:
+            del self._readers[source]
+
+    def read(self, query: str, size: int) -> None:
+        """Take note that so many bytes were read by a URL with this query, of whomever it was made for."""
+        if self._readers and (readers := self._readers.get(signature_of(query))):
+            min(readers, key=lambda one: one.bytes_in).bytes_in += size
 
     @property
     def sums(self) -> Mapping[Slot, Sums]:

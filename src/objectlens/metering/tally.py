@@ -30,6 +30,20 @@ class Counter(Protocol):
         """Take note of one more, or one less, that is answered and not over."""
         ...
 
+    def expect(self, source: str, tally: Tally) -> None:
+        """Take note of who will read what a URL with this signature names."""
+        ...
+
+    def expect_no_more(self, source: str, tally: Tally) -> None:
+        """Take note that it is over."""
+        ...
+
+
+def signature_of(url: str) -> str:
+    """Return the signature of a presigned URL, or of its query; empty when it has none."""
+    _, found, rest = url.rpartition("X-Amz-Signature=")
+    return rest[:64] if found else ""
+
 
 class Tally:
     """What one request has used so far; or one invocation, when it was not asked for through an access point.
@@ -40,7 +54,18 @@ class Tally:
 
     __slots__ = (
         *("_access_point", "_caller", "_counter", "_function", "_job", "_pending", "_uses", "_version"),
-        *("_billed_ms", "_bytes_out", "_cache", "_cold", "_cpu_us", "_duration_us", "_errors", "_init_us", "_late"),
+        *(
+            "_billed_ms",
+            "_bytes_out",
+            "_cache",
+            "_cold",
+            "_cpu_us",
+            "_duration_us",
+            "_errors",
+            "_init_us",
+            "_late",
+            "_source",
+        ),
         *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime"),
         *("bytes_in", "cpu_ns", "duration_ns"),
     )
@@ -62,7 +87,7 @@ class Tally:
         self._job = job
         self._uses = uses
         self._pending = 1
-        self._version = self._cache = ""
+        self._version = self._cache = self._source = ""
         self._runtime: Runtime = "lambda"
         self._cold = self._late = False
         self._reset()
@@ -79,16 +104,21 @@ class Tally:
         self._requests = 1
         self._bytes_out += bytes_out
         self._cache = cache
+        self.leave()
+
+    def leave(self) -> None:
+        """Take note that nobody waits any more; of an invocation that nobody asked for by S3, there is no answer."""
         self._late = self._pending > 1
         if self._late:
             self._counter.late(1)
         self._over()
 
-    def drop(self) -> None:
-        """Take note that there is no request any more, and was no answer."""
-        self._over()
-
     # --- the invocation of a function ---
+
+    def reads(self, url: str) -> None:
+        """Take note that the source is at this presigned URL: what is read of it is this invocation's."""
+        self._source = signature_of(url)
+        self._counter.expect(self._source, self)
 
     def begin(self) -> None:
         """Take note that an invocation begins; `ended` or `refused` follows."""
@@ -109,19 +139,24 @@ class Tally:
         cpu_us: int,
         peak_mb: int,
         failed: bool,
-        returned: int = 0,
+        returned: int,
+        billed_ms: int | None = None,
     ) -> None:
-        """Take note of how it went; `returned` is the size of a return value that is the answer."""
+        """Take note of how it went; `returned` is the size of the return value.
+
+        `billed_ms` is what another platform bills, when that is known; else it is the duration rounded up.
+        """
         self._version, self._runtime, self._memory_size = version, runtime, memory_size
         self._invocations += 1
         self._errors += failed
         self._duration_us += round(duration_ms * 1000)
-        self._billed_ms += math.ceil(duration_ms)
+        self._billed_ms += math.ceil(duration_ms) if billed_ms is None else billed_ms
         self._cold = init_ms is not None
         self._init_us += round((init_ms or 0.0) * 1000)
         self._cpu_us += cpu_us
         self._peak_mb = max(self._peak_mb, peak_mb)
-        self._bytes_out += returned
+        if not self._access_point:
+            self._bytes_out += returned
         self._over()
 
     # --- a native transform ---
@@ -147,6 +182,9 @@ class Tally:
         if self._late:
             self._late = False
             self._counter.late(-1)
+        if self._source:
+            self._counter.expect_no_more(self._source, self)
+            self._source = ""
         uses, self._uses = self._uses, ()
         self._counter.count(usage, uses)
 

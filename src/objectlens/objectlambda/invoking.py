@@ -13,6 +13,7 @@ from objectlens.call import Call
 from objectlens.catalog.entities import LATEST, AccessPoint, Function, ObjectLambdaAccessPoint, Transformation
 from objectlens.functions import Door, Invocation, Outcome
 from objectlens.functions.remotes import remote_function
+from objectlens.metering import current
 from objectlens.objectlambda import event
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 
@@ -70,6 +71,9 @@ def invocation(
 ) -> Invocation:
     """Return the invocation with its event."""
     remote = lens.remotes.of(transformation.function_arn)
+    tally = current.get()
+    if tally is not None:
+        tally.reads(context[1]["inputS3Url"])
     payload = event.render(
         call, access_point, supporting=source.arn, context=context, payload=transformation.function_payload
     )
@@ -80,6 +84,7 @@ def invocation(
         invoked_arn=transformation.function_arn,
         door=door,
         remote=None if remote is None else remote.name,
+        tally=tally,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.metering import Tally, current
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value
 from objectlens.s3.preconditions import ReadConditions
@@ -135,7 +137,7 @@ class Native:
                 if opened.stat.attributes.tags:
                     return None
                 tag = _checked_etag(opened.stat, program, arguments, http)
-                result = program.run(_whole_file(body), arguments, **_facts(opened.stat))
+                result = _transformed(program, _whole_file, body, arguments, opened.stat)
                 return self._answer(result, opened.stat, tag, http, ranged=ranged)
             finally:
                 body.close()
@@ -157,15 +159,14 @@ class Native:
         return HttpResponse(206, Headers(headers), result.body[start:end])
 
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> Result:
-        body = opened.body
-        facts = _facts(opened.stat)
-        if isinstance(body, FileSlice):
-            # One hop: the thread that transforms reads the file as well.
-            source: Any = _whole_file if not program.streaming else _file_chunks
-            return await self._call(lambda: program.run(source(body), arguments, **facts))
-        # A stream comes in on the event loop; what the program allows of it is gathered first.
-        data = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
-        return await self._call(partial(program.run, data, arguments, **facts))
+        body: Any = opened.body
+        source: Any = _whole_file if not program.streaming else _file_chunks
+        if not isinstance(body, FileSlice):
+            # A stream comes in on the event loop; what the program allows of it is gathered first.
+            body = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
+            source = bytes
+        # One hop: the thread that transforms reads the file as well.
+        return await self._call(partial(_transformed, program, source, body, arguments, opened.stat))
 
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -175,6 +176,8 @@ class Native:
                     return
                 yield chunk
         except errors.ServiceError as error:
+            if (tally := current.get()) is not None:
+                tally.failed()
             # The head is out: only a cut connection can still tell that the body is broken.
             raise ConnectionError(f"the transform failed in the middle: {error.message}") from error
         finally:
@@ -183,8 +186,10 @@ class Native:
                 await asyncio.get_running_loop().run_in_executor(self._threads, close)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
+        tally = current.get()
+        timed = work if tally is None else partial(_timed, tally, work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
         except LimitExceeded as error:
             raise errors.TransformLimitExceeded(str(error)) from error
         except BadInput as error:
@@ -203,6 +208,30 @@ def _checked_etag(stat: Stat, program: Program, arguments: Arguments, http: Http
     tag = etag(stat, program, arguments)
     ReadConditions.parse(http.headers).check(tag, stat.modified)
     return tag
+
+
+def _timed(tally: Tally, work: Callable[[], _T]) -> _T:
+    """Do some work in this thread and add what it took to a tally."""
+    began, ran = time.perf_counter_ns(), time.thread_time_ns()
+    token = current.set(tally)
+    try:
+        return work()
+    finally:
+        current.reset(token)
+        tally.duration_ns += time.perf_counter_ns() - began
+        tally.cpu_ns += time.thread_time_ns() - ran
+
+
+def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, stat: Stat) -> Result:
+    """Run a program on what is read of a body: an invocation, as far as the meter is concerned."""
+    if (tally := current.get()) is not None:
+        tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
+    try:
+        return program.run(read(body), arguments, **_facts(stat))
+    except BaseException:
+        if tally is not None:
+            tally.failed()
+        raise
 
 
 def _facts(stat: Stat) -> dict[str, str | None]:

@@ -234,6 +234,29 @@ class AdmissionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeteringSettings:
+    """What is kept of who used what."""
+
+    enabled: bool = _setting(
+        SWITCH, "true", "Whether use is counted. With `false`, budgets are kept all the same, and nothing else."
+    )
+    flush_seconds: float = _setting(
+        seconds(0.1, 3600),
+        10,
+        "How often what was counted goes to the database. A server that is killed loses at most so much of it.",
+    )
+    rows: int = _setting(
+        count(10, 100_000),
+        1000,
+        "Combinations of function, access point, caller and job that are told apart in each minute, hour and day; the "
+        "others are counted together, as `(other)`.",
+    )
+    minutes_days: int = _setting(count(1, 366), 2, "Days for which each minute is kept; then minutes become hours.")
+    hours_days: int = _setting(count(1, 3660), 62, "Days for which each hour is kept; then hours become days.")
+    days_days: int = _setting(count(1, 36_600), 1100, "Days for which each day is kept; then it is forgotten.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that may be set, checked. `data` is the absolute path of the data directory, `remote` goes by name."""
 
@@ -244,6 +267,7 @@ class Settings:
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    metering: MeteringSettings = field(default_factory=MeteringSettings)
     remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
 
@@ -254,6 +278,7 @@ TABLES: dict[str, type] = {
     "functions": FunctionSettings,
     "database": DatabaseSettings,
     "admission": AdmissionSettings,
+    "metering": MeteringSettings,
 }
 
 # Tables of which there may be several: `[remote.NAME]`, and OBJECTLENS_REMOTE_NAME_KEY in the environment.

@@ -18,6 +18,7 @@ from objectlens.control.awslambda.names import FunctionName, parse_name
 from objectlens.control.awslambda.refusals import no_function
 from objectlens.control.protocol import Request
 from objectlens.functions import Arrangement, Executor, PackageStore, Provision
+from objectlens.metering import Meter
 
 Parameters = Mapping[str, Any]
 """Parameters or a structure in them, shaped as boto3 takes them."""
@@ -60,7 +61,7 @@ class Lambda:
     `region` is that of requests that name none. `concurrency` is the account's limit as GetAccountSettings tells it.
     `prepare` begins to make ready what a function's runtime needs on this machine, before the first invocation does.
     `arrange` has the executor set concurrency aside, and `provision` tells how far that is. `new_id` makes revision
-    ids; `draw` gives numbers in [0, 1), by which weighted aliases choose.
+    ids; `draw` gives numbers in [0, 1), by which weighted aliases choose. `meter` counts direct invocations.
     """
 
     catalog: Catalog
@@ -78,6 +79,7 @@ class Lambda:
     provision: Callable[[Function], Provision] = _nothing_provisioned
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     draw: Callable[[], float] = random.random
+    meter: Meter | None = None
 
     def region_of(self, request: Request) -> str:
         """Return the region that a request works in, which is that of what it makes: the caller's, as on AWS."""

@@ -16,6 +16,7 @@ from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.errors import ServiceError, TooManyRequestsException
 from objectlens.functions import Executor, Invocation
+from objectlens.metering import Tally
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ class Event:
     """An event on its way. `find` gives the function as it is at the time, None when it is gone.
 
     It is tried again `retries` times when the function fails, as long as it is not older than `age` seconds.
+    `measure` opens the tally of an attempt; raises `TooManyRequestsException` when a budget does not allow it now.
     """
 
     invocation: Invocation
     find: Callable[[], Awaitable[Function | None]]
     retries: int = MAX_RETRIES
     age: float = MAX_AGE
+    measure: Callable[[], Tally | None] = lambda: None
 
 
 class Events:
@@ -82,7 +85,7 @@ class Events:
             if function is None:
                 return "the function was deleted"
             try:
-                failure = await self._invoke(replace(event.invocation, function=function))
+                failure = await self._invoke(event, function)
             except ServiceError as error:
                 if error.status < 500 and error.status not in {409, 429}:
                     return str(error)
@@ -96,10 +99,15 @@ class Events:
                 return f"it is older than {event.age:g} seconds ({failure})"
             await asyncio.sleep(delay)
 
-    async def _invoke(self, invocation: Invocation) -> str | None:
+    async def _invoke(self, event: Event, function: Function) -> str | None:
         """Invoke once; returns the error type of a function that failed."""
-        name = f"{invocation.function.account}:{invocation.function.name}"
+        name = f"{function.account}:{function.name}"
         lane = self._lanes.setdefault(name, asyncio.Semaphore(AT_ONCE))
         async with lane:
-            outcome = await self._executor.invoke(invocation)
+            tally = event.measure()
+            try:
+                outcome = await self._executor.invoke(replace(event.invocation, function=function, tally=tally))
+            finally:
+                if tally is not None:
+                    tally.leave()
         return None if outcome.failure is None else outcome.failure.type

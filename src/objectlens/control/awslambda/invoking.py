@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import replace
+from functools import partial
 
 from objectlens.catalog.entities import Function
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.events import Event
+from objectlens.control.awslambda.metered import Measure, leave, tally_of
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.refusals import no_function
 from objectlens.control.awslambda.retrying import limits_of
@@ -46,15 +49,19 @@ async def invoke(surroundings: Lambda, request: Request) -> Result:
     )
     if kind == "DryRun":
         return {"StatusCode": 204, "ExecutedVersion": function.version}
+    measure = partial(tally_of, surroundings, request, function, len(invocation.payload))
     if kind == "Event":
-        await _accept(surroundings, name, invocation)
+        await _accept(surroundings, name, invocation, measure)
         return {"StatusCode": 202}
+    invocation = replace(invocation, tally=measure())
     return await _answer(surroundings, invocation, tail=request.params.get("LogType") == "Tail")
 
 
-async def _accept(surroundings: Lambda, name: FunctionName, invocation: Invocation) -> None:
+async def _accept(surroundings: Lambda, name: FunctionName, invocation: Invocation, measure: Measure) -> None:
     """Take an event on."""
     surroundings.events.admit()
+    # Each attempt has a tally of its own; what a budget would refuse now is not taken on.
+    leave(measure())
     retries, age = await limits_of(surroundings, name)
     function = invocation.function
 
@@ -62,12 +69,15 @@ async def _accept(surroundings: Lambda, name: FunctionName, invocation: Invocati
         # The version that an alias chose stays chosen; what changed of it meanwhile counts.
         return await surroundings.catalog.functions.get(function.account, function.name, function.version)
 
-    event = Event(invocation=invocation, find=find, retries=retries, age=age)
+    event = Event(invocation=invocation, find=find, retries=retries, age=age, measure=measure)
     surroundings.tasks.start(surroundings.events.deliver(event))
 
 
 async def _answer(surroundings: Lambda, invocation: Invocation, *, tail: bool) -> Result:
-    outcome = await surroundings.executor.invoke(invocation)
+    try:
+        outcome = await surroundings.executor.invoke(invocation)
+    finally:
+        leave(invocation.tally)
     result: Result = {
         "StatusCode": 200,
         "Payload": outcome.payload,
