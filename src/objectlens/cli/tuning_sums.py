@@ -35,8 +35,8 @@ def wait_for_sums(read: Callable[[Selection], Sequence[Row]], runs: Sequence[Run
             return rows
         if time.monotonic() > deadline:
             raise click.ClickException(
-                f"the ledger has nothing of {len(missing)} of {len(runs)} measurements after {_SECONDS:.0f} seconds: is "
-                " metering switched on, and --data the directory of the server that was measured?"
+                f"the ledger has nothing of {len(missing)} of {len(runs)} measurements after {_SECONDS:.0f} seconds: "
+                "is metering on, and --data the directory of the server that was measured?"
             )
         time.sleep(_PAUSE)
 
