@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,27 +15,30 @@ _FONT = "font-family='system-ui, sans-serif' font-size='13'"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar with what stands before and after it; `series` chooses its colour."""
+    """A bar with what stands before and after it; `series` chooses its colour, and `more` is joined to it, paler."""
 
     label: str
     value: float
     text: str
     series: int = 0
+    more: float = 0.0
 
 
 def bars(title: str, rows: Sequence[Bar], legend: Sequence[str] = ()) -> str:
     """Return horizontal bars from 0 on."""
     left, room, height = 230, 470, 22
-    longest = max((one.value for one in rows), default=0) or 1
+    longest = max((one.value + one.more for one in rows), default=0) or 1
     top = 34 + (22 if legend else 0)
     parts = [_text(0, 16, title, "start", bold=True), *_legend(legend)]
     for index, one in enumerate(rows):
         y = top + index * height
-        width = max(1.0, room * one.value / longest)
+        width, more = max(1.0, room * one.value / longest), room * one.more / longest
+        shape = f"y='{y + 3}' height='{height - 7}' fill='{_colour(one.series)}'"
         parts += [
             _text(left - 8, y + 15, one.label, "end"),
-            f"<rect x='{left}' y='{y + 3}' width='{width:.1f}' height='{height - 7}' fill='{_colour(one.series)}'/>",
-            _text(left + width + 6, y + 15, one.text, "start"),
+            f"<rect x='{left}' width='{width:.1f}' {shape}/>",
+            f"<rect x='{left + width:.1f}' width='{more:.1f}' fill-opacity='0.35' {shape}/>",
+            _text(left + width + more + 6, y + 15, one.text, "start"),
         ]
     return svg(left + room + 150, top + len(rows) * height + 8, parts)
 
@@ -52,8 +56,8 @@ def curves(title: str, axes: tuple[str, str], series: Sequence[tuple[str, Sequen
     """Return series of points, joined in their order; both axes begin at 0. `axes` are the names of x and y."""
     left, top, width, height = 80, 66, 620, 360
     points = [point for _, row in series for point in row]
-    most_x = max((one.x for one in points), default=1) * 1.08 or 1
-    most_y = max((one.y for one in points), default=1) * 1.12 or 1
+    most_x = _round_up(max((one.x for one in points), default=1) * 1.05)
+    most_y = _round_up(max((one.y for one in points), default=1) * 1.05)
 
     def at(one: Point) -> tuple[float, float]:
         return left + width * one.x / most_x, top + height * (1 - one.y / most_y)
@@ -68,6 +72,12 @@ def curves(title: str, axes: tuple[str, str], series: Sequence[tuple[str, Sequen
             parts.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{_colour(index)}'/>")
             parts.append(_text(x + 7, y - 7, one.label, "start"))
     return svg(left + width + 90, top + height + 56, parts)
+
+
+def _round_up(most: float) -> float:
+    """Return the end of an axis whose quarters are numbers that are easily read."""
+    power = 10.0 ** math.floor(math.log10(most)) if most > 0 else 1.0
+    return next(step * power for step in (1, 2, 3, 4, 6, 8, 10, 20) if step * power >= most)
 
 
 def _axes(axes: tuple[str, str], area: tuple[int, int, int, int], most_x: float, most_y: float) -> list[str]:

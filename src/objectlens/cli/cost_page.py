@@ -51,7 +51,8 @@ def _plots(report: Report, compared: Sequence[Compared]) -> str:
             for index, one in enumerate(compared)
         ],
     )
-    legend = [report.book.title, *([f"in {report.host.host}"] if report.host else [])]
+    legend = [f"{report.book.name}: computing, and paler requests and data"]
+    legend += [f"CPU time in {report.host.host}"] if report.host else []
     dearest = sorted(report.lines, key=lambda line: line.cost.total, reverse=True)[:_MOST_BARS]
     rows = [bar for line in dearest for bar in _bars(line, report)]
     second = bars(f"By {report.by.replace('_', ' ')}", rows, legend)
@@ -59,7 +60,8 @@ def _plots(report: Report, compared: Sequence[Compared]) -> str:
 
 
 def _bars(line: Line, report: Report) -> list[Bar]:
-    ours = Bar(name_of(line.value, report.by), float(line.cost.total), shown(line.cost.total))
+    computing, total = line.cost.computing, line.cost.total
+    ours = Bar(name_of(line.value, report.by), float(computing), shown(total), more=float(total - computing))
     return [ours] if line.on_host is None else [ours, Bar("", float(line.on_host), shown(line.on_host), 1)]
 
 

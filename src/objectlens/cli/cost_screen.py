@@ -67,7 +67,7 @@ def comparison(report: Report, compared: Sequence[Compared], width: int) -> Tabl
     for index, name in enumerate((*ELSEWHERE, "")):
         drawn.add_column(name, justify="right" if 0 < index < len(ELSEWHERE) else "left", overflow="fold")
     longest = max((one.by_cpu for one in compared), default=Decimal(0))
-    room = max(0, min(24, width - 85))
+    room = max(0, min(24, width - 92))
     for index, one in enumerate(compared):
         style = _THEIRS if report.host is not None and index == 0 else _OURS
         drawn.add_row(*map(escape, elsewhere(one)), bar(one.by_cpu, longest, room, style))
@@ -89,22 +89,27 @@ def plot(report: Report, width: int) -> list[RenderableType]:
     room = max(10, width - label - 26)
     drawn: list[RenderableType] = [_legend(report)]
     for name, line in zip(names, report.lines, strict=True):
-        drawn.append(_row(name[:label].ljust(label), line.cost.total, longest, room, _OURS))
+        scale = room / longest if longest else Decimal(0)
+        drawn.append(_row(name[:label].ljust(label), line.cost.computing, line.cost.total, scale, _OURS))
         if line.on_host is not None:
-            drawn.append(_row(" " * label, line.on_host, longest, room, _THEIRS))
+            drawn.append(_row(" " * label, line.on_host, line.on_host, scale, _THEIRS))
     return drawn
 
 
 def _legend(report: Report) -> Text:
-    legend = Text.assemble(("█", _OURS), f" {report.book.title}  ")
-    return legend.append_text(Text.assemble(("█", _THEIRS), f" in {report.host.host}")) if report.host else legend
+    legend = Text.assemble(("█", _OURS), f" {report.book.name}: computing ", ("▒", _OURS), " requests and data  ")
+    if report.host is not None:
+        legend.append_text(Text.assemble(("█", _THEIRS), f" CPU time in {report.host.host}"))
+    return legend
 
 
-def _row(label: str, amount: Decimal, longest: Decimal, room: int, style: str) -> Text:
-    return Text.assemble(f"{label} ", bar(amount, longest, room, style), f" {shown(amount)}", no_wrap=True)
+def _row(label: str, computing: Decimal, total: Decimal, scale: Decimal, style: str) -> Text:
+    solid = bar(computing, Decimal(1), scale, style)
+    rest = "▒" * (int(total * scale) - len(solid))
+    return Text.assemble(f"{label} ", solid, (rest, style), f" {shown(total)}", no_wrap=True)
 
 
-def bar(amount: Decimal, longest: Decimal, room: int, style: str) -> Text:
+def bar(amount: Decimal, longest: Decimal, room: int | Decimal, style: str) -> Text:
     """Return a bar, `room` characters long for the longest."""
     eighths = int(amount * room * 8 / longest) if longest else 0
     return Text("█" * (eighths // 8) + _BLOCKS[eighths % 8].strip(), style=style)

@@ -16,7 +16,7 @@ from objectlens.cli.tuning_stage import TunedPoint
 from objectlens.cli.tuning_sums import Choice, Tuned
 from objectlens.metering.costs.money import money, shown
 
-_ROOM = 16
+_ROOM = 12
 
 
 class Bar:
@@ -54,11 +54,11 @@ def table(tuned: Sequence[Tuned], currency: str) -> Table:
     """Return a row for each setting, with bars for cost and latency."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     names = ("MB", "at once", "reads", "errors", "p50 ms", "p95 ms", "reads/s", "billed ms", "CPU ms", "peak MB")
-    for name in (*names, f"{currency} a million"):
+    for name in (*names, "computing", f"{currency}/million"):
         drawn.add_column(name, justify="right")
-    drawn.add_column("cost")
+    drawn.add_column("computing")
     drawn.add_column("p50")
-    dearest = max((one.cost for one in tuned if one.cost is not None), default=Decimal(0))
+    dearest = max((one.computing for one in tuned if one.computing is not None), default=Decimal(0))
     slowest = max((Decimal(str(one.p50_ms)) for one in tuned if one.p50_ms is not None), default=Decimal(0))
     for one in tuned:
         drawn.add_row(
@@ -70,8 +70,8 @@ def table(tuned: Sequence[Tuned], currency: str) -> Table:
             f"{one.reads_per_second:,.1f}",
             *(_time(value) for value in (one.billed_ms, one.cpu_ms)),
             str(one.peak_mb),
-            "-" if one.cost is None else shown(one.cost),
-            bar(one.cost or Decimal(0), dearest, _ROOM, "green"),
+            *("-" if amount is None else shown(amount) for amount in (one.computing, one.cost)),
+            bar(one.computing or Decimal(0), dearest, _ROOM, "green"),
             bar(Decimal(str(one.p50_ms or 0)), slowest, _ROOM, "cyan"),
         )
     return drawn

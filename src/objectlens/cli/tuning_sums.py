@@ -14,7 +14,7 @@ import click
 from objectlens.cli.tuning_runs import Run
 from objectlens.cli.tuning_stage import TunedPoint
 from objectlens.metering import Row, Selection, Sums
-from objectlens.metering.costs import price_rows
+from objectlens.metering.costs import Cost, price_rows
 from objectlens.metering.costs.money import divided, plain
 from objectlens.metering.price_books import PriceBook
 
@@ -49,7 +49,7 @@ def _answers(row: Row | None) -> int:
 class Tuned:
     """One setting. Times are in milliseconds, means over invocations but `p50_ms` and `p95_ms`, which clients saw.
 
-    `cost` is for a million reads, by a price book. None where nothing succeeded.
+    `cost` is for a million reads by a price book, `computing` what of it is for code. None where nothing succeeded.
     """
 
     memory: int
@@ -64,13 +64,15 @@ class Tuned:
     billed_ms: Decimal | None
     cpu_ms: Decimal | None
     peak_mb: int
+    computing: Decimal | None
     cost: Decimal | None
 
     @classmethod
     def of(cls, run: Run, row: Row | None, book: PriceBook) -> Tuned:
         """Put together what the client and the ledger say."""
         sums = Sums() if row is None else row.sums
-        ran, priced = sums.invocations, price_rows([] if row is None else [row], book)
+        ran = sums.invocations
+        price = Cost() if row is None else price_rows([row], book)[0][1]
         return cls(
             memory=run.memory,
             concurrency=run.concurrency,
@@ -84,7 +86,8 @@ class Tuned:
             billed_ms=divided(Decimal(sums.billed_duration_ms), ran) if ran else None,
             cpu_ms=divided(Decimal(sums.cpu_us), ran * 1000) if ran else None,
             peak_mb=sums.peak_mb,
-            cost=divided(priced[0][1].total * 10**6, sums.requests) if priced and sums.requests else None,
+            computing=divided(price.computing * 10**6, sums.requests) if sums.requests else None,
+            cost=divided(price.total * 10**6, sums.requests) if sums.requests else None,
         )
 
 
@@ -133,5 +136,5 @@ def tuned_value(point: TunedPoint, keys: Sequence[str], tuned: Sequence[Tuned], 
 
 def _row(one: Tuned, book: PriceBook) -> dict[str, Any]:
     values = {name: plain(value) if isinstance(value, Decimal) else value for name, value in asdict(one).items()}
-    cost = values.pop("cost")
-    return {**values, "cost_per_million": cost, "currency": book.currency}
+    computing, cost = values.pop("computing"), values.pop("cost")
+    return {**values, "computing_per_million": computing, "cost_per_million": cost, "currency": book.currency}

@@ -59,8 +59,8 @@ def compare(rows: Sequence[Row], book: PriceBook, host: Price | None) -> list[Co
         found.append(compared(where, theirs, theirs, reading, printed))
     for one in {one.name: one for one in (book, *map(load, BOOKS)) if one.currency == book.currency}.values():
         cost = sum((part for _, part in price_rows(rows, one)), Cost())
-        compute = cost.compute + cost.power
-        found.append(compared(one.name, compute, by_cpu_time(cpu_us, one, compute), cost.total, PRINTED.get(one.name)))
+        by_cpu = by_cpu_time(cpu_us, one, cost.computing)
+        found.append(compared(one.name, cost.computing, by_cpu, cost.total, PRINTED.get(one.name)))
     return found
 
 

@@ -9,7 +9,7 @@ function: it is charged the caller's GET and the GB returned.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -41,6 +41,12 @@ class Cost:
         with localcontext(EXACT):
             return sum(self.parts().values(), Decimal(0))
 
+    @property
+    def computing(self) -> Decimal:
+        """What the code costs alone, with its power."""
+        with localcontext(EXACT):
+            return self.compute + self.power
+
     def parts(self) -> dict[str, Decimal]:
         """Return the parts by their names."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
@@ -59,31 +65,64 @@ def gb_seconds(sums: Sums) -> Decimal:
 def price_rows(rows: Iterable[Row], book: PriceBook) -> list[tuple[Row, Cost]]:
     """Return the rows with what each costs, as they come, so that the costs add up to that of all.
 
-    Tiers go by what was used in a calendar month before, in the order of the rows.
+    Tiers go by what was used in a calendar month before, in the order of the rows. What has too many digits is rounded
+    where it adds up, to 18 places: a row costs what the sum grows by, and the sum is the same however rows are parted.
     """
-    before: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
-    priced = []
-    for row in rows:
-        month = _month(row.start)
-        used = gb_seconds(row.sums)
-        compute = _computing(row.sums, book, before[month])
+    sofar = _SoFar(book)
+    return [(row, sofar.cost(row)) for row in rows]
+
+
+class _SoFar:
+    """What the rows before came to."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._book = book
+        self._gb_seconds: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+        self._cpu_us = 0
+        self._returned = 0
+
+    def cost(self, row: Row) -> Cost:
+        """Return what the next row costs."""
+        book, sums = self._book, row.sums
+        # Who invokes a function directly asks S3 for nothing.
+        through_s3 = row.key.access_point != ""
         with localcontext(EXACT):
-            before[month] += used
-        priced.append((row, _cost(row, book, compute)))
-    return priced
+            cost = Cost(
+                compute=self._compute(row),
+                power=self._grown(self._power, self._cpu_us, sums.cpu_us),
+                requests=book.each("requests") * sums.invocations,
+                s3_requests=book.each("s3-get") * (sums.requests + sums.invocations) * through_s3,
+                data_returned=self._grown(self._data, self._returned, sums.bytes_out * through_s3),
+            )
+        self._cpu_us += sums.cpu_us
+        self._returned += sums.bytes_out * through_s3
+        return cost
+
+    def _compute(self, row: Row) -> Decimal:
+        if self._book.price("core") is not None:
+            return self._grown(self._core, self._cpu_us, row.sums.cpu_us)
+        month = _month(row.start)
+        before = self._gb_seconds[month]
+        after = self._gb_seconds[month] = before + row.sums.gb_seconds
+        return _tiered(after, self._book.tiers) - _tiered(before, self._book.tiers)
+
+    def _grown(self, price: Callable[[int], Decimal], before: int, more: int) -> Decimal:
+        return price(before + more) - price(before)
+
+    def _core(self, cpu_us: int) -> Decimal:
+        return divided(self._book.each("core") * cpu_us, _US_PER_HOUR)
+
+    def _power(self, cpu_us: int) -> Decimal:
+        power = self._book.price("power")
+        return Decimal(0) if power is None else divided(power.each * power.watts_per_core * cpu_us, _JOULE_US_PER_KWH)
+
+    def _data(self, size: int) -> Decimal:
+        return divided(self._book.each("data-returned") * size, GB)
 
 
 def _month(start: int) -> tuple[int, int]:
     day = datetime.fromtimestamp(start, UTC)
     return day.year, day.month
-
-
-def _computing(sums: Sums, book: PriceBook, before: Decimal) -> Decimal:
-    core = book.price("core")
-    if core is not None:
-        return divided(core.each * sums.cpu_us, _US_PER_HOUR)
-    with localcontext(EXACT):
-        return _tiered(before + gb_seconds(sums), book.tiers) - _tiered(before, book.tiers)
 
 
 def _tiered(used: Decimal, tiers: Sequence[Price]) -> Decimal:
@@ -94,18 +133,3 @@ def _tiered(used: Decimal, tiers: Sequence[Price]) -> Decimal:
         total += max(Decimal(0), end - start) * tier.each
         start = max(start, end)
     return total
-
-
-def _cost(row: Row, book: PriceBook, compute: Decimal) -> Cost:
-    sums, power = row.sums, book.price("power")
-    drawn = Decimal(0) if power is None else power.each * power.watts_per_core * sums.cpu_us
-    # Who invokes a function directly asks S3 for nothing.
-    through_s3 = row.key.access_point != ""
-    with localcontext(EXACT):
-        return Cost(
-            compute=compute,
-            power=divided(drawn, _JOULE_US_PER_KWH),
-            requests=book.each("requests") * sums.invocations,
-            s3_requests=book.each("s3-get") * (sums.requests + sums.invocations) * through_s3,
-            data_returned=book.each("data-returned") * sums.bytes_out / GB * through_s3,
-        )
