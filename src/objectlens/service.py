@@ -379,14 +379,13 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 
 async def _meter(settings: Settings, database: Database, clock: Clock, stack: AsyncExitStack) -> Meter:
-    chosen = settings.metering
     rules = Rules(
-        enabled=chosen.enabled,
-        flush_seconds=chosen.flush_seconds,
-        most=chosen.rows,
-        minutes_kept=chosen.minutes_days * DAY,
-        hours_kept=chosen.hours_days * DAY,
-        days_kept=chosen.days_days * DAY,
+        enabled=settings.metering.enabled,
+        flush_seconds=settings.metering.flush_seconds,
+        most=settings.metering.rows,
+        minutes_kept=settings.metering.keep_minutes_days * DAY,
+        hours_kept=settings.metering.keep_hours_days * DAY,
+        days_kept=settings.metering.keep_days * DAY,
     )
     try:
         meter = Meter(database, clock, settings.data / BUDGET_USES, rules)

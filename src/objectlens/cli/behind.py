@@ -13,18 +13,13 @@ from objectlens.cli.clients import Clients, connect
 from objectlens.cli.options import running_endpoint
 
 
-def count_objects(data: Path, config: Path | None, points: Iterable[str], most: int) -> dict[str, int | None]:
-    """Return the number of keys behind each access point; None where nobody could count them, or when over `most`.
-
-    Only a server that runs on the data directory is asked.
-    """
-    if most == 0 or running_endpoint(data) is None:
+def count_objects(
+    data: Path, config: Path | None, endpoint: str | None, points: Iterable[str], most: int
+) -> dict[str, int | None]:
+    """Return the number of keys behind each access point; None where nobody could count them, or when over `most`."""
+    if most == 0 or (endpoint is None and running_endpoint(data) is None):
         return {}
-    try:
-        clients = connect(data, config, None)
-    except click.ClickException:
-        # The file of a server that was killed: advice does without the count, and says so.
-        return {}
+    clients = connect(data, config, endpoint)
     return {point: _count(clients, point, most) for point in points}
 
 

@@ -13,11 +13,11 @@ import click
 from rich.console import Console
 
 from objectlens.cli import cost_advice, cost_article, cost_books
-from objectlens.cli.cost_options import against_option, book_option, chosen
+from objectlens.cli.cost_options import against_option, book_option, chosen, endpoint_option, from_option, to_option
 from objectlens.cli.cost_page import page
 from objectlens.cli.cost_screen import screen
-from objectlens.cli.ledgers import from_option, read_ledger, to_option
-from objectlens.cli.options import config_option, data_option, print_json, read_settings
+from objectlens.cli.ledger import read_rows
+from objectlens.cli.options import config_option, data_option, print_json
 from objectlens.metering import Dimension
 from objectlens.metering.costs import compare, make_report, selection_of
 from objectlens.metering.costs.plain import report_value
@@ -29,8 +29,8 @@ Examples:
   objectlens cost report --by job --price-book aws-lambda-arm --json
   objectlens cost report --price-book own-hardware.toml --html report.html
 
-Rows add up to the ledger exactly; in JSON and CSV, amounts are decimals as text, with all their digits. What a running
-server has measured in its last seconds is not in the ledger yet.
+Rows add up to the ledger exactly; in JSON and CSV, amounts are decimals as text, with all their digits. The server that
+runs on --data, or at --endpoint, writes first what it has counted; callers need ce:GetCostAndUsage.
 """
 _BY = {"function": "function", "access-point": "access_point", "caller": "caller", "job": "job"}
 
@@ -48,6 +48,7 @@ def command() -> None:
 @book_option
 @data_option
 @config_option
+@endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV.")
 @click.option("--html", "html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with a plot.")
@@ -60,6 +61,7 @@ def report(
     books: tuple[str, ...],
     data: Path,
     config: Path | None,
+    endpoint: str | None,
     as_json: bool,
     as_csv: bool,
     html: Path | None,
@@ -69,7 +71,7 @@ def report(
         raise click.UsageError("--json and --csv both print: leave one of them")
     library, against = chosen(books, host)
     selection = selection_of(cast("Dimension", _BY[by]), start, end)
-    (rows,) = read_ledger(read_settings(data, config), selection)
+    rows = read_rows(data, config, endpoint, selection)
     made = make_report(rows, selection, library, against)
     compared = compare(rows, made.book, made.host)
     if html is not None:

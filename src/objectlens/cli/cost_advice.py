@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from objectlens.cli.behind import count_objects
-from objectlens.cli.cost_options import against_option, book_option, chosen
-from objectlens.cli.ledgers import from_option, read_ledger, to_option
-from objectlens.cli.options import config_option, data_option, json_option, print_json, read_settings
+from objectlens.cli.cost_options import against_option, book_option, chosen, endpoint_option, from_option, to_option
+from objectlens.cli.ledger import read_rows
+from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.metering import Selection
 from objectlens.metering.costs import Facts, Verdict, advice_selection, advise, facts_of
 from objectlens.metering.costs.plain import name_of
@@ -43,6 +43,7 @@ _STYLES = {"yes": "green", "raise": "yellow", "lower": "green", "unknown": "dim"
 )
 @data_option
 @config_option
+@endpoint_option
 @json_option
 def command(
     *,
@@ -53,14 +54,15 @@ def command(
     count: int,
     data: Path,
     config: Path | None,
+    endpoint: str | None,
     as_json: bool,
 ) -> None:
     """Say of each access point whether to cache, to bake offline, to use the client, and which MemorySize fits."""
     library, against = chosen(books, host)
     selection = advice_selection(Selection(start=start, end=end))
-    (rows,) = read_ledger(read_settings(data, config), selection)
+    rows = read_rows(data, config, endpoint, selection)
     points = sorted({row.key.access_point for row in rows if row.key.access_point and row.sums.invocations})
-    objects = count_objects(data, config, points, count)
+    objects = count_objects(data, config, endpoint, points, count)
     advised = [(one, advise(one, library.book, against)) for one in facts_of(rows, library.book, objects)]
     if as_json:
         print_json([_value(*one) for one in advised])

@@ -15,6 +15,8 @@ _COMMANDS = {
     "transform": "objectlens.cli.transform",
     "function": "objectlens.cli.function",
     "logs": "objectlens.cli.logs",
+    "usage": "objectlens.cli.usage",
+    "budget": "objectlens.cli.budget",
     "cost": "objectlens.cli.cost",
     "tune": "objectlens.cli.tune",
     "credentials": "objectlens.cli.credentials",

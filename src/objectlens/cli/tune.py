@@ -12,9 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.console import Console
 
 from objectlens.cli.clients import clients_at, reach
-from objectlens.cli.cost_options import book_option, chosen
-from objectlens.cli.ledgers import read_ledger
-from objectlens.cli.options import config_option, data_option, json_option, print_json, read_settings
+from objectlens.cli.cost_options import book_option, chosen, endpoint_option
+from objectlens.cli.ledger import read_rows
+from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.tuning_keys import keys_of
 from objectlens.cli.tuning_plot import save_plot
 from objectlens.cli.tuning_runs import Reader, Run, measure
@@ -32,7 +32,7 @@ Examples:
 A temporary version of the function is published for each MemorySize, and a temporary Object Lambda access point put in
 front of it; the function's own MemorySize is set back before anything is measured, and what is temporary is deleted at
 the end, also after Ctrl-C. Each key is read --rounds times at each concurrency, after unmeasured reads that start the
-environments. Billed milliseconds, CPU time and memory are those of the ledger, so the server must run on --data.
+environments. Billed milliseconds, CPU time and memory are those of the ledger; callers need ce:GetCostAndUsage.
 """
 
 
@@ -70,6 +70,7 @@ def _numbers(least: int, most: int) -> Callable[[click.Context, click.Parameter,
 @book_option
 @data_option
 @config_option
+@endpoint_option
 @json_option
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw cost against latency: .svg or .png."
@@ -86,6 +87,7 @@ def command(
     books: tuple[str, ...],
     data: Path,
     config: Path | None,
+    endpoint: str | None,
     as_json: bool,
     plot: Path | None,
 ) -> None:
@@ -93,8 +95,7 @@ def command(
     library, _ = chosen(books, None)
     if plot is not None and plot.suffix not in {".svg", ".png"}:
         raise click.BadParameter(f"{plot}: a plot is .svg or .png", param_hint="--plot")
-    settings = read_settings(data, config)
-    reader = Reader(*reach(data, config, None))
+    reader = Reader(*reach(data, config, endpoint))
     clients = clients_at(reader.url, reader.session, reader.region)
     label, began = f"tune-{secrets.token_hex(4)}", datetime.now(UTC)
     try:
@@ -103,7 +104,7 @@ def command(
         runs = _measured(reader, Stage(clients, point, label), sizes, concurrency, wanted * rounds)
     except (BotoCoreError, ClientError, WaiterError) as error:
         raise click.ClickException(f"the server refused: {error}") from error
-    rows = wait_for_sums(lambda selection: read_ledger(settings, selection)[0], runs, began)
+    rows = wait_for_sums(lambda selection: read_rows(data, config, endpoint, selection), runs, began)
     tuned = [Tuned.of(run, rows.get(run.job), library.book) for run in runs]
     if plot is not None:
         save_plot(plot, function, tuned, library.book.currency)

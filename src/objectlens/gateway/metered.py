@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
-from objectlens.metering import Meter, Tally, current, job_of
+from objectlens.http import HttpResponse
+from objectlens.metering import OTHER, Meter, Tally, current, job_of
 
 JOB = "x-objectlens-job"
 CACHE = "x-objectlens-cache"
+_OUTCOME = re.compile(r"[a-z][a-z-]{0,31}")
 
 
 def open_tally(meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint) -> Tally | None:
@@ -27,3 +31,12 @@ def open_tally(meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint) 
         )
     current.set(tally)
     return tally
+
+
+def cache_outcome(response: HttpResponse | None) -> str:
+    """Return what an answer says of the cache of derived objects: its first word; empty when that was not asked."""
+    said = None if response is None else response.headers.get(CACHE)
+    if said is None:
+        return ""
+    found = _OUTCOME.match(said.lower())
+    return OTHER if found is None else found[0]

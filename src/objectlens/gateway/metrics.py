@@ -15,8 +15,9 @@ from typing import Literal
 from objectlens.access import Access
 from objectlens.errors import ServiceError
 from objectlens.functions.figures import BOUNDS, Snapshot
-from objectlens.gateway import render
+from objectlens.gateway import render, usage
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.metering import Meter
 
 PATH = "/-/metrics"
 ACTION = "cloudwatch:GetMetricData"
@@ -38,7 +39,7 @@ Metrics = Literal["signed", "loopback"]
 
 
 async def serve(
-    http: HttpRequest, access: Access, figures: Callable[[], Sequence[Snapshot]], public: Metrics
+    http: HttpRequest, access: Access, figures: Callable[[], Sequence[Snapshot]], meter: Meter, public: Metrics
 ) -> HttpResponse:
     """Answer a GET of the metrics; whoever may not read them gets S3's error."""
     if http.method not in {"GET", "HEAD"}:
@@ -50,7 +51,7 @@ async def serve(
         except ServiceError as error:
             request_id = str(uuid.uuid4())
             return render.with_ids(render.s3_error(error, request_id), request_id)
-    return HttpResponse(200, Headers([_TYPE]), exposition(figures()))
+    return HttpResponse(200, Headers([_TYPE]), exposition(figures()) + usage.exposition(meter))
 
 
 def _is_loopback(peer: str) -> bool:

@@ -24,14 +24,14 @@ from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
-from objectlens.gateway import metrics, render, reserved
+from objectlens.gateway import ledger, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent
 from objectlens.gateway.endpoints import access_key_id, which_api
 from objectlens.gateway.messages import on_the_wire
-from objectlens.gateway.metered import CACHE, open_tally
+from objectlens.gateway.metered import cache_outcome, open_tally
 from objectlens.gateway.payload import verified
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.metering import Meter, Tally
@@ -157,8 +157,11 @@ class Corridor:
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
         if http.path.startswith(reserved.PREFIX) and not names_bucket(http.host, self._domains):
+            rooms = self._rooms
             if http.path == metrics.PATH:
-                return await metrics.serve(http, self._rooms.access, self._rooms.figures, self._metrics_for)
+                return await metrics.serve(http, rooms.access, rooms.figures, rooms.meter, self._metrics_for)
+            if ledger.is_ours(http.path):
+                return await ledger.serve(http, rooms.access, rooms.catalog, rooms.meter)
             return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
@@ -195,7 +198,7 @@ class Corridor:
     def _meter(self, sent: Sent, tally: Tally | None) -> None:
         response = sent.response
         if tally is not None:
-            tally.sent(sent.bytes_sent, (None if response is None else response.headers.get(CACHE)) or "")
+            tally.sent(sent.bytes_sent, cache_outcome(response))
         elif sent.request.method == "GET" and response is not None and response.status < 300:
             self._rooms.meter.read(sent.request.query, sent.bytes_sent)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Kind = Literal["caller", "access-point"]
 Period = Literal["day", "month"]
@@ -73,6 +73,39 @@ class Budget:
         return f"{front}{role}{name.rpartition('/')[2]}"
 
 
+def edited(old: Budget | None, name: str, changes: Mapping[str, str]) -> Budget:
+    """Return the budget of a name with changes made to it, or a new one; raises `BadBudget`.
+
+    `changes` are texts by `kind`, `subject`, `period`, `invocations`, `gb_seconds`, `bytes` and `warn_percent`; what is
+    not among them stays, or is a month and 80 percent for a new one. A limit may be `none`.
+    """
+    given: dict[str, Any] = {key: changes[key] for key in ("kind", "subject", "period") if key in changes}
+    for key, measure in (("invocations", "invocations"), ("gb_seconds", "memory_mb_ms"), ("bytes", "bytes_out")):
+        if key in changes:
+            given[measure] = None if changes[key] == "none" else _amount(key, changes[key])
+    if "warn_percent" in changes:
+        given["warn_percent"] = _amount("warn_percent", changes["warn_percent"])
+    if old is not None:
+        return replace(old, **given)
+    if not {"kind", "subject"} <= given.keys():
+        raise BadBudget(f"there is no budget {name}: to make it, say whose it is, a caller's or an access point's")
+    return Budget(name=name, **{"period": "month"} | given)
+
+
+def _amount(key: str, text: str) -> int:
+    try:
+        number = Decimal(text)
+        if key == "gb_seconds":
+            return memory_mb_ms(number)
+        if number != int(number):
+            raise BadBudget(f"{key} must be a whole number, not {text!r}")
+        return int(number)
+    except (ArithmeticError, ValueError) as error:
+        if isinstance(error, BadBudget):
+            raise
+        raise BadBudget(f"{key} must be a number or none, not {text!r}") from None
+
+
 def payers(arn: str) -> tuple[str, ...]:
     """Return whose budgets the use by a caller, or through an access point, counts against: its own, its role's.
 
@@ -95,9 +128,15 @@ def span(period: Period, now: datetime) -> tuple[datetime, datetime]:
 
 def shown(measure: Measure, amount: int) -> str:
     """Say an amount as people do."""
+    unit = {"invocations": "invocations", "memory_mb_ms": "GB-seconds", "bytes_out": "bytes"}[measure]
+    return f"{number(measure, amount)} {unit}"
+
+
+def number(measure: Measure, amount: int) -> str:
+    """Say an amount without its unit."""
     if measure == "memory_mb_ms":
-        return f"{(Decimal(amount) / MB_MS_OF_A_GB_SECOND).quantize(Decimal('0.001')):,f} GB-seconds"
-    return f"{amount:,} {'invocations' if measure == 'invocations' else 'bytes'}"
+        return f"{(Decimal(amount) / MB_MS_OF_A_GB_SECOND).quantize(Decimal('0.001')):,f}"
+    return f"{amount:,}"
 
 
 def memory_mb_ms(gb_seconds: Decimal) -> int:

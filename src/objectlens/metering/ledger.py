@@ -21,7 +21,7 @@ class Selection:
 
     They are added up over all dimensions that are not in `by`. `step` is the length of the spans they are added up in,
     in seconds, from midnight UTC on; 0 makes one of all, and None gives spans as they are kept. `where` has values
-    that dimensions must have.
+    that dimensions must have. Of all rows, `limit` are returned after the first `offset`.
 
     Older rows are kept by hour or by day: a span belongs to where it begins, and is not parted.
     """
@@ -31,6 +31,8 @@ class Selection:
     by: Sequence[Dimension] = DIMENSIONS
     step: int | None = 0
     where: Mapping[Dimension, str | int | bool] = field(default_factory=dict)
+    limit: int | None = None
+    offset: int = 0
 
 
 class Ledger:
@@ -57,6 +59,8 @@ def read_rows(connection: Connection, selection: Selection) -> list[Row]:
     keys = [*spans, *(usage.c[name] for name in selection.by)]
     sums = [func.max(usage.c[name]) if name == "peak_mb" else func.sum(usage.c[name]) for name in SUMS]
     query = select(*keys, *sums).where(*_conditions(selection)).group_by(*keys).order_by(*keys)
+    if selection.limit is not None:
+        query = query.limit(selection.limit).offset(selection.offset)
     return [
         _row(tuple(row), len(spans), selection)
         for row in connection.execute(query)

@@ -20,7 +20,6 @@ from objectlens.clock import Clock
 from objectlens.database import Database
 from objectlens.errors import ServiceError
 from objectlens.metering import storing
-from objectlens.metering.budgets import Budget
 from objectlens.metering.gathering import Gathering, Slot
 from objectlens.metering.ledger import Ledger
 from objectlens.metering.rollup import DAY, HOUR, MINUTE, Step, roll
@@ -168,11 +167,11 @@ class Meter:
         """The budgets with their use."""
         return self._watch.uses
 
-    async def put_budget(self, budget: Budget) -> None:
-        """Make or replace a budget, in force from now on; raises `BadBudget`."""
+    async def put_budget(self, name: str, changes: Mapping[str, str]) -> None:
+        """Make or change a budget, in force from now on; see `budgets.edited` for `changes`. Raises `BadBudget`."""
         await self.flush()
         now = self._clock.now()
-        await self._database.write(lambda connection: storing.put_budget(connection, budget, now))
+        await self._database.write(lambda connection: storing.put_budget(connection, name, changes, now))
         await self.flush()
 
     async def remove_budget(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from objectlens.metering.budgets import MEASURES, MOST, BadBudget, Budget, payers, span
+from objectlens.metering.budgets import MEASURES, MOST, BadBudget, Budget, edited, payers, span
 from objectlens.metering.ledger import Selection, read_rows
 from objectlens.metering.rows import Dimension
 from objectlens.metering.tables import budget_uses, budgets
@@ -39,22 +39,24 @@ def read_budgets(connection: Connection, now: datetime) -> list[Kept]:
     return [Kept(one, *uses.get((one.name, _start(one, now)), (Spent(), False))) for one in found]
 
 
-def put_budget(connection: Connection, budget: Budget, now: datetime) -> None:
-    """Make or replace a budget; raises `BadBudget` when there are too many.
+def put_budget(connection: Connection, name: str, changes: Mapping[str, str], now: datetime) -> Budget:
+    """Make or change a budget, see `edited`, and return it; raises `BadBudget`, also when there are too many.
 
     What was used in the running period counts: of a budget that is there as it was counted, else as the ledger has it.
     """
-    old = next((one.budget for one in read_budgets(connection, now) if one.budget.name == budget.name), None)
+    old = next((one.budget for one in read_budgets(connection, now) if one.budget.name == name), None)
+    budget = edited(old, name, changes)
     if old is None and (connection.scalar(select(func.count()).select_from(budgets)) or 0) >= MOST:
         raise BadBudget(f"there are {MOST} budgets, and there may be no more: remove one first")
     connection.execute(delete(budgets).where(budgets.c.name == budget.name))
     connection.execute(insert(budgets).values({name: getattr(budget, name) for name in _FIELDS}))
-    if old is None or (old.subject, old.period) != (budget.subject, budget.period):
+    if old is None or (old.payer, old.kind, old.period) != (budget.payer, budget.kind, budget.period):
         connection.execute(delete(budget_uses).where(budget_uses.c.name == budget.name))
         add_spent(connection, {(budget.name, _start(budget, now)): _from_ledger(connection, budget, now)})
     else:
         # A limit that was raised deserves its own warning.
         _set_warned(connection, budget.name, _start(budget, now), warned=False)
+    return budget
 
 
 def remove_budget(connection: Connection, name: str) -> bool:

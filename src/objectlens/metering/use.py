@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from objectlens.errors import SlowDown
-from objectlens.metering.budgets import MEASURES, Budget, Measure, shown, span
+from objectlens.metering.budgets import MEASURES, Budget, Measure, number, shown, span
 from objectlens.metering.journal import Journal
 from objectlens.metering.usage import Usage
 
@@ -37,7 +37,8 @@ class Spent:
 class Use:
     """The use of one budget in the running period, by all servers as far as this one knows.
 
-    `unwritten` is what the database does not have yet, by the beginning of its period. An admitted request is held
+    `unwritten` is what the database does not have yet, by the beginning of its period; `untold` whether it does not
+    know of the warning. An admitted request is held
     against the limit of invocations from its beginning on, so that many at once cannot pass it; what it takes of the
     others is known when it is over.
     """
@@ -47,6 +48,7 @@ class Use:
         self.spent = Spent()
         self.unwritten: dict[int, Spent] = {}
         self.warned = False
+        self.untold = False
         self.refusals = 0
         self._in_flight = 0
         self._journal = journal
@@ -135,13 +137,13 @@ class Use:
             return
         for measure, limit in self.budget.limits.items():
             if self.spent.of(measure) * 100 >= limit * self.budget.warn_percent:
-                self.warned = True
+                self.warned = self.untold = True
                 _log.warning("%s", self._said(measure))
 
     def _said(self, measure: Measure) -> str:
         budget, limit = self.budget, self.budget.limits[measure]
         return (
-            f"The budget {budget.name} of {budget.subject} has used {shown(measure, self.spent.of(measure))} of "
+            f"The budget {budget.name} of {budget.subject} has used {number(measure, self.spent.of(measure))} of "
             f"{shown(measure, limit)} for this {budget.period}, which ends {self._resets()}."
         )
 

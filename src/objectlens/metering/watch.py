@@ -69,9 +69,10 @@ class Watch:
     def take(self) -> tuple[dict[tuple[str, int], Spent], dict[str, int]]:
         """Return what the database does not have yet: use, by name and period, and of what a warning was given."""
         spent = {(name, start): one for name, use in self._uses.items() for start, one in use.unwritten.items()}
+        warned = {name: use.start for name, use in self._uses.items() if use.untold}
         for use in self._uses.values():
-            use.unwritten = {}
-        return spent, {name: use.start for name, use in self._uses.items() if use.warned}
+            use.unwritten, use.untold = {}, False
+        return spent, warned
 
 
 def _same(one: Budget, other: Budget) -> bool:

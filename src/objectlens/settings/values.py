@@ -251,9 +251,11 @@ class MeteringSettings:
         "Combinations of function, access point, caller and job that are told apart in each minute, hour and day; the "
         "others are counted together, as `(other)`.",
     )
-    minutes_days: int = _setting(count(1, 366), 2, "Days for which each minute is kept; then minutes become hours.")
-    hours_days: int = _setting(count(1, 3660), 62, "Days for which each hour is kept; then hours become days.")
-    days_days: int = _setting(count(1, 36_600), 1100, "Days for which each day is kept; then it is forgotten.")
+    keep_minutes_days: int = _setting(
+        count(1, 366), 2, "Days for which each minute is kept; then minutes become hours."
+    )
+    keep_hours_days: int = _setting(count(1, 3660), 62, "Days for which each hour is kept; then hours become days.")
+    keep_days: int = _setting(count(1, 36_600), 1100, "Days for which each day is kept; then it is forgotten.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from objectlens.catalog.tables import metadata
+from objectlens.catalog import tables as catalog_tables
 from objectlens.database import Database
 from objectlens.errors import ServiceUnavailable
+from objectlens.metering import tables as metering_tables
 from objectlens.testing.catalogs import CatalogSuite
 from support.postgres import Postgres
+
+TABLES = (catalog_tables.metadata, metering_tables.metadata)
 
 # Where PostgreSQL has to be installed first, that counts into the first test.
 pytestmark = pytest.mark.timeout(600)
@@ -32,7 +35,7 @@ class TestPostgresCatalog(CatalogSuite):
 
 def test_the_migrations_make_the_tables_that_the_code_sees(postgres):
     def differences(connection):
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), TABLES)
 
     async def story():
         database = await Database.open(postgres.database())

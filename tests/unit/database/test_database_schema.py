@@ -7,9 +7,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from objectlens.catalog.tables import metadata
+from objectlens.catalog import tables as catalog_tables
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.database import schema as schema_module
+from objectlens.metering import tables as metering_tables
+
+TABLES = (catalog_tables.metadata, metering_tables.metadata)
 
 STARTER = """
 import asyncio, sys
@@ -34,7 +37,7 @@ async def opened(folder, look=lambda _: None):
 def test_the_migrations_make_the_tables_that_the_code_sees(tmp_path):
     def differences(connection):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return compare_metadata(context, metadata)
+        return compare_metadata(context, TABLES)
 
     assert asyncio.run(opened(tmp_path, differences)) == []
 
@@ -45,7 +48,7 @@ def test_opening_again_changes_nothing(tmp_path):
     asyncio.run(opened(tmp_path))
     after = list(sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM sqlite_master ORDER BY name"))
     assert before == after
-    assert ("0003",) in sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM alembic_version")
+    assert ("0008",) in sqlite3.connect(tmp_path / "objectlens.db").execute("SELECT * FROM alembic_version")
 
 
 def test_several_starters_at_once_are_safe(tmp_path):
@@ -76,7 +79,7 @@ def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path):
     connection = sqlite3.connect(tmp_path / "objectlens.db")
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
-    with pytest.raises(DatabaseTooNew, match=r"revision 9999.* later release .* knows up to 0003"):
+    with pytest.raises(DatabaseTooNew, match=r"revision 9999.* later release .* knows up to 0008"):
         asyncio.run(opened(tmp_path))
     assert list(connection.execute("SELECT version_num FROM alembic_version")) == [("9999",)]
 
