@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from objectlens.cli.clients import Clients, connect

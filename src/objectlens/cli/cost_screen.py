@@ -16,6 +16,7 @@ from objectlens.metering.costs.money import shown
 from objectlens.metering.costs.plain import name_of
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
+_WIDE = 100
 _OURS = "green"
 _THEIRS = "red"
 ELSEWHERE = ("the same work", "article, 1 h", "as billed", "by CPU time", "of host", "with all", "per 1,000")
@@ -26,7 +27,7 @@ def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
     if not report.lines:
         return Group(Text("Nothing was measured in this time."))
     return Group(
-        table(report),
+        table(report, width),
         Text(),
         comparison(report, compared, width),
         Text(),
@@ -38,19 +39,33 @@ def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
     )
 
 
-def table(report: Report) -> Table:
-    """Return the lines and their total."""
-    currency = report.book.currency
-    drawn = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
-    names = [report.by.replace("_", " "), "answers", "code ran", "cached", "GB-s", "CPU s", currency]
+def table(report: Report, width: int = _WIDE) -> Table:
+    """Return the lines and their total; on a narrow terminal without the figures that need not stand there."""
+    names = [report.by.replace("_", " "), "answers", "code ran", "cached", "GB-s", "CPU s", report.book.currency]
     names += ["on the host"] if report.host else []
     names += ["copy a month", "cache saved"]
-    total = _cells("total", report.total, report)
-    for index, (name, foot) in enumerate(zip(names, total, strict=True)):
-        drawn.add_column(name, footer=foot, justify="right" if index else "left", footer_style="bold", overflow="fold")
+    hidden = set() if width >= _WIDE else {"answers", "cached", "CPU s", "cache saved"}
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
+    for name, foot in zip(names, _cells("total", report.total, report), strict=True):
+        if name not in hidden:
+            _add_column(drawn, name, foot)
     for line in report.lines:
-        drawn.add_row(*_cells(escape(name_of(line.value, report.by)), line, report))
+        cells = _cells(escape(name_of(line.value, report.by)), line, report)
+        drawn.add_row(*(one for name, one in zip(names, cells, strict=True) if name not in hidden))
     return drawn
+
+
+def _add_column(drawn: Table, name: str, foot: str = "") -> None:
+    """Add a column of names first, which may take several lines, and then of figures, which may not."""
+    first = not drawn.columns
+    drawn.add_column(
+        name,
+        footer=foot,
+        footer_style="bold",
+        justify="left" if first else "right",
+        no_wrap=not first,
+        overflow="fold" if first else "ellipsis",
+    )
 
 
 def _cells(name: str, line: Line, report: Report) -> list[str]:
@@ -64,13 +79,16 @@ def _cells(name: str, line: Line, report: Report) -> list[str]:
 def comparison(report: Report, compared: Sequence[Compared], width: int) -> Table:
     """Return the article's comparison beside that of the measured work."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate((*ELSEWHERE, "")):
-        drawn.add_column(name, justify="right" if 0 < index < len(ELSEWHERE) else "left", overflow="fold")
+    shown_heads = ELSEWHERE if width >= _WIDE else ELSEWHERE[:-1]
+    for name in shown_heads:
+        _add_column(drawn, name)
+    drawn.add_column("")
     longest = max((one.by_cpu for one in compared), default=Decimal(0))
-    room = max(0, min(24, width - 92))
+    room = max(0, min(24, width - 96))
     for index, one in enumerate(compared):
         style = _THEIRS if report.host is not None and index == 0 else _OURS
-        drawn.add_row(*map(escape, elsewhere(one)), bar(one.by_cpu, longest, room, style))
+        cells = map(escape, elsewhere(one)[: len(shown_heads)])
+        drawn.add_row(*cells, bar(one.by_cpu, longest, room, style))
     return drawn
 
 
