@@ -12,8 +12,16 @@ from objectlens.metering.costs import Article, article
 from objectlens.metering.costs.article import ArticleRow
 from objectlens.metering.costs.money import plain, shown
 
+_EPILOG = """\b
+Examples:
+  objectlens cost article
+  objectlens cost article --json
 
-@click.command("article")
+The article: "Reduce costs and complexity of ML preprocessing with Amazon S3 Object Lambda", AWS, 2022.
+"""
+
+
+@click.command("article", epilog=_EPILOG)
 @json_option
 def command(as_json: bool) -> None:
     """Make the table of AWS's article on preprocessing from the price books, and say how its figures come about."""
