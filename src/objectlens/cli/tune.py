@@ -111,7 +111,8 @@ def command(
     if as_json:
         print_json(tuned_value(point, wanted, tuned, library.book))
     else:
-        Console().print(screen(point, tuned, choose(tuned), library.book.currency))
+        console = Console()
+        console.print(screen(point, tuned, choose(tuned), library.book.currency, console.width))
 
 
 def _measured(

@@ -17,6 +17,7 @@ from objectlens.cli.tuning_sums import Choice, Tuned
 from objectlens.metering.costs.money import money, shown
 
 _ROOM = 12
+_WIDE = 130
 
 
 class Bar:
@@ -45,36 +46,48 @@ class Bar:
         self._progress.advance(self._task)
 
 
-def screen(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, currency: str) -> Group:
+def screen(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, currency: str, width: int) -> Group:
     """Return the table and what it says."""
-    return Group(table(tuned, currency), Text(), *(Text(one) for one in sentences(point, tuned, choice, currency)))
+    lines = (Text(one) for one in sentences(point, tuned, choice, currency))
+    return Group(table(tuned, currency, width), Text(), *lines)
 
 
-def table(tuned: Sequence[Tuned], currency: str) -> Table:
-    """Return a row for each setting, with bars for cost and latency."""
+def table(tuned: Sequence[Tuned], currency: str, width: int) -> Table:
+    """Return a row for each setting; with bars for what computing costs and for latency, where there is room."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("MB", "at once", "reads", "errors", "p50 ms", "p95 ms", "reads/s", "billed ms", "CPU ms", "peak MB")
-    for name in (*names, "computing", f"{currency}/million"):
-        drawn.add_column(name, justify="right")
-    drawn.add_column("computing")
-    drawn.add_column("p50")
+    names = ["MB", "at once", "reads", "errors", "p50 ms", "p95 ms", "reads/s", "billed ms", "CPU ms", "peak MB"]
+    names += ["computing", f"{currency} a million"]
+    hidden = set() if width >= _WIDE else {"reads", "reads/s", "CPU ms"}
+    for name in names:
+        if name not in hidden:
+            drawn.add_column(name, justify="right", no_wrap=True)
+    if not hidden:
+        drawn.add_column("computing")
+        drawn.add_column("p50")
     dearest = max((one.computing for one in tuned if one.computing is not None), default=Decimal(0))
     slowest = max((Decimal(str(one.p50_ms)) for one in tuned if one.p50_ms is not None), default=Decimal(0))
     for one in tuned:
-        drawn.add_row(
-            str(one.memory),
-            str(one.concurrency),
-            f"{one.reads:,}",
-            f"[red]{one.errors}[/]" if one.errors else "0",
-            *(_time(value) for value in (one.p50_ms, one.p95_ms)),
-            f"{one.reads_per_second:,.1f}",
-            *(_time(value) for value in (one.billed_ms, one.cpu_ms)),
-            str(one.peak_mb),
-            *("-" if amount is None else shown(amount) for amount in (one.computing, one.cost)),
+        cells = [cell for name, cell in zip(names, _cells(one), strict=True) if name not in hidden]
+        bars = (
             bar(one.computing or Decimal(0), dearest, _ROOM, "green"),
             bar(Decimal(str(one.p50_ms or 0)), slowest, _ROOM, "cyan"),
         )
+        drawn.add_row(*cells, *(() if hidden else bars))
     return drawn
+
+
+def _cells(one: Tuned) -> tuple[str, ...]:
+    return (
+        str(one.memory),
+        str(one.concurrency),
+        f"{one.reads:,}",
+        f"[red]{one.errors}[/]" if one.errors else "0",
+        *(_time(value) for value in (one.p50_ms, one.p95_ms)),
+        f"{one.reads_per_second:,.1f}",
+        *(_time(value) for value in (one.billed_ms, one.cpu_ms)),
+        str(one.peak_mb),
+        *("-" if amount is None else shown(amount) for amount in (one.computing, one.cost)),
+    )
 
 
 def _time(milliseconds: float | Decimal | None) -> str:
