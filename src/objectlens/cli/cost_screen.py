@@ -17,6 +17,7 @@ from objectlens.metering.costs.plain import name_of
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _WIDE = 100
+_MOST_BARS = 20
 _OURS = "green"
 _THEIRS = "red"
 ELSEWHERE = ("the same work", "article, 1 h", "as billed", "by CPU time", "of host", "with all", "per 1,000")
@@ -100,13 +101,14 @@ def elsewhere(one: Compared) -> list[str]:
 
 
 def plot(report: Report, width: int) -> list[RenderableType]:
-    """Return a bar for what each line cost, and one for the host."""
-    longest = max(max(line.cost.total, line.on_host or Decimal(0)) for line in report.lines)
-    names = [name_of(line.value, report.by) for line in report.lines]
+    """Return a bar for what each of the dearest lines cost, and one for the host."""
+    lines = sorted(report.lines, key=lambda line: line.cost.total, reverse=True)[:_MOST_BARS]
+    longest = max(max(line.cost.total, line.on_host or Decimal(0)) for line in lines)
+    names = [name_of(line.value, report.by) for line in lines]
     label = min(24, max(map(len, names)))
     room = max(10, width - label - 26)
     drawn: list[RenderableType] = [_legend(report)]
-    for name, line in zip(names, report.lines, strict=True):
+    for name, line in zip(names, lines, strict=True):
         scale = room / longest if longest else Decimal(0)
         drawn.append(_row(name[:label].ljust(label), line.cost.computing, line.cost.total, scale, _OURS))
         if line.on_host is not None:

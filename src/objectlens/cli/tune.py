@@ -13,13 +13,14 @@ from rich.console import Console
 
 from objectlens.cli.clients import clients_at, reach
 from objectlens.cli.cost_options import book_option, chosen, endpoint_option
+from objectlens.cli.interrupts import Interrupts
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.tuning_keys import keys_of
 from objectlens.cli.tuning_plot import save_plot
 from objectlens.cli.tuning_runs import Reader, Run, measure
 from objectlens.cli.tuning_screen import Bar, screen
-from objectlens.cli.tuning_stage import Stage, find_point, undisturbed
+from objectlens.cli.tuning_stage import Stage, find_point
 from objectlens.cli.tuning_sums import Tuned, choose, tuned_value, wait_for_sums
 
 _MEMORY = (256, 512, 1024, 1769)
@@ -101,7 +102,9 @@ def command(
     try:
         point = find_point(clients, function, access_point)
         wanted = keys_of(clients, point.supporting, (*keys, *more))
-        runs = _measured(reader, Stage(clients, point, label), sizes, concurrency, wanted * rounds)
+        with Interrupts("Stopping: the function is set back, and what is temporary is deleted.") as interrupts:
+            stage = Stage(clients, point, label, interrupts)
+            runs = _measured(reader, stage, sizes, concurrency, wanted * rounds)
     except (BotoCoreError, ClientError, WaiterError) as error:
         raise click.ClickException(f"the server refused: {error}") from error
     rows = wait_for_sums(lambda selection: read_rows(data, config, endpoint, selection), runs, began)
@@ -119,7 +122,7 @@ def _measured(
     reader: Reader, stage: Stage, sizes: Sequence[int], concurrency: Sequence[int], keys: Sequence[str]
 ) -> list[Run]:
     runs = []
-    with undisturbed(), Bar(len(sizes) * len(concurrency) * len(keys)) as bar, stage.set(sizes) as places:
+    with Bar(len(sizes) * len(concurrency) * len(keys)) as bar, stage.set(sizes) as places:
         for size, place in places.items():
             for at_once in concurrency:
                 bar.begin(f"{size} MB, {at_once} at once")

@@ -5,17 +5,16 @@ As AWS Lambda Power Tuning does it, the function itself is changed only for the 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import click
 from botocore.exceptions import ClientError
 
 from objectlens.cli.clients import Clients
+from objectlens.cli.interrupts import Interrupts
 from objectlens.cli.publishing import transformation
 
 
@@ -64,17 +63,20 @@ def _point(clients: Clients, name: str, function: str) -> TunedPoint | None:
 class Stage:
     """Puts up what a measurement needs under names that begin with `label`."""
 
-    def __init__(self, clients: Clients, point: TunedPoint, label: str) -> None:
+    def __init__(self, clients: Clients, point: TunedPoint, label: str, interrupts: Interrupts) -> None:
         self.clients = clients
         self.label = label
         self._point = point
+        self._interrupts = interrupts
 
     @contextmanager
     def set(self, sizes: Sequence[int]) -> Iterator[dict[int, str]]:
         """Publish a version for each size; yields the ARN of an access point in front of each. All go at the end."""
         with ExitStack() as taken_down:
             versions = self._publish(sizes, taken_down)
-            yield {size: self._access_point(size, version, taken_down) for size, version in versions.items()}
+            places = {size: self._access_point(size, version, taken_down) for size, version in versions.items()}
+            with self._interrupts.allowed():
+                yield places
 
     def _publish(self, sizes: Sequence[int], taken_down: ExitStack) -> dict[int, str]:
         functions, name = self.clients.functions, self._point.function
@@ -83,6 +85,7 @@ class Stage:
         versions = {}
         try:
             for size in sizes:
+                self._interrupts.check()
                 self._resize(size)
                 versions[size] = functions.publish_version(FunctionName=name, Description=self.label)["Version"]
                 # Publishing what was published last gives that version again, which is not ours to delete.
@@ -134,22 +137,3 @@ def _gone(delete: Any, here: dict[str, str]) -> None:
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C, and take only the first of both: what was put up is taken down in peace."""
-    taken: list[int] = []
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        if not taken:
-            taken.append(_signal)
-            click.echo("Stopping: the function is set back, and what is temporary is deleted.", err=True)
-            raise KeyboardInterrupt
-
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

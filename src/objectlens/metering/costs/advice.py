@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -58,9 +59,11 @@ class Facts:
 
 def facts_of(rows: Iterable[Row], book: PriceBook, objects: dict[str, Objects]) -> list[Facts]:
     """Return the facts of each access point through which code ran."""
-    priced = price_rows(rows, book)
-    points = sorted({row.key.access_point for row, _ in priced if row.key.access_point and row.sums.invocations})
-    return [_facts(point, [one for one in priced if one[0].key.access_point == point], objects) for point in points]
+    parted: dict[str, list[tuple[Row, Cost]]] = defaultdict(list)
+    for row, cost in price_rows(rows, book):
+        parted[row.key.access_point or ""].append((row, cost))
+    ran = {point for point, priced in parted.items() if point and any(row.sums.invocations for row, _ in priced)}
+    return [_facts(point, parted[point], objects) for point in sorted(ran)]
 
 
 def _facts(point: str, priced: Sequence[tuple[Row, Cost]], objects: dict[str, Objects]) -> Facts:

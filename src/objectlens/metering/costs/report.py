@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,9 +65,10 @@ class Report:
 def make_report(rows: Iterable[Row], selection: Selection, library: Library, host: Price | None) -> Report:
     """Price the rows of a selection that `selection_of` made."""
     by = selection.by[0]
-    priced = price_rows(rows, library.book)
-    values = sorted({_value(row, by) for row, _ in priced})
-    lines = [_line(one, [pair for pair in priced if _value(pair[0], by) == one], library.book, host) for one in values]
+    parted: dict[str, list[tuple[Row, Cost]]] = defaultdict(list)
+    for row, cost in price_rows(rows, library.book):
+        parted[str(getattr(row.key, by))].append((row, cost))
+    lines = [_line(value, priced, library.book, host) for value, priced in sorted(parted.items())]
     return Report(
         by=by,
         start=selection.start,
@@ -76,10 +78,6 @@ def make_report(rows: Iterable[Row], selection: Selection, library: Library, hos
         lines=tuple(lines),
         total=_total(lines),
     )
-
-
-def _value(row: Row, by: Dimension) -> str:
-    return str(getattr(row.key, by))
 
 
 def _line(value: str, priced: Sequence[tuple[Row, Cost]], book: PriceBook, host: Price | None) -> Line:
