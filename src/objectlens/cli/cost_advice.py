@@ -15,6 +15,7 @@ from objectlens.cli.behind import count_objects
 from objectlens.cli.cost_options import against_option, book_option, chosen, endpoint_option, from_option, to_option
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, json_option, print_json
+from objectlens.cli.tuning_stage import TUNED
 from objectlens.metering import Selection
 from objectlens.metering.costs import Facts, Verdict, advice_selection, advise, facts_of
 from objectlens.metering.costs.plain import name_of
@@ -61,6 +62,8 @@ def command(
     library, against = chosen(books, host)
     selection = advice_selection(Selection(start=start, end=end))
     rows = read_rows(data, config, endpoint, selection)
+    # What `objectlens tune` read through access points of its own is no work of the user's.
+    rows = [row for row in rows if not TUNED.search(row.key.access_point or "")]
     points = sorted({row.key.access_point for row in rows if row.key.access_point and row.sums.invocations})
     objects = count_objects(data, config, endpoint, points, count)
     advised = [(one, advise(one, library.book, against)) for one in facts_of(rows, library.book, objects)]

@@ -5,6 +5,7 @@ As AWS Lambda Power Tuning does it, the function itself is changed only for the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from botocore.exceptions import ClientError
 from objectlens.cli.clients import Clients
 from objectlens.cli.interrupts import Interrupts
 from objectlens.cli.publishing import transformation
+
+TUNED = re.compile(r"accesspoint/tune-[0-9a-f]{8}-[0-9]+$")
+"""The ARN of an access point that was put up for a measurement."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""Whether MemorySize fits: what an environment's memory peaked at, and whether invocations wait or compute."""
+"""Whether MemorySize fits: the peak of memory with a quarter to spare, and processor enough for what is computed."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from objectlens.metering.costs.article import MB_OF_A_VCPU
 from objectlens.metering.costs.money import divided, money
 from objectlens.metering.costs.report import added
 from objectlens.metering.costs.verdicts import Verdict
@@ -15,9 +17,6 @@ from objectlens.metering.rows import Row, Sums
 _LEAST = 128
 _STEP = 64
 _TIGHT = Decimal("0.9")
-_ROOMY = Decimal("0.6")
-# Beyond this share of its duration an invocation computes rather than waits.
-_COMPUTES = Decimal("0.8")
 
 
 def memory_advice(rows: Iterable[Row], book: PriceBook) -> list[Verdict]:
@@ -36,20 +35,23 @@ def memory_advice(rows: Iterable[Row], book: PriceBook) -> list[Verdict]:
 def _verdict(name: str, size: int, sums: Sums, book: PriceBook) -> Verdict:
     busy = divided(Decimal(sums.cpu_us), sums.duration_us)
     figures = f"{name} has {size} MB, peaked at {sums.peak_mb} MB and computed for {busy:.0%} of its duration"
-    tune = f"measure it: objectlens tune {name} --keys ..."
     if sums.peak_mb >= size * _TIGHT:
         return Verdict("memory", "raise", f"Raise MemorySize: {figures}; a larger object would end it.")
-    fits = max(_LEAST, -(-sums.peak_mb * 5 // 4 // _STEP) * _STEP)
-    if sums.peak_mb > size * _ROOMY or fits >= size:
+    computing = _rounded_up(busy * MB_OF_A_VCPU)
+    fits = max(_LEAST, _rounded_up(Decimal(sums.peak_mb * 5) / 4), computing)
+    tune = f"measure it with: objectlens tune {name} --keys ..."
+    if computing > size:
+        share = f"{divided(Decimal(size), MB_OF_A_VCPU):.0%}"
+        text = f"where MemorySize gives a share of a processor, as on Lambda, this is {share}, and it takes longer"
+        return Verdict("memory", "keep", f"Keep MemorySize: {figures}; {text}; {tune}.")
+    if fits >= size:
         return Verdict("memory", "keep", f"Keep MemorySize: {figures}.")
-    if busy >= _COMPUTES:
-        text = (
-            f"Keep MemorySize unless a measurement says otherwise: {figures}, and on Lambda less memory is less CPU; "
-        )
-        return Verdict("memory", "keep", text + tune + ".")
-    return Verdict(
-        "memory", "lower", f"Lower MemorySize to {fits} MB: {figures}; {_saving(size, fits, sums, book)}{tune}."
-    )
+    saving = _saving(size, fits, sums, book)
+    return Verdict("memory", "lower", f"Lower MemorySize to {fits} MB: {figures}; {saving}{tune}.")
+
+
+def _rounded_up(size: Decimal) -> int:
+    return math.ceil(size / _STEP) * _STEP
 
 
 def _saving(size: int, fits: int, sums: Sums, book: PriceBook) -> str:
