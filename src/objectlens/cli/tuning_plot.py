@@ -16,7 +16,7 @@ Series = Sequence[tuple[str, Sequence[Point]]]
 
 def save_plot(path: Path, function: str, tuned: Sequence[Tuned], currency: str) -> None:
     """Write the picture; ends the command when it cannot be written."""
-    axes = (f"computing for a million reads, {currency}", "p50 of a read, ms")
+    axes = (f"computing for a million reads, {currency}", "a read, ms (mean)")
     series = series_of(tuned)
     try:
         if path.suffix == ".png":
@@ -34,9 +34,9 @@ def series_of(tuned: Sequence[Tuned]) -> Series:
         (
             f"{at_once} at once",
             [
-                Point(float(one.computing), one.p50_ms, f"{one.memory} MB")
+                Point(float(one.computing), one.mean_ms, f"{one.memory} MB")
                 for one in group
-                if one.computing is not None and one.p50_ms is not None and not one.errors
+                if one.computing is not None and one.mean_ms is not None and not one.errors
             ],
         )
         for at_once, group in groupby(order, key=lambda one: one.concurrency)

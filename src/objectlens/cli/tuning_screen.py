@@ -55,22 +55,34 @@ def screen(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, cur
 def table(tuned: Sequence[Tuned], currency: str, width: int) -> Table:
     """Return a row for each setting; with bars for what computing costs and for latency, where there is room."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    names = ["MB", "at once", "reads", "errors", "p50 ms", "p95 ms", "reads/s", "billed ms", "CPU ms", "peak MB"]
+    names = [
+        "MB",
+        "at once",
+        "reads",
+        "errors",
+        "mean ms",
+        "p50 ms",
+        "p95 ms",
+        "reads/s",
+        "billed ms",
+        "CPU ms",
+        "peak MB",
+    ]
     names += ["computing", f"{currency} a million"]
-    hidden = set() if width >= _WIDE else {"reads", "reads/s", "CPU ms"}
+    hidden = set() if width >= _WIDE else {"reads", "reads/s", "p50 ms", "CPU ms", "peak MB"}
     for name in names:
         if name not in hidden:
             drawn.add_column(name, justify="right", no_wrap=True)
     if not hidden:
         drawn.add_column("computing")
-        drawn.add_column("p50")
+        drawn.add_column("mean")
     dearest = max((one.computing for one in tuned if one.computing is not None), default=Decimal(0))
-    slowest = max((Decimal(str(one.p50_ms)) for one in tuned if one.p50_ms is not None), default=Decimal(0))
+    slowest = max((Decimal(str(one.mean_ms)) for one in tuned if one.mean_ms is not None), default=Decimal(0))
     for one in tuned:
         cells = [cell for name, cell in zip(names, _cells(one), strict=True) if name not in hidden]
         bars = (
             bar(one.computing or Decimal(0), dearest, _ROOM, "green"),
-            bar(Decimal(str(one.p50_ms or 0)), slowest, _ROOM, "cyan"),
+            bar(Decimal(str(one.mean_ms or 0)), slowest, _ROOM, "cyan"),
         )
         drawn.add_row(*cells, *(() if hidden else bars))
     return drawn
@@ -82,7 +94,7 @@ def _cells(one: Tuned) -> tuple[str, ...]:
         str(one.concurrency),
         f"{one.reads:,}",
         f"[red]{one.errors}[/]" if one.errors else "0",
-        *(_time(value) for value in (one.p50_ms, one.p95_ms)),
+        *(_time(value) for value in (one.mean_ms, one.p50_ms, one.p95_ms)),
         f"{one.reads_per_second:,.1f}",
         *(_time(value) for value in (one.billed_ms, one.cpu_ms)),
         str(one.peak_mb),
@@ -105,6 +117,8 @@ def sentences(point: TunedPoint, tuned: Sequence[Tuned], choice: Choice | None, 
         return [*said, f"No setting answered every read: see objectlens logs {point.function}."]
     for word, one in (("Cheapest", choice.cheapest), ("Fastest", choice.fastest), ("Between them", choice.balanced)):
         cost = money(one.cost or Decimal(0), currency)
-        said.append(f"{word}: {one.memory} MB, {one.concurrency} at once: {cost} a million, p50 {one.p50_ms:.1f} ms.")
+        said.append(
+            f"{word}: {one.memory} MB, {one.concurrency} at once: {cost} a million, {one.mean_ms:.1f} ms a read."
+        )
     setting = f"aws lambda update-function-configuration --function-name {point.function}"
     return [*said, f"To set it: objectlens exec -- {setting} --memory-size {choice.balanced.memory}"]

@@ -47,9 +47,9 @@ def _answers(row: Row | None) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """One setting. Times are in milliseconds, means over invocations but `p50_ms` and `p95_ms`, which clients saw.
+    """One setting. Times are in milliseconds: `mean_ms`, `p50_ms` and `p95_ms` as clients saw them.
 
-    `cost` is for a million reads by a price book, `computing` what of it is for code. None where nothing succeeded.
+    `billed_ms` and `cpu_ms` are means of invocations. `cost` is for a million reads by a price book, `computing` what of it is for code. None where nothing succeeded.
     """
 
     memory: int
@@ -57,6 +57,7 @@ class Tuned:
     reads: int
     errors: int
     first_error: str | None
+    mean_ms: float | None
     p50_ms: float | None
     p95_ms: float | None
     reads_per_second: float
@@ -79,6 +80,7 @@ class Tuned:
             reads=run.reads,
             errors=run.errors,
             first_error=run.first_error,
+            mean_ms=round(sum(run.latencies) / len(run.latencies) * 1000, 3) if run.latencies else None,
             p50_ms=_percentile(run.latencies, 0.5),
             p95_ms=_percentile(run.latencies, 0.95),
             reads_per_second=round(len(run.latencies) / run.seconds, 3) if run.seconds else 0.0,
@@ -100,7 +102,7 @@ def _percentile(latencies: Sequence[float], share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best settings: the cheapest, the fastest, and the one whose cost and latency together are nearest to both."""
+    """The best settings: the cheapest, the fastest by the mean, and the one that is nearest to both together."""
 
     cheapest: Tuned
     fastest: Tuned
@@ -109,7 +111,9 @@ class Choice:
 
 def choose(tuned: Sequence[Tuned]) -> Choice | None:
     """Choose among the settings that answered every read; None when there is none."""
-    usable = [(one, one.cost, Decimal(str(one.p50_ms))) for one in tuned if not one.errors and one.cost and one.p50_ms]
+    usable = [
+        (one, one.cost, Decimal(str(one.mean_ms))) for one in tuned if not one.errors and one.cost and one.mean_ms
+    ]
     if not usable:
         return None
     least_cost, least_time = min(cost for _, cost, _ in usable), min(time for _, _, time in usable)
