@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.pretty import pprint
 
 import client_cost
+import metering
 import plain
 import reference_job
 from functions import burst, cold_start, latency, memory, neighbours, processor, throughput
@@ -26,7 +27,7 @@ from machine import ROOT
 from photographs import SIZES, make
 from results import table, write
 
-PARTS = ("job", "client", "plain", "functions")
+PARTS = ("job", "client", "plain", "functions", "metering")
 FUNCTIONS: dict[str, Measure] = {
     "throughput": throughput.measure,
     "latency": latency.measure,
@@ -123,7 +124,13 @@ def _functions(server: Server, asked: argparse.Namespace, console: Console) -> d
     return {"functions": found}
 
 
-_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions}
+def _metering(_: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found = metering.measure(asked.seconds, asked.rounds, lambda text: console.print(text, style="dim"))
+    pprint(found, console=console)
+    return {"metering": found}
+
+
+_PARTS = {"job": _job, "client": _client, "plain": _plain, "functions": _functions, "metering": _metering}
 
 if __name__ == "__main__":
     main()

@@ -49,8 +49,8 @@ def _answers(row: Row | None) -> int:
 class Tuned:
     """One setting. Times are in milliseconds: `mean_ms`, `p50_ms` and `p95_ms` as clients saw them.
 
-    `billed_ms` and `cpu_ms` are means of invocations. `cost` is for a million reads by a price book, `computing` what of
-    it is for code. None where nothing succeeded.
+    `billed_ms` and `cpu_ms` are means of invocations. `cost` is for a million reads by a price book, `computing` what
+    of it is for code. None where nothing succeeded.
     """
 
     memory: int

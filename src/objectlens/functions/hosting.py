@@ -175,7 +175,7 @@ class FunctionHost:
             case "leased":
                 self._leased[number].begin(message, files)
             case "ended":
-                self._leased[number].end(Exit(message["exit"], message["out_of_memory"], message["cpu"]))
+                self._leased[number].end(Exit(message["exit"], message["out_of_memory"], message.get("cpu", 0.0)))
             case "gone":
                 self._leased.pop(number).clear()
             case "failed" if leased := self._leased.pop(number, None):

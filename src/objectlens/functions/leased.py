@@ -81,7 +81,7 @@ class Leased:
         count = message["sockets"]
         self.sockets = [socket.socket(fileno=fd) for fd in files[:count]]
         self._pidfd = files[count] if len(files) > count else -1
-        self.spent = Spent(self.pid, message["usage"])
+        self.spent = Spent(self.pid, message.get("usage"))
         if len(self.sockets) < count:
             refuse(self.started, LeaseError("the server can have no more files open"))
         if not self.started.done():

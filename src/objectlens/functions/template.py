@@ -143,7 +143,7 @@ class Template:
         elif "forked" in message:
             self._forked(message["forked"], _sender(controls))
         else:
-            self._ended(message["ended"], Exit(message["exit"], cpu=message["cpu"]))
+            self._ended(message["ended"], Exit(message["exit"], cpu=message.get("cpu", 0.0)))
 
     def _ended(self, number: int, how: Exit) -> None:
         if process := self.forks.pop(number, None):

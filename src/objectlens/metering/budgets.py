@@ -135,7 +135,7 @@ def shown(measure: Measure, amount: int) -> str:
 def number(measure: Measure, amount: int) -> str:
     """Say an amount without its unit."""
     if measure == "memory_mb_ms":
-        return f"{(Decimal(amount) / MB_MS_OF_A_GB_SECOND).quantize(Decimal('0.001')):,f}"
+        return f"{Decimal(amount) / MB_MS_OF_A_GB_SECOND:,.6f}".rstrip("0").rstrip(".")
     return f"{amount:,}"
 
 

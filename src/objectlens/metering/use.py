@@ -101,10 +101,12 @@ class Use:
                 self._refusal(measure), headers={"Retry-After": str(max(1, self.end - int(now.timestamp())))}
             )
         self._in_flight += 1
+        self._note()
 
     def release(self) -> None:
         """Take note that a request that was let in did not begin."""
         self._in_flight -= 1
+        self._note()
 
     def settle(self, usage: Usage, now: datetime) -> None:
         """Take note of what an admitted request used, now that it is over."""
@@ -129,7 +131,9 @@ class Use:
             self.spent, self.warned = Spent(), False
 
     def _note(self) -> None:
-        amounts = tuple(self.spent.of(measure) for measure in MEASURES)
+        # What is under way when the server is killed counts as an invocation: perhaps it was answered already.
+        held = Spent(invocations=self._in_flight)
+        amounts = tuple(self.spent.of(measure) + held.of(measure) for measure in MEASURES)
         self._journal.write(self._entry, self.start, amounts)
 
     def _warn(self) -> None:
