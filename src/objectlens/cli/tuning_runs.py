@@ -55,6 +55,8 @@ class Reader:
 
 def _label(job: str, request: Any, **_rest: Any) -> None:
     request.headers[JOB_HEADER] = job
+    # Each read is to run code, whatever is kept of derived objects.
+    request.headers["Cache-Control"] = "no-store"
 
 
 def measure(

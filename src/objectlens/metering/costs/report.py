@@ -16,6 +16,9 @@ from objectlens.metering.ledger import Selection
 from objectlens.metering.price_books import Price, PriceBook
 from objectlens.metering.rows import SUMS, Dimension, Row, Sums
 
+CACHED = frozenset({"hit", "fill"})
+"""What the ledger says of an answer for which no code ran: it was kept, or was being made for another one."""
+
 _DAY = 86_400
 
 
@@ -83,8 +86,7 @@ def make_report(rows: Iterable[Row], selection: Selection, library: Library, hos
 def _line(value: str, priced: Sequence[tuple[Row, Cost]], book: PriceBook, host: Price | None) -> Line:
     sums = added(row.sums for row, _ in priced)
     ran = [(row, cost) for row, cost in priced if row.sums.invocations and row.key.access_point]
-    # Answers without an invocation are the cache's: what never came to an invocation has no access point's answer.
-    cached = sum(row.sums.requests for row, _ in priced if not row.sums.invocations and row.key.cache)
+    cached = sum(row.sums.requests for row, _ in priced if row.key.cache in CACHED)
     copied = sum(row.sums.bytes_out for row, _ in ran)
     return Line(
         value=value,
