@@ -24,11 +24,15 @@ TUNED = re.compile(r"accesspoint/tune-[0-9a-f]{8}-[0-9]+$")
 
 @dataclass(frozen=True, slots=True)
 class TunedPoint:
-    """The Object Lambda access point that is measured: `function` is a name, `actions` and `payload` are its own."""
+    """The Object Lambda access point that is measured: `function` is a name, `actions` and `payload` are its own.
+
+    `function_arn` has no qualifier.
+    """
 
     name: str
     supporting: str
     function: str
+    function_arn: str
     actions: tuple[str, ...]
     payload: str | None
 
@@ -59,8 +63,14 @@ def _point(clients: Clients, name: str, function: str) -> TunedPoint | None:
     for one in configuration["TransformationConfigurations"]:
         used = one["ContentTransformation"]["AwsLambda"]
         if "GetObject" in one["Actions"] and used["FunctionArn"].split(":")[6] == function:
-            supporting = configuration["SupportingAccessPoint"]
-            return TunedPoint(name, supporting, function, tuple(one["Actions"]), used.get("FunctionPayload"))
+            return TunedPoint(
+                name=name,
+                supporting=configuration["SupportingAccessPoint"],
+                function=function,
+                function_arn=":".join(used["FunctionArn"].split(":")[:7]),
+                actions=tuple(one["Actions"]),
+                payload=used.get("FunctionPayload"),
+            )
     return None
 
 
@@ -116,11 +126,11 @@ class Stage:
     def _access_point(self, size: int, version: str, taken_down: ExitStack) -> str:
         clients, point = self.clients, self._point
         name = f"{self.label}-{size}"
-        function = {"FunctionArn": _function_arn(clients, point.function, version)}
+        function = {"FunctionArn": f"{point.function_arn}:{version}"}
         if point.payload is not None:
             function["FunctionPayload"] = point.payload
         here = {"AccountId": clients.account, "Name": name}
-        clients.s3control.create_access_point_for_object_lambda(
+        made = clients.s3control.create_access_point_for_object_lambda(
             **here,
             Configuration={
                 "SupportingAccessPoint": point.supporting,
@@ -128,11 +138,7 @@ class Stage:
             },
         )
         taken_down.callback(_gone, clients.s3control.delete_access_point_for_object_lambda, here)
-        return f"arn:aws:s3-object-lambda:{clients.region}:{clients.account}:accesspoint/{name}"
-
-
-def _function_arn(clients: Clients, name: str, version: str) -> str:
-    return f"arn:aws:lambda:{clients.region}:{clients.account}:function:{name}:{version}"
+        return str(made["ObjectLambdaAccessPointArn"])
 
 
 def _gone(delete: Any, here: dict[str, str]) -> None:

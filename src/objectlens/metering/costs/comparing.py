@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from objectlens.metering.costs.costing import GB, Cost
-from objectlens.metering.costs.money import EXACT, divided
+from objectlens.metering.costs.money import divided
 from objectlens.metering.price_books import Price, PriceBook
 
 
@@ -17,10 +17,7 @@ def on_host(cpu_us: int, host: Price) -> Decimal:
 def stored(size: int, book: PriceBook) -> Decimal | None:
     """Return what `size` bytes in storage cost a month; None when the book has no price for it."""
     price = book.price("storage")
-    if price is None:
-        return None
-    with localcontext(EXACT):
-        return price.each * size / GB
+    return None if price is None else divided(price.each * size, GB)
 
 
 def saved_by_cache(answers: int, computed: Cost, invocations: int, requests: int) -> Decimal | None:
