@@ -45,7 +45,7 @@ demo: $(DEMO_STAMP)
 	KEEP='$(KEEP)' $(BIN)/python examples/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint test
 

@@ -1,12 +1,15 @@
 """CPU seconds in the client for each sample: transformed pictures read, against originals read and transformed.
 
-Both come over kept connections with presigned URLs, by the same light client, and end as a grey array of 256x256.
+All come over kept connections with presigned URLs, by the same light client, and end as a grey array of 256x256.
+What is transformed comes as JPEG, which the client still has to decode, and as the array itself.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import itertools
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -19,27 +22,34 @@ import numpy as np
 from contestants import PIPELINE
 from live import BUCKET, Server
 
+# The reference job, but for its last step.
+_STEPS = json.loads(PIPELINE.read_text())["pipeline"][:-1]
+_ARRAYS = json.dumps(
+    {"pipeline": [*_STEPS, {"to_tensor": {"layout": "HWC", "dtype": "uint8"}}, {"tensor.encode": {"format": "npy"}}]}
+)
 Decode = Callable[[bytes], np.ndarray]
 
 
 def measure(server: Server, files: list[Path], seconds: float, rounds: int) -> dict[str, float]:
-    """Return ms of CPU for a sample each way, and the ratio of the two."""
+    """Return ms of CPU for a sample each way, and the ratios to reading originals."""
     cv2.setNumThreads(1)
-    alias = server.native(f"client-{files[0].name.partition('-')[0]}", PIPELINE.read_text())
+    size = files[0].name.partition("-")[0]
+    alias, arrays = server.native(f"client-{size}", PIPELINE.read_text()), server.native(f"arrays-{size}", _ARRAYS)
     ways: dict[str, tuple[list[str], Decode]] = {
         "transformed": (_urls(server, alias, files), _as_it_is),
+        "array": (_urls(server, arrays, files), _as_array),
         "original": (_urls(server, BUCKET, files), _transformed),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, (urls, decode) in ways.items():
             taken[name].append(_cpu(urls, decode, seconds))
-    ratios = [one / other for one, other in zip(taken["transformed"], taken["original"], strict=True)]
-    return {f"{name} ms": 1000 * statistics.median(values) for name, values in taken.items()} | {
-        "ratio": statistics.median(ratios),
-        "least": min(ratios),
-        "most": max(ratios),
-    }
+    found = {f"{name} ms": 1000 * statistics.median(values) for name, values in taken.items()}
+    for name, prefix in (("transformed", ""), ("array", "array ")):
+        ratios = [one / other for one, other in zip(taken[name], taken["original"], strict=True)]
+        found |= {f"{prefix}ratio": statistics.median(ratios), f"{prefix}least": min(ratios)}
+        found |= {f"{prefix}most": max(ratios)}
+    return found
 
 
 def _urls(server: Server, bucket: str, files: list[Path]) -> list[str]:
@@ -65,6 +75,10 @@ def _cpu(urls: list[str], decode: Decode, seconds: float) -> float:
 
 def _as_it_is(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+def _as_array(data: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(data))[..., 0]
 
 
 def _transformed(data: bytes) -> np.ndarray:

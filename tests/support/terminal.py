@@ -24,7 +24,10 @@ class Terminal:
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
-        environ = (os.environ if env is None else env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environ = dict(os.environ if env is None else env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        # Those of whoever runs the tests would count for more than the size of this terminal.
+        for name in ("COLUMNS", "LINES"):
+            environ.pop(name, None)
         self.process = subprocess.Popen(
             command,
             stdin=slave,

@@ -122,13 +122,16 @@ _Function = type(lambda: None)
 
 
 def _inspect_once(hooks: Any) -> None:
-    """Let what each session asks of the same hundred event handlers be found out once: whether they take keywords."""
+    """Let what each session asks of the same events be found out once: names, and whether handlers take keywords."""
+    _share_names(hooks)
     ask = getattr(hooks, "accepts_kwargs", None)
     if ask is None:
         return
     answers: dict[Any, bool] = {}
 
     def accepts_kwargs(function: Any) -> bool:
+        # Whether a method takes keywords does not depend on whose it is.
+        function = getattr(function, "__func__", function)
         # Only those that are there for good: others would be kept alive by being remembered.
         if type(function) is not _Function or function.__closure__ or "<" in function.__qualname__:
             accepts: bool = ask(function)
@@ -138,6 +141,23 @@ def _inspect_once(hooks: Any) -> None:
         return answers[function]
 
     hooks.accepts_kwargs = accepts_kwargs
+
+
+def _share_names(hooks: Any) -> None:
+    """Let emitters with the SDK's own table of names share what they have looked up in it."""
+    aliaser, usual = getattr(hooks, "EventAliaser", None), getattr(hooks, "EVENT_ALIASES", None)
+    if aliaser is None or usual is None:
+        return
+    begin = aliaser.__init__
+    names: dict[str, str] = {}
+
+    @functools.wraps(begin)
+    def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807  (it takes that method's place)
+        begin(self, *arguments, **options)
+        if getattr(self, "_event_aliases", None) is usual and getattr(self, "_alias_name_cache", None) == {}:
+            self._alias_name_cache = names
+
+    aliaser.__init__ = __init__
 
 
 def warm() -> None:
@@ -152,12 +172,18 @@ def warm() -> None:
     _beside("wire"), _beside("writing")
     try:
         # With keys of its own it looks for none, and with a session of its own it leaves none behind.
-        sdk.Session().create_client(
-            "s3",
-            region_name=os.environ.get("AWS_REGION"),
-            aws_access_key_id="-",
-            aws_secret_access_key="-",  # noqa: S106
-        )
+        options = {
+            "region_name": os.environ.get("AWS_REGION"),
+            "aws_access_key_id": "-",
+            "aws_secret_access_key": "-",
+        }
+        own = sdk.Session()
+        boto3 = sys.modules.get("boto3.session")
+        if boto3 is None:
+            own.create_client("s3", **options)
+        else:
+            # It imports transfers and what they need when the first client of S3 is made.
+            boto3.Session(botocore_session=own).client("s3", **options)
     except Exception as error:  # noqa: BLE001  (a handler's own version of the SDK may be anything)
         print(f"[WARN] The AWS SDK could not be prepared for forks: {type(error).__name__}: {error}")
 

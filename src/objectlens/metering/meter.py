@@ -118,8 +118,8 @@ class Meter:
         uses = self._watch.admit(caller, access_point, self._clock)
         if not uses and not self.rules.enabled:
             return None
-        # Without the qualifier.
-        function = ":".join(function.split(":", 7)[:7])
+        if function.count(":") > 6:  # without the qualifier
+            function = ":".join(function.split(":", 7)[:7])
         return Tally(self, function=function, access_point=access_point, caller=caller, job=job, uses=uses)
 
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:

@@ -48,8 +48,7 @@ def signature_of(url: str) -> str:
 class Tally:
     """What one request has used so far; or one invocation, when it was not asked for through an access point.
 
-    It is used on the event loop's thread alone, but for `timed` numbers of native transforms, which one thread at a
-    time adds to.
+    It is used on the event loop's thread alone, but for what native transforms that stream take, see `took`.
     """
 
     __slots__ = (
@@ -67,7 +66,7 @@ class Tally:
             "_source",
         ),
         *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime"),
-        *("bytes_in", "cpu_ns", "duration_ns"),
+        *("_cpu_ns", "_duration_ns", "bytes_in"),
     )
 
     def __init__(
@@ -95,7 +94,7 @@ class Tally:
     def _reset(self) -> None:
         self._requests = self._invocations = self._errors = self._memory_size = self._peak_mb = 0
         self._duration_us = self._billed_ms = self._init_us = self._cpu_us = self._bytes_out = 0
-        self.bytes_in = self.cpu_ns = self.duration_ns = 0
+        self.bytes_in = self._cpu_ns = self._duration_ns = 0
 
     # --- the request ---
 
@@ -167,6 +166,12 @@ class Tally:
         self._invocations += 1
         self.bytes_in += size
 
+    def took(self, duration_ns: int, cpu_ns: int, peak_mb: int = 0) -> None:
+        """Add what a part of it took; one thread at a time may do so."""
+        self._duration_ns += duration_ns
+        self._cpu_ns += cpu_ns
+        self._peak_mb = max(self._peak_mb, peak_mb)
+
     def failed(self) -> None:
         """Take note that it failed."""
         self._errors = self._invocations
@@ -190,9 +195,9 @@ class Tally:
 
     def _usage(self) -> Usage:
         if self._runtime == "native" and self._invocations:
-            self._duration_us = self.duration_ns // 1000
-            self._billed_ms = -(-self.duration_ns // 1_000_000)
-            self._cpu_us = self.cpu_ns // 1000
+            self._duration_us = self._duration_ns // 1000
+            self._billed_ms = -(-self._duration_ns // 1_000_000)
+            self._cpu_us = self._cpu_ns // 1000
         return Usage(
             self._function,
             self._version,

@@ -12,6 +12,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -19,6 +21,7 @@ from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.metering import Tally, current
+from objectlens.objectlambda.workers import Made, WorkerEnded, Workers, WorkerTimeout
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value
 from objectlens.s3.preconditions import ReadConditions
@@ -33,10 +36,13 @@ from objectlens.transforms import (
     LimitExceeded,
     Program,
     Result,
+    TransformError,
     compile_pipeline,
     parse_header,
 )
+from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
+from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
@@ -47,6 +53,7 @@ _END = object()
 _PIECE = 8 * 1024 * 1024
 
 _T = TypeVar("_T")
+Facts = dict[str, str | None]
 
 
 def is_native(function_arn: str) -> bool:
@@ -73,15 +80,16 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
 
 
 class Native:
-    """Runs pipelines in threads of its own: the codecs let go of Python's lock."""
+    """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
 
     def __init__(self, threads: int | None = None) -> None:
-        # Pictures run side by side, each on one core; the first one loads the codec, and not the start of the service.
+        self._workers = Workers()
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
         self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
 
     async def close(self) -> None:
-        """Wait for the threads to end."""
+        """Wait for the threads and processes to end."""
+        await self._workers.close()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def program(self, payload: str | None) -> Program:
@@ -114,59 +122,81 @@ class Native:
         result = await self._run(program, arguments, opened)
         return self._answer(result, opened.stat, tag, http, ranged=ranged)
 
-    async def open_and_respond(
-        self,
-        program: Program,
-        arguments: Arguments,
-        open_here: Callable[[], Opened],
-        http: HttpRequest,
-        *,
-        ranged: bool,
-    ) -> HttpResponse | None:
-        """Do all of it in one thread, opening included: what a hop costs is a tenth of a small picture.
-
-        Returns None for an object with tags: policies may ask for those, so whoever calls must look at them first.
-        Raises what `respond` and `open_here` raise.
-        """
-
-        def work() -> HttpResponse | None:
-            opened = open_here()
-            body = opened.body
-            assert isinstance(body, FileSlice)
-            try:
-                if opened.stat.attributes.tags:
-                    return None
-                tag = _checked_etag(opened.stat, program, arguments, http)
-                result = _transformed(program, _whole_file, body, arguments, opened.stat)
-                return self._answer(result, opened.stat, tag, http, ranged=ranged)
-            finally:
-                body.close()
-
-        return await self._call(work)
-
-    def _answer(self, result: Result, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
+    def _answer(self, result: _Whole, stat: Stat, tag: str, http: HttpRequest, *, ranged: bool) -> HttpResponse:
         headers = [("ETag", f'"{tag}"'), ("Last-Modified", http_date(stat.modified))]
         if result.content_type is not None:
             headers.append(("Content-Type", result.content_type))
         headers += [(f"x-amz-meta-{name}", encode_value(value)) for name, value in result.metadata.items()]
-        if not isinstance(result.body, bytes):
+        if not isinstance(result.body, bytes | FileSlice):
             return HttpResponse(200, Headers(headers), self._stream(result.body))
         wanted = parse_range(http.headers.get("range")) if ranged else None
         if wanted is None:
             return HttpResponse(200, Headers(headers), result.body)
-        start, end = wanted.span(len(result.body))
-        headers.append(("Content-Range", content_range(start, end, len(result.body))))
-        return HttpResponse(206, Headers(headers), result.body[start:end])
+        size = len(result.body) if isinstance(result.body, bytes) else result.body.length
+        start, end = wanted.span(size)
+        headers.append(("Content-Range", content_range(start, end, size)))
+        return HttpResponse(206, Headers(headers), _cut(result.body, start, end))
 
-    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> Result:
-        body: Any = opened.body
-        source: Any = _whole_file if not program.streaming else _file_chunks
+    async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
+        body = opened.body
+        facts = _facts(opened.stat)
+        if program.streaming and isinstance(body, FileSlice):
+            return await self._in_thread(program, arguments, _file_chunks, body, facts)
         if not isinstance(body, FileSlice):
             # A stream comes in on the event loop; what the program allows of it is gathered first.
-            body = b"".join([chunk async for chunk in _bounded(body, program.context.limits.bytes)])
-            source = bytes
-        # One hop: the thread that transforms reads the file as well.
-        return await self._call(partial(_transformed, program, source, body, arguments, opened.stat))
+            data = [chunk async for chunk in _bounded(body, program.context.limits.bytes)]
+            if program.streams:
+                return await self._in_thread(program, arguments, bytes, b"".join(data), facts)
+            body = FileSlice(memory_file(data), 0, sum(map(len, data)))
+        elif program.streams:
+            return await self._in_thread(program, arguments, _whole_file, body, facts)
+        with closing(body):
+            return await self._work(program, arguments, body, facts)
+
+    async def _in_thread(
+        self, program: Program, arguments: Arguments, read: Callable[[Any], Any], body: Any, facts: Facts
+    ) -> _Whole:
+        return _whole(await self._call(partial(_transformed, program, read, body, arguments, facts)))
+
+    async def _work(self, program: Program, arguments: Arguments, body: FileSlice, facts: Facts) -> _Whole:
+        # What is too long is not even read.
+        with transform_errors():
+            program.context.limits.check("bytes", body.length, f"an object of {body.length:,} bytes")
+        job = {
+            "payload": program.text,
+            "arguments": dict(arguments.given),
+            "offset": body.offset,
+            "length": body.length,
+            **facts,
+        }
+        try:
+            made = await self._counted(program, job, body)
+        except WorkerTimeout:
+            raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
+        except WorkerEnded as error:
+            raise errors.LambdaRuntimeError(
+                f"The process of the transform ended in the middle of it: {error}."
+            ) from None
+        if "error" in made.head:
+            raise _refusal(made.head["error"], made.head["message"])
+        return _Whole(made.body, made.head["content_type"], made.head["metadata"])
+
+    async def _counted(self, program: Program, job: Mapping[str, Any], body: FileSlice) -> Made:
+        """Have a job done and tell the meter what it took: by the process's own account, by ours when it has none."""
+        tally, began = current.get(), time.perf_counter_ns()
+        if tally is None:
+            return await self._workers.run(job, body.fd)
+        tally.transforms(program.digest[:12], body.length)
+        try:
+            made = await self._workers.run(job, body.fd)
+        except BaseException:
+            tally.took(time.perf_counter_ns() - began, 0)
+            tally.failed()
+            raise
+        tally.took(made.head["ns"], round(made.cpu_seconds * 1e9), made.head["peak_mb"])
+        if "error" in made.head:
+            tally.failed()
+        return made
 
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
@@ -188,14 +218,46 @@ class Native:
     async def _call(self, work: Callable[[], _T]) -> _T:
         tally = current.get()
         timed = work if tally is None else partial(_timed, tally, work)
-        try:
+        with transform_errors():
             return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
-        except LimitExceeded as error:
-            raise errors.TransformLimitExceeded(str(error)) from error
-        except BadInput as error:
-            raise errors.InvalidTransformInput(str(error)) from error
-        except BadPipeline as error:
-            raise errors.LambdaInvocationFailed(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A `Result` that may lie in a file."""
+
+    body: bytes | FileSlice | Iterator[bytes]
+    content_type: str | None
+    metadata: Mapping[str, str]
+
+
+def _whole(result: Result) -> _Whole:
+    return _Whole(result.body, result.content_type, result.metadata)
+
+
+def _cut(body: bytes | FileSlice, start: int, end: int) -> bytes | FileSlice:
+    return body[start:end] if isinstance(body, bytes) else body.narrowed(body.offset + start, end - start)
+
+
+@contextmanager
+def transform_errors() -> Iterator[None]:
+    """Turn what a transform reports into what the caller sees."""
+    try:
+        yield
+    except TransformError as error:
+        kind = next((kind for kind, one in KINDS.items() if isinstance(error, one)), "pipeline")
+        raise _refusal(kind, str(error)) from error
+
+
+def _refusal(kind: str, message: str) -> errors.ServiceError:
+    """Return what the caller sees of an error of one of the kinds that workers tell apart."""
+    if kind == "limit":
+        return errors.TransformLimitExceeded(message)
+    if kind == "input":
+        return errors.InvalidTransformInput(message)
+    if kind == "pipeline":
+        return errors.LambdaInvocationFailed(message)
+    return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
 
 
 def etag(stat: Stat, program: Program, arguments: Arguments) -> str:
@@ -218,23 +280,22 @@ def _timed(tally: Tally, work: Callable[[], _T]) -> _T:
         return work()
     finally:
         current.reset(token)
-        tally.duration_ns += time.perf_counter_ns() - began
-        tally.cpu_ns += time.thread_time_ns() - ran
+        tally.took(time.perf_counter_ns() - began, time.thread_time_ns() - ran)
 
 
-def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, stat: Stat) -> Result:
+def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, facts: Facts) -> Result:
     """Run a program on what is read of a body: an invocation, as far as the meter is concerned."""
     if (tally := current.get()) is not None:
         tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
     try:
-        return program.run(read(body), arguments, **_facts(stat))
+        return program.run(read(body), arguments, **facts)
     except BaseException:
         if tally is not None:
             tally.failed()
         raise
 
 
-def _facts(stat: Stat) -> dict[str, str | None]:
+def _facts(stat: Stat) -> Facts:
     return {"key": stat.key, "content_type": stat.attributes.headers.get("Content-Type")}
 
 

@@ -16,11 +16,8 @@ from objectlens.objectlambda.invoking import may_invoke
 from objectlens.objectlambda.native import is_native
 from objectlens.objectlambda.source import supporting_access_point
 from objectlens.objects import OPERATIONS
-from objectlens.objects.context import key_of, resource_of, store_errors
-from objectlens.objects.finding import missing
 from objectlens.objects.permitting import permit
-from objectlens.objects.whole import open_whole, opening
-from objectlens.stores import KeyNotFound
+from objectlens.objects.whole import open_whole
 
 _TRANSFORMED = {
     "GetObject": get_object,
@@ -70,15 +67,6 @@ async def _native(
     arguments = lens.native.arguments(program, call.http)
     source = await _at_source(lens, call, access_point)
     ranged = f"{call.operation.name}-Range" in access_point.configuration.allowed_features
-    open_here = None if program.streaming else opening(lens.objects, source)
-    if open_here is not None:
-        with store_errors():
-            try:
-                answer = await lens.native.open_and_respond(program, arguments, open_here, call.http, ranged=ranged)
-            except KeyNotFound:
-                raise await missing(lens.objects, source, resource_of(source), key_of(source)) from None
-        if answer is not None:
-            return answer
     opened = await open_whole(lens.objects, source)
     return await lens.native.respond(program, arguments, opened, call.http, ranged=ranged)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from objectlens import errors
 from objectlens.access.values import Caller
 from objectlens.call import Call
@@ -14,7 +11,7 @@ from objectlens.objects.finding import check_tags, missing
 from objectlens.objects.reading import open_chosen
 from objectlens.s3.address import Address
 from objectlens.s3.inputs import version_id
-from objectlens.stores import KeyNotFound, Opened, OpensHere, Stat
+from objectlens.stores import KeyNotFound, Opened, Stat
 from objectlens.streams import TooLarge, read_all
 
 
@@ -35,16 +32,6 @@ async def open_whole(objects: Objects, call: Call) -> Opened:
         except KeyNotFound:
             raise await missing(objects, call, resource_of(call), key) from None
     return opened
-
-
-def opening(objects: Objects, call: Call) -> Callable[[], Opened] | None:
-    """Return what opens the object of an authorised call in the thread that calls it; None where no store can.
-
-    It raises what stores raise. The tags of what it opens have not been looked at: see `open_whole`.
-    """
-    check_version(version_id(dict(call.http.parameters())))
-    store = objects.store(bucket_of(call))
-    return partial(store.open_here, key_of(call)) if isinstance(store, OpensHere) else None
 
 
 async def read_whole(

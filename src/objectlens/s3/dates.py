@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 # RFC 9110 section 5.6.7: the preferred form, RFC 850's and asctime's; a recipient must understand all three.
 _FORMS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
+@lru_cache(maxsize=4096)
 def http_date(moment: datetime) -> str:
     """Return `Tue, 02 Jan 2024 03:04:05 GMT`."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)

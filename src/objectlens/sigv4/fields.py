@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from objectlens.errors import InvalidArgument
 from objectlens.sigv4.canonical import UNSIGNED_PAYLOAD
@@ -32,6 +33,8 @@ class Credential:
     scope: Scope
 
 
+# Clients send the same again and again.
+@lru_cache(maxsize=256)
 def credential(text: str) -> Credential:
     """Take a credential apart; raises `Malformed`."""
     # An access key id may hold slashes, as root keys that users choose themselves do; the scope may not.
@@ -51,6 +54,7 @@ def credential(text: str) -> Credential:
     return Credential(key_id, Scope(date, region, service))
 
 
+@lru_cache(maxsize=256)
 def long_date(text: str) -> datetime | None:
     """Read `YYYYMMDDTHHMMSSZ`; None for anything else."""
     # strptime would cost more than all the rest of reading.

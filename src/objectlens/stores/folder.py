@@ -66,10 +66,6 @@ class FolderStore:
             return self._haste.take(lambda: self._files.open(key, span))
         return await run_owned(self._executor, _close, self._files.open, key, span)
 
-    def open_here(self, key: str) -> Opened:
-        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
-        return self._files.open(key, None)
-
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
         """Return one page of the keys, in UTF-8 byte order."""
         return await self._run(self._files.list, prefix, delimiter, after, limit)

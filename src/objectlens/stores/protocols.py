@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from objectlens.streams import FileSlice
 
@@ -130,15 +130,6 @@ class Get(Protocol):
 
         A span is resolved against the state that is opened; one that reaches past the end is cut there.
         """
-        ...
-
-
-@runtime_checkable
-class OpensHere(Protocol):
-    """What some stores can do besides: save a caller who is in a thread already the hop into another."""
-
-    def open_here(self, key: str) -> Opened:
-        """Open an object in the calling thread, which may wait for the disk; raises `KeyNotFound`."""
         ...
 
 

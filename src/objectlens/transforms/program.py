@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,12 +26,16 @@ VOCABULARY = "2"
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The checked arguments of one request and the plan made for them; `canonical` is what to cache results by."""
+    """The checked arguments of one request and the plan made for them; `canonical` is what to cache results by.
+
+    `given` is what the request said, from which another process comes to the same.
+    """
 
     values: Mapping[str, Any]
     canonical: str
     declared: tuple[Bound, ...]
     plan: tuple[Bound, ...]
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,8 @@ class Program:
     """A compiled pipeline. It holds no state: `arguments` and `run` may be called from any thread.
 
     `digest` is the SHA-256 (hex) of all that decides results besides the object and the arguments: steps, quality,
-    limits, files of the operator, and versions of the libraries. `streaming` tells that the object need not be
-    gathered before `run`.
+    limits, files of the operator, and versions of the libraries. `text` is the pipeline as JSON. `streaming` tells that
+    the object need not be gathered before `run`.
     """
 
     payload: payloads.Payload
@@ -47,15 +52,23 @@ class Program:
     context: Context
     digest: str
     defaults: Arguments
+    text: str
 
     @property
     def streaming(self) -> bool:
         """Whether the first step takes a stream."""
         return "chunks" in self.steps[0].takes
 
+    @property
+    def streams(self) -> bool:
+        """Whether it takes a stream, or makes its result while it is sent."""
+        return self.streaming or self.defaults.plan[-1].gives == "chunks"
+
     def arguments(self, given: Mapping[str, str]) -> Arguments:
         """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""
-        return self._planned(self.payload.parameters.resolve(given)) if given else self.defaults
+        if not given:
+            return self.defaults
+        return replace(self._planned(self.payload.parameters.resolve(given)), given=given)
 
     def run(
         self,
@@ -111,7 +124,8 @@ def compile_pipeline(
     resources = resources or Resources()
     limits = (ceiling or Limits()).tightened(said.limits)
     context = Context(limits=limits, quality=said.quality, resources=resources)
-    return Program(said, steps, context, _digest(said, steps, context, defaults), defaults)
+    digest = _digest(said, steps, context, defaults)
+    return Program(said, steps, context, digest, defaults, text if isinstance(text, str) else json.dumps(dict(text)))
 
 
 def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:

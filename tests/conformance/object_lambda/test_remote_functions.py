@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support.emulator import Emulator, emulator
 from support.live import ROLE, Lens, LiveServer, make_lens_on, start_server, stop_server, zipped
+from support.usage import rows
 
 FAR_ACCOUNT = "210987654321"
 ANSWER = """
@@ -247,6 +248,20 @@ def test_its_log_is_kept_here_too(pair) -> None:
     assert lines[-2] == f"END RequestId: {request_id}"
     assert lines[-1].startswith(f"REPORT RequestId: {request_id}\tDuration: ")
     assert "\tMemory Size: 256 MB\t" in lines[-1]
+
+
+def test_its_use_is_counted_by_the_figures_of_its_report(pair) -> None:
+    function = pair.deploy(UPPER)
+    lens = pair.lens(function)
+    assert lens.read("k") == b"THE ORIGINAL"
+    lines = logged(pair.near, f"far.{function.rpartition(':')[2]}", "REPORT ")
+    (said,) = [line for line in lines if line.startswith("REMOTE RequestId: ")]
+    (found,) = rows(pair.near, "runtime,memory_size,version,cold", function=function)
+    assert (found["runtime"], found["memory_size"], found["version"]) == ("remote", 256, "$LATEST")
+    assert (found["requests"], found["invocations"], found["cold"]) == (1, 1, True)
+    assert f"\tBilled Duration: {found['billed_duration_ms']} ms\t" in said
+    assert f"\tMax Memory Used: {found['peak_mb']} MB\t" in said
+    assert (found["bytes_in"], found["bytes_out"], found["cpu_us"]) == (12, 12, 0)
 
 
 def test_a_version_and_an_alias_pass_through(pair) -> None:

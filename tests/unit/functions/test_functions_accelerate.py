@@ -1,7 +1,12 @@
 """The acceleration of Python handlers: each case runs with it and without, and must come to the same."""
 
 import asyncio
+import importlib.util
+from typing import Any
 
+import pytest
+
+from objectlens.functions import accelerate
 from objectlens.testing.executors import make_function, make_zip
 from support.accelerated import both_ways
 
@@ -318,3 +323,51 @@ def test_a_call_like_an_earlier_one_comes_to_the_same(bench, recorder):
     unique = {(one["token"], one["body"], tuple(sorted(one["headers"].items()))) for one in seen}
     assert unique == {(one["token"], one["body"], tuple(sorted(one["headers"].items()))) for one in plain_seen}
     assert [one["by the SDK"] for one in seen if one["token"] in {"first", "again"}] == [False, False]
+
+
+def hooks_of_their_own() -> Any:
+    """Return botocore's module of event hooks once more, for a test to change."""
+    found = importlib.util.find_spec("botocore.hooks")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_emitters_share_the_names_of_the_usual_table_only():
+    hooks = hooks_of_their_own()
+    accelerate._inspect_once(hooks)
+    usual = [hooks.EventAliaser(hooks.HierarchicalEmitter()) for _ in range(2)]
+    own = hooks.EventAliaser(hooks.HierarchicalEmitter(), {"before": "after"})
+    heard = []
+    for one in (*usual, own):
+        one.register("before-call.cloudsearchdomain", lambda **_: heard.append("usual"))
+        one.register("before.x", lambda **_: heard.append("own"))
+        one.emit("before-call.cloudsearch-domain")
+        one.emit("after.x")
+    assert heard == ["usual", "usual", "own"]
+    assert usual[0]._alias_name_cache is usual[1]._alias_name_cache is not own._alias_name_cache
+
+
+def test_methods_are_asked_once_and_still_told_apart():
+    hooks = hooks_of_their_own()
+    asked: list[Any] = []
+    ask = hooks.accepts_kwargs
+    hooks.accepts_kwargs = lambda function: asked.append(function) or ask(function)
+    accelerate._inspect_once(hooks)
+
+    for _ in range(2):
+        emitter = hooks.HierarchicalEmitter()
+        emitter.register("x", Handlers().takes)
+        with pytest.raises(ValueError, match="must accept keyword"):
+            emitter.register("x", Handlers().takes_none)
+    assert asked == [Handlers.takes, Handlers.takes_none]
+
+
+class Handlers:
+    def takes(self, **_: Any) -> None:
+        pass
+
+    def takes_none(self) -> None:
+        pass

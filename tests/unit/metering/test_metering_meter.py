@@ -82,8 +82,8 @@ def test_a_native_transform_counts_what_its_thread_took(place):
         async with place.meter() as meter:
             tally = opened(meter)
             tally.transforms("digest", 1000)
-            tally.duration_ns += 1_000_001
-            tally.cpu_ns += 900_000
+            tally.took(1_000_000, 800_000, 70)
+            tally.took(1, 100_000)
             tally.failed()
             tally.sent(5)
             await meter.flush()
@@ -93,6 +93,7 @@ def test_a_native_transform_counts_what_its_thread_took(place):
     assert (row.key.runtime, row.key.version, row.key.memory_size) == ("native", "digest", 1769)
     assert (row.sums.duration_us, row.sums.billed_duration_ms, row.sums.cpu_us) == (1000, 2, 900)
     assert (row.sums.bytes_in, row.sums.bytes_out, row.sums.errors, row.sums.memory_mb_ms) == (1000, 5, 1, 2 * 1769)
+    assert row.sums.peak_mb == 70
 
 
 def test_reads_are_counted_for_whom_the_url_was_made(place):

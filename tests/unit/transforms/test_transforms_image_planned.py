@@ -18,13 +18,13 @@ def resized(picture: np.ndarray, width: int, height: int, quality: str) -> np.nd
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
-@pytest.mark.parametrize("ratio", [1.31, 1.46, 1.6, 1.95, 2.3, 2.59])
+@pytest.mark.parametrize("ratio", [1.31, 1.46, 1.6, 1.95, 2.3, 2.59, 3.0, 3.19])
 def test_two_passes_stay_near_one(ratio) -> None:
     for path in PHOTOGRAPHS:
         picture = cv2.imread(str(path))
         width, height = (max(1, int(side / ratio)) for side in (picture.shape[1], picture.shape[0]))
         fast, exact = (resized(picture, width, height, quality) for quality in ("fast", "exact"))
-        assert cv2.PSNR(fast, exact) > 42, path.name
+        assert cv2.PSNR(fast, exact) > (42 if ratio < 2.6 else 39), path.name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,243 @@
+"""The processes in which native transforms run: as many as there are cores, started when the first job comes.
+
+All of them take jobs from one socket, so that none waits for the server to give it the next one, and tell in memory
+that is shared which job they have. One that ends in the middle of a job, or takes too long for it, costs that job
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from objectlens.streams import FileSlice
+from objectlens.transforms.messages import Message, receive, send
+from objectlens.transforms.worker import PLACE_BYTES
+
+_LOGGER = logging.getLogger(__name__)
+
+SECONDS = 60.0
+END_SECONDS = 5.0
+PAUSE_SECONDS = 0.5
+# Jobs that lie in the socket for each process; the others wait here, where they can still be taken back.
+AHEAD = 4
+
+
+class WorkerEnded(Exception):
+    """The process ended in the middle of the job; the message says how."""
+
+
+class WorkerTimeout(Exception):
+    """The job took too long, and its process was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job came to: what the worker says of it, its bytes, and the seconds of processor time that it took."""
+
+    head: Mapping[str, Any]
+    body: bytes | FileSlice
+    cpu_seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    number: int
+    head: Mapping[str, Any]
+    file: int
+    done: asyncio.Future[Made]
+    deadline: asyncio.TimerHandle | None = None
+
+
+class Workers:
+    """Does jobs in the order in which they come. `seconds` is how long one may take from when it was handed out."""
+
+    def __init__(self, count: int | None = None, seconds: float = SECONDS) -> None:
+        self._count = count or len(os.sched_getaffinity(0))
+        self._seconds = seconds
+        self._numbers = 0
+        self._waiting: deque[_Job] = deque()
+        self._out: dict[int, _Job] = {}
+        self._crew: _Crew | None = None
+        self._closed = False
+
+    async def run(self, head: Mapping[str, Any], file: int) -> Made:
+        """Do a job on an open file, which stays the caller's; raises `WorkerEnded` or `WorkerTimeout`."""
+        if self._closed:
+            raise WorkerEnded("the server is shutting down")
+        self._numbers += 1
+        job = _Job(self._numbers, head, file, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        self._hand_out()
+        try:
+            return await job.done
+        except asyncio.CancelledError:
+            if job in self._waiting:
+                self._waiting.remove(job)
+            raise
+
+    async def close(self) -> None:
+        """End the processes; jobs that are not done fail."""
+        self._closed = True
+        for job in [*self._waiting, *self._out.values()]:
+            job.done.cancel()
+        if self._crew is not None:
+            await self._crew.close()
+
+    def _hand_out(self) -> None:
+        if self._crew is None:
+            self._crew = _Crew(self._count, self._answered, self._ended)
+        while self._waiting and len(self._out) < self._count * AHEAD:
+            job = self._waiting.popleft()
+            self._out[job.number] = job
+            job.deadline = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
+            self._crew.give(job.number, job.head, job.file)
+
+    def _answered(self, message: Message) -> None:
+        job = self._take(message.head.get("job", 0))
+        body = _body(message)
+        if job is not None and not job.done.done():
+            job.done.set_result(Made(message.head, body, message.head.get("cpu_ns", 0) / 1e9))
+        self._hand_out()
+
+    def _ended(self, number: int, how: str) -> None:
+        """Take note that a process has ended, in the middle of a job if there is a number."""
+        if (job := self._take(number)) is not None and not job.done.done():
+            job.done.set_exception(WorkerEnded(how))
+        # It may have taken another out of the socket without having said so. One that is done twice does no harm.
+        for left in list(self._out.values()):
+            if self._crew is not None and not self._crew.has(left.number) and not left.done.done():
+                self._crew.give(left.number, left.head, left.file)
+        self._hand_out()
+
+    def _expire(self, job: _Job) -> None:
+        if not job.done.done():
+            job.done.set_exception(WorkerTimeout())
+        if self._crew is not None and not self._crew.end_job(job.number):
+            # Nobody has begun it: whoever finds it in the socket does it for nothing.
+            self._take(job.number)
+
+    def _take(self, number: int) -> _Job | None:
+        job = self._out.pop(number, None)
+        if job is not None and job.deadline is not None:
+            job.deadline.cancel()
+        return job
+
+
+class _Crew:
+    """The processes and the socket; `ended` is called with the job that a process had when it ended (or 0), and how."""
+
+    def __init__(self, count: int, answered: Callable[[Message], None], ended: Callable[[int, str], None]) -> None:
+        self._answered, self._told = answered, ended
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours.setblocking(False)
+        self._board = os.memfd_create("objectlens-jobs", os.MFD_CLOEXEC)
+        os.ftruncate(self._board, count * PLACE_BYTES)
+        self._map = mmap.mmap(self._board, count * PLACE_BYTES)
+        self._places = memoryview(self._map).cast("Q")
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._ours, self._receive)
+        self._processes: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
+        self._closed = False
+        for place in range(count):
+            self._start(place)
+
+    def give(self, number: int, head: Mapping[str, Any], file: int) -> None:
+        """Put a job where the next free process finds it."""
+        send(self._ours, {"job": number, **head}, files=[file])
+
+    def has(self, number: int) -> bool:
+        """Tell whether a process has said that it has this job."""
+        return number in self._places.tolist()
+
+    def end_job(self, number: int) -> bool:
+        """End the process that has this job; returns whether one has."""
+        for place, (process, _) in self._processes.items():
+            if self._places[place] == number:
+                process.kill()
+                return True
+        return False
+
+    async def close(self) -> None:
+        """End the processes: they see that nobody is at the other end any more."""
+        self._closed = True
+        self._loop.remove_reader(self._ours)
+        self._ours.close()
+        self._theirs.close()
+        ending = [self._end(place) for place in list(self._processes)]
+        await asyncio.gather(*ending)
+        self._places.release()
+        self._map.close()
+        os.close(self._board)
+
+    async def _end(self, place: int) -> None:
+        process, pidfd = self._processes.pop(place)
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        try:
+            await asyncio.to_thread(process.wait, END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    def _start(self, place: int) -> None:
+        files = (self._theirs.fileno(), self._board)
+        self._places[place] = 0
+        command = [sys.executable, "-P", "-m", "objectlens.transforms.worker"]
+        numbers = [*map(str, files), str(place), str(os.getpid())]
+        # On this thread, which lives as long as the server: the kernel ends the process with it (prctl(2)).
+        process = subprocess.Popen(
+            [*command, *numbers], pass_fds=files, stdin=subprocess.DEVNULL, env=_environment(), close_fds=True
+        )
+        pidfd = os.pidfd_open(process.pid)
+        self._processes[place] = (process, pidfd)
+        self._loop.add_reader(pidfd, self._died, place)
+
+    def _died(self, place: int) -> None:
+        process, pidfd = self._processes.pop(place)
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        code = process.wait()
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
+        number = self._places[place]
+        _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
+        # What it had sent before lies in the socket.
+        self._receive()
+        # At once after a job that brought it down; one that ends without having one would do so again and again.
+        self._loop.call_later(0 if number else PAUSE_SECONDS, self._restart, place)
+        self._told(number, how)
+
+    def _restart(self, place: int) -> None:
+        if not self._closed:
+            self._start(place)
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                message = receive(self._ours)
+            except BlockingIOError:
+                return
+            self._answered(message)
+
+
+def _body(message: Message) -> bytes | FileSlice:
+    if not message.files:
+        return message.body
+    for more in message.files[1:]:
+        os.close(more)
+    return FileSlice(message.files[0], 0, os.fstat(message.files[0]).st_size)
+
+
+def _environment() -> dict[str, str]:
+    """Return the server's environment without its secrets: hostile files are decoded there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OBJECTLENS_"))}

@@ -1,0 +1,119 @@
+"""A process in which transforms run, one at a time: `python -m objectlens.transforms.worker SOCKET BOARD PLACE PARENT`.
+
+It is apart from the server for two reasons: pictures side by side share no lock of Python's, and a file that brings a
+codec down, or hangs it, costs this process and its own request. It has nothing of the server's but the socket: each
+job brings the object as an open file. On the board, a file in memory, each process writes the number of the job that it
+has at a place of its own, and 0 when it is done: what it had is known when it is gone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
+from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
+from objectlens.transforms.process import quiet_codecs, tune_allocator
+from objectlens.transforms.program import Program, compile_pipeline
+from objectlens.transforms.values import Result
+
+# Classes by what they mean to whoever asked; what is none of them is a fault of ours.
+KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
+
+PLACE_BYTES = 8
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the server hangs up, or is gone."""
+    sock, board, place, parent = map(int, arguments)
+    tie_to(parent)
+    tune_allocator()
+    quiet_codecs()
+    with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
+        os.close(board)
+        serve(jobs, places, place)
+
+
+def tie_to(parent: int) -> None:
+    """End with the parent (prctl(2)), gain no rights, and do not push the server aside (sched(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+    # Ctrl-C in a terminal reaches all of its processes: the server ends this one when its requests are done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def serve(sock: socket.socket, places: memoryview, place: int) -> None:
+    """Do one job after the other."""
+    compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
+    while True:
+        try:
+            job = receive(sock)
+        except ConnectionError:
+            return
+        places[place] = job.head["job"]
+        _answer(sock, job, compiled)
+        places[place] = 0
+
+
+def _answer(sock: socket.socket, job: Message, compiled: Callable[[str], Program]) -> None:
+    began, ran = time.perf_counter_ns(), time.process_time_ns()
+    file = -1
+    try:
+        result = _run(job, compiled)
+        head: dict[str, Any] = {"content_type": result.content_type, "metadata": dict(result.metadata)}
+        body = result.body
+        if not isinstance(body, bytes) or len(body) > INLINE:
+            file = memory_file()
+            for chunk in result.chunks:
+                write_all(file, chunk)
+            body = b""
+    except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
+        head, body = _said(error), b""
+    head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
+    # The most that this process ever held, in KiB (getrusage(2)).
+    head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    try:
+        send(sock, head, body, [file] if file >= 0 else [])
+    finally:
+        if file >= 0:
+            os.close(file)
+
+
+def _run(job: Message, compiled: Callable[[str], Program]) -> Result:
+    try:
+        program = compiled(job.head["payload"])
+        data = read_file(job.files[0], job.head["offset"], job.head["length"])
+    except EOFError as error:
+        raise BadInput(str(error)) from error
+    finally:
+        for one in job.files:
+            os.close(one)
+    arguments = program.arguments(job.head["arguments"])
+    return program.run(data, arguments, key=job.head["key"], content_type=job.head["content_type"])
+
+
+def _said(error: Exception) -> dict[str, Any]:
+    for kind, one in KINDS.items():
+        if isinstance(error, one):
+            return {"error": kind, "message": str(error)}
+    traceback.print_exception(error)
+    return {"error": "fault", "message": type(error).__name__}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

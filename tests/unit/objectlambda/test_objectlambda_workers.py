@@ -1,0 +1,174 @@
+"""The processes of native transforms: real ones, and what becomes of jobs when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from objectlens.objectlambda.workers import Made, WorkerEnded, Workers, WorkerTimeout
+from objectlens.streams import FileSlice
+from objectlens.transforms.messages import INLINE, memory_file
+
+SMALL = json.dumps(
+    {
+        "quality": "exact",
+        "pipeline": [{"image.decode": {}}, {"image.grayscale": {}}, {"image.encode": {"format": "png"}}],
+    }
+)
+# Many seconds of work: blurs with a wide kernel.
+LONG = json.dumps({"pipeline": [{"image.decode": {}}, *[{"image.blur": {"sigma": 100.0}}] * 60, {"image.encode": {}}]})
+
+
+def run(main: Callable[[Workers], Coroutine[Any, Any, None]], **options: Any) -> None:
+    async def whole() -> None:
+        workers = Workers(**options)
+        try:
+            await main(workers)
+        finally:
+            await workers.close()
+        assert not processes()
+
+    asyncio.run(whole())
+
+
+def processes() -> list[psutil.Process]:
+    everybody = psutil.Process().children(recursive=True)
+    return [one for one in everybody if "objectlens.transforms.worker" in " ".join(one.cmdline())]
+
+
+def picture(width: int = 64, height: int = 48) -> bytes:
+    noise = np.random.default_rng(1).integers(0, 255, (height, width, 3), np.uint8)
+    return cv2.imencode(".png", noise)[1].tobytes()
+
+
+async def do(workers: Workers, payload: str, data: bytes, **arguments: str) -> Made:
+    file = memory_file(data)
+    try:
+        head = {"payload": payload, "arguments": arguments, "offset": 0, "length": len(data)}
+        return await workers.run({**head, "key": "a.png", "content_type": None}, file)
+    finally:
+        os.close(file)
+
+
+def content(made: Made) -> bytes:
+    if isinstance(made.body, FileSlice):
+        data = os.pread(made.body.fd, made.body.length, made.body.offset)
+        made.body.close()
+        return data
+    return made.body
+
+
+async def at_work(workers: Workers) -> psutil.Process:
+    """Return the only process, once it has a job."""
+    for _ in range(3000):
+        if workers._crew is not None and workers._crew._places[0]:
+            return processes()[0]
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody took the job")
+
+
+def test_results_small_and_large_come_as_they_are() -> None:
+    async def main(workers: Workers) -> None:
+        for size in ((64, 48), (640, 480)):
+            data = picture(*size)
+            made = await do(workers, SMALL, data)
+            expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), 1), cv2.COLOR_BGR2GRAY)
+            result = cv2.imdecode(np.frombuffer(content(made), np.uint8), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(result, expected)
+            assert made.head["content_type"] == "image/png"
+            assert made.cpu_seconds > 0
+
+    run(main, count=1)
+
+
+def test_a_pipeline_longer_than_a_message() -> None:
+    steps = [{"text.redact": {"patterns": {f"p{i}": f"x{i}y" + "ü" * 200 for i in range(5)}}} for _ in range(50)]
+    payload = json.dumps({"pipeline": steps, "family": "text"}, ensure_ascii=False)
+    assert len(json.dumps(payload)) > 2 * INLINE + 4096
+
+    async def main(workers: Workers) -> None:
+        made = await do(workers, payload, b"nothing of it")
+        assert content(made) == b"nothing of it"
+
+    run(main, count=1)
+
+
+def test_what_transforms_report_is_told_by_kind() -> None:
+    limited = json.dumps({**json.loads(SMALL), "limits": {"pixels": 10}})
+
+    async def main(workers: Workers) -> None:
+        assert (await do(workers, SMALL, b"no picture")).head["error"] == "input"
+        assert (await do(workers, limited, picture())).head["error"] == "limit"
+        assert (await do(workers, "{}", picture())).head["error"] == "pipeline"
+
+    run(main, count=1)
+
+
+def test_a_killed_process_costs_its_own_job_alone() -> None:
+    async def main(workers: Workers) -> None:
+        long = asyncio.ensure_future(do(workers, LONG, picture(1500, 1500)))
+        others = [asyncio.ensure_future(do(workers, SMALL, picture())) for _ in range(6)]
+        (await at_work(workers)).kill()
+        with pytest.raises(WorkerEnded, match="SIGKILL"):
+            await long
+        assert all("error" not in made.head for made in await asyncio.gather(*others))
+
+    run(main, count=1)
+
+
+def test_one_that_takes_too_long_is_ended() -> None:
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        workers._seconds = 1.0
+        with pytest.raises(WorkerTimeout):
+            await do(workers, LONG, picture(1500, 1500))
+        workers._seconds = 60.0
+        assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=1)
+
+
+def test_who_goes_away_leaves_nothing_behind() -> None:
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        before = len(os.listdir("/proc/self/fd"))
+        leaving = [asyncio.ensure_future(do(workers, SMALL, picture(640, 480))) for _ in range(40)]
+        await asyncio.sleep(0)
+        for one in leaving:
+            one.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        await do(workers, SMALL, picture())
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    run(main, count=2)
+
+
+def test_a_process_that_was_stopped_while_idle_is_replaced() -> None:
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        for _ in range(5):
+            for one in processes():
+                one.send_signal(signal.SIGKILL)
+            assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=2)
+
+
+def test_they_know_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBJECTLENS_ROOT_SECRET_ACCESS_KEY", "sesame")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sesame")
+
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        assert all("sesame" not in one.environ().values() for one in processes())
+
+    run(main, count=1)
