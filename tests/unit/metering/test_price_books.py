@@ -1,6 +1,7 @@
 """Price books: those that are shipped, and what is said of one that is wrong."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,12 @@ def test_a_book_of_ones_own():
     assert book.price("core").each == Decimal("0.012")
     assert book.hosts[0].host == "gpu-1"
     assert book.each("requests") == 0
+
+
+def test_the_book_of_the_documentation():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "costs.md").read_text()
+    book = read(page.partition("```toml\n")[2].partition("```")[0], "docs/costs.md")
+    assert (book.name, book.currency, book.hosts[0].vcpus) == ("our-cluster", "EUR", 32)
 
 
 def test_amounts_are_never_floats():

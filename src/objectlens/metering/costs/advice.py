@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from objectlens.metering.costs.comparing import on_host, running, stored
-from objectlens.metering.costs.costing import Cost, price_rows
+from objectlens.metering.costs.costing import Cost, added, price_rows
 from objectlens.metering.costs.money import divided, money
-from objectlens.metering.costs.report import CACHED, added
+from objectlens.metering.costs.report import CACHED
 from objectlens.metering.costs.sizing import memory_advice
 from objectlens.metering.costs.verdicts import Verdict
 from objectlens.metering.ledger import Selection

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from objectlens.metering.costs.article import BOOKS, MB_OF_A_VCPU, PRINTED
 from objectlens.metering.costs.comparing import on_host
-from objectlens.metering.costs.costing import Cost, price_rows
+from objectlens.metering.costs.costing import Cost, by_month, price_rows
 from objectlens.metering.costs.library import DEFAULT_HOST
 from objectlens.metering.costs.money import divided
 from objectlens.metering.price_books import Price, PriceBook, load
-from objectlens.metering.rows import Row
+from objectlens.metering.rows import Key, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Compared:
 def compare(rows: Sequence[Row], book: PriceBook, host: Price | None) -> list[Compared]:
     """Return the host first, then the book of the report, then Lambda's others in its currency."""
     answers = sum(row.sums.requests for row in rows) or sum(row.sums.invocations for row in rows)
+    rows = by_month(rows, _priced_by)
     cpu_us = sum(row.sums.cpu_us for row in rows)
     theirs = None if host is None else on_host(cpu_us, host)
 
@@ -62,6 +63,12 @@ def compare(rows: Sequence[Row], book: PriceBook, host: Price | None) -> list[Co
         by_cpu = by_cpu_time(cpu_us, one, cost.computing)
         found.append(compared(one.name, cost.computing, by_cpu, cost.total, PRINTED.get(one.name)))
     return found
+
+
+def _priced_by(row: Row) -> Key:
+    """Return all of a key that costs depend on: whether S3 was asked."""
+    nothing = Key(*([None] * len(Key._fields)))
+    return nothing._replace(access_point="" if row.key.access_point == "" else "any")
 
 
 def by_cpu_time(cpu_us: int, book: PriceBook, compute: Decimal) -> Decimal:

@@ -16,7 +16,7 @@ from decimal import Decimal, localcontext
 
 from objectlens.metering.costs.money import EXACT, divided
 from objectlens.metering.price_books import Price, PriceBook
-from objectlens.metering.rows import Row, Sums
+from objectlens.metering.rows import SUMS, Key, Row, Sums
 
 GB = 2**30
 """Bytes in a GB of S3's prices: the examples of https://aws.amazon.com/s3/faqs/ divide by 1,024."""
@@ -118,6 +118,27 @@ class _SoFar:
 
     def _data(self, size: int) -> Decimal:
         return divided(self._book.each("data-returned") * size, GB)
+
+
+def added(all_sums: Iterable[Sums]) -> Sums:
+    """Return sums of sums; the peak is the greatest."""
+    total = Sums()
+    for one in all_sums:
+        for name in SUMS:
+            ours, theirs = getattr(total, name), getattr(one, name)
+            setattr(total, name, max(ours, theirs) if name == "peak_mb" else ours + theirs)
+    return total
+
+
+def by_month(rows: Iterable[Row], keys: Callable[[Row], Key] = lambda row: row.key) -> list[Row]:
+    """Add rows of a month and a key up: what a year of days comes to costs the same, and takes less to price."""
+    parted: dict[tuple[tuple[int, int], Key], list[Row]] = defaultdict(list)
+    for row in rows:
+        parted[_month(row.start), keys(row)].append(row)
+    return [
+        Row(start=rows[0].start, seconds=0, key=key, sums=added(row.sums for row in rows))
+        for (_, key), rows in parted.items()
+    ]
 
 
 def _month(start: int) -> tuple[int, int]:

@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 
 from objectlens.metering.costs.comparing import on_host, saved_by_cache, stored
-from objectlens.metering.costs.costing import Cost, gb_seconds, price_rows
+from objectlens.metering.costs.costing import Cost, added, by_month, gb_seconds, price_rows
 from objectlens.metering.costs.library import Library
 from objectlens.metering.costs.money import EXACT
 from objectlens.metering.ledger import Selection
 from objectlens.metering.price_books import Price, PriceBook
-from objectlens.metering.rows import SUMS, Dimension, Row, Sums
+from objectlens.metering.rows import Dimension, Row, Sums
 
 CACHED = frozenset({"hit", "fill"})
 """What the ledger says of an answer for which no code ran: it was kept, or was being made for another one."""
@@ -69,7 +69,7 @@ def make_report(rows: Iterable[Row], selection: Selection, library: Library, hos
     """Price the rows of a selection that `selection_of` made."""
     by = selection.by[0]
     parted: dict[str, list[tuple[Row, Cost]]] = defaultdict(list)
-    for row, cost in price_rows(rows, library.book):
+    for row, cost in price_rows(by_month(rows), library.book):
         parted[str(getattr(row.key, by))].append((row, cost))
     lines = [_line(value, priced, library.book, host) for value, priced in sorted(parted.items())]
     return Report(
@@ -103,16 +103,6 @@ def _line(value: str, priced: Sequence[tuple[Row, Cost]], book: PriceBook, host:
             sum(row.sums.requests for row, _ in ran),
         ),
     )
-
-
-def added(all_sums: Iterable[Sums]) -> Sums:
-    """Return sums of sums; the peak is the greatest."""
-    total = Sums()
-    for one in all_sums:
-        for name in SUMS:
-            ours, theirs = getattr(total, name), getattr(one, name)
-            setattr(total, name, max(ours, theirs) if name == "peak_mb" else ours + theirs)
-    return total
 
 
 def _added(costs: Iterable[Cost]) -> Cost:

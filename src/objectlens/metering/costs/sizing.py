@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from objectlens.metering.costs.article import MB_OF_A_VCPU
+from objectlens.metering.costs.costing import added
 from objectlens.metering.costs.money import divided, money
-from objectlens.metering.costs.report import added
 from objectlens.metering.costs.verdicts import Verdict
 from objectlens.metering.price_books import PriceBook
 from objectlens.metering.rows import Row, Sums
