@@ -17,7 +17,7 @@ from objectlens.cli.interrupts import Interrupts
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.tuning_keys import keys_of
-from objectlens.cli.tuning_plot import save_plot
+from objectlens.cli.tuning_plot import check_plot, save_plot
 from objectlens.cli.tuning_runs import Reader, Run, measure
 from objectlens.cli.tuning_screen import Bar, screen
 from objectlens.cli.tuning_stage import Stage, find_point
@@ -94,8 +94,8 @@ def command(
 ) -> None:
     """Measure FUNCTION with several sizes of memory and at several concurrencies, on real keys."""
     library, _ = chosen(books, None)
-    if plot is not None and plot.suffix not in {".svg", ".png"}:
-        raise click.BadParameter(f"{plot}: a plot is .svg or .png", param_hint="--plot")
+    if plot is not None:
+        check_plot(plot)
     reader = Reader(*reach(data, config, endpoint))
     clients = clients_at(reader.url, reader.session, reader.region)
     label, began = f"tune-{secrets.token_hex(4)}", datetime.now(UTC)
@@ -109,13 +109,13 @@ def command(
         raise click.ClickException(f"the server refused: {error}") from error
     rows = wait_for_sums(lambda selection: read_rows(data, config, endpoint, selection), runs, began)
     tuned = [Tuned.of(run, rows.get(run.job), library.book) for run in runs]
-    if plot is not None:
-        save_plot(plot, function, tuned, library.book.currency)
     if as_json:
         print_json(tuned_value(point, wanted, tuned, library.book))
     else:
         console = Console()
         console.print(screen(point, tuned, choose(tuned), library.book.currency, console.width))
+    if plot is not None:
+        save_plot(plot, point.function, tuned, library.book.currency)
 
 
 def _measured(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +13,16 @@ from objectlens.cli.charts import COLOURS, Point, curves
 from objectlens.cli.tuning_sums import Tuned
 
 Series = Sequence[tuple[str, Sequence[Point]]]
+
+
+def check_plot(path: Path) -> None:
+    """End the command when no picture could be written there, before anything is measured."""
+    if path.suffix not in {".svg", ".png"}:
+        raise click.BadParameter(f"{path}: a plot is .svg or .png", param_hint="--plot")
+    if path.suffix == ".png" and find_spec("matplotlib") is None:
+        raise click.ClickException("a .png needs matplotlib (pip install matplotlib); a .svg needs nothing")
+    if not path.absolute().parent.is_dir():
+        raise click.ClickException(f"cannot write {path}: there is no folder {path.absolute().parent}")
 
 
 def save_plot(path: Path, function: str, tuned: Sequence[Tuned], currency: str) -> None:
@@ -44,11 +55,9 @@ def series_of(tuned: Sequence[Tuned]) -> Series:
 
 
 def _save_png(path: Path, title: str, axes: tuple[str, str], series: Series) -> None:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise click.ClickException("a .png needs matplotlib (pip install matplotlib); a .svg needs nothing") from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     plot = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])

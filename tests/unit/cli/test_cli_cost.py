@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-import sys
 import time
 from decimal import Decimal
 
@@ -200,7 +199,6 @@ def test_books():
         (["--memory", "64,128"], "'64,128' are no numbers from 128 to 10,240"),
         (["--memory", "lots"], "'lots' are no numbers"),
         (["--concurrency", "0"], "'0' are no numbers from 1 to 64"),
-        (["--plot", "plot.gif"], "a plot is .svg or .png"),
         (["--price-book", "none"], "there is no price book 'none'"),
     ],
 )
@@ -249,8 +247,9 @@ def test_pictures_are_written_by_hand_and_escape_what_is_in_them(tmp_path):
     assert path.read_text().count("<circle") == 2
 
 
-def test_a_png_needs_matplotlib_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    with pytest.raises(tuning_plot.click.ClickException, match="pip install matplotlib"):
-        tuning_plot.save_plot(tmp_path / "plot.png", "f", [tuned(128, 900, 800)], "USD")
+def test_a_plot_that_cannot_be_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning_plot, "find_spec", lambda name: None)
+    for path, message in (("p.png", "pip install matplotlib"), ("p.gif", "is .svg or .png"), ("no/p.svg", "no folder")):
+        shown = run("tune", "f", "--keys", "k", "--data", tmp_path, "--plot", tmp_path / path)
+        assert shown.exit_code != 0
+        assert message in shown.output
