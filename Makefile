@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
 
-.PHONY: help demo test check lint soak oracle fuzz chaos bench docs lock clean
+.PHONY: help demo test check lint soak oracle fuzz chaos s3-tests bench docs lock clean
 
 help:
 	@echo 'make demo    the main job from nothing, with a picture at the end; KEEP=1 leaves the server running'
@@ -20,6 +20,7 @@ help:
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
+	@echo 'make s3-tests S3_TESTS=DIR   the public suite ceph/s3-tests, of which DIR is a clone; ONLY=copy for some'
 	@echo 'make bench   every claim of speed'
 	@echo 'make docs    the parts of the documentation that are made from the code'
 	@echo 'make lock    requirements.lock anew, from the newest versions'
@@ -66,6 +67,16 @@ oracle: $(STAMP)
 
 fuzz: $(STAMP)
 	$(BIN)/python tests/fuzz/transforms/fuzz_decoders.py --seconds '$(or $(SECONDS),60)'
+
+# The suite's own packages are in an environment of their own.
+s3-tests: $(STAMP) build/s3-tests/venv/.installed
+	PYTHONPATH='tests' $(BIN)/python -m conformance.s3_tests '$(S3_TESTS)' --python "$$PWD/build/s3-tests/venv/bin/python" --only '$(ONLY)'
+
+build/s3-tests/venv/.installed:
+	test -f '$(S3_TESTS)/requirements.txt' || { echo 'say where a clone of ceph/s3-tests is: make s3-tests S3_TESTS=DIR'; exit 2; }
+	$(PYTHON) -m venv build/s3-tests/venv
+	build/s3-tests/venv/bin/python -m pip install --quiet -r '$(S3_TESTS)/requirements.txt'
+	touch $@
 
 bench: $(CONTESTANTS)/.installed
 	$(BIN)/python benchmarks

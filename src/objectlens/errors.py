@@ -123,6 +123,13 @@ class NoSuchVersion(ServiceError):
     text = "The specified version does not exist."
 
 
+class IllegalVersioningConfigurationException(ServiceError):
+    """A versioning configuration that says nothing."""
+
+    status = 400
+    text = "The Versioning element must be specified"
+
+
 class NoSuchUpload(ServiceError):
     """No such multipart upload."""
 
@@ -331,11 +338,25 @@ class InvalidRange(ServiceError):
     text = "The requested range is not satisfiable"
 
 
-class InvalidPartNumber(ServiceError):
-    """A part number outside the object."""
+class MalformedPOSTRequest(ServiceError):
+    """A form that is not multipart/form-data as it should be."""
 
-    status = 416
-    text = "The requested partnumber is not satisfiable"
+    status = 400
+    text = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class MaxPostPreDataLengthExceededError(ServiceError):
+    """Fields of more than 20 KB in front of a form's file."""
+
+    status = 400
+    text = "Your POST request fields preceding the upload file were too large."
+
+
+class InvalidPolicyDocument(ServiceError):
+    """A form's policy that is not one."""
+
+    status = 400
+    text = "The content of the form does not meet the conditions specified in the policy document."
 
 
 class RequestTimeout(ServiceError):
@@ -353,7 +374,7 @@ class InvalidTag(ServiceError):
 
 
 class BadRequest(ServiceError):
-    """More than ten tags on an object."""
+    """A preflight request that names no origin or no method."""
 
     status = 400
     text = "Bad Request"
@@ -385,6 +406,13 @@ class AccessControlListNotSupported(ServiceError):
 
     status = 400
     text = "The bucket does not allow ACLs"
+
+
+class InvalidBucketAclWithObjectOwnership(ServiceError):
+    """A new bucket with an ACL: all buckets have ACLs disabled."""
+
+    status = 400
+    text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
 
 
 class IllegalLocationConstraintException(ServiceError):

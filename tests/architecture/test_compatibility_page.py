@@ -1,6 +1,7 @@
 """docs/compatibility.md: every row has a status, and every test that it names is there, once."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text()
 TABLES = PAGE[PAGE.index("## 1. ") : PAGE.index("## 18. ")]
+EXPECTED = ROOT / "tests" / "conformance" / "s3_tests" / "expected.toml"
 STATUSES = ("as AWS", "differs: ", "not served", "open: ", "no concern", "accepted, ")
 
 
@@ -38,3 +40,12 @@ def test_every_conformance_test_of_object_lambda_is_named() -> None:
     # Native transforms are this server's own: AWS says nothing of them.
     for name in sorted(name for name in names if not name.startswith("test_native_")):
         assert f"`{name}`" in PAGE, name
+
+
+def test_every_failure_of_ceph_s3_tests_is_told_with_its_reason() -> None:
+    told = PAGE[PAGE.index("## S3, and the field's own tests") :]
+    for failure in tomllib.loads(EXPECTED.read_text())["failure"]:
+        row = next((line for line in told.splitlines() if f"| {failure['reason']} |" in line), "")
+        names = set(re.findall(r"`(test_\w+)`", row))
+        assert row, failure["reason"]
+        assert names == set(failure.get("tests", ()))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from objectlens import arn
 from objectlens.access.principals import Principals
@@ -21,7 +21,19 @@ from objectlens.errors import (
 )
 from objectlens.http import HttpRequest
 from objectlens.operation import Api
-from objectlens.sigv4 import S3_SERVICES, ChunkSeed, Claim, Credentials, Secret, SigningKeys, read, verify
+from objectlens.sigv4 import (
+    S3_SERVICES,
+    ChunkSeed,
+    Claim,
+    Credentials,
+    FormClaim,
+    Secret,
+    SigningKeys,
+    read,
+    read_form,
+    verify,
+    verify_form,
+)
 
 # Which services a credential scope may name at which API. Clients sign for `s3-object-lambda` or `s3` by the form of
 # the bucket's name, so both are good for every S3 address (reference section 2.3).
@@ -67,15 +79,23 @@ class Authenticator:
         if claim is None:
             raise Unsigned
         _check_service(claim, api)
-        caller, secret = await self._principal(claim)
+        caller, secret = await self._principal(claim.access_key_id, claim.session_token)
         if claim.payload_hash is None:
             claim = replace(claim, payload_hash=await digest() if digest is not None else None)
         now = self._clock.now()
         seed = verify(http, claim, secret, now, self._keys)
         return replace(caller, signature=_signature(claim, max(now - claim.signed_at, timedelta()), seed))
 
-    async def _principal(self, claim: Claim) -> tuple[Caller, Secret]:
-        key_id, token = claim.access_key_id, claim.session_token
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed a form, None when nobody did; raises the errors of `read_form` and `verify_form`."""
+        claim = read_form(form)
+        if claim is None:
+            return None
+        caller, secret = await self._principal(claim.access_key_id, claim.session_token)
+        verify_form(claim, secret, self._keys)
+        return replace(caller, signature=_form_signature(claim, self._clock.now()))
+
+    async def _principal(self, key_id: str, token: str | None) -> tuple[Caller, Secret]:
         if self._sessions.made_here(key_id) is not None:
             if token is None:
                 raise InvalidAccessKeyId(AWSAccessKeyId=key_id)
@@ -115,6 +135,20 @@ def _signature(claim: Claim, age: timedelta, seed: ChunkSeed) -> Signature:
         region=claim.scope.region,
         payload_hash=claim.payload_hash or "",
         seed=seed,
+    )
+
+
+def _form_signature(claim: FormClaim, now: datetime) -> Signature | None:
+    # Forms of the older kind do not say when they were signed, and policies that ask for the age must not be deceived.
+    if claim.scope is None or claim.signed_at is None:
+        return None
+    return Signature(
+        kind="POST",
+        version="AWS4-HMAC-SHA256",
+        age_ms=max(int((now - claim.signed_at).total_seconds() * 1000), 0),
+        service=claim.scope.service,
+        region=claim.scope.region,
+        payload_hash="",
     )
 
 

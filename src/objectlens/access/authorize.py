@@ -98,7 +98,8 @@ class Authorizer:
 def _decide(
     caller: Caller, action: str, layer: Layer, policies: tuple[Attached, ...], *, identity: Identity, keys: Context
 ) -> Decision:
-    cross_account = layer.account != caller.account and not layer.elsewhere
+    # Nobody's account owns nothing, and what has no policy of its own is closed to him.
+    cross_account = caller.kind == "Anonymous" or (layer.account != caller.account and not layer.elsewhere)
     if cross_account and layer.restrict_public and any(is_public(one.policy) for one in policies):
         # RestrictPublicBuckets: a public policy opens the resource to its own account only.
         return Decision("implicitDeny", (), "resource")
@@ -135,6 +136,9 @@ def principal_of(caller: Caller) -> Principal:
 def _pass(caller: Caller, action: str, layer: Layer, decision: Decision) -> None:
     if decision.allowed:
         return
+    if caller.kind == "Anonymous":
+        # S3 tells strangers neither action nor reason.
+        raise AccessDenied
     why = f"because no {_SOURCES[decision.missing or 'identity']} allows the {action} action"
     if decision.reason == "explicitDeny":
         why = f"with an explicit deny in {_article(_SOURCES[decision.matched[0].source])}"

@@ -15,7 +15,7 @@ from objectlens.http import HttpRequest, parse_query
 
 Values = dict[str, str | tuple[str, ...]]
 
-_PRINCIPAL_TYPES = {"Root": "Account", "IAMUser": "User", "AssumedRole": "AssumedRole"}
+_PRINCIPAL_TYPES = {"Root": "Account", "IAMUser": "User", "AssumedRole": "AssumedRole", "Anonymous": "Anonymous"}
 _LISTING = frozenset({"s3:listbucket", "s3:listbucketversions", "s3:listbucketmultipartuploads"})
 _QUERY_KEYS = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys"}
 _HEADER_KEYS = (
@@ -44,6 +44,8 @@ def context_of(caller: Caller, tags: Mapping[str, str], http: HttpRequest | None
 
 def _caller_keys(caller: Caller, tags: Mapping[str, str]) -> Values:
     session = caller.session
+    if caller.kind == "Anonymous":
+        return {"aws:principaltype": "Anonymous", "aws:principalisawsservice": "false", "aws:userid": "anonymous"}
     values: Values = {
         "aws:principalarn": caller.arn if session is None else session.role_arn,
         "aws:principalaccount": caller.account,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from objectlens.access.authenticate import Authenticator, Digest
+from objectlens.access.authenticate import Authenticator, Digest, Unsigned
 from objectlens.access.authorize import Authorizer
 from objectlens.access.dialects import in_dialect
 from objectlens.access.identity import Identities
 from objectlens.access.layers import Target
 from objectlens.access.principals import Principals
 from objectlens.access.sessions import Sessions
-from objectlens.access.values import Caller
+from objectlens.access.values import ANONYMOUS, Caller
 from objectlens.clock import Clock
 from objectlens.errors import ServiceError
 from objectlens.http import HttpRequest
@@ -33,8 +33,12 @@ class Access:
         self._authenticator = Authenticator(catalog, root, clock, self.sessions, account)
         self._authorizer = Authorizer(catalog, clock)
 
-    async def authenticate(self, http: HttpRequest, *, api: Api = "s3", digest: Digest | None = None) -> Caller:
+    async def authenticate(
+        self, http: HttpRequest, *, api: Api = "s3", digest: Digest | None = None, anonymous: bool = False
+    ) -> Caller:
         """Return who signed the request, in its header or its query; raises the errors of the API that was called.
+
+        With `anonymous`, a request without any signature is nobody's; otherwise it is refused.
 
         The payload is not read. `caller.signature.payload_hash` says what its digest must be, and
         `caller.signature.seed` verifies signed chunks. Lambda, IAM and STS sign the digest of the body without naming
@@ -43,7 +47,16 @@ class Access:
         try:
             return await self._authenticator.authenticate(http, api, digest)
         except ServiceError as error:
+            if anonymous and isinstance(error, Unsigned):
+                return ANONYMOUS
             raise in_dialect(api, error) from error
+
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed the policy of a browser's form, fields by lower-case name; None when nobody did.
+
+        Raises S3's errors for a signature that is not whole or not right. What the policy says is not looked at.
+        """
+        return await self._authenticator.authenticate_form(form)
 
     async def authorize(
         self,

@@ -33,7 +33,8 @@ class Identities:
 
     async def of(self, caller: Caller) -> Identity:
         """Return the caller's side; a user or role that is gone, or was made anew since, allows nothing."""
-        if caller.kind == "Root":
+        if caller.kind in {"Root", "Anonymous"}:
+            # Of somebody without an account only the resource's policy decides.
             return Identity(everything=True)
         if caller.session is not None:
             return await self._of_session(caller)

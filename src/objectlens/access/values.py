@@ -9,7 +9,7 @@ from typing import Literal
 
 from objectlens.sigv4 import ChunkSeed
 
-Kind = Literal["Root", "IAMUser", "AssumedRole"]
+Kind = Literal["Root", "IAMUser", "AssumedRole", "Anonymous"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +28,12 @@ class Session:
 class Signature:
     """How the request was signed: condition keys `s3:authType`, `s3:signatureAge`, `s3:signatureversion`.
 
-    `kind` is `REST-HEADER` or `REST-QUERY-STRING`; `age_ms` the milliseconds since signing; `service` and `region` are
-    those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says. `seed` verifies the chunks of an
-    `aws-chunked` body (`seed.verifier()`).
+    `kind` is `REST-HEADER`, `REST-QUERY-STRING` or, of a form, `POST`; `age_ms` the milliseconds since signing;
+    `service` and `region` are those of the credential scope. `payload_hash` is what `x-amz-content-sha256` says. `seed`
+    verifies the chunks of an `aws-chunked` body (`seed.verifier()`).
     """
 
-    kind: Literal["REST-HEADER", "REST-QUERY-STRING"]
+    kind: Literal["REST-HEADER", "REST-QUERY-STRING", "POST"]
     version: str
     age_ms: int
     service: str
@@ -61,3 +61,7 @@ class Caller:
     called_via: tuple[str, ...] = ()
     signature: Signature | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+ANONYMOUS = Caller(kind="Anonymous", account="", arn="", principal_id="", access_key_id="")
+"""Who signs nothing: he may do what a resource's policy lets everyone do, and has no account."""

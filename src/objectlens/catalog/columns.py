@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from objectlens.catalog.entities import (
     PublicAccessBlock,
     Transformation,
 )
+from objectlens.s3.cors import CorsRule
 
 # Listings page through names in the order of their bytes, as AWS's do. SQLite compares bytes unless told otherwise;
 # PostgreSQL follows the locale of the database unless told otherwise.
@@ -102,8 +104,18 @@ def _dump_layers(value: tuple[LayerReference, ...]) -> list[dict[str, Any]]:
     return [{"arn": one.arn, "package": one.package, "code_size": one.code_size} for one in value]
 
 
+def _dump_cors(rules: tuple[CorsRule, ...]) -> list[dict[str, Any]]:
+    return [asdict(rule) for rule in rules]
+
+
+def _load_cors(values: list[dict[str, Any]]) -> tuple[CorsRule, ...]:
+    lists = ("origins", "methods", "headers", "exposed")
+    return tuple(CorsRule(**{**one, **{name: tuple(one[name]) for name in lists}}) for one in values)
+
+
 Mapped = Document(dict, dict)
 Listed = Document(list, tuple)
 Layers = Document(_dump_layers, lambda value: tuple(LayerReference(**one) for one in value))
 Block = Document(_dump_block, lambda value: PublicAccessBlock(**value))
 Configuration = Document(_dump_configuration, _load_configuration)
+Cors = Document(_dump_cors, _load_cors)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from objectlens import arn
+from objectlens.s3.cors import CorsRule
 
 LATEST = "$LATEST"
 MANAGED_STORE = "managed:"
@@ -41,6 +42,8 @@ class Bucket:
     policy: str | None = None
     public_access_block: PublicAccessBlock | None = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
+    cors: tuple[CorsRule, ...] | None = None
+    versioning: Literal["Enabled", "Suspended"] | None = None
 
     @property
     def arn(self) -> str:

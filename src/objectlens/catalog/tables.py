@@ -21,7 +21,7 @@ from sqlalchemy import (
     func,
 )
 
-from objectlens.catalog.columns import Block, Configuration, Layers, Listed, Mapped, Moment, Name
+from objectlens.catalog.columns import Block, Configuration, Cors, Layers, Listed, Mapped, Moment, Name
 
 metadata = MetaData()
 
@@ -60,6 +60,8 @@ buckets = Table(
     Column("policy", Text),
     Column("public_access_block", Block),
     Column("tags", Mapped, nullable=False),
+    Column("cors", Cors),
+    Column("versioning", Text),
 )
 
 # Access points and Object Lambda access points share one name space: under a custom endpoint their hosts look alike

@@ -83,10 +83,20 @@ def selected(asked: Mapping[str, str]) -> Selection:
         end=_moment(asked, "end"),
         by=cast("tuple[Dimension, ...]", names),
         step=None if step == "kept" else _whole("step", step),
-        where={name: asked[name] for name in DIMENSIONS if name in asked and name not in {"memory_size", "cold"}},
+        where={name: _value(name, asked[name]) for name in DIMENSIONS if name in asked},
         limit=min(LARGEST_PAGE, max(1, _whole("limit", asked.get("limit", str(LARGEST_PAGE))))),
         offset=_whole("offset", asked.get("offset", "0")),
     )
+
+
+def _value(name: Dimension, text: str) -> str | int | bool:
+    if name == "memory_size":
+        return _whole(name, text)
+    if name != "cold":
+        return text
+    if text.lower() not in {"true", "false"}:
+        raise InvalidArgument(f"cold must be true or false, not {text!r}.", ArgumentName=name)
+    return text.lower() == "true"
 
 
 def _moment(asked: Mapping[str, str], name: str) -> datetime | None:

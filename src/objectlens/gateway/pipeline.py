@@ -24,7 +24,7 @@ from objectlens.call import Call
 from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
-from objectlens.gateway import ledger, metrics, render, reserved
+from objectlens.gateway import cors, ledger, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
@@ -89,6 +89,7 @@ class _Visit:
     api: Api | None = None
     operation: str = "-"
     caller: str = "-"
+    cors: cors.Rules = None
     lane: Admission | None = None
     tally: Tally | None = None
 
@@ -179,7 +180,7 @@ class Corridor:
         except Exception:  # noqa: BLE001  (a fault of ours: the log gets the traceback, the client a plain 500)
             _log.exception("%s %s failed (request %s)", http.method, http.path, visit.request_id)
             response = self._render(errors.InternalError(), visit)
-        return render.with_ids(response, visit.request_id)
+        return render.with_ids(cors.with_cors(response, http, visit.cors), visit.request_id)
 
     def sent(self, sent: Sent) -> None:
         """End a request: its answer is out, or its client has gone."""
@@ -240,13 +241,17 @@ class Corridor:
         if visit.api is not None and (api := self._rooms.management.get(visit.api)) is not None:
             return await self._manage(api, visit.api, http, visit)
         address = parse_address(http.host, http.path, self._domains)
+        if cors.origin_of(http) is not None and address.level != "service":
+            visit.cors = await cors.rules_behind(address, self._rooms.catalog, self._rooms.lens)
+        if http.method == "OPTIONS":
+            return cors.preflight(http, visit.cors)
         operation = operations.match(http, address)
         visit.operation = operation.name
         if operation is operations.WRITE_GET_OBJECT_RESPONSE:
             return await self._write_response(http, operation, visit)
-        caller = await self._rooms.access.authenticate(http)
-        visit.caller = caller.arn
-        resource = await self._resource(address, operation)
+        caller = await self._rooms.access.authenticate(http, anonymous=True)
+        visit.caller = caller.arn or "-"
+        resource = await self._resource(address, operation, caller)
         call = Call(
             request_id=visit.request_id,
             http=http,
@@ -267,7 +272,16 @@ class Corridor:
             return await serve_object_lambda(self._rooms.lens, call, call.resource)
         return await OPERATIONS[call.operation.name](self._rooms.objects, call)
 
-    async def _resource(self, address: Address, operation: Operation) -> Resource | None:
+    async def _resource(self, address: Address, operation: Operation, caller: Caller) -> Resource | None:
+        try:
+            return await self._named(address, operation)
+        except errors.ServiceError:
+            if caller.kind == "Anonymous":
+                # Strangers do not learn what there is, nor what is served.
+                raise errors.AccessDenied from None
+            raise
+
+    async def _named(self, address: Address, operation: Operation) -> Resource | None:
         if address.level == "service" or operation.name == "CreateBucket":
             operations.check_supported(operation, "bucket")
             return None
@@ -286,6 +300,9 @@ class Corridor:
 
     async def _authorize(self, call: Call) -> None:
         if isinstance(call.resource, ObjectLambdaAccessPoint):
+            if call.caller.kind == "Anonymous":
+                # Reference section 1.3: whatever the policy says, nobody reads through it without a signature.
+                raise errors.AccessDenied
             action = operations.object_lambda_action(call.operation)
             await self._rooms.access.authorize(call.caller, action, call.resource, key=call.address.key, http=call.http)
         else:

@@ -66,7 +66,15 @@ class Gathering:
     @property
     def sums(self) -> dict[Slot, Sums]:
         """What is gathered and not taken."""
-        return self._before | {Slot(self._minute, Key(*key)): sums for key, sums in self._now.items()}  # type: ignore[arg-type]
+        found = dict(self._before)
+        for key, sums in self._now.items():
+            slot = Slot(self._minute, Key(*key))  # type: ignore[arg-type]
+            both = Sums()
+            if slot in found:  # the clock was set back
+                both.add(found[slot])
+            both.add(sums)
+            found[slot] = both
+        return found
 
 
 def without_names(key: Key) -> Key:

@@ -69,7 +69,7 @@ def add_spent(connection: Connection, spent: Mapping[tuple[str, int], Spent]) ->
     """Add to the use of budgets, by name and beginning of the period."""
     rows = [
         {"name": name, "start": start, "warned": False} | {one: amounts.of(one) for one in MEASURES}
-        for (name, start), amounts in spent.items()
+        for (name, start), amounts in sorted(spent.items(), key=lambda one: one[0])
     ]
     add(connection, budget_uses, rows, MEASURES)
 

@@ -12,14 +12,15 @@ from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
 from objectlens.objects.documents import read_document
 from objectlens.s3.address import valid_bucket_name
-from objectlens.s3.inputs import CreateBucket, ListBuckets, new_token
+from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
+from objectlens.stores import Versions
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 # The location constraint of the first days of S3, which clients may still send.
 _OLD_REGIONS = {"EU": "eu-west-1", "US": "us-east-1"}
-_OWNER_ENFORCED = "BucketOwnerEnforced"
+_FIRST_REGION = "us-east-1"
 
 
 async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
@@ -28,7 +29,7 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     asked = CreateBucket.parse(call.http, await read_document(call))
     if not valid_bucket_name(name):
         raise errors.InvalidBucketName(BucketName=name)
-    if (call.http.headers.get("x-amz-object-ownership") or _OWNER_ENFORCED) != _OWNER_ENFORCED:
+    if (call.http.headers.get("x-amz-object-ownership") or BUCKET_OWNER_ENFORCED) != BUCKET_OWNER_ENFORCED:
         raise errors.AccessControlListNotSupported(
             "Buckets are BucketOwnerEnforced: ACLs are disabled. Leave x-amz-object-ownership out and use policies."
         )
@@ -43,7 +44,7 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     if existing is None:
         await objects.opener.create(name, bucket.store)
         existing = await _created(objects, bucket)
-    if existing is not None:
+    if existing is not None and not _made_again(existing, bucket):
         raise _taken(existing, call)
     return empty(200, [("Location", f"/{name}"), ("x-amz-bucket-arn", bucket.arn)])
 
@@ -54,6 +55,11 @@ async def _created(objects: Objects, bucket: Bucket) -> Bucket | None:
     except AlreadyExists:
         return await objects.catalog.buckets.get(bucket.name)
     return None
+
+
+def _made_again(existing: Bucket, wanted: Bucket) -> bool:
+    """Tell whether S3 says yes once more: in its first region it always did (API reference, CreateBucket)."""
+    return (existing.account, existing.region) == (wanted.account, wanted.region) and wanted.region == _FIRST_REGION
 
 
 def _taken(existing: Bucket, call: Call) -> errors.ServiceError:
@@ -131,8 +137,12 @@ async def _forget(objects: Objects, bucket: Bucket) -> None:
 
 
 async def _check_empty(objects: Objects, bucket: Bucket) -> None:
-    page = await objects.store(bucket).list(limit=1)
-    if page.entries:
+    store = objects.store(bucket)
+    held: bool = bool((await store.list(limit=1)).entries)
+    if not held and isinstance(store, Versions):
+        # Older versions, and delete markers, count as well. Those are there, too, when versioning is off by now.
+        held = bool((await store.versions(limit=1)).versions)
+    if held:
         raise errors.BucketNotEmpty(BucketName=bucket.name)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import Objects, bucket_of, key_of, xml
 from objectlens.objects.documents import read_document
 from objectlens.objects.multipart import algorithm_of, checksum_type_of
@@ -42,7 +43,7 @@ async def complete_multipart_upload(objects: Objects, call: Call) -> HttpRespons
         checksums=attributes.checksums,
         checksum_type=attributes.checksum_type,
     )
-    return xml(document)
+    return xml(document, versioning.of_written(stat))
 
 
 async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> Stat:
@@ -60,6 +61,7 @@ async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> S
         checksums={algorithm: value},
         checksum_type=kind,
         parts=tuple(part.size for part in parts),
+        part_checksums=tuple(part.checksums[algorithm] for part in parts) if algorithm_of(upload) else (),
     )
     try:
         return await store.complete(

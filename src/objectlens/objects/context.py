@@ -18,13 +18,28 @@ from objectlens.clock import Clock
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3.outputs import Owner
 from objectlens.s3.xml import CONTENT_TYPE
-from objectlens.stores import KeyNotFound, Store, StoreFull, StoreOpener, StoreUnavailable, UploadNotFound
+from objectlens.stores import (
+    NULL,
+    Keeping,
+    KeyNotFound,
+    OneVersion,
+    Store,
+    StoreFull,
+    StoreOpener,
+    StoreUnavailable,
+    UploadNotFound,
+    Versions,
+)
 
 _VERSION = re.compile(r"[A-Za-z0-9._+/=-]{32,1024}")
 
 
 class Authorizer(Protocol):
     """What this room asks of access."""
+
+    async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
+        """Return who signed the policy of a browser's form, None when nobody did."""
+        ...
 
     async def authorize(
         self,
@@ -52,8 +67,35 @@ class Objects:
     region: str
 
     def store(self, bucket: Bucket) -> Store:
-        """Return the store behind a bucket."""
-        return self.opener.open(bucket.name, bucket.store)
+        """Return the store behind a bucket, in the manner that the bucket's versioning asks for."""
+        return self.opener.open(bucket.name, bucket.store) if bucket.versioning is None else self.keeping(bucket)
+
+    def keeping(self, bucket: Bucket) -> Keeping:
+        """Return the store behind a bucket that keeps versions."""
+        return self._versions(bucket).keeping(ids=bucket.versioning == "Enabled")
+
+    def at(self, bucket: Bucket, version: str | None) -> Store | OneVersion:
+        """Return the store behind a bucket as it is at a version, None being what is current."""
+        if version is None or (version == NULL and bucket.versioning is None):
+            return self.store(bucket)
+        return self.version(bucket, version)
+
+    def version(self, bucket: Bucket, version: str) -> OneVersion:
+        """Return the store behind a bucket as it is at a version; raises `InvalidArgument` for what is no id.
+
+        S3 tells an id that it could have made, but did not, from a text that is none.
+        """
+        if version != NULL and not _VERSION.fullmatch(version):
+            raise errors.InvalidArgument(
+                "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version
+            )
+        return self._versions(bucket).at(version)
+
+    def _versions(self, bucket: Bucket) -> Versions:
+        store = self.opener.open(bucket.name, bucket.store)
+        if not isinstance(store, Versions):
+            raise errors.NotImplemented("The store behind this bucket does not serve versions.")
+        return store
 
 
 Handler = Callable[[Objects, Call], Awaitable[HttpResponse]]
@@ -87,18 +129,6 @@ async def change_bucket(objects: Objects, call: Call, **changes: Any) -> None:
         raise errors.NoSuchBucket(BucketName=name) from None
 
 
-def check_version(version: str | None) -> None:
-    """Accept the one version that an object of ours has.
-
-    S3 tells an id that it could have made, but did not, from a text that is none.
-    """
-    if version is None or version == "null":
-        return
-    if not _VERSION.fullmatch(version):
-        raise errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
-    raise errors.NoSuchVersion(VersionId=version)
-
-
 @contextmanager
 def upload_errors(upload: str) -> Iterator[None]:
     """Turn the store's word for an upload that is not there into S3's."""
@@ -121,8 +151,11 @@ def store_errors() -> Iterator[None]:
 
 
 def owner(account: str) -> Owner:
-    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits."""
-    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest())
+    """Return an account as S3's documents name owners: by a canonical id of 64 hexadecimal digits.
+
+    S3 itself stopped sending display names in 2025; older tools print them, so the account's number stands there.
+    """
+    return Owner(hashlib.sha256(f"canonical user of {account}".encode()).hexdigest(), account)
 
 
 def xml(document: bytes, headers: Sequence[tuple[str, str]] = (), status: int = 200) -> HttpResponse:

@@ -8,10 +8,10 @@ from objectlens import errors
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
-    check_version,
     key_of,
     resource_of,
     upload_errors,
@@ -43,7 +43,8 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
     """Write an object that is a copy of another one, or of itself with other metadata."""
     asked = CopyObject.parse(call.http)
     source = await source_of(objects, call, asked.source)
-    if (source.bucket.name, source.key) == (bucket_of(call).name, key_of(call)) and not asked.changes_something:
+    same = (source.bucket.name, source.key, asked.source.version_id) == (bucket_of(call).name, key_of(call), None)
+    if same and not asked.changes_something:
         raise errors.InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
@@ -57,7 +58,8 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
         raise
     stat = await _write(objects.store(bucket_of(call)), key_of(call), asked, opened)
     kept = stat.attributes
-    return xml(copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type))
+    document = copy_result("CopyObjectResult", stat.etag, stat.modified, kept.checksums, kept.checksum_type)
+    return xml(document, [*versioning.of_written(stat), *_source_version(source, opened.stat)])
 
 
 async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
@@ -74,7 +76,8 @@ async def upload_part_copy(objects: Objects, call: Call) -> HttpResponse:
     finally:
         await discard(opened.body)
     told = part.checksums if algorithm_of(upload) else {}
-    return xml(copy_result("CopyPartResult", part.etag, part.modified, told))
+    document = copy_result("CopyPartResult", part.etag, part.modified, told)
+    return xml(document, _source_version(source, opened.stat))
 
 
 async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
@@ -90,9 +93,17 @@ async def source_of(objects: Objects, call: Call, asked: CopySource) -> Source:
         raise errors.NoSuchBucket(BucketName=asked.address.name or "")
     check_bucket_owner(call.http.headers, bucket.account, "x-amz-source-expected-bucket-owner")
     action = "s3:GetObjectVersion" if asked.version_id else "s3:GetObject"
-    await objects.access.authorize(call.caller, action, resource, key=asked.address.key, http=call.http)
-    check_version(asked.version_id)
+    key, context = asked.address.key, _version_context(asked.version_id)
+    await objects.access.authorize(call.caller, action, resource, key=key, context=context, http=call.http)
     return Source(resource, bucket, asked.address.key)
+
+
+def _version_context(version: str | None) -> dict[str, str]:
+    return {} if version is None else {"s3:VersionId": version}
+
+
+def _source_version(source: Source, stat: Stat) -> list[tuple[str, str]]:
+    return versioning.of_read(source.bucket, stat, "x-amz-copy-source-version-id")
 
 
 async def _may_copy_tags(objects: Objects, call: Call, source: Source, stat: Stat) -> None:
@@ -109,7 +120,7 @@ async def _open(
         await check_tags(objects, call, stat, action=action, resource=source.resource)
         asked.conditions.check_source(stat.etag, stat.modified)
         if span is not None and span[1] > stat.size:
-            raise errors.InvalidArgument(f"Range specified is not valid for source object of size: {stat.size}")
+            raise errors.InvalidRange(f"Range specified is not valid for source object of size: {stat.size}")
         if (stat.size if span is None else span[1] - span[0]) > LARGEST:
             raise errors.InvalidRequest(
                 "The specified copy source is larger than the maximum allowable size for a copy source: "
@@ -118,9 +129,9 @@ async def _open(
         return span
 
     try:
-        return await open_chosen(objects.store(source.bucket), source.key, choose)
-    except KeyNotFound:
-        raise await missing(objects, call, source.resource, source.key) from None
+        return await open_chosen(objects.at(source.bucket, asked.version_id), source.key, choose)
+    except KeyNotFound as gone:
+        raise await missing(objects, call, source.resource, gone, asked.version_id) from None
 
 
 async def _write(store: Store, key: str, asked: CopyObject, opened: Opened) -> Stat:

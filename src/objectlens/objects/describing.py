@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
-    check_version,
     empty,
     owner,
     xml,
@@ -15,8 +15,7 @@ from objectlens.objects.context import (
 from objectlens.objects.documents import read_document
 from objectlens.objects.finding import found
 from objectlens.s3.dates import http_date
-from objectlens.s3.inputs import ReadAttributes, check_acl, version_id
-from objectlens.s3.inputs.arguments import parameters
+from objectlens.s3.inputs import ReadAttributes, check_acl, check_ownership
 from objectlens.s3.outputs import STANDARD, ObjectAttributes
 from objectlens.s3.outputs_bucket import owner_acl, unset
 
@@ -24,7 +23,6 @@ from objectlens.s3.outputs_bucket import owner_acl, unset
 async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
     """Return what was asked for of an object's ETag, checksum, parts, class and size."""
     asked = ReadAttributes.parse(call.http)
-    check_version(asked.version_id)
     stat = await found(objects, call)
     attributes, wanted = stat.attributes, asked.wanted
     answer = ObjectAttributes(
@@ -36,13 +34,14 @@ async def get_object_attributes(objects: Objects, call: Call) -> HttpResponse:
         max_parts=asked.max_parts,
         storage_class=STANDARD if "StorageClass" in wanted else None,
         size=stat.size if "ObjectSize" in wanted else None,
+        part_checksums=tuple(dict.fromkeys(attributes.checksums, one) for one in attributes.part_checksums),
     )
-    return xml(answer.xml(), [("Last-Modified", http_date(stat.modified))])
+    headers = [("Last-Modified", http_date(stat.modified)), *versioning.of_read(bucket_of(call), stat)]
+    return xml(answer.xml(), headers)
 
 
 async def get_object_acl(objects: Objects, call: Call) -> HttpResponse:
     """Return the ACL of every object: its bucket's owner has full control."""
-    check_version(version_id(parameters(call.http)))
     await found(objects, call)
     return await get_bucket_acl(objects, call)
 
@@ -55,9 +54,14 @@ async def get_bucket_acl(_: Objects, call: Call) -> HttpResponse:
 async def put_acl(objects: Objects, call: Call) -> HttpResponse:
     """Take the ACL that every bucket and every object has anyway."""
     if call.address.level == "object":
-        check_version(version_id(parameters(call.http)))
         await found(objects, call)
     check_acl(call.http.headers, await read_document(call), owner(bucket_of(call).account).id)
+    return empty(200)
+
+
+async def put_bucket_ownership_controls(_: Objects, call: Call) -> HttpResponse:
+    """Take the ownership that every bucket has anyway."""
+    check_ownership(await read_document(call))
     return empty(200)
 
 

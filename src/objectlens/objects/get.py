@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from objectlens.call import Call
+from objectlens.catalog.entities import Bucket
 from objectlens.http import Headers, HttpResponse, ResponseBody
-from objectlens.objects.context import Objects, bucket_of, check_version, key_of, resource_of
+from objectlens.objects import versioning
+from objectlens.objects.context import Objects, bucket_of, key_of, resource_of
 from objectlens.objects.finding import check_tags, found, missing
 from objectlens.objects.reading import Chosen, chosen, facts, open_chosen
 from objectlens.s3.headers import object_headers
@@ -16,36 +18,36 @@ from objectlens.stores import KeyNotFound, Stat
 async def get_object(objects: Objects, call: Call) -> HttpResponse:
     """Return an object, or the range or part of it that was asked for."""
     asked = ReadObject.parse(call.http)
-    check_version(asked.version_id)
-    key = key_of(call)
+    bucket = bucket_of(call)
 
     async def choose(stat: Stat) -> Chosen:
         await check_tags(objects, call, stat)
         return chosen(asked, stat)
 
     try:
-        opened, span = await open_chosen(objects.store(bucket_of(call)), key, choose)
-    except KeyNotFound:
-        raise await missing(objects, call, resource_of(call), key) from None
-    return _answer(asked, opened.stat, span, opened.body)
+        opened, span = await open_chosen(objects.at(bucket, asked.version_id), key_of(call), choose)
+    except KeyNotFound as gone:
+        raise await missing(objects, call, resource_of(call), gone, asked.version_id) from None
+    return _answer(bucket, asked, opened.stat, span, opened.body)
 
 
 async def head_object(objects: Objects, call: Call) -> HttpResponse:
     """Return the headers that GetObject would."""
     asked = ReadObject.parse(call.http)
-    check_version(asked.version_id)
     stat = await found(objects, call)
-    return _answer(asked, stat, chosen(asked, stat), b"")
+    return _answer(bucket_of(call), asked, stat, chosen(asked, stat), b"")
 
 
-def _answer(asked: ReadObject, stat: Stat, span: Chosen, body: ResponseBody) -> HttpResponse:
+def _answer(bucket: Bucket, asked: ReadObject, stat: Stat, span: Chosen, body: ResponseBody) -> HttpResponse:
+    of_part = asked.part_number is not None and bool(stat.attributes.part_checksums)
     headers = object_headers(
-        facts(stat),
+        facts(stat, asked.part_number if of_part else None),
         overrides=asked.overrides,
-        # The checksum kept is that of the whole object.
-        checksums=asked.checksums and span is None,
+        # Of a mere range no checksum was kept.
+        checksums=asked.checksums and (span is None or of_part),
         parts=asked.part_number is not None,
     )
+    headers += versioning.of_read(bucket, stat)
     if span is None:
         return HttpResponse(200, Headers(headers), body, stat.size)
     start, end = span

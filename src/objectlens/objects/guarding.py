@@ -10,7 +10,7 @@ from objectlens.http import HttpResponse
 from objectlens.objects.context import Handler, Objects, store_errors
 from objectlens.s3.inputs import check_bucket_owner
 
-_WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
+_WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "PostObject"})
 
 
 def guarded(handler: Handler) -> Handler:

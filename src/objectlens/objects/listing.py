@@ -1,12 +1,12 @@
-"""ListObjects, ListObjectsV2 and ListObjectVersions."""
+"""ListObjects and ListObjectsV2."""
 
 from __future__ import annotations
 
 from objectlens.call import Call
 from objectlens.http import HttpResponse
 from objectlens.objects.context import Objects, bucket_of, owner, xml
-from objectlens.s3.inputs import ListObjects, ListVersions, new_token
-from objectlens.s3.outputs import Item, ListBucketResult, ListVersionsResult, Owner
+from objectlens.s3.inputs import ListObjects, new_token
+from objectlens.s3.outputs import Item, ListBucketResult, Owner
 from objectlens.stores import Entry
 
 
@@ -37,29 +37,6 @@ async def list_objects(objects: Objects, call: Call) -> HttpResponse:
         next_continuation_token=None if following is None else new_token(following),
     )
     return xml(result.xml(), [("x-amz-bucket-region", bucket.region)])
-
-
-async def list_object_versions(objects: Objects, call: Call) -> HttpResponse:
-    """Return one page of a bucket in which every object has one version, `null`."""
-    asked = ListVersions.parse(call.http)
-    bucket = bucket_of(call)
-    page = await objects.store(bucket).list(
-        asked.prefix, delimiter=asked.delimiter, after=asked.key_marker, limit=asked.max_keys
-    )
-    result = ListVersionsResult(
-        name=bucket.name,
-        prefix=asked.prefix,
-        delimiter=asked.delimiter,
-        key_marker=asked.key_marker,
-        version_id_marker=asked.version_id_marker,
-        next_key_marker=page.next_after if page.truncated else None,
-        max_keys=asked.max_keys,
-        encoding_type=asked.encoding_type,
-        truncated=page.truncated,
-        items=tuple(_item(entry, owner(bucket.account)) for entry in page.entries),
-        common_prefixes=page.prefixes,
-    )
-    return xml(result.xml())
 
 
 def _item(entry: Entry, whose: Owner | None) -> Item:

@@ -7,14 +7,14 @@ from objectlens.call import Call
 from objectlens.catalog.entities import Resource
 from objectlens.errors import AccessDenied
 from objectlens.objects.context import Objects
-from objectlens.objects.finding import existing_tags
+from objectlens.objects.finding import existing_tags, version_of
 from objectlens.s3.operations import extra_actions
 
 
 async def permit(objects: Objects, call: Call) -> None:
     """Return when the caller may; raises `AccessDenied`."""
-    if call.operation.name == "DeleteObjects":
-        # Its keys are in its body: each is authorised on its own.
+    if call.operation.name in {"DeleteObjects", "PostObject"}:
+        # Keys, and of a form the signature, are in the body: they are authorised where that is read.
         return
     target: Resource | str = call.resource or bucket_arn(call.address.name or "*")
     key = call.address.key
@@ -23,7 +23,7 @@ async def permit(objects: Objects, call: Call) -> None:
             await objects.access.authorize(call.caller, action, target, key=key, http=call.http)
         except AccessDenied:
             # Only what is refused is worth a look at the object, whose tags a policy may ask for.
-            tags = await existing_tags(objects, call.bucket, key) if call.bucket and key else {}
+            tags = await existing_tags(objects, call.bucket, key, version_of(call)) if call.bucket and key else {}
             if not tags:
                 raise
             await objects.access.authorize(call.caller, action, target, key=key, context=tags, http=call.http)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import Objects, bucket_of, empty, key_of
 from objectlens.objects.receiving import DEFAULT, Received
 from objectlens.s3.headers import checksum_headers
@@ -35,7 +36,8 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
     stat = await objects.store(bucket_of(call)).put(
         key_of(call), received, attributes, condition=condition(asked.conditions)
     )
-    return empty(200, [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)])
+    headers = [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)]
+    return empty(200, headers + versioning.of_written(stat))
 
 
 def condition(conditions: WriteConditions) -> Callable[[Stat | None], None] | None:

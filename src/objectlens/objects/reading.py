@@ -8,13 +8,13 @@ from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Opened, Stat, Store
+from objectlens.stores import Get, Opened, Stat
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
 
 
-async def open_chosen(store: Store, key: str, choose: Callable[[Stat], Awaitable[Chosen]]) -> tuple[Opened, Chosen]:
+async def open_chosen(store: Get, key: str, choose: Callable[[Stat], Awaitable[Chosen]]) -> tuple[Opened, Chosen]:
     """Open an object, or the run of it that `choose` finds for its state; what `choose` raises closes it."""
     while True:
         whole = await store.open(key)
@@ -49,7 +49,7 @@ async def discard(body: FileSlice | AsyncIterator[bytes]) -> None:
 def chosen(asked: ReadObject, stat: Stat) -> Chosen:
     """Check the conditions and return the run of bytes that a read asks for, None for the whole.
 
-    Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPartNumber`.
+    Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPart`.
     """
     asked.conditions.check(stat.etag, stat.modified)
     if asked.byte_range is not None and range_applies(asked.if_range, stat.etag, stat.modified):
@@ -61,15 +61,18 @@ def chosen(asked: ReadObject, stat: Stat) -> Chosen:
     return None
 
 
-def facts(stat: Stat) -> ObjectFacts:
-    """Return what the headers of an answer tell of an object."""
+def facts(stat: Stat, part: int | None = None) -> ObjectFacts:
+    """Return what the headers of an answer tell of an object, with the checksum of a part of it when one is named."""
     attributes = stat.attributes
+    checksums = attributes.checksums
+    if part is not None:
+        checksums = dict.fromkeys(checksums, attributes.part_checksums[part - 1])
     return ObjectFacts(
         etag=stat.etag,
         modified=stat.modified,
         system=attributes.headers,
         metadata=attributes.metadata,
-        checksums=attributes.checksums,
+        checksums=checksums,
         checksum_type=attributes.checksum_type,
         tag_count=len(attributes.tags),
         part_count=len(attributes.parts),

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 
-from objectlens.errors import BadDigest, MalformedTrailerError
+from objectlens.errors import BadDigest, EntityTooLarge, MalformedTrailerError
 from objectlens.s3 import checksums
 from objectlens.s3.checksums import Algorithm, Announced, Digest
+from objectlens.s3.inputs.writing import MAX_PUT
 
 # S3 keeps this one for uploads that name none (S3 user guide, "Checking object integrity").
 DEFAULT: Algorithm = "CRC64NVME"
@@ -44,7 +45,12 @@ class Received:
         self._fast = self._md5 is None and self._digests.keys() <= _FAST
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
         async for chunk in self._body:
+            size += len(chunk)
+            if size > MAX_PUT:
+                # Of a body that came chunked, nobody knew before.
+                raise EntityTooLarge(ProposedSize=str(size), MaxSizeAllowed=str(MAX_PUT))
             if self._fast or len(chunk) < _THREAD:
                 self._update(chunk)
             else:

@@ -8,48 +8,43 @@ from dataclasses import replace
 from objectlens import errors
 from objectlens.call import Call
 from objectlens.http import HttpResponse
+from objectlens.objects import versioning
 from objectlens.objects.context import (
     Objects,
     bucket_of,
     change_bucket,
-    check_version,
     empty,
     key_of,
     xml,
 )
 from objectlens.objects.documents import read_document
-from objectlens.objects.finding import found
+from objectlens.objects.finding import found, version_of
 from objectlens.s3 import outputs
-from objectlens.s3.inputs import parse_tagging, version_id
-from objectlens.s3.inputs.arguments import parameters
+from objectlens.s3.inputs import parse_tagging
 from objectlens.s3.inputs.tagging import BUCKET_TAGS
 
 
 async def get_object_tagging(objects: Objects, call: Call) -> HttpResponse:
     """Return an object's tags."""
-    check_version(version_id(parameters(call.http)))
     stat = await found(objects, call)
-    return xml(outputs.tagging(stat.attributes.tags))
+    return xml(outputs.tagging(stat.attributes.tags), versioning.of_read(bucket_of(call), stat))
 
 
 async def put_object_tagging(objects: Objects, call: Call) -> HttpResponse:
     """Replace an object's tags."""
-    check_version(version_id(parameters(call.http)))
-    await _set_tags(objects, call, parse_tagging(await read_document(call)))
-    return empty(200)
+    return empty(200, await _set_tags(objects, call, parse_tagging(await read_document(call))))
 
 
 async def delete_object_tagging(objects: Objects, call: Call) -> HttpResponse:
     """Remove an object's tags."""
-    check_version(version_id(parameters(call.http)))
-    await _set_tags(objects, call, {})
-    return empty(204)
+    return empty(204, await _set_tags(objects, call, {}))
 
 
-async def _set_tags(objects: Objects, call: Call, tags: Mapping[str, str]) -> None:
+async def _set_tags(objects: Objects, call: Call, tags: Mapping[str, str]) -> list[tuple[str, str]]:
     await found(objects, call)
-    store = objects.store(bucket_of(call))
-    await store.set_attributes(key_of(call), lambda stat: replace(stat.attributes, tags=tags))
+    store = objects.at(bucket_of(call), version_of(call))
+    stat = await store.set_attributes(key_of(call), lambda stat: replace(stat.attributes, tags=tags))
+    return versioning.of_read(bucket_of(call), stat)
 
 
 async def get_bucket_tagging(objects: Objects, call: Call) -> HttpResponse:

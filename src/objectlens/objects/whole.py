@@ -6,12 +6,11 @@ from objectlens import errors
 from objectlens.access.values import Caller
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Bucket
-from objectlens.objects.context import Objects, bucket_of, check_version, key_of, resource_of, store_errors
-from objectlens.objects.finding import check_tags, missing
+from objectlens.objects.context import Objects, bucket_of, key_of, resource_of, store_errors
+from objectlens.objects.finding import check_tags, missing, version_of
 from objectlens.objects.reading import open_chosen
 from objectlens.s3.address import Address
-from objectlens.s3.inputs import version_id
-from objectlens.stores import KeyNotFound, Opened, Stat
+from objectlens.stores import KeyNotFound, Opened, Stat, VersionNotFound
 from objectlens.streams import TooLarge, read_all
 
 
@@ -20,17 +19,16 @@ async def open_whole(objects: Objects, call: Call) -> Opened:
 
     Raises `NoSuchKey`, or `AccessDenied` for who may not learn that.
     """
-    check_version(version_id(dict(call.http.parameters())))
-    key = key_of(call)
+    version = version_of(call)
 
     async def choose(stat: Stat) -> None:
         await check_tags(objects, call, stat)
 
     with store_errors():
         try:
-            opened, _ = await open_chosen(objects.store(bucket_of(call)), key, choose)
-        except KeyNotFound:
-            raise await missing(objects, call, resource_of(call), key) from None
+            opened, _ = await open_chosen(objects.at(bucket_of(call), version), key_of(call), choose)
+        except KeyNotFound as gone:
+            raise await missing(objects, call, resource_of(call), gone, version) from None
     return opened
 
 
@@ -45,14 +43,16 @@ async def read_whole(
     resource = await objects.catalog.resolve(Address("object", name=bucket, key=key))
     if resource is None:
         raise errors.NoSuchBucket(BucketName=bucket)
-    await objects.access.authorize(caller, "s3:GetObject", resource, key=key)
+    action = "s3:GetObject" if version is None else "s3:GetObjectVersion"
+    await objects.access.authorize(caller, action, resource, key=key)
     behind = await objects.catalog.buckets.get(resource.bucket) if isinstance(resource, AccessPoint) else resource
     if not isinstance(behind, Bucket):
         raise errors.NoSuchBucket(BucketName=bucket)
-    check_version(version)
     with store_errors():
         try:
-            opened = await objects.store(behind).open(key)
+            opened = await objects.at(behind, version).open(key)
+        except VersionNotFound:
+            raise errors.NoSuchVersion(Key=key, VersionId=version or "") from None
         except KeyNotFound:
             raise errors.NoSuchKey(Key=key) from None
         try:

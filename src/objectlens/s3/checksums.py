@@ -17,7 +17,7 @@ from typing import Final, Literal, Protocol
 
 from awscrt import checksums as crt
 
-from objectlens.errors import InvalidRequest
+from objectlens.errors import BadDigest, InvalidRequest
 from objectlens.http import Headers
 
 Algorithm = Literal[
@@ -115,7 +115,10 @@ def algorithm_named(name: str, header: str = "x-amz-checksum-algorithm") -> Algo
 
 
 def parse_announced(headers: Headers) -> Announced | None:
-    """Read `x-amz-checksum-*`, `x-amz-trailer` and `x-amz-sdk-checksum-algorithm`; raises `InvalidRequest`."""
+    """Read `x-amz-checksum-*`, `x-amz-trailer` and `x-amz-sdk-checksum-algorithm`.
+
+    Raises `InvalidRequest`, and `BadDigest` for a value that no bytes can have.
+    """
     found = [_BY_HEADER[name] for name in headers.lower() if name in _BY_HEADER]
     trailer = (headers.get("x-amz-trailer") or "").strip().lower()
     promised = _BY_HEADER.get(trailer)
@@ -133,13 +136,13 @@ def parse_announced(headers: Headers) -> Announced | None:
 
 
 def check_value(algorithm: Algorithm, value: str) -> str:
-    """Return a base64 checksum of the right length as it is; raises `InvalidRequest` for anything else."""
+    """Return a base64 checksum of the right length as it is; raises `BadDigest` for what no bytes can have."""
     try:
         right = len(b64decode(value, validate=True)) == _MAKERS[algorithm][0]
     except (BadBase64, ValueError):
         right = False
     if not right:
-        raise InvalidRequest(f"Value for {header_name(algorithm)} header is invalid.")
+        raise BadDigest(f"Value for {header_name(algorithm)} header is invalid.")
     return value
 
 

@@ -121,7 +121,10 @@ def extra_actions(operation: Operation, http: HttpRequest) -> tuple[str, ...]:
     """
     if operation.name == "GetObjectAttributes":
         return ("s3:GetObjectVersion" if "Version" in operation.action else "s3:GetObject",)
-    if operation.name in {"PutObject", "CopyObject", "CreateMultipartUpload"} and "x-amz-tagging" in http.headers:
+    if (
+        operation.name in {"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"}
+        and "x-amz-tagging" in http.headers
+    ):
         return ("s3:PutObjectTagging",)
     return ()
 

@@ -51,6 +51,11 @@ def owner_acl(owner: Owner) -> bytes:
     return document("AccessControlPolicy", (owner.element(), nest("AccessControlList", (grant,))))
 
 
+def versioning_configuration(status: str | None) -> bytes:
+    """Return `VersioningConfiguration`, empty for a bucket that was never told to keep versions."""
+    return document("VersioningConfiguration", (tag("Status", status),))
+
+
 def _ownership() -> bytes:
     rule = nest("Rule", (tag("ObjectOwnership", "BucketOwnerEnforced"),))
     return document("OwnershipControls", (rule,))
@@ -62,11 +67,9 @@ _UNSET: Final[dict[str, Callable[[], bytes]]] = {
     "GetBucketNotificationConfiguration": lambda: document("NotificationConfiguration", ()),
     "GetBucketOwnershipControls": _ownership,
     "GetBucketRequestPayment": lambda: document("RequestPaymentConfiguration", (tag("Payer", "BucketOwner"),)),
-    "GetBucketVersioning": lambda: document("VersioningConfiguration", ()),
 }
 _NO_LOCK: Final = "Bucket is missing Object Lock Configuration"
 _REFUSED: Final[dict[str, Callable[[], errors.ServiceError]]] = {
-    "GetBucketCors": errors.NoSuchCORSConfiguration,
     "GetBucketEncryption": errors.ServerSideEncryptionConfigurationNotFoundError,
     "GetBucketLifecycleConfiguration": errors.NoSuchLifecycleConfiguration,
     "GetBucketReplication": errors.ReplicationConfigurationNotFoundError,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from objectlens import errors
-from objectlens.errors import NoSuchKey, NotModified, PreconditionFailed
+from objectlens.errors import InvalidArgument, NoSuchKey, NotModified, PreconditionFailed
 from objectlens.http import Headers
 from objectlens.s3.dates import http_date, parse_http_date
 
@@ -74,27 +73,23 @@ class ReadConditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteConditions:
-    """Conditions of PutObject, CompleteMultipartUpload, CopyObject and DeleteObject.
+    """Conditions of PutObject, CompleteMultipartUpload and CopyObject, on what the key holds by then.
 
     S3 knows `If-None-Match: *` (only if there is nothing yet) and `If-Match: ETAG` (only over this state).
+    `If-None-Match` with an ETag, only over another state than this, is ours besides.
     """
 
     if_match: tuple[str, ...] | None = None
-    only_if_absent: bool = False
+    if_none_match: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, headers: Headers) -> WriteConditions:
-        """Read the two headers; raises `NotImplemented` for an If-None-Match that is not `*`, and for both at once."""
-        if_match, if_none_match = _etags(headers.get("if-match")), _etags(headers.get("if-none-match"))
-        if if_none_match is not None and (if_none_match != ("*",) or if_match is not None):
-            raise errors.NotImplemented(
-                "Of a write, If-None-Match can only be *, and not together with If-Match.", Header="If-None-Match"
-            )
-        return cls(if_match=if_match, only_if_absent=if_none_match is not None)
+        """Read the two headers."""
+        return cls(if_match=_etags(headers.get("if-match")), if_none_match=_etags(headers.get("if-none-match")))
 
     def check(self, etag: str | None) -> None:
         """Raise `PreconditionFailed` or `NoSuchKey` for what the key holds now: an ETag without quotes, or nothing."""
-        if self.only_if_absent and etag is not None:
+        if self.if_none_match is not None and etag is not None and _matches(self.if_none_match, etag):
             raise PreconditionFailed(Condition="If-None-Match")
         if self.if_match is not None:
             if etag is None:
@@ -103,7 +98,36 @@ class WriteConditions:
                 raise PreconditionFailed(Condition="If-Match")
 
     def __bool__(self) -> bool:
-        return self.only_if_absent or self.if_match is not None
+        return self.if_none_match is not None or self.if_match is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteConditions:
+    """Conditions of DeleteObject, and of one key of DeleteObjects. What is gone already meets all of them.
+
+    `modified` counts in whole seconds, `size` in bytes; S3 knows these two for directory buckets.
+    """
+
+    if_match: tuple[str, ...] | None = None
+    modified: datetime | None = None
+    size: int | None = None
+
+    @classmethod
+    def parse(cls, etag: str | None, modified: str | None, size: str | None) -> DeleteConditions:
+        """Read what the headers, or the elements, say; raises `InvalidArgument` for what is no date or no size."""
+        return cls(if_match=_etags(etag), modified=_required_date(modified), size=_size(size))
+
+    def check(self, etag: str, modified: datetime, size: int) -> None:
+        """Raise `PreconditionFailed` for an object in another state; `etag` without quotes."""
+        if self.if_match is not None and not _matches(self.if_match, etag):
+            raise PreconditionFailed(Condition="If-Match")
+        if self.modified is not None and self.modified.replace(microsecond=0) != modified.replace(microsecond=0):
+            raise PreconditionFailed(Condition="x-amz-if-match-last-modified-time")
+        if self.size is not None and self.size != size:
+            raise PreconditionFailed(Condition="x-amz-if-match-size")
+
+    def __bool__(self) -> bool:
+        return self.if_match is not None or self.modified is not None or self.size is not None
 
 
 def range_applies(if_range: str | None, etag: str, modified: datetime) -> bool:
@@ -133,3 +157,18 @@ def _matches(tags: tuple[str, ...], etag: str) -> bool:
 
 def _date(header: str | None) -> datetime | None:
     return parse_http_date(header) if header else None
+
+
+def _required_date(text: str | None) -> datetime | None:
+    found = _date(text)
+    if text and found is None:
+        raise InvalidArgument("The time of the last modification is no date.", ArgumentValue=text)
+    return found
+
+
+def _size(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise InvalidArgument("The size must be a whole number of bytes.", ArgumentValue=text)
+    return int(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from objectlens.errors import InvalidPartNumber, InvalidRange
+from objectlens.errors import InvalidPart, InvalidRange
 
 _RANGE = re.compile(r"bytes=[ \t]*(?:([0-9]{1,19})-([0-9]{0,19})|-([0-9]{1,19}))[ \t]*", re.IGNORECASE)
 
@@ -56,12 +56,12 @@ def content_range(start: int, end: int, size: int) -> str:
 
 
 def part_span(part: int, parts: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Return (start, end) of part number `part` of an object with parts of these sizes; raises `InvalidPartNumber`.
+    """Return (start, end) of part number `part` of an object with parts of these sizes; raises `InvalidPart`.
 
     An object that was not uploaded in parts has one part, itself.
     """
     sizes = parts or (size,)
     if part > len(sizes):
-        raise InvalidPartNumber(PartNumberRequested=str(part), ActualPartCount=str(len(sizes)))
+        raise InvalidPart(PartNumberRequested=str(part), ActualPartCount=str(len(sizes)))
     start = sum(sizes[: part - 1])
     return start, start + sizes[part - 1]

@@ -16,20 +16,17 @@ _TIERING = "Objects are kept in one tier; storage tiers and lifecycle rules are 
 _METADATA = "Metadata tables are not offered; read metadata with HeadObject and ListObjectsV2."
 _ANNOTATION = "Object annotations are not offered; use object tags or user metadata."
 _ACCELERATE = "Transfer acceleration is not offered; leave the setting out."
-_CORS = "Cross-origin configuration is not offered; put a reverse proxy that answers CORS in front."
 _ENCRYPTION = "Encryption at rest is not offered; encrypt the disk that holds the data directory."
 _LOGGING = "Delivery of access logs into buckets is not offered; the server writes its own access log."
 _NOTIFICATION = "Event notifications are not offered."
 _OWNERSHIP = "Every bucket is BucketOwnerEnforced: ACLs are disabled and policies say who may do what."
 _REPLICATION = "Replication is not offered."
 _PAYER = "Requester Pays is not offered."
-_VERSIONING = "Versioning is not offered: every object has the one version that was written last."
 _WEBSITE = "Static websites are not offered."
 _ABAC = "Attribute-based access control by bucket tags is not offered."
 _LOCK = "Object Lock is not offered."
 _TORRENT = "Torrents are not offered."
 _SELECT = "SelectObjectContent is not offered; use a transforming function."
-_FORM = "Uploads by browser forms are not offered; presign a PutObject instead."
 
 
 class Row(NamedTuple):
@@ -60,7 +57,7 @@ _BUCKET: Final = (
     Row("PUT", "bucket", "", "CreateBucket", "CreateBucket"),
     Row("DELETE", "bucket", "", "DeleteBucket", "DeleteBucket"),
     Row("POST", "bucket", "delete", "DeleteObjects", "DeleteObject"),
-    Row("POST", "bucket", "", "PostObject", "PutObject", _FORM),
+    Row("POST", "bucket", "", "PostObject", "PutObject"),
     Row("GET", "bucket", "location", "GetBucketLocation", "GetBucketLocation"),
     Row("GET", "bucket", "policy", "GetBucketPolicy", "GetBucketPolicy"),
     Row("PUT", "bucket", "policy", "PutBucketPolicy", "PutBucketPolicy"),
@@ -77,8 +74,8 @@ _BUCKET: Final = (
     Row("GET", "bucket", "accelerate", "GetBucketAccelerateConfiguration", "GetAccelerateConfiguration"),
     Row("PUT", "bucket", "accelerate", "PutBucketAccelerateConfiguration", "PutAccelerateConfiguration", _ACCELERATE),
     Row("GET", "bucket", "cors", "GetBucketCors", "GetBucketCORS"),
-    Row("PUT", "bucket", "cors", "PutBucketCors", "PutBucketCORS", _CORS),
-    Row("DELETE", "bucket", "cors", "DeleteBucketCors", "PutBucketCORS", _CORS),
+    Row("PUT", "bucket", "cors", "PutBucketCors", "PutBucketCORS"),
+    Row("DELETE", "bucket", "cors", "DeleteBucketCors", "PutBucketCORS"),
     Row("GET", "bucket", "encryption", "GetBucketEncryption", "GetEncryptionConfiguration"),
     Row("PUT", "bucket", "encryption", "PutBucketEncryption", "PutEncryptionConfiguration", _ENCRYPTION),
     Row("DELETE", "bucket", "encryption", "DeleteBucketEncryption", "PutEncryptionConfiguration", _ENCRYPTION),
@@ -92,7 +89,7 @@ _BUCKET: Final = (
     Row("GET", "bucket", "object-lock", "GetObjectLockConfiguration", "GetBucketObjectLockConfiguration"),
     Row("PUT", "bucket", "object-lock", "PutObjectLockConfiguration", "PutBucketObjectLockConfiguration", _LOCK),
     Row("GET", "bucket", "ownershipControls", "GetBucketOwnershipControls", "GetBucketOwnershipControls"),
-    Row("PUT", "bucket", "ownershipControls", "PutBucketOwnershipControls", "PutBucketOwnershipControls", _OWNERSHIP),
+    Row("PUT", "bucket", "ownershipControls", "PutBucketOwnershipControls", "PutBucketOwnershipControls"),
     Row(
         "DELETE", "bucket", "ownershipControls", "DeleteBucketOwnershipControls", "PutBucketOwnershipControls",
         _OWNERSHIP,
@@ -103,7 +100,7 @@ _BUCKET: Final = (
     Row("GET", "bucket", "requestPayment", "GetBucketRequestPayment", "GetBucketRequestPayment"),
     Row("PUT", "bucket", "requestPayment", "PutBucketRequestPayment", "PutBucketRequestPayment", _PAYER),
     Row("GET", "bucket", "versioning", "GetBucketVersioning", "GetBucketVersioning"),
-    Row("PUT", "bucket", "versioning", "PutBucketVersioning", "PutBucketVersioning", _VERSIONING),
+    Row("PUT", "bucket", "versioning", "PutBucketVersioning", "PutBucketVersioning"),
     Row("GET", "bucket", "website", "GetBucketWebsite", "GetBucketWebsite"),
     Row("PUT", "bucket", "website", "PutBucketWebsite", "PutBucketWebsite", _WEBSITE),
     Row("DELETE", "bucket", "website", "DeleteBucketWebsite", "DeleteBucketWebsite", _WEBSITE),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from objectlens.sigv4.canonical import S3_SERVICES, UNSIGNED_PAYLOAD
 from objectlens.sigv4.chunks import ChunkSeed, ChunkVerifier
 from objectlens.sigv4.claim import Claim, Scope
+from objectlens.sigv4.form import FormClaim, read_form, verify_form
 from objectlens.sigv4.keys import Secret, SigningKeys
 from objectlens.sigv4.read import read
 from objectlens.sigv4.sign import Credentials, presign, sign
@@ -22,11 +23,14 @@ __all__ = [
     "ChunkVerifier",
     "Claim",
     "Credentials",
+    "FormClaim",
     "Scope",
     "Secret",
     "SigningKeys",
     "presign",
     "read",
+    "read_form",
     "sign",
     "verify",
+    "verify_form",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from objectlens.errors import AuthorizationQueryParametersError
+from objectlens.errors import AccessDenied, AuthorizationQueryParametersError
 from objectlens.http import HttpRequest
 from objectlens.sigv4 import fields
 from objectlens.sigv4.canonical import S3_SERVICES, UNSIGNED_PAYLOAD
@@ -33,7 +33,7 @@ def is_presigned(parameters: Mapping[str, str]) -> bool:
 
 
 def from_query(http: HttpRequest, parameters: Mapping[str, str]) -> Claim:
-    """Read the claim of a presigned request; raises `AuthorizationQueryParametersError`."""
+    """Read the claim of a presigned request; raises `AuthorizationQueryParametersError` or `AccessDenied`."""
     _check_parts(parameters)
     try:
         credential = fields.credential(parameters["X-Amz-Credential"])
@@ -91,7 +91,8 @@ def _expires(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise AuthorizationQueryParametersError("X-Amz-Expires should be a number")
     if text.startswith("-"):
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative")
+        # A presigner whose own clock of expiry has passed writes this.
+        raise AccessDenied("Request has expired")
     if len(digits) > 9 or int(digits) > WEEK:
         raise AuthorizationQueryParametersError(
             "X-Amz-Expires must be less than a week (in seconds) that is, the given X-Amz-Expires must be less than "

@@ -51,9 +51,14 @@ class Draft:
                     raise EOFError("the file to copy from became shorter while it was read")
                 offset, length = offset + done, length - done
 
-    def settle(self, *, durable: bool) -> os.stat_result:
-        """Return the finished file's state, safe against power failure when `durable`."""
+    def settle(self, *, durable: bool, modified: int | None = None) -> os.stat_result:
+        """Return the finished file's state, safe against power failure when `durable`.
+
+        `modified` is the time that it gets, in nanoseconds since 1970, when it is to have another one than its own.
+        """
         with self._busy:
+            if modified is not None:
+                os.utime(self._fd, ns=(modified, modified))
             if durable:
                 os.fsync(self._fd)
             return os.fstat(self._fd)

@@ -4,6 +4,7 @@ On the disk, below the bucket's folder:
 
     images/a.png                     an object under its key
     .objectlens/keys/…               objects whose keys cannot be paths (see `objectlens.stores.keys`)
+    .objectlens/versions/…           older versions, and delete markers (see `objectlens.stores.history`)
     .objectlens/meta/1f/….json       what stands beside the bytes (see `objectlens.stores.sidecars`)
     .objectlens/tmp/…                drafts (see `objectlens.stores.drafts`)
     .objectlens/uploads/ID/…         multipart uploads (see `objectlens.stores.staging`)
@@ -17,13 +18,14 @@ import os
 import stat as modes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from objectlens.stores import keys, places, sidecars, walks
 from objectlens.stores.drafts import Draft, remove_leftovers
 from objectlens.stores.faults import translated
 from objectlens.stores.locks import locked
 from objectlens.stores.places import Occupied, Place
-from objectlens.stores.protocols import Attributes, Entry, KeyNotFound, Listing, Opened, Stat
+from objectlens.stores.protocols import NULL, Attributes, Entry, KeyNotFound, Listing, Opened, Stat
 from objectlens.stores.scans import Scans
 from objectlens.stores.sidecars import Sidecar
 from objectlens.stores.spans import Found, Span, page
@@ -32,7 +34,19 @@ from objectlens.streams import FileSlice
 Condition = Callable[[Stat | None], None]
 Late = Attributes | Callable[[], Attributes]
 
-_RETRIES = 100
+RETRIES = 100
+
+
+class Installer(Protocol):
+    """Where a finished file becomes an object: in place of the one before, or on top of it."""
+
+    def new_version(self) -> str:
+        """Return the version that the object will be."""
+        ...
+
+    def install(self, source: bytes, key: str, condition: Condition | None) -> None:
+        """Rename a finished file to where it is the object of its key; the caller has the key's lock."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,7 @@ class Files:
             return page(walks.found(self.root, Span.of(prefix, delimiter, after), self.scans), limit, self._entry)
 
     def _open(self, key: str) -> tuple[int, Stat]:
-        for _ in range(_RETRIES):
+        for _ in range(RETRIES):
             place, fd, state = self._find(key)
             try:
                 sidecar = sidecars.read(self.meta, state)
@@ -146,35 +160,46 @@ class Files:
         attributes: Late,
         etag: str | Callable[[], str] | None,
         condition: Condition | None,
+        *,
+        installer: Installer | None = None,
     ) -> Stat:
-        """Make a finished draft the object of that key."""
+        """Make a finished draft the object of that key, in place of the one before unless `installer` says other."""
+        installer = installer or self
         with translated("write", key):
             beside = attributes() if callable(attributes) else attributes
             tag = etag() if callable(etag) else etag
             state = draft.settle(durable=self.durable)
-            sidecar = Sidecar(key, tag or draft.md5, beside)
+            sidecar = Sidecar(key, tag or draft.md5, beside, installer.new_version())
             try:
                 sidecars.write(self.meta, state, sidecar, durable=self.durable)
                 with locked(self.locks, keys.encoded(key)):
-                    self._install(draft.path, key, condition)
+                    installer.install(draft.path, key, condition)
                     draft.release()
             except BaseException:
-                sidecars.remove(self.meta, state)
+                if os.path.lexists(draft.path):
+                    # Not in place yet, so nobody has use for it.
+                    sidecars.remove(self.meta, state)
                 raise
             return sidecars.describe(key, state, sidecar)
 
-    def _install(self, source: bytes, key: str, condition: Condition | None) -> None:
-        old = self._present(key)
+    def new_version(self) -> str:
+        """Return the one version that an object has without versioning."""
+        return NULL
+
+    def install(self, source: bytes, key: str, condition: Condition | None) -> None:
+        """Put a finished file in place of the object of its key."""
+        old = self.where(key)
         if condition is not None:
             condition(self._stat_or_none(key))
         if old is None:
-            self._install_new(source, key)
+            self.install_new(source, key)
             return
         place, state = old
         places.move_in(source, self.root, place, durable=self.durable)
         sidecars.remove(self.meta, state)
 
-    def _install_new(self, source: bytes, key: str) -> None:
+    def install_new(self, source: bytes, key: str) -> None:
+        """Rename a file to where its key has none yet."""
         *tries, last = _places(key)
         for place in tries:
             if places.look(self.root, place) is None:
@@ -192,39 +217,47 @@ class Files:
                 _, fd, state = self._find(key)
                 os.close(fd)
                 stat = sidecars.describe(key, state, sidecars.read(self.meta, state))
-                sidecar = Sidecar(key, stat.etag, attributes(stat) if callable(attributes) else attributes)
+                sidecar = Sidecar(
+                    key, stat.etag, attributes(stat) if callable(attributes) else attributes, stat.version
+                )
                 sidecars.replace(self.meta, self.drafts, state, sidecar, durable=self.durable)
                 return sidecars.describe(key, state, sidecar)
 
     def delete(self, key: str, condition: Callable[[Stat], None] | None) -> bool:
         """Remove an object; returns whether there was one."""
         with translated("delete", key):
-            if self._present(key) is None:
+            if self.where(key) is None:
                 return False
             self.prepare()
             with locked(self.locks, keys.encoded(key)):
                 stat = self._stat_or_none(key) if condition is not None else None
                 if condition is not None and stat is not None:
                     condition(stat)
-                return self._remove_all(key)
+                return self.remove_all(key)
 
-    def _remove_all(self, key: str) -> bool:
+    def remove_all(self, key: str, *, spare: os.stat_result | None = None) -> bool:
+        """Remove a key's files, and what stands beside them; the caller has the key's lock.
+
+        The sidecar of a file in the state `spare` stays.
+        """
         # Somebody may have put a plain file where an odd one was before: both are the key's.
         removed = False
         for place in _places(key):
             state = places.look(self.root, place)
             if state is not None and modes.S_ISREG(state.st_mode):
                 places.remove(self.root, place, durable=self.durable, keep=_kept(place))
-                sidecars.remove(self.meta, state)
+                if not sidecars.same(state, spare):
+                    sidecars.remove(self.meta, state)
                 removed = True
         return removed
 
     def present(self, key: str) -> os.stat_result | None:
         """Return the state of a key's file, None when there is none."""
-        found = self._present(key)
+        found = self.where(key)
         return None if found is None else found[1]
 
-    def _present(self, key: str) -> tuple[Place, os.stat_result] | None:
+    def where(self, key: str) -> tuple[Place, os.stat_result] | None:
+        """Return where a key's file is, and its state; None when there is none."""
         for place in _places(key):
             state = places.look(self.root, place)
             if state is not None and modes.S_ISREG(state.st_mode):

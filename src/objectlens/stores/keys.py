@@ -20,6 +20,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 INNER = b".objectlens"
 ODD = b"keys"
+VERSIONS = b"versions"
 LONGEST_KEY = 1024
 LONGEST_NAME = 255
 LEVELS = 100
@@ -59,6 +60,19 @@ def odd(key: bytes) -> tuple[bytes, ...]:
         names.extend(_pieces(folder, _FOLDER))
     names.extend(_pieces(last, _FILE))
     return tuple(names)
+
+
+def history(key: bytes) -> tuple[bytes, ...]:
+    """Return the names from the bucket's folder down to the folder that holds the key's older versions.
+
+    They are those of the odd tree, in a tree of its own where the last one is a folder.
+    """
+    return (INNER, VERSIONS, *odd(key)[2:])
+
+
+def is_history(name: bytes) -> bool:
+    """Tell whether a name in that tree is such a folder, and not one on the way."""
+    return name.endswith(_FILE)
 
 
 def odd_folder(segment: bytes) -> bytes:

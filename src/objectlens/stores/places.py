@@ -72,12 +72,43 @@ def move_in(source: bytes, root: bytes, place: Place, *, durable: bool) -> None:
     raise OSError(errno.EAGAIN, "the folder is removed again and again while an object is put into it")
 
 
+def move(root: bytes, source: Place, place: Place, *, durable: bool) -> None:
+    """Rename the file at one place to another, over what stands there."""
+    with _parent(root, source) as old, _made_parent(root, place, durable=durable) as new:
+        os.rename(source[-1], place[-1], src_dir_fd=old, dst_dir_fd=new)
+        if durable:
+            os.fsync(new)
+            os.fsync(old)
+
+
+def names(root: bytes, place: Place) -> list[bytes]:
+    """Return what a folder at a place holds, nothing when there is none."""
+    try:
+        with _parent(root, (*place, b"")) as folder:
+            return [os.fsencode(name) for name in os.listdir(folder)]
+    except OSError as error:
+        if error.errno in ABSENT:
+            return []
+        raise
+
+
+def link(root: bytes, place: Place, target: bytes) -> None:
+    """Give the file at a place a second name, `target`."""
+    with _parent(root, place) as folder:
+        os.link(place[-1], target, src_dir_fd=folder, follow_symlinks=False)
+
+
 def remove(root: bytes, place: Place, *, durable: bool, keep: int) -> None:
     """Remove a file, then the folders above it that are empty now, down to the first `keep` names of the place."""
     with _parent(root, place) as folder:
         os.unlink(place[-1], dir_fd=folder)
         if durable:
             os.fsync(folder)
+    prune(root, place, keep)
+
+
+def prune(root: bytes, place: Place, keep: int) -> None:
+    """Remove the folders above a place that are empty, down to its first `keep` names."""
     for length in range(len(place) - 1, keep, -1):
         try:
             os.rmdir(b"/".join((root, *place[:length])))

@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from objectlens.streams import FileSlice
+
+NULL = "null"
+"""The version that was written without an id: what it is called in S3, and here."""
 
 
 class KeyNotFound(LookupError):
     """No object of that key."""
+
+
+class VersionNotFound(KeyNotFound):
+    """No such version of that key."""
+
+
+class Marked(KeyNotFound):
+    """A delete marker stands where an object was asked for: the newest version of the key, or the one that was named.
+
+    `version` is the marker's id; `modified` as in `Stat`.
+    """
+
+    def __init__(self, key: str, version: str, modified: datetime) -> None:
+        super().__init__(key)
+        self.version = version
+        self.modified = modified
 
 
 class UploadNotFound(LookupError):
@@ -37,7 +56,8 @@ class Attributes:
     `headers` are the system-defined ones as sent (`Content-Type`, `Cache-Control`, `Content-Disposition`,
     `Content-Encoding`, `Content-Language`, `Expires`), by canonical name. `metadata` is the user's `x-amz-meta-*`
     without the prefix, names in lower case. `checksums` are base64 values by S3's algorithm name (`CRC32`, `SHA256`,
-    ...); `parts` are the sizes of the parts of a multipart upload, in bytes.
+    ...); `parts` are the sizes of the parts of a multipart upload, in bytes, and `part_checksums` their checksums, of
+    the object's algorithm, none when nobody asked for them.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -46,17 +66,22 @@ class Attributes:
     checksums: Mapping[str, str] = field(default_factory=dict)
     checksum_type: str | None = None
     parts: tuple[int, ...] = ()
+    part_checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """An object without its bytes. `etag` is without quotes; `size` in bytes; `modified` aware, UTC, whole seconds."""
+    """An object without its bytes. `etag` is without quotes; `size` in bytes; `modified` aware, UTC, whole seconds.
+
+    `version` is the id of the version that this is, `null` when it has none.
+    """
 
     key: str
     size: int
     etag: str
     modified: datetime
     attributes: Attributes
+    version: str = NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,37 @@ class Listing:
     prefixes: tuple[str, ...] = ()
     truncated: bool = False
     next_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version in a listing of versions, or a delete marker, which has no bytes.
+
+    `version` and `etag` as in `Stat`; `latest` tells that it is what the key stands for.
+    """
+
+    key: str
+    version: str
+    latest: bool
+    modified: datetime
+    marker: bool = False
+    size: int = 0
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionListing:
+    """One page: versions in UTF-8 byte order of key, the newest of each key first; and common prefixes.
+
+    `truncated` tells that more follows: after `next_after`, a common prefix or a key; of a key, after its version
+    `next_version`.
+    """
+
+    versions: tuple[Version, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    truncated: bool = False
+    next_after: str | None = None
+    next_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,4 +300,68 @@ class Store(Get, Put, Delete, List, Multipart, Uploads, Protocol):
 
     async def close(self) -> None:
         """Give back what the store holds."""
+        ...
+
+
+class Keeping(Store, Protocol):
+    """A store whose writes keep the versions that they replace; reading raises `Marked` where a marker is the newest.
+
+    `delete` puts a delete marker on top, whether there is an object or not.
+    """
+
+    async def mark(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> str:
+        """Put a delete marker on top of a key; return its version.
+
+        `condition` is called with what is on top so far, as in `Delete`; a marker has no bytes and an empty ETag. Of a
+        key that has nothing, it cannot be asked: that raises `KeyNotFound`.
+        """
+        ...
+
+
+class OneVersion(Get, Protocol):
+    """One version of each key. Every method raises `VersionNotFound`, and `Marked` where that is a delete marker."""
+
+    async def set_attributes(self, key: str, attributes: Attributes | Callable[[Stat], Attributes]) -> Stat:
+        """Replace what stands beside the version, as in `Put`."""
+        ...
+
+    async def remove(self, key: str, *, condition: Callable[[Stat], None] | None = None) -> bool:
+        """Remove the version for good; returns whether it was a delete marker.
+
+        When it was the newest, the one before becomes what the key stands for. A marker is removed without raising
+        `Marked`, and without asking `condition`, which is as in `Delete`.
+        """
+        ...
+
+
+@runtime_checkable
+class Versions(Protocol):
+    """Objects with more than one version, for buckets that want them.
+
+    Versions have ids, texts that cannot be guessed and that sort by nothing; what was written without one is the
+    `null` version, of which a key has at most one.
+    """
+
+    def keeping(self, *, ids: bool) -> Keeping:
+        """Return this store with writes that keep versions: new ones get ids, or without `ids` are the `null` one."""
+        ...
+
+    def at(self, version: str) -> OneVersion:
+        """Return this store as it is at one version of each key."""
+        ...
+
+    async def versions(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        after: str = "",
+        after_version: str = "",
+        limit: int = 1000,
+    ) -> VersionListing:
+        """Return at most `limit` versions and common prefixes together, those after `after`, as in `List`.
+
+        With `after_version` those of the key `after` that are older than this version come first; all of them when it
+        has gone meanwhile, for who removes what was listed must not miss the rest.
+        """
         ...

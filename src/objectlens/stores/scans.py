@@ -43,6 +43,7 @@ class Tree:
     piece: Callable[[bytes, bool], bytes | None]
     folder: Callable[[bytes], bytes | None]
     plain: bool
+    histories: bool = False
 
     def hides(self, name: bytes) -> bool:
         """Tell whether a name is our own folder's, or that of a bucket attached further down."""
@@ -53,6 +54,12 @@ def trees(root: bytes) -> tuple[Tree, Tree]:
     """Return the natural and the odd tree of a bucket's folder."""
     plain = Tree(root, _natural_piece, _natural_folder, plain=True)
     return plain, Tree(os.path.join(root, keys.INNER, keys.ODD), _odd_piece, keys.odd_folder, plain=False)
+
+
+def histories(root: bytes) -> Tree:
+    """Return the tree in which a key is a folder, with its older versions in it."""
+    top = os.path.join(root, keys.INNER, keys.VERSIONS)
+    return Tree(top, _odd_piece, keys.odd_folder, plain=False, histories=True)
 
 
 def scan(tree: Tree, folder: bytes, at: bytes) -> Iterator[Child]:
@@ -68,7 +75,12 @@ def scan(tree: Tree, folder: bytes, at: bytes) -> Iterator[Child]:
     with entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if (is_folder and deepest) or not (is_folder or entry.is_file(follow_symlinks=False)):
+            if tree.histories:
+                if not is_folder or (keys.is_history(entry.name) and not os.listdir(entry.path)):
+                    # A change that was cut off just before the end leaves an empty one.
+                    continue
+                is_folder = not keys.is_history(entry.name)
+            elif (is_folder and deepest) or not (is_folder or entry.is_file(follow_symlinks=False)):
                 continue
             piece = tree.piece(entry.name, is_folder)
             if piece is not None and not tree.hides(entry.name):

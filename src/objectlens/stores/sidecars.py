@@ -21,7 +21,7 @@ from typing import Any
 from objectlens.stores.drafts import write_all, write_file
 from objectlens.stores.mediatypes import guess
 from objectlens.stores.places import sync_folder
-from objectlens.stores.protocols import Attributes, Stat
+from objectlens.stores.protocols import NULL, Attributes, Stat
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Sidecar:
     key: str
     etag: str
     attributes: Attributes
+    version: str = NULL
 
 
 def path(folder: bytes, state: os.stat_result) -> bytes:
@@ -107,9 +108,9 @@ def remove(folder: bytes, state: os.stat_result) -> None:
         os.unlink(path(folder, state))
 
 
-def same(one: os.stat_result, other: os.stat_result | None) -> bool:
-    """Tell whether two states have one identity."""
-    return other is not None and (
+def same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    """Tell whether two states have one identity; of what is not there, they do not."""
+    return (one is not None and other is not None) and (
         one.st_ino == other.st_ino and one.st_mtime_ns == other.st_mtime_ns and one.st_size == other.st_size
     )
 
@@ -117,7 +118,14 @@ def same(one: os.stat_result, other: os.stat_result | None) -> bool:
 def describe(key: str, state: os.stat_result, sidecar: Sidecar | None) -> Stat:
     """Return the object that a file and its sidecar are together."""
     found = sidecar or foreign(key, state)
-    return Stat(key=key, size=state.st_size, etag=found.etag, modified=modified(state), attributes=found.attributes)
+    return Stat(
+        key=key,
+        size=state.st_size,
+        etag=found.etag,
+        modified=modified(state),
+        attributes=found.attributes,
+        version=found.version,
+    )
 
 
 def foreign(key: str, state: os.stat_result) -> Sidecar:
@@ -140,6 +148,8 @@ def modified(state: os.stat_result) -> datetime:
 def render(sidecar: Sidecar) -> bytes:
     """Return a sidecar as JSON."""
     kept = attributes_to_json(sidecar.attributes)
+    if sidecar.version != NULL:
+        kept["version"] = sidecar.version
     return json.dumps({"v": 1, "key": sidecar.key, "etag": sidecar.etag, **kept}, separators=(",", ":")).encode()
 
 
@@ -147,7 +157,7 @@ def parse(content: bytes) -> Sidecar:
     """Read a sidecar's JSON; raises `ValueError` when it is damaged."""
     try:
         kept = json.loads(content)
-        return Sidecar(kept["key"], kept["etag"], attributes_from_json(kept))
+        return Sidecar(kept["key"], kept["etag"], attributes_from_json(kept), kept.get("version", NULL))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"a metadata file is damaged ({error})") from error
 
@@ -161,6 +171,7 @@ def attributes_to_json(attributes: Attributes) -> dict[str, object]:
         "checksums": dict(attributes.checksums),
         "checksum_type": attributes.checksum_type,
         "parts": list(attributes.parts),
+        "part_checksums": list(attributes.part_checksums),
     }
     return {name: value for name, value in values.items() if value}
 
@@ -168,6 +179,7 @@ def attributes_to_json(attributes: Attributes) -> dict[str, object]:
 def attributes_from_json(values: Mapping[str, Any]) -> Attributes:
     """Return the attributes that `attributes_to_json` rendered."""
     given = {name: values[name] for name in _FIELDS if name in values}
-    if "parts" in given:
-        given["parts"] = tuple(given["parts"])
+    for name in ("parts", "part_checksums"):
+        if name in given:
+            given[name] = tuple(given[name])
     return Attributes(**given)

@@ -25,7 +25,7 @@ from objectlens.clock import Clock
 from objectlens.stores import keys, sidecars
 from objectlens.stores.drafts import Draft, write_file
 from objectlens.stores.faults import translated
-from objectlens.stores.files import Condition, Files
+from objectlens.stores.files import Condition, Files, Installer
 from objectlens.stores.locks import locked_file
 from objectlens.stores.places import sync_folder
 from objectlens.stores.protocols import Attributes, Part, PartNotFound, Stat, Upload, UploadNotFound
@@ -92,7 +92,14 @@ class Staging:
             return self._about(upload), tuple(_part(os.path.join(folder, name)) for name in names)
 
     def complete(
-        self, upload: str, parts: Sequence[Part], attributes: Attributes, etag: str, condition: Condition | None
+        self,
+        upload: str,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        etag: str,
+        condition: Condition | None,
+        *,
+        installer: Installer | None = None,
     ) -> Stat:
         """Put the object together and end the upload."""
         with translated("write", f"upload {upload}"), self._locked(upload) as folder:
@@ -101,7 +108,7 @@ class Staging:
             try:
                 for part in parts:
                     _append(draft, folder, part)
-                stat = self.files.commit(draft, key, attributes, etag, condition)
+                stat = self.files.commit(draft, key, attributes, etag, condition, installer=installer)
             finally:
                 draft.discard()
             self._remove(folder)

@@ -17,10 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from objectlens.clock import Clock
-from objectlens.stores import keys, sidecars
+from objectlens.stores import keys, places, sidecars
 from objectlens.stores.files import Files
+from objectlens.stores.history import History
 from objectlens.stores.locks import locked
 from objectlens.stores.scans import Tree, scan, trees
+from objectlens.stores.sidecars import Sidecar
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Tidying:
 
     def tidy(self) -> int:
         """Remove sidecars without a file and hand over those of restored files; returns how many."""
-        alive = {inode for tree in trees(self.files.root) for inode in self._inodes(tree)}
+        alive = {inode for tree in trees(self.files.root) for inode in self._inodes(tree)} | self._put_away()
         changed = 0
         with suppress(FileNotFoundError):
             for shard in sorted(os.listdir(self.files.meta)):
@@ -91,13 +93,24 @@ class Tidying:
                         found.add(os.lstat(path).st_ino)
         return found
 
+    def _put_away(self) -> set[int]:
+        """Return the inodes of older versions."""
+        found: set[int] = set()
+        for folder, _, names in os.walk(os.path.join(self.files.inner, keys.VERSIONS)):
+            if self.stop.is_set():
+                break
+            for name in names:
+                with suppress(FileNotFoundError):
+                    found.add(os.lstat(os.path.join(folder, name)).st_ino)
+        return found
+
     def _tidy(self, path: bytes, name: bytes, alive: set[int]) -> bool:
         match = _NAME.fullmatch(name)
         try:
             if match is None or self._age(os.lstat(path)) < _SETTLED:
                 return False
-            key = sidecars.parse(sidecars.read_small(path)).key
-            raw = keys.encoded(key)
+            sidecar = sidecars.parse(sidecars.read_small(path))
+            raw = keys.encoded(sidecar.key)
         except FileNotFoundError:
             return False
         except ValueError:
@@ -106,13 +119,13 @@ class Tidying:
             return True
         inode, time, size = (int(part, 16) for part in match.groups())
         with locked(self.files.locks, raw), suppress(FileNotFoundError):
-            return self._settle(path, key, (inode, time, size), alive)
+            return self._settle(path, sidecar, (inode, time, size), alive)
         return False
 
-    def _settle(self, path: bytes, key: str, identity: tuple[int, int, int], alive: set[int]) -> bool:
+    def _settle(self, path: bytes, sidecar: Sidecar, identity: tuple[int, int, int], alive: set[int]) -> bool:
         inode, time, size = identity
-        state = self.files.present(key)
-        if state is not None:
+        states = self._states(sidecar)
+        for state in states:
             own = sidecars.path(self.files.meta, state)
             if own == path:
                 return False
@@ -120,11 +133,18 @@ class Tidying:
                 os.makedirs(os.path.dirname(own), exist_ok=True)
                 os.rename(path, own)
                 return True
-        if inode in alive and (state is None or state.st_ino != inode):
+        if inode in alive and all(state.st_ino != inode for state in states):
             # Moved to another key by somebody.
             return False
         os.unlink(path)
         return True
+
+    def _states(self, sidecar: Sidecar) -> list[os.stat_result]:
+        """Return the states of the files that a sidecar may belong to: the key's, and that of its version."""
+        key, history = sidecar.key, History(self.files)
+        older = [one for one in history.seen(key).older if one.version == sidecar.version and not one.marker]
+        found = (places.look(self.files.root, history.place(key, one)) for one in older)
+        return [state for state in (self.files.present(key), *found) if state is not None]
 
     def _age(self, state: os.stat_result) -> float:
         return self.clock.now().timestamp() - state.st_mtime

@@ -11,11 +11,11 @@ import heapq
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
 from operator import attrgetter
 
 from objectlens.stores import keys
-from objectlens.stores.scans import Child, Scans, Tree, scan, trees
+from objectlens.stores.scans import Child, Scans, Tree, histories, scan, trees
 from objectlens.stores.spans import Found, Span
 
 
@@ -23,6 +23,13 @@ def found(root: bytes, span: Span, scans: Scans) -> Iterator[Found]:
     """Yield a bucket's keys in a span, in UTF-8 byte order; of a key that both trees have, the natural one first."""
     plain, odd = (Walk(tree, span, scans) for tree in trees(root))
     return heapq.merge(plain.found(), odd.found(), key=attrgetter("name"))
+
+
+def found_versions(root: bytes, span: Span, scans: Scans) -> Iterator[Found]:
+    """Yield, each once, the keys in a span that have any version, in UTF-8 byte order."""
+    trees_of_all = (*trees(root), histories(root))
+    merged = heapq.merge(*(Walk(tree, span, scans).found() for tree in trees_of_all), key=attrgetter("name"))
+    return (next(same) for _, same in groupby(merged, key=attrgetter("name")))
 
 
 class Walk:

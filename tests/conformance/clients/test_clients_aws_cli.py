@@ -73,10 +73,10 @@ def test_buckets_and_urls(aws: Run, s3: Any, bucket: str, tmp_path: Path) -> Non
     aws("s3", "rb", f"s3://{bucket}-two")
     complaint = aws(
         "s3api",
-        "put-bucket-versioning",
+        "put-bucket-accelerate-configuration",
         "--bucket",
         bucket,
-        "--versioning-configuration",
+        "--accelerate-configuration",
         "Status=Enabled",
         check=False,
     )

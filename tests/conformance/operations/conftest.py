@@ -48,6 +48,9 @@ def make_bucket(s3: Any) -> Iterator[Callable[[], str]]:
                 # XML has no way to name these.
                 if min(key) < " ":
                     s3.delete_object(Bucket=name, Key=key)
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
         s3.delete_bucket(Bucket=name)
 
 

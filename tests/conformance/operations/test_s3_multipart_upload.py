@@ -44,7 +44,7 @@ def test_parts_in_any_order_sent_again(s3: Any, bucket: str) -> None:
         part = s3.get_object(Bucket=bucket, Key="joined", PartNumber=number)
         assert (part["Body"].read(), part["PartsCount"]) == (body, 3)
         assert s3.head_object(Bucket=bucket, Key="joined", PartNumber=number)["ContentLength"] == len(body)
-    with refused("InvalidPartNumber", 416):
+    with refused("InvalidPart", 400):
         s3.get_object(Bucket=bucket, Key="joined", PartNumber=4)
     attributes = s3.get_object_attributes(Bucket=bucket, Key="joined", ObjectAttributes=["ObjectParts", "ObjectSize"])
     assert attributes["ObjectSize"] == 2 * MIN + 3

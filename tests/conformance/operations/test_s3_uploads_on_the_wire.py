@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.sums import FIVE, checksum
 from support.wire import UNSIGNED, Answer, Wire, head, read_answer
 
 BODY = random.Random(2).randbytes(150_000)
@@ -124,7 +125,7 @@ def _flip(data: bytes, at: int) -> bytes:
     [
         (lambda chunks: _flip(_final(chunks), 1000), {"SignatureDoesNotMatch"}),
         (lambda chunks: _flip(_final(chunks), 100_000), {"SignatureDoesNotMatch"}),
-        (lambda chunks: _flip(_final(chunks), 30), {"SignatureDoesNotMatch", "InvalidRequest"}),
+        (lambda chunks: _flip(_final(chunks), 30), {"SignatureDoesNotMatch", "InvalidRequest", "IncompleteBody"}),
         (lambda chunks: _signed_body(chunks, BODY[:-1]) + chunks.chunk(b""), {"IncompleteBody"}),
         (lambda chunks: _signed_body(chunks, BODY + b"x") + chunks.chunk(b""), {"IncompleteBody", "InvalidRequest"}),
         (_signed_body, {"IncompleteBody"}),
@@ -146,6 +147,24 @@ def _unsigned(trailer: str, size: int = 65536) -> bytes:
 
 
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+
+@pytest.mark.parametrize("algorithm", FIVE)
+def test_each_checksum_in_either_trailer(wire: Wire, s3: Any, bucket: str, algorithm: str) -> None:
+    path, name, value = f"/{bucket}/k", f"x-amz-checksum-{algorithm.lower()}", checksum(algorithm, BODY)
+
+    def signed(chunks: Chunks) -> bytes:
+        return _final(chunks)[:-2] + chunks.trailer(f"{name}:{value}")
+
+    def unsigned(_: Chunks) -> bytes:
+        return _unsigned(f"{name}:{value}")
+
+    for kind, body in ((f"{SIGNED}-TRAILER", signed), (UNSIGNED_TRAILER, unsigned)):
+        answer = _upload(wire, path, kind, body, x_amz_trailer=name)
+        assert (answer.status, answer.header(name)) == (200, value)
+        assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")[f"Checksum{algorithm}"] == value
+        wrong = _upload(wire, path, kind, body, x_amz_trailer="x-amz-checksum-sha512")
+        assert wrong.status == 400
 
 
 def test_unsigned_chunks_with_a_trailer(wire: Wire, bucket: str) -> None:

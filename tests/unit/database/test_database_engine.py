@@ -132,10 +132,13 @@ def test_a_reader_cannot_write_by_accident_over_another(tmp_path):
     assert run(tmp_path, story) == 1
 
 
+BUCKET = "INSERT INTO buckets (name,account,region,created_at,store,tags) VALUES ('b','1','r','t','s','{}')"
+
+
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
-        ("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL)", "unique"),
+        (BUCKET, "unique"),
         (
             "INSERT INTO access_keys VALUES ('AKIA', '1', 'nobody', 's', 't', 1)",
             "foreign",
@@ -145,9 +148,7 @@ def test_a_reader_cannot_write_by_accident_over_another(tmp_path):
 )
 def test_violations_are_told_apart(tmp_path, statement, kind):
     async def story(database):
-        await database.write(
-            lambda c: c.execute(text("INSERT INTO buckets VALUES ('b','1','r','t','s','{}',NULL,NULL)"))
-        )
+        await database.write(lambda c: c.execute(text(BUCKET)))
         with pytest.raises(IntegrityError) as caught:
             await database.write(lambda c: c.execute(text(statement)))
         return violation(caught.value)

@@ -91,6 +91,15 @@ def test_when_nothing_can_be_written_the_last_minute_goes_on():
     assert total(taken).invocations == 1000
 
 
+def test_a_clock_that_is_set_back_loses_nothing():
+    gathering = Gathering(10)
+    for second in (0, 60, 0, 60, 3600, 0):
+        gathering.add(make_usage(), NOON + second)
+    assert total(gathering.sums) == total(gathering.sums)
+    assert total(gathering.sums).invocations == 6
+    assert {slot.start - NOON: sums.invocations for slot, sums in gathering.take().items()} == {0: 3, 60: 2, 3600: 1}
+
+
 usages = st.builds(
     make_usage,
     job=st.sampled_from(["", *"abcdefgh"]),

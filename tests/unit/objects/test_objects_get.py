@@ -100,7 +100,7 @@ def test_part_numbers_of_an_object_in_one_piece(play):
         answer = await world("GET", "/pics/k?partNumber=1")
         assert (answer.status, answer.body, answer["Content-Range"]) == (206, b"0123456789", "bytes 0-9/10")
         assert "x-amz-mp-parts-count" not in answer.headers
-        await world.refused(errors.InvalidPartNumber, "GET", "/pics/k?partNumber=2")
+        await world.refused(errors.InvalidPart, "GET", "/pics/k?partNumber=2")
         await world.refused(errors.InvalidRequest, "GET", "/pics/k?partNumber=1", Range="bytes=0-1")
         await put(world, "empty", b"")
         assert (await world("GET", "/pics/empty?partNumber=1")).status == 200

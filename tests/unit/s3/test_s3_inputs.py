@@ -10,7 +10,7 @@ from objectlens.http import Headers, HttpRequest
 from objectlens.s3 import inputs
 from objectlens.s3.address import Address
 from objectlens.s3.checksums import Announced
-from objectlens.s3.preconditions import ReadConditions, WriteConditions
+from objectlens.s3.preconditions import DeleteConditions, ReadConditions, WriteConditions
 from objectlens.s3.ranges import ByteRange
 from objectlens.streams import BytesBody
 
@@ -115,7 +115,6 @@ def test_list_objects():
         ("max-keys=2147483648", "max-keys"),
         ("max-keys=99999999999999999999", "max-keys"),
         ("encoding-type=base64", "encoding-type"),
-        ("list-type=2&continuation-token=", "continuation-token"),
         ("list-type=2&continuation-token=abc", "continuation-token"),
         ("list-type=2&continuation-token=%C3%A9", "continuation-token"),
         ("list-type=2&continuation-token=Mv8=", "continuation-token"),
@@ -160,7 +159,7 @@ def test_put_object():
     assert put.kept.tags == {"a": "1", "b": "é"}
     assert put.content_md5.hex() == "5d41402abc4b2a76b9719d911017c592"
     assert put.checksum == Announced("CRC32", "NhCmhg==")
-    assert put.conditions == WriteConditions(only_if_absent=True)
+    assert put.conditions == WriteConditions(if_none_match=("*",))
     assert inputs.PutObject.parse(request(Content_Encoding="aws-chunked")).kept.headers == {}
 
 
@@ -168,8 +167,7 @@ def test_the_length_is_that_of_the_payload():
     assert inputs.PutObject.parse(request(Content_Length="99", x_amz_decoded_content_length="5")).length == 5
     assert inputs.PutObject.parse(request(Content_Length="7")).length == 7
     http = HttpRequest(method="PUT", path="/pics/k", body=Endless())
-    with pytest.raises(errors.MissingContentLength):
-        inputs.PutObject.parse(http)
+    assert inputs.PutObject.parse(http).length is None
     with pytest.raises(InvalidArgument):
         inputs.PutObject.parse(request(Content_Length="-1"))
     with pytest.raises(errors.EntityTooLarge) as caught:
@@ -231,7 +229,7 @@ def test_tags_in_a_body():
         ([("a", "x" * 257)], InvalidTag),
         ([("aws:a", "1")], InvalidTag),
         ([("a?", "1")], InvalidTag),
-        ([(str(one), "x") for one in range(11)], errors.BadRequest),
+        ([(str(one), "x") for one in range(11)], InvalidTag),
     ],
 )
 def test_tags_against_the_rules(pairs, error):
@@ -259,11 +257,12 @@ def test_a_tagging_header_that_does_not_decode():
 
 def test_delete_objects():
     body = b"""<?xml version="1.0"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>
-        <Object><Key>a&amp;b</Key></Object><Object><Key> x </Key><VersionId>null</VersionId><ETag>"e"</ETag></Object>
-        </Delete>"""
+        <Object><Key>a&amp;b</Key></Object><Object><Key> x </Key><VersionId>null</VersionId><ETag>"e"</ETag>
+        <LastModifiedTime>Tue, 02 Jan 2024 03:04:05 GMT</LastModifiedTime><Size>7</Size></Object></Delete>"""
     found = inputs.DeleteObjects.parse(request("delete", x_amz_checksum_crc32="NhCmhg=="), body)
     assert found.quiet
-    assert found.objects == (inputs.ObjectName("a&b"), inputs.ObjectName(" x ", "null", "e"))
+    conditions = DeleteConditions(if_match=("e",), modified=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC), size=7)
+    assert found.objects == (inputs.ObjectName("a&b"), inputs.ObjectName(" x ", "null", conditions))
     assert found.checksum == Announced("CRC32", "NhCmhg==")
 
 
@@ -341,9 +340,9 @@ def test_complete_multipart_upload():
         (["<ETag>a</ETag>"], {}, MalformedXML),
         (["<PartNumber>1</PartNumber>"], {}, MalformedXML),
         (["<PartNumber>0</PartNumber><ETag>a</ETag>"], {}, InvalidArgument),
-        (["<PartNumber>1</PartNumber><ETag>a</ETag>"] * 2, {}, errors.InvalidPartOrder),
+        ([f"<PartNumber>{n}</PartNumber><ETag>a</ETag>" for n in (2, 1)], {}, errors.InvalidPartOrder),
         (["<PartNumber>1</PartNumber><ETag>a</ETag>"], {"x_amz_mp_object_size": "-5"}, InvalidArgument),
-        (["<PartNumber>1</PartNumber><ETag>a</ETag>"], {"x_amz_checksum_crc32": "x"}, InvalidRequest),
+        (["<PartNumber>1</PartNumber><ETag>a</ETag>"], {"x_amz_checksum_crc32": "x"}, errors.BadDigest),
         (
             ["<PartNumber>1</PartNumber><ETag>a</ETag>"],
             {"x_amz_checksum_crc32": "AAAAAA==", "x_amz_checksum_crc32c": "AAAAAA=="},

@@ -8,7 +8,7 @@ from objectlens import errors
 from objectlens.errors import NoSuchKey, NotModified, PreconditionFailed
 from objectlens.http import Headers
 from objectlens.s3.dates import http_date, parse_http_date, xml_date
-from objectlens.s3.preconditions import ReadConditions, WriteConditions, range_applies
+from objectlens.s3.preconditions import DeleteConditions, ReadConditions, WriteConditions, range_applies
 
 MODIFIED = datetime(2024, 1, 2, 3, 4, 5, 999_000, tzinfo=UTC)
 SAME = "Tue, 02 Jan 2024 03:04:05 GMT"
@@ -80,6 +80,10 @@ def test_sources_of_copies_fail_where_reads_are_unchanged(headers, outcome):
         ({"If-Match": '"x"'}, "abc", PreconditionFailed),
         ({"If-Match": '"abc"'}, None, NoSuchKey),
         ({"If-Match": "*"}, "abc", None),
+        ({"If-None-Match": '"abc"'}, "abc", PreconditionFailed),
+        ({"If-None-Match": '"x"'}, "abc", None),
+        ({"If-None-Match": '"x"'}, None, None),
+        ({"If-None-Match": '"x"', "If-Match": '"abc"'}, "abc", None),
     ],
 )
 def test_writes(headers, present, outcome):
@@ -92,10 +96,38 @@ def test_writes(headers, present, outcome):
             conditions.check(present)
 
 
-@pytest.mark.parametrize("headers", [{"If-None-Match": '"abc"'}, {"If-None-Match": "*", "If-Match": '"abc"'}])
-def test_what_writes_do_not_know(headers):
-    with pytest.raises(errors.NotImplemented):
-        WriteConditions.parse(Headers(headers.items()))
+WRITTEN = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("etag", "modified", "size", "holds"),
+    [
+        (None, None, None, True),
+        ('"abc"', None, None, True),
+        ("*", None, None, True),
+        ('"x"', None, None, False),
+        (None, "Tue, 02 Jan 2024 03:04:05 GMT", None, True),
+        (None, "2024-01-02T03:04:05Z", None, True),
+        (None, "Tue, 02 Jan 2024 03:04:06 GMT", None, False),
+        (None, None, "7", True),
+        (None, None, "8", False),
+        ('"abc"', "2024-01-02T03:04:05Z", "8", False),
+    ],
+)
+def test_deletes(etag, modified, size, holds):
+    conditions = DeleteConditions.parse(etag, modified, size)
+    assert bool(conditions) == any((etag, modified, size))
+    if holds:
+        conditions.check("abc", WRITTEN, 7)
+    else:
+        with pytest.raises(PreconditionFailed):
+            conditions.check("abc", WRITTEN, 7)
+
+
+@pytest.mark.parametrize(("modified", "size"), [("yesterday", None), (None, "-1"), (None, "x")])
+def test_what_deletes_do_not_know(modified, size):
+    with pytest.raises(errors.InvalidArgument):
+        DeleteConditions.parse(None, modified, size)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from objectlens.errors import InvalidPartNumber, InvalidRange
+from objectlens.errors import InvalidPart, InvalidRange
 from objectlens.s3.ranges import ByteRange, content_range, parse_range, part_span
 
 
@@ -64,5 +64,5 @@ def test_parts():
     assert part_span(1, (), 7) == (0, 7)
     assert [part_span(one, (5, 5, 2), 12) for one in (1, 2, 3)] == [(0, 5), (5, 10), (10, 12)]
     for number, parts in ((2, ()), (4, (5, 5, 2))):
-        with pytest.raises(InvalidPartNumber):
+        with pytest.raises(InvalidPart):
             part_span(number, parts, 12)

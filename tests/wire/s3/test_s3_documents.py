@@ -45,13 +45,22 @@ MADE = {
     "ListObjectsV2": list_v2,
     "ListObjectsV2-empty": lambda: outputs.ListBucketResult(version=2, name="pics").xml(),
     "ListObjectVersions": lambda: outputs.ListVersionsResult(
-        name="pics", items=(item("k", owner=OWNER),), common_prefixes=("p/",), next_key_marker="k", truncated=True
+        name="pics",
+        items=(
+            outputs.VersionItem(key="k", version="v2", latest=True, modified=MOMENT, owner=OWNER),
+            outputs.VersionItem(key="k", version="v1", latest=False, modified=MOMENT, owner=OWNER, etag="abc", size=5),
+        ),
+        common_prefixes=("p/",), next_key_marker="k", next_version_id_marker="v1", truncated=True,
     ).xml(),
     "ListBuckets": lambda: outputs.list_buckets_result(
         [outputs.BucketItem(name="pics", created_at=MOMENT, region="us-east-1")], OWNER, continuation_token="MXBpY3M="
     ),
     "DeleteObjects": lambda: outputs.delete_result(
-        [("a&b", None), ("v", "null")], [outputs.DeleteFailure(key="x", code="AccessDenied", message="Access Denied")]
+        [
+            outputs.Deleted(key="a&b"), outputs.Deleted(key="v", version_id="null"),
+            outputs.Deleted(key="m", marker="v1"), outputs.Deleted(key="m", version_id="v1", marker="v1"),
+        ],
+        [outputs.DeleteFailure(key="x", code="AccessDenied", message="Access Denied")]
     ),
     "CopyObject": lambda: outputs.copy_result("CopyObjectResult", "abc-2", MOMENT, {"CRC32": "AAAAAA=="}, "COMPOSITE"),
     "UploadPartCopy": lambda: outputs.copy_result("CopyPartResult", "abc", MOMENT),
@@ -85,7 +94,8 @@ MADE = {
     "GetBucketAcl": lambda: outputs_bucket.owner_acl(OWNER),
     "GetBucketOwnershipControls": lambda: outputs_bucket.unset("GetBucketOwnershipControls", "pics"),
     "GetBucketRequestPayment": lambda: outputs_bucket.unset("GetBucketRequestPayment", "pics"),
-    "GetBucketVersioning": lambda: outputs_bucket.unset("GetBucketVersioning", "pics"),
+    "GetBucketVersioning": lambda: outputs_bucket.versioning_configuration("Enabled"),
+    "GetBucketVersioning-unset": lambda: outputs_bucket.versioning_configuration(None),
     "Error": lambda: xml.render_error(errors.NoSuchKey(Key="a<b>\x01.jpg"), REQUEST_ID, "host"),
     "Error-object-lambda": lambda: xml.render_object_lambda_error(
         "LambdaResponseNotReceived", errors.LambdaResponseNotReceived.text, REQUEST_ID
@@ -109,7 +119,7 @@ def test_botocore_understands_every_element(name):
     answer = RestXMLParser().parse({"status_code": 200, "headers": {}, "body": body}, operation.output_shape)
     answer.pop("ResponseMetadata")
     # botocore drops what it does not know; writing what it read must leave no text of ours over.
-    if name in {"GetBucketLocation", "GetBucketVersioning"}:
+    if name in {"GetBucketLocation", "GetBucketVersioning-unset"}:
         return
     assert leaves(body) == sum(count(one) for one in answer.values())
 

@@ -4,11 +4,12 @@ One value for each operation or family of operations. `parse` reads the query an
 body have `parse(http, body)`. Keys and buckets are the `Address`'s, not repeated here.
 """
 
-from objectlens.s3.inputs.acl import check_acl
+from objectlens.s3.inputs.acl import BUCKET_OWNER_ENFORCED, check_acl, check_ownership
 from objectlens.s3.inputs.buckets import CreateBucket, PublicAccessFlags
 from objectlens.s3.inputs.checks import check_bucket_owner, check_customer_keys
 from objectlens.s3.inputs.copying import CopyObject, CopySource, UploadPartCopy
 from objectlens.s3.inputs.deleting import DeleteObject, DeleteObjects, ObjectName
+from objectlens.s3.inputs.forms import PostObject, filled_in, redirected
 from objectlens.s3.inputs.listing import ListBuckets, ListObjects, ListUploads, ListVersions, new_token
 from objectlens.s3.inputs.multipart import (
     CompletedPart,
@@ -20,9 +21,11 @@ from objectlens.s3.inputs.multipart import (
 )
 from objectlens.s3.inputs.reading import ReadAttributes, ReadObject, version_id
 from objectlens.s3.inputs.tagging import parse_tagging, parse_tagging_header
+from objectlens.s3.inputs.versioning import parse_versioning
 from objectlens.s3.inputs.writing import Kept, PutObject
 
 __all__ = [
+    "BUCKET_OWNER_ENFORCED",
     "CompleteMultipartUpload",
     "CompletedPart",
     "CopyObject",
@@ -38,6 +41,7 @@ __all__ = [
     "ListUploads",
     "ListVersions",
     "ObjectName",
+    "PostObject",
     "PublicAccessFlags",
     "PutObject",
     "ReadAttributes",
@@ -47,9 +51,13 @@ __all__ = [
     "check_acl",
     "check_bucket_owner",
     "check_customer_keys",
+    "check_ownership",
+    "filled_in",
     "new_token",
     "parse_tagging",
     "parse_tagging_header",
+    "parse_versioning",
+    "redirected",
     "upload_id",
     "version_id",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from objectlens import errors
-from objectlens.errors import AccessControlListNotSupported, MalformedXML
+from objectlens.errors import InvalidBucketAclWithObjectOwnership, MalformedXML
 from objectlens.http import HttpRequest
 from objectlens.s3.inputs.tagging import BUCKET_TAGS, checked_tags
 from objectlens.s3.xml import parse, required_text, text_of
@@ -26,8 +26,9 @@ class CreateBucket:
             raise errors.NotImplemented(
                 "Object Lock is not offered; leave the header out.", Header="x-amz-bucket-object-lock-enabled"
             )
-        if (http.headers.get("x-amz-acl") or "private") != "private":
-            raise AccessControlListNotSupported
+        granted = any(name.startswith("x-amz-grant-") for name in http.headers.lower())
+        if granted or (http.headers.get("x-amz-acl") or "private") != "private":
+            raise InvalidBucketAclWithObjectOwnership
         if not body.strip():
             return cls()
         root = parse(body, "CreateBucketConfiguration")

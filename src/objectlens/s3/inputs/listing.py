@@ -51,7 +51,7 @@ class ListObjects:
             delimiter=query.get("delimiter", ""),
             max_keys=page_size("max-keys", query.get("max-keys")),
             encoding_type=encoding_type(query.get("encoding-type")),
-            after=marker or (start_after or "" if token is None else place_of(token)),
+            after=marker or (place_of(token) if token else start_after or ""),
             marker=marker,
             start_after=start_after,
             continuation_token=token,

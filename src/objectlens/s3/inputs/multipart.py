@@ -47,7 +47,7 @@ class UploadPart:
 
     upload_id: str
     part_number: int
-    length: int
+    length: int | None
     content_md5: bytes | None = None
     checksum: Announced | None = None
 
@@ -142,9 +142,10 @@ def _parts(body: bytes) -> tuple[CompletedPart, ...]:
     parts = tuple(_part(one) for one in root.findall("Part"))
     if not 1 <= len(parts) <= 10_000:
         raise MalformedXML
-    if any(later.number <= earlier.number for earlier, later in itertools.pairwise(parts)):
+    if any(later.number < earlier.number for earlier, later in itertools.pairwise(parts)):
         raise InvalidPartOrder
-    return parts
+    # A client that uploaded a part again may list it again: the last one counts.
+    return tuple({part.number: part for part in parts}.values())
 
 
 def _part(element: Element) -> CompletedPart:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
-from objectlens.errors import BadRequest, InvalidArgument, InvalidTag, MalformedXML
+from objectlens.errors import InvalidArgument, InvalidTag, MalformedXML
 from objectlens.http import Headers
 from objectlens.s3.xml import parse, required_text
 
@@ -19,7 +19,7 @@ _LEGAL = re.compile(r"[\w\s+\-=.:/@]*")
 
 
 def parse_tagging_header(headers: Headers) -> dict[str, str]:
-    """Read `x-amz-tagging: a=1&b=2`; raises `InvalidArgument`, `InvalidTag` or `BadRequest`."""
+    """Read `x-amz-tagging: a=1&b=2`; raises `InvalidArgument` or `InvalidTag`."""
     text = headers.get("x-amz-tagging")
     if not text:
         return {}
@@ -36,7 +36,7 @@ def parse_tagging_header(headers: Headers) -> dict[str, str]:
 
 
 def parse_tagging(body: bytes, limit: int = OBJECT_TAGS) -> dict[str, str]:
-    """Read a `Tagging` body with at most `limit` tags; raises `MalformedXML`, `InvalidTag` or `BadRequest`."""
+    """Read a `Tagging` body with at most `limit` tags; raises `MalformedXML` or `InvalidTag`."""
     tag_set = parse(body, "Tagging").find("TagSet")
     if tag_set is None:
         raise MalformedXML
@@ -46,7 +46,7 @@ def parse_tagging(body: bytes, limit: int = OBJECT_TAGS) -> dict[str, str]:
 
 
 def checked_tags(pairs: Iterable[tuple[str, str]], limit: int) -> dict[str, str]:
-    """Return the tags by key; raises `InvalidTag` for an illegal or repeated one, `BadRequest` for too many."""
+    """Return the tags by key; raises `InvalidTag` for an illegal or repeated one, or too many."""
     tags: dict[str, str] = {}
     for key, value in pairs:
         if not 1 <= len(key) <= _MAX_KEY or not _LEGAL.fullmatch(key) or key.startswith("aws:"):
@@ -57,5 +57,5 @@ def checked_tags(pairs: Iterable[tuple[str, str]], limit: int) -> dict[str, str]
             raise InvalidTag("Cannot provide multiple Tags with the same key", TagKey=key)
         tags[key] = value
     if len(tags) > limit:
-        raise BadRequest(f"Object tags cannot be greater than {limit}" if limit == OBJECT_TAGS else "Too many tags")
+        raise InvalidTag(f"There cannot be more than {limit} tags")
     return tags

@@ -13,7 +13,6 @@ from objectlens.errors import (
     InvalidDigest,
     InvalidStorageClass,
     MetadataTooLarge,
-    MissingContentLength,
 )
 from objectlens.http import Headers, HttpRequest
 from objectlens.s3.checksums import Announced, parse_announced
@@ -58,7 +57,7 @@ class Kept:
 class PutObject:
     """PutObject. `length` is the payload's, in bytes; `content_md5` the 16 bytes announced."""
 
-    length: int
+    length: int | None
     kept: Kept
     content_md5: bytes | None = None
     checksum: Announced | None = None
@@ -76,19 +75,17 @@ class PutObject:
         )
 
 
-def payload_length(http: HttpRequest) -> int:
-    """Return the payload's length without framing; raises `MissingContentLength`, `EntityTooLarge`."""
+def payload_length(http: HttpRequest) -> int | None:
+    """Return the payload's length without framing, None when only its end will tell; raises `EntityTooLarge`."""
     decoded = http.headers.get("x-amz-decoded-content-length")
     text = decoded if decoded is not None else http.headers.get("content-length")
     if text is None:
         length = http.body.length
-        if length is None:
-            raise MissingContentLength
     elif text.isascii() and text.isdigit() and len(text) < 20:
         length = int(text)
     else:
         raise bad_argument("The length must be a whole number of bytes", "Content-Length", text)
-    if length > MAX_PUT:
+    if length is not None and length > MAX_PUT:
         raise EntityTooLarge(ProposedSize=str(length), MaxSizeAllowed=str(MAX_PUT))
     return length
 
@@ -111,9 +108,10 @@ def _system(headers: Headers) -> dict[str, str]:
     found = {}
     for name in SYSTEM_HEADERS:
         value = headers.get(name)
-        if value and name == "Content-Encoding":
+        if value and name == "Content-Encoding" and "aws-chunked" in value.lower():
             # The framing of the upload is not the object's encoding.
-            value = ",".join(one for one in value.replace(" ", "").split(",") if one.lower() != "aws-chunked")
+            codings = (one.strip() for one in value.split(","))
+            value = ",".join(one for one in codings if one.lower() != "aws-chunked")
         if value:
             found[name] = repair_text(value)
     return found

@@ -5,22 +5,40 @@ itself are in `outputs_bucket`, those of multipart uploads in `outputs_multipart
 """
 
 from objectlens.s3.outputs.elements import STANDARD, Owner, checksum_elements, prefix_elements, writer
-from objectlens.s3.outputs.listing import BucketItem, Item, ListBucketResult, ListVersionsResult, list_buckets_result
-from objectlens.s3.outputs.objects import DeleteFailure, ObjectAttributes, copy_result, delete_result, tagging
+from objectlens.s3.outputs.listing import (
+    BucketItem,
+    Item,
+    ListBucketResult,
+    ListVersionsResult,
+    VersionItem,
+    list_buckets_result,
+)
+from objectlens.s3.outputs.objects import (
+    Deleted,
+    DeleteFailure,
+    ObjectAttributes,
+    copy_result,
+    delete_result,
+    post_response,
+    tagging,
+)
 
 __all__ = [
     "STANDARD",
     "BucketItem",
     "DeleteFailure",
+    "Deleted",
     "Item",
     "ListBucketResult",
     "ListVersionsResult",
     "ObjectAttributes",
     "Owner",
+    "VersionItem",
     "checksum_elements",
     "copy_result",
     "delete_result",
     "list_buckets_result",
+    "post_response",
     "prefix_elements",
     "tagging",
     "writer",

@@ -13,7 +13,7 @@ STANDARD = "STANDARD"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """An owner by canonical user id; S3 itself stopped sending display names in 2025."""
+    """An owner by canonical user id."""
 
     id: str
     display_name: str | None = None

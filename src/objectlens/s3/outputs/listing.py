@@ -74,7 +74,7 @@ class ListBucketResult:
             "ListBucketResult",
             (
                 tag("Name", self.name),
-                tag("Prefix", write(self.prefix)),
+                tag("Prefix", self.prefix if self.version == 1 and _reads_alike(self.prefix) else write(self.prefix)),
                 *(self._paging_v2(write) if self.version == 2 else self._paging_v1(write)),
                 tag("MaxKeys", self.max_keys),
                 tag("Delimiter", write(self.delimiter) or None),
@@ -101,9 +101,36 @@ class ListBucketResult:
         )
 
 
+def _reads_alike(text: str) -> bool:
+    """Tell whether a text means the same to who decodes it and who does not; of a version 1 prefix, boto3 does not."""
+    return not set(text) & {"%", "+"} and all(char >= " " or char in "\t\n\r" for char in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionItem:
+    """One version of a listing, or a delete marker, which has no ETag. `etag` without quotes, `size` in bytes."""
+
+    key: str
+    version: str
+    latest: bool
+    modified: datetime
+    owner: Owner
+    etag: str | None = None
+    size: int = 0
+
+    def element(self, write: Callable[[str], str]) -> str:
+        """Return the element; `write` encodes the key."""
+        identity = tag("VersionId", self.version) + tag("IsLatest", self.latest)
+        if self.etag is not None:
+            item = Item(key=self.key, modified=self.modified, etag=self.etag, size=self.size, owner=self.owner)
+            return item.element(write, "Version", identity)
+        modified = tag("LastModified", xml_date(self.modified))
+        return nest("DeleteMarker", (tag("Key", write(self.key)), identity, modified, self.owner.element()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListVersionsResult:
-    """ListObjectVersions of a bucket without versioning: each object is its own version `null`."""
+    """One page of ListObjectVersions. A page that ends with a common prefix names no version to go on after."""
 
     name: str
     prefix: str = ""
@@ -111,16 +138,16 @@ class ListVersionsResult:
     key_marker: str = ""
     version_id_marker: str = ""
     next_key_marker: str | None = None
+    next_version_id_marker: str | None = None
     max_keys: int = 1000
     encoding_type: str | None = None
     truncated: bool = False
-    items: tuple[Item, ...] = ()
+    items: tuple[VersionItem, ...] = ()
     common_prefixes: tuple[str, ...] = ()
 
     def xml(self) -> bytes:
         """Return the document."""
         write = writer(self.encoding_type)
-        version = tag("VersionId", "null") + tag("IsLatest", value=True)
         following = self.next_key_marker
         return document(
             "ListVersionsResult",
@@ -130,12 +157,12 @@ class ListVersionsResult:
                 tag("KeyMarker", write(self.key_marker)),
                 tag("VersionIdMarker", self.version_id_marker),
                 tag("NextKeyMarker", None if following is None else write(following)),
-                tag("NextVersionIdMarker", None if following is None else "null"),
+                tag("NextVersionIdMarker", self.next_version_id_marker),
                 tag("MaxKeys", self.max_keys),
                 tag("Delimiter", write(self.delimiter) or None),
                 tag("EncodingType", self.encoding_type),
                 tag("IsTruncated", self.truncated),
-                *(item.element(write, "Version", version) for item in self.items),
+                *(item.element(write) for item in self.items),
                 *prefix_elements(self.common_prefixes, write),
             ),
         )

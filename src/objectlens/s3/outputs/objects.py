@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from objectlens.s3.dates import xml_date
@@ -21,9 +21,30 @@ class DeleteFailure:
     version_id: str | None = None
 
 
-def delete_result(deleted: Iterable[tuple[str, str | None]], failures: Iterable[DeleteFailure]) -> bytes:
-    """Return `DeleteResult`; `deleted` are (key, version id as asked), none of them when `Quiet` was asked."""
-    done = (nest("Deleted", (tag("Key", key), tag("VersionId", version))) for key, version in deleted)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """One key that was deleted. `version_id` as asked; `marker` is the delete marker that was made or removed."""
+
+    key: str
+    version_id: str | None = None
+    marker: str | None = None
+
+    def element(self) -> str:
+        """Return the element."""
+        return nest(
+            "Deleted",
+            (
+                tag("Key", self.key),
+                tag("VersionId", self.version_id),
+                tag("DeleteMarker", None if self.marker is None else True),
+                tag("DeleteMarkerVersionId", self.marker),
+            ),
+        )
+
+
+def delete_result(deleted: Iterable[Deleted], failures: Iterable[DeleteFailure]) -> bytes:
+    """Return `DeleteResult`; `deleted` is empty when `Quiet` was asked."""
+    done = (one.element() for one in deleted)
     failed = (
         nest(
             "Error",
@@ -58,8 +79,8 @@ def copy_result(
 
 
 def tagging(tags: Mapping[str, str]) -> bytes:
-    """Return `Tagging`."""
-    found = (nest("Tag", (tag("Key", key), tag("Value", value, empty=True))) for key, value in tags.items())
+    """Return `Tagging`, sorted by key."""
+    found = (nest("Tag", (tag("Key", key), tag("Value", value, empty=True))) for key, value in sorted(tags.items()))
     return document("Tagging", (nest("TagSet", found),))
 
 
@@ -75,7 +96,7 @@ class ObjectAttributes:
     max_parts: int = 1000
     storage_class: str | None = None
     size: int | None = None
-    part_checksums: tuple[Mapping[str, str], ...] = field(default=())
+    part_checksums: tuple[Mapping[str, str], ...] = ()
 
     def xml(self) -> bytes:
         """Return the document."""
@@ -93,8 +114,9 @@ class ObjectAttributes:
 
     def _parts(self, parts: tuple[int, ...]) -> str:
         first, last = self.part_number_marker, min(self.part_number_marker + self.max_parts, len(parts))
-        # S3 lists single parts only when it kept their checksums (API reference, GetObjectAttributes).
-        shown = range(first, last) if self.part_checksums else ()
+        # S3 lists single parts only where it kept their checksums (API reference, GetObjectAttributes); their sizes
+        # are worth telling as well.
+        shown = range(first, last)
         return nest(
             "ObjectParts",
             (
@@ -109,10 +131,19 @@ class ObjectAttributes:
                         (
                             tag("PartNumber", at + 1),
                             tag("Size", parts[at]),
-                            *checksum_elements(self.part_checksums[at]),
+                            *checksum_elements(self.part_checksums[at] if self.part_checksums else {}),
                         ),
                     )
                     for at in shown
                 ),
             ),
         )
+
+
+def post_response(location: str, bucket: str, key: str, etag: str) -> bytes:
+    """Return `PostResponse`; `etag` without quotes."""
+    return document(
+        "PostResponse",
+        (tag("Location", location), tag("Bucket", bucket), tag("Key", key), tag("ETag", f'"{etag}"')),
+        namespace=None,
+    )

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0003"
+down_revision = "0005"
 
 NAME = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
