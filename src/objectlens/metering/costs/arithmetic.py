@@ -19,7 +19,10 @@ def explain(report: Report) -> list[str]:
 
 def sources(report: Report) -> list[str]:
     """Return a line for each price that was used: what, how much, where it is printed and since when."""
-    used = [one for one in report.book.prices if one.item not in {"host", "s3-put"}]
+    amount = report.total.gb_seconds
+    passed = sum(one.up_to is not None and amount > one.up_to for one in report.book.tiers)
+    used = [*report.book.tiers[: passed + 1]]
+    used += [one for one in report.book.prices if one.item not in {"compute", "host", "s3-put"}]
     used += [report.host] if report.host else []
     return [f"{one.host or one.item}: {_printed(one)}" for one in used]
 
