@@ -24,10 +24,12 @@ def main():
     console = Console(highlight=False, soft_wrap=True)
     server = Server(OUTPUT)
     kept = False
-    steps = Steps(console, server.environ, total=10)
+    steps = Steps(console, server.environ, total=11)
     try:
         run(steps, server)
-        kept = tell(console, server, check(console))
+        sheet = check(console)
+        steps.run("See what it cost, and what it would have cost elsewhere", "objectlens cost report")
+        kept = tell(console, server, sheet)
     except Failed as failure:
         console.print(f"\n[bold red]The demo failed:[/] {failure}")
         console.print(f"The server's log, {server.log}, ends with:\n{server.log_tail()}", markup=False)
@@ -39,7 +41,7 @@ def main():
 
 
 def run(steps, server):
-    """Do the ten steps."""
+    """Do the first ten steps."""
     steps.note(f"export OBJECTLENS_DATA={server.data} AWS_DEFAULT_REGION=us-west-2")
     steps.show("Start the server", server.command)
     server.start()
@@ -121,6 +123,7 @@ def tell(console, server, sheet):
             f"AWS_DEFAULT_REGION=us-west-2\n"
             f"  {get('astronaut.jpg')}\n"
             f"  objectlens logs image-normalizer --follow\n"
+            f"  objectlens cost article\n"
             f"To end it: kill {server.process.pid}",
             markup=False,
         )

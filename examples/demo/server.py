@@ -29,6 +29,8 @@ class Server:
             OBJECTLENS_DATA=str(self.data),
             AWS_DEFAULT_REGION="us-west-2",
             AWS_PAGER="",
+            # What commands print is shown four columns further to the right.
+            COLUMNS=str(shutil.get_terminal_size((120, 24)).columns - 4),
         )
         self.environ.pop("AWS_REGION", None)
         self.process = None

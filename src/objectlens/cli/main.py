@@ -20,6 +20,8 @@ _COMMANDS = {
     "logs": "objectlens.cli.logs",
     "usage": "objectlens.cli.usage",
     "budget": "objectlens.cli.budget",
+    "cost": "objectlens.cli.cost",
+    "tune": "objectlens.cli.tune",
     "credentials": "objectlens.cli.credentials",
     "runtime": "objectlens.cli.runtime",
     "doctor": "objectlens.cli.doctor",

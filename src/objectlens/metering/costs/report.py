@@ -1,0 +1,129 @@
+"""The report: lines that add up to the ledger, each with what it would be elsewhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+
+from objectlens.metering.costs.comparing import on_host, saved_by_cache, stored
+from objectlens.metering.costs.costing import Cost, added, by_month, gb_seconds, price_rows
+from objectlens.metering.costs.library import Library
+from objectlens.metering.costs.money import EXACT
+from objectlens.metering.ledger import Selection
+from objectlens.metering.price_books import Price, PriceBook
+from objectlens.metering.rows import Dimension, Row, Sums
+
+CACHED = frozenset({"hit", "fill"})
+"""What the ledger says of an answer for which no code ran: it was kept, or was being made for another one."""
+
+_DAY = 86_400
+
+
+def selection_of(by: Dimension, start: datetime | None, end: datetime | None) -> Selection:
+    """Return which rows of the ledger a report takes: days, for tiers go by the month, and what a price depends on."""
+    wanted: tuple[Dimension, ...] = (by, "access_point", "cache")
+    return Selection(start=start, end=end, by=tuple(dict.fromkeys(wanted)), step=_DAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One value of what the report tells apart. Amounts are in the report's currency, None where no price is known.
+
+    `cached` is how many answers took no invocation; `copied` bytes were made by code and could lie in storage instead.
+    `on_host` is what the CPU time costs on the host, `copy_month` what `copied` costs a month, `cache_saved` what
+    the answers from the cache would have cost.
+    """
+
+    value: str
+    sums: Sums
+    cached: int
+    copied: int
+    cost: Cost
+    on_host: Decimal | None
+    copy_month: Decimal | None
+    cache_saved: Decimal | None
+
+    @property
+    def gb_seconds(self) -> Decimal:
+        """GB-seconds, exactly."""
+        return gb_seconds(self.sums)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Lines and their total, and what they were priced by."""
+
+    by: Dimension
+    start: datetime | None
+    end: datetime | None
+    book: PriceBook
+    host: Price | None
+    lines: tuple[Line, ...]
+    total: Line
+
+
+def make_report(rows: Iterable[Row], selection: Selection, library: Library, host: Price | None) -> Report:
+    """Price the rows of a selection that `selection_of` made."""
+    by = selection.by[0]
+    parted: dict[str, list[tuple[Row, Cost]]] = defaultdict(list)
+    for row, cost in price_rows(by_month(rows), library.book):
+        parted[str(getattr(row.key, by))].append((row, cost))
+    lines = [_line(value, priced, library.book, host) for value, priced in sorted(parted.items())]
+    return Report(
+        by=by,
+        start=selection.start,
+        end=selection.end,
+        book=library.book,
+        host=host,
+        lines=tuple(lines),
+        total=_total(lines),
+    )
+
+
+def _line(value: str, priced: Sequence[tuple[Row, Cost]], book: PriceBook, host: Price | None) -> Line:
+    sums = added(row.sums for row, _ in priced)
+    ran = [(row, cost) for row, cost in priced if row.sums.invocations and row.key.access_point]
+    cached = sum(row.sums.requests for row, _ in priced if row.key.cache in CACHED)
+    copied = sum(row.sums.bytes_out for row, _ in ran)
+    return Line(
+        value=value,
+        sums=sums,
+        cached=cached,
+        copied=copied,
+        cost=_added(cost for _, cost in priced),
+        on_host=None if host is None else on_host(sums.cpu_us, host),
+        copy_month=stored(copied, book),
+        cache_saved=saved_by_cache(
+            cached,
+            _added(cost for _, cost in ran),
+            sum(row.sums.invocations for row, _ in ran),
+            sum(row.sums.requests for row, _ in ran),
+        ),
+    )
+
+
+def _added(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, Cost())
+
+
+def _total(lines: Sequence[Line]) -> Line:
+    return Line(
+        value="",
+        sums=added(one.sums for one in lines),
+        cached=sum(one.cached for one in lines),
+        copied=sum(one.copied for one in lines),
+        cost=_added(one.cost for one in lines),
+        on_host=_summed([one.on_host for one in lines]),
+        copy_month=_summed([one.copy_month for one in lines]),
+        cache_saved=_summed([one.cache_saved for one in lines]),
+    )
+
+
+def _summed(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    """Return the sum of what is known; None when nothing is."""
+    known = [one for one in amounts if one is not None]
+    with localcontext(EXACT):
+        return sum(known, Decimal(0)) if known or not amounts else None
