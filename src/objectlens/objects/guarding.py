@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from objectlens import errors
@@ -10,6 +11,8 @@ from objectlens.http import HttpResponse
 from objectlens.objects.context import Handler, Objects, store_errors
 from objectlens.s3.inputs import check_bucket_owner
 
+# A DeleteBucket that finds what was just written gives the bucket its name back.
+_LOOKS: Final = (0, 0.25)
 _WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "PostObject"})
 
 
@@ -38,6 +41,9 @@ async def _check_still_there(objects: Objects, call: Call) -> None:
     """Raise `NoSuchBucket` when the call's bucket was removed while the call was under way."""
     if call.bucket is None:
         return
-    found = await objects.catalog.buckets.get(call.bucket.name)
-    if found is None or found.created_at != call.bucket.created_at:
-        raise errors.NoSuchBucket(BucketName=call.bucket.name)
+    for pause in _LOOKS:
+        await asyncio.sleep(pause)
+        found = await objects.catalog.buckets.get(call.bucket.name)
+        if found is not None and found.created_at == call.bucket.created_at:
+            return
+    raise errors.NoSuchBucket(BucketName=call.bucket.name)
