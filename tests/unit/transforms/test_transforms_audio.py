@@ -49,6 +49,15 @@ def test_encode(name):
     assert result.content_type.startswith("audio/")
 
 
+@pytest.mark.parametrize("name", ["ogg", "mp3"])
+def test_samples_far_out_of_range_are_clipped_before_a_lossy_encoder_sees_them(name):
+    loud = Audio(np.float32(1e8) * SOUND[:4000].astype(np.float32), 8000)
+    got, _ = soundfile.read(io.BytesIO(steps.encode(loud, format=name).body))
+    assert 0.5 < np.abs(got).max() < 2
+    with pytest.raises(BadInput, match="no numbers"):
+        steps.encode(Audio(np.full((4000, 1), np.nan, np.float32), 8000), format=name)
+
+
 def test_resample_is_soxr_and_mono_is_the_mean():
     got = steps.resample(AUDIO, rate=8000)
     assert got.rate == 8000

@@ -256,3 +256,20 @@ def test_no_warning_escapes_at_many_pixels():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         steps.decode(saved("GIF", np.zeros((500, 500), np.uint8)))
+
+
+@pytest.mark.parametrize("length", [0xFF000F35, 0x7FFFFFFF, 5000])
+def test_png_chunks_longer_than_the_file_never_reach_a_decoder(length):
+    whole = saved("PNG")
+    at = whole.index(b"IDAT") - 4
+    with pytest.raises(BadInput, match="longer than the file"):
+        read_header(whole[:at] + struct.pack(">I", length) + whole[at + 4 : at + 2000], 1)
+
+
+def test_png_of_very_many_chunks():
+    whole = saved("PNG")
+    at = whole.index(b"IDAT") - 4
+    empty = struct.pack(">I", 0) + b"teSt" + struct.pack(">I", zlib.crc32(b"teSt"))
+    with pytest.raises(BadInput, match="chunks"):
+        read_header(whole[:at] + empty * (1 << 17) + whole[at:], 1)
+    assert read_header(whole[:at] + empty * 100 + whole[at:], 1).width == 64

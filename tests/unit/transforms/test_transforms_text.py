@@ -142,3 +142,7 @@ def test_hostile_json_lines():
     with pytest.raises(BadInput, match="operator"):
         bytes(steps.jsonl(LINES, where=[["id", "~", 1]]))
     assert bytes(steps.jsonl(b'["[[[[", ' + b'"[", ' * 100 + b"1]\n")).startswith(b"[")
+
+
+def test_superscripts_are_no_digits():
+    assert bytes(steps.redact("4\u00b9ann@example.com, 12\u00b9".encode())).decode() == "[email], 12\u00b9"

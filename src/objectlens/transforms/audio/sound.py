@@ -25,6 +25,7 @@ _FAULTS = (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, EOFErro
 _FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
+_LOSSY = frozenset({"ogg", "mp3"})
 _WRITTEN = {
     "wav": ("WAV", "PCM_16", "audio/wav"),
     "flac": ("FLAC", "PCM_16", "audio/flac"),
@@ -110,9 +111,14 @@ def encode(
     """Write a sound file (`soundfile.write`); `same` is the format it came in, WAV when it came in none."""
     name = (audio.format or "wav") if format == "same" else format
     container, usual, content_type = _WRITTEN[name]
-    sink = io.BytesIO()
+    sink, samples = io.BytesIO(), audio.samples
+    if name in _LOSSY:
+        if not np.isfinite(samples).all():
+            raise BadInput(f"samples that are no numbers cannot be written as {name}")
+        # LAME ends the process for samples far out of range, which damaged files decode to.
+        samples = np.clip(samples, -1.0, 1.0)
     with reading(f"samples as {name}", *_FAULTS):
-        soundfile.write(sink, audio.samples, audio.rate, usual if subtype == "default" else subtype, format=container)
+        soundfile.write(sink, samples, audio.rate, usual if subtype == "default" else subtype, format=container)
     return Result(sink.getvalue(), content_type)
 
 

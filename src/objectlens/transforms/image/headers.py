@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from objectlens.transforms.errors import BadInput
 
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PNG_CHUNKS = 1 << 17
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
@@ -45,9 +46,7 @@ def _read(data: bytes, max_frames: int) -> Header:
     if data[:3] == b"\xff\xd8\xff":
         return _jpeg(data)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        if data[12:16] != b"IHDR":
-            raise BadInput("the PNG picture does not begin with its header")
-        return Header("png", *struct.unpack_from(">II", data, 16))
+        return _png(data)
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return _gif(data, max_frames)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -57,6 +56,20 @@ def _read(data: bytes, max_frames: int) -> Header:
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
         return _avif(data)
     raise BadInput("the object is no picture of a known format (JPEG, PNG, WebP, TIFF, GIF, AVIF)")
+
+
+def _png(data: bytes) -> Header:
+    if data[12:16] != b"IHDR":
+        raise BadInput("the PNG picture does not begin with its header")
+    position = 8
+    for _ in range(_PNG_CHUNKS):
+        if data[position + 4 : position + 8] in (b"IEND", b""):
+            return Header("png", *struct.unpack_from(">II", data, 16))
+        # A decoder makes room for what a chunk says of itself, 4 GiB at most, before it looks whether that is there.
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+        if position > len(data):
+            raise BadInput("the PNG picture is corrupt or cut short: one of its chunks is longer than the file")
+    raise BadInput(f"the PNG picture has more than {_PNG_CHUNKS:,} chunks")
 
 
 def _jpeg(data: bytes) -> Header:

@@ -53,7 +53,7 @@ def compiled(name: str, pattern: str) -> re.Pattern[str]:
 
 
 def _hidden(found: str, kind: str, replacement: str) -> str:
-    digits = [int(one) for one in found if one.isdigit()]
+    digits = [int(one) for one in found if one.isdecimal()]
     if kind == "card" and not _luhn(digits):
         return found
     if kind == "phone" and not 7 <= len(digits) <= 15:
