@@ -46,7 +46,7 @@ class SeaweedFS:
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
             ]
-            command += ["-master.volumeSizeLimitMB=64", "-volume.max=200", f"-s3.config={self.folder}/s3.json"]
+            command += ["-master.volumeSizeLimitMB=64", "-volume.max=2000", f"-s3.config={self.folder}/s3.json"]
             for name in names:
                 port = next(ports)
                 command += [f"-{name}.port={port}", f"-{name}.port.grpc={next(ports)}"]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Protocol
 
+from objectlens.arn import NATIVE_FUNCTION
 from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
 from objectlens.metering.use import Use
 
@@ -87,7 +88,7 @@ class Tally:
         self._uses = uses
         self._pending = 1
         self._version = self._cache = self._source = ""
-        self._runtime: Runtime = "lambda"
+        self._runtime: Runtime = "native" if function.endswith(f":function:{NATIVE_FUNCTION}") else "lambda"
         self._cold = self._late = False
         self._reset()
 
@@ -120,7 +121,7 @@ class Tally:
         self._counter.expect(self._source, self)
 
     def begin(self) -> None:
-        """Take note that an invocation begins; `ended` or `refused` follows."""
+        """Take note that an invocation begins; `ended` or `refused` follows, or `done` of a native transform."""
         self._pending += 1
 
     def refused(self) -> None:
@@ -175,6 +176,10 @@ class Tally:
     def failed(self) -> None:
         """Take note that it failed."""
         self._errors = self._invocations
+
+    def done(self) -> None:
+        """Take note that what `begin` was said of has ended, whether anyone still waited for it or not."""
+        self._over()
 
     # --- the end ---
 

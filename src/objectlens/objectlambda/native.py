@@ -122,7 +122,8 @@ class Native:
         if state_of(opened.stat) != state:
             await discard(opened.body)
             raise SourceMoved
-        made = await self._run(program, arguments, opened)
+        with _under_way():
+            made = await self._run(program, arguments, opened)
         system = () if made.content_type is None else (("Content-Type", made.content_type),)
         head = Head(system=system, metadata=tuple(made.metadata.items()))
         body = made.body
@@ -197,11 +198,9 @@ class Native:
 
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
-            while True:
-                chunk = await self._call(partial(next, chunks, _END))
-                if chunk is _END:
-                    return
-                yield chunk
+            with _under_way():
+                while (chunk := await self._call(partial(next, chunks, _END))) is not _END:
+                    yield chunk
         except errors.ServiceError as error:
             if (tally := current.get()) is not None:
                 tally.failed()
@@ -251,6 +250,19 @@ def _refusal(kind: str, message: str) -> errors.ServiceError:
     if kind == "pipeline":
         return errors.LambdaInvocationFailed(message)
     return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
+
+
+@contextmanager
+def _under_way() -> Iterator[None]:
+    """Keep the tally open: who asked for it may go before it is made."""
+    tally = current.get()
+    if tally is not None:
+        tally.begin()
+    try:
+        yield
+    finally:
+        if tally is not None:
+            tally.done()
 
 
 def _timed(tally: Tally, work: Callable[[], _T]) -> _T:

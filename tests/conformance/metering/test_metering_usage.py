@@ -5,9 +5,14 @@ import base64
 import csv
 import io
 import json
+import socket
 import time
 import uuid
+from operator import itemgetter
+from urllib.parse import urlsplit
 
+import cv2
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +20,17 @@ from botocore.exceptions import ClientError
 from support.live import make_lens_on, zipped
 from support.load import load, presigned
 from support.usage import WRITE, ask, native_lens, rows, run, total
+
+# A second of work, on this picture.
+SLOW = json.dumps(
+    {"pipeline": ["image.decode", *[{"image.blur": {"sigma": 100.0}}] * 12, {"image.encode": {"format": "jpeg"}}]}
+)
+
+
+def noise(side: int) -> bytes:
+    pixels = np.random.default_rng(1).integers(0, 255, (side, side, 3), np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
 
 HEAD_AND_LIST = """
 import json, urllib.request
@@ -222,7 +238,8 @@ def test_native_transforms_count_with_the_time_of_their_threads(server):
     broken.put("k", b"no picture")
     with pytest.raises(ClientError):
         broken.read("k")
-    (found,) = rows(server, "runtime,version,memory_size", access_point=lens.arn)
+    kept, found = sorted(rows(server, "runtime,version,memory_size", access_point=lens.arn), key=itemgetter("version"))
+    assert (kept["runtime"], kept["requests"], kept["invocations"]) == ("native", 1, 0)  # the 304
     assert (found["runtime"], found["memory_size"], len(found["version"])) == ("native", 1769, 12)
     assert (found["requests"], found["invocations"], found["errors"]) == (1, 1, 0)
     assert (found["bytes_in"], found["bytes_out"]) == (5, 5)
@@ -236,7 +253,8 @@ def test_of_ten_thousand_at_once_none_is_lost(server, writer):
     lens = native_lens(server)
     lens.put("k", b"0123456789")
     url = presigned(lens, "k")
-    done = asyncio.run(load(url, 10_000, connections=64))
+    # Each is made anew: what is kept costs nothing.
+    done = asyncio.run(load(url, 10_000, connections=64, headers={"Cache-Control": "no-store"}))
     assert {status for _, status, _ in done.answers} == {200}
     found = total(server, access_point=lens.arn)
     assert (found["requests"], found["invocations"]) == (10_000, 10_000)
@@ -317,3 +335,22 @@ def test_metrics_count_what_the_ledger_counts(server, writer):
     said = sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith("objectlens_usage_invocations_total{"))
     assert said == sum(one["invocations"] for one in found)
     assert "# TYPE objectlens_usage_gb_seconds_total counter\n" in text
+
+
+def test_who_leaves_before_a_transform_ends_pays_for_it_all_the_same(server):
+    lens = native_lens(server, SLOW)
+    lens.put("k", noise(1200))
+    url = presigned(lens, "k")
+    at = urlsplit(url)
+    with socket.create_connection((at.hostname, at.port)) as client:
+        client.sendall(f"GET {at.path}?{at.query} HTTP/1.1\r\nHost: {at.netloc}\r\n\r\n".encode())
+        time.sleep(0.3)
+    for _ in range(300):
+        found = total(server, access_point=lens.arn)
+        if found["invocations"]:
+            break
+        time.sleep(0.1)
+    assert (found["invocations"], found["errors"]) == (1, 0)
+    assert found["cpu_us"] > 300_000
+    assert lens.get("k")["ResponseMetadata"]["HTTPHeaders"]["x-objectlens-cache"] == "hit"
+    assert total(server, access_point=lens.arn)["invocations"] == 1

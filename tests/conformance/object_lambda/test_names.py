@@ -244,7 +244,7 @@ def test_the_other_services_have_their_names(lens) -> None:
         "iam": role,
         "lambda": f"arn:aws:iam::{lens.server.account}:role/{role}",
         "s3control": lens.bucket,
-        "a label": 403,
+        "a label": 404,
     }
 
 
@@ -401,4 +401,4 @@ exports.handler = async () => {
 """
     lens = make_lens_on(server, {"index.js": code}, runtime="nodejs20.x", handler="index.handler", timeout=20)
     answer = server.client("lambda").invoke(FunctionName=lens.function)
-    assert json.load(answer["Payload"]) == [403, 403, 403]
+    assert json.load(answer["Payload"]) == [403, 403, 404]
