@@ -105,8 +105,8 @@ def test_a_removed_directory_comes_back(own_server: StartServer) -> None:
     managed.put("large", LARGE)
     managed.get("k")["Body"].read()
     assert server.data is not None
-    for _ in range(2):
-        kept(server)
+    for there in (1, 2):
+        kept(server, there)
         (server.data / "cache").rename(server.data / "gone")
         shutil.rmtree(server.data / "gone")
         for key, whole in (("large", LARGE[::2]), ("k", HALF)):
