@@ -89,6 +89,19 @@ def host_name(authority: str) -> str:
 
 def decode_key(raw: str) -> str:
     """Percent-decode an object key to the letter: `//`, `..` and `+` stay; raises `InvalidURI`, `KeyTooLongError`."""
+    return checked_length(decode_path(raw))
+
+
+def checked_length(key: str) -> str:
+    """Return the key; raises `KeyTooLongError` for one of more than 1,024 bytes."""
+    size = len(key.encode())
+    if size > MAX_KEY_BYTES:
+        raise KeyTooLongError(Size=str(size), MaxSizeAllowed=str(MAX_KEY_BYTES))
+    return key
+
+
+def decode_path(raw: str) -> str:
+    """Percent-decode a path of whatever length to the letter; raises `InvalidURI`."""
     if _BROKEN_ESCAPE.search(raw):
         raise InvalidURI("The path holds a % that no two hexadecimal digits follow; percent-encode it as %25.")
     try:
@@ -97,12 +110,9 @@ def decode_key(raw: str) -> str:
     except UnicodeEncodeError:
         data = unquote_to_bytes(raw.encode("utf-8", "surrogateescape"))
     try:
-        key = data.decode()
+        return data.decode()
     except UnicodeDecodeError:
         raise InvalidURI("The path is not UTF-8; encode object keys as UTF-8 and then percent-encode them.") from None
-    if len(data) > MAX_KEY_BYTES:
-        raise KeyTooLongError(Size=str(len(data)), MaxSizeAllowed=str(MAX_KEY_BYTES))
-    return key
 
 
 def valid_bucket_name(name: str) -> bool:

@@ -36,6 +36,15 @@ def test_odd_keys(s3: Any, bucket: str, key: str) -> None:
     assert s3.get_object(Bucket=bucket, Key=f"{key}x")["Body"].read() == key.encode()
 
 
+@pytest.mark.parametrize("key", ["x" * 1024, "ü" * 512])
+def test_the_longest_keys(s3: Any, bucket: str, key: str) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=b"far")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"far"
+    with refused("KeyTooLongError", 400):
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": f"{key}x"})
+
+
 def test_all_is_copied(s3: Any, source: dict[str, str]) -> None:
     bucket = source["Bucket"]
     answer = s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)

@@ -12,7 +12,7 @@ from objectlens.arn import Arn
 from objectlens.errors import InvalidArgument, InvalidURI
 from objectlens.http import Headers, HttpRequest
 from objectlens.s3 import checksums
-from objectlens.s3.address import Address, Service, decode_key
+from objectlens.s3.address import Address, Service, checked_length, decode_path
 from objectlens.s3.checksums import Algorithm
 from objectlens.s3.inputs.arguments import bad_argument, parameters, part_number
 from objectlens.s3.inputs.multipart import upload_id
@@ -40,7 +40,7 @@ class CopySource:
 
     @classmethod
     def parse(cls, headers: Headers) -> CopySource:
-        """Read `x-amz-copy-source` and its conditions; raises `InvalidArgument`."""
+        """Read `x-amz-copy-source` and its conditions; raises `InvalidArgument`, `KeyTooLongError`."""
         raw = headers.get(_HEADER) or ""
         path, _, query = raw.partition("?")
         versions = parse_qs(query).get("versionId", [])
@@ -108,7 +108,7 @@ class UploadPartCopy:
 def _source_address(path: str, raw: str) -> Address:
     try:
         # Non-ASCII text in a header is what the client wrote; in a path it would be bytes.
-        text = decode_key(quote(path, safe=string.printable, errors="surrogateescape"))
+        text = decode_path(quote(path, safe=string.printable, errors="surrogateescape"))
     except InvalidURI:
         text = ""
     if text.startswith("arn:"):
@@ -116,7 +116,7 @@ def _source_address(path: str, raw: str) -> Address:
     bucket, _, key = text.removeprefix("/").partition("/")
     if not bucket or not key:
         raise _bad_source(raw)
-    return Address("object", bucket, key)
+    return Address("object", bucket, checked_length(key))
 
 
 def _source_arn(text: str, raw: str) -> Address:
@@ -128,7 +128,7 @@ def _source_arn(text: str, raw: str) -> Address:
     service = _SERVICES.get(arn.service)
     if match is None or service is None or not arn.account:
         raise _bad_source(raw)
-    return Address("object", match[1], match[2], arn.account, service)
+    return Address("object", match[1], checked_length(match[2]), arn.account, service)
 
 
 def _bad_source(raw: str) -> InvalidArgument:
