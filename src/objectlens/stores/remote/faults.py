@@ -30,6 +30,8 @@ _REMEDIES: Final = {
     "IllegalLocationConstraintException": "the bucket is in another region: set region= in the store's URL",
     "NoSuchBucket": "there is no such bucket: see its name, and make it first",
 }
+# Obstore has no codes; this is how its error begins that is about the URL, not about the store.
+_NO_ACCOUNT = "Generic MicrosoftAzure error: Account must be specified"
 _ELSEWHERE = "see the store's own log, and whether it can be reached from this machine"
 
 
@@ -61,7 +63,11 @@ def told(doing: str, store: str) -> Iterator[None]:
     except obs.NotSupportedError as error:
         raise StoreLacks(f"cannot {doing} at {store}: the store cannot do that ({_cause(error)})") from error
     except obs.BaseError as error:
-        raise StoreUnreachable(f"cannot {doing} at {store}: {_cause(error)}; {_ELSEWHERE}") from error
+        cause = _cause(error)
+        remedy = "add account=NAME to the store's URL, or set AZURE_STORAGE_ACCOUNT_NAME for the server"
+        raise StoreUnreachable(
+            f"cannot {doing} at {store}: {cause}; {remedy if cause.startswith(_NO_ACCOUNT) else _ELSEWHERE}"
+        ) from error
 
 
 def refused(doing: str, store: str, error: aws.ClientError) -> StoreDenied | StoreLacks | StoreUnreachable:
