@@ -17,6 +17,7 @@ from objectlens.objects.multipart import algorithm_of, checksum_type_of
 from objectlens.objects.put import condition
 from objectlens.objects.receiving import DEFAULT
 from objectlens.s3 import checksums
+from objectlens.s3.checksums import ChecksumType
 from objectlens.s3.inputs import CompletedPart, CompleteMultipartUpload
 from objectlens.s3.outputs_multipart import complete_result
 from objectlens.s3.xml import MAX_BYTES
@@ -50,13 +51,14 @@ async def _complete(store: Store, key: str, asked: CompleteMultipartUpload) -> S
     upload, held = await store.uploaded(asked.upload_id)
     if upload.key != key:
         raise UploadNotFound(asked.upload_id)
-    parts = _chosen(asked.parts, {part.number: part for part in held})
+    parts = _chosen(asked.parts, upload, {part.number: part for part in held})
     _check_sizes(parts, asked.size)
     kind = checksum_type_of(upload)
+    _check_type(asked, upload, kind)
     value = _checksum(upload, parts)
     algorithm = algorithm_of(upload) or DEFAULT
     if value is not None:
-        _check_checksum(asked, algorithm, value)
+        _check_checksum(asked, upload, algorithm, value)
     attributes = replace(
         upload.attributes,
         checksums={} if value is None else {algorithm: value},
@@ -89,19 +91,31 @@ async def _completed_before(store: Store, key: str, asked: CompleteMultipartUplo
     raise gone
 
 
-def _chosen(listed: Sequence[CompletedPart], held: dict[int, Part]) -> list[Part]:
+def _chosen(listed: Sequence[CompletedPart], upload: Upload, held: dict[int, Part]) -> list[Part]:
     parts = []
     for one in listed:
         part = held.get(one.number)
-        if part is None or part.etag != one.etag or not _has(part, one):
+        if part is None or part.etag != one.etag or not _has(part, one, upload):
             raise errors.InvalidPart(PartNumber=str(one.number), ETag=one.etag)
         parts.append(part)
     return parts
 
 
-def _has(part: Part, listed: CompletedPart) -> bool:
-    """Tell whether a part has the checksums that it is listed with; a store elsewhere may have kept none of them."""
-    return not part.checksums or listed.checksums.items() <= part.checksums.items()
+def _has(part: Part, listed: CompletedPart, upload: Upload) -> bool:
+    """Tell whether a part has the checksums that it is listed with."""
+    if upload.note is not None and part.checksums:
+        return listed.checksums.items() <= part.checksums.items()
+    # A store elsewhere was not told the upload's algorithm: it keeps no checksums, or those that it chose. What the
+    # client said of the part was compared when it arrived.
+    return all(part.checksums.get(name, value) == value for name, value in listed.checksums.items())
+
+
+def _check_type(asked: CompleteMultipartUpload, upload: Upload, kind: ChecksumType) -> None:
+    if asked.checksum_type not in {None, kind} and upload.note is not None:
+        raise errors.InvalidRequest(
+            f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum "
+            "mode."
+        )
 
 
 def _check_sizes(parts: Sequence[Part], size: int | None) -> None:
@@ -130,8 +144,8 @@ def _checksum(upload: Upload, parts: Sequence[Part]) -> str | None:
     return checksums.combined(algorithm, [(part.checksums[algorithm], part.size) for part in parts])
 
 
-def _check_checksum(asked: CompleteMultipartUpload, algorithm: str, value: str) -> None:
-    if asked.checksum is None:
+def _check_checksum(asked: CompleteMultipartUpload, upload: Upload, algorithm: str, value: str) -> None:
+    if asked.checksum is None or (upload.note is None and asked.algorithm != algorithm):
         return
     if asked.algorithm != algorithm:
         raise errors.InvalidRequest(

@@ -67,13 +67,13 @@ async def upload_of(store: Store, upload: str, key: str) -> Upload:
 
 def algorithm_of(upload: Upload) -> Algorithm | None:
     """Return the algorithm that an upload was created with."""
-    named = upload.note.get(_ALGORITHM)
+    named = (upload.note or {}).get(_ALGORITHM)
     return None if named is None else algorithm_named(named)
 
 
 def checksum_type_of(upload: Upload) -> ChecksumType:
     """Return the kind of checksum that the object will have."""
-    return "COMPOSITE" if upload.note.get(_TYPE) == "COMPOSITE" else "FULL_OBJECT"
+    return "COMPOSITE" if (upload.note or {}).get(_TYPE) == "COMPOSITE" else "FULL_OBJECT"
 
 
 def part_algorithm(upload: Upload, announced: Announced | None = None) -> Algorithm:

@@ -166,14 +166,15 @@ class VersionListing:
 class Upload:
     """A multipart upload under way.
 
-    `attributes` will be the object's; `note` is whatever the caller wants to find again with the upload.
+    `attributes` will be the object's; `note` is whatever the caller wants to find again with the upload; None
+    where the store keeps none.
     """
 
     id: str
     key: str
     initiated: datetime
     attributes: Attributes
-    note: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,7 @@ class StoreSuite:
         """Return the ETag that an object of these bytes must have."""
         return hashlib.md5(content).hexdigest() if self.etag_is_md5 else stat.etag  # noqa: S324
 
-    def check_told(self, upload: Upload, attributes: Attributes, note: Mapping[str, str]) -> None:
+    def check_told(self, upload: Upload, attributes: Attributes, note: Mapping[str, str] | None) -> None:
         """See what an upload is told with."""
         assert (upload.attributes, upload.note) == (attributes, note)
 
@@ -710,7 +710,7 @@ class FarStoreSuite(StoreSuite):
         """Return the server's."""
         return stat.etag
 
-    def check_told(self, upload: Upload, attributes: Attributes, note: Mapping[str, str]) -> None:
+    def check_told(self, upload: Upload, attributes: Attributes, note: Mapping[str, str] | None) -> None:
         """See nothing: the server tells nobody before the end."""
 
     def in_order(self, uploads: list[str]) -> list[str]:

@@ -69,6 +69,9 @@ def test_of_parts(s3: Any, bucket: str, algorithm: str, kind: str) -> None:
     with refused("BadDigest", 400):
         wrong = checksum(algorithm, b"wrong")
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **{name: wrong})
+    with refused("InvalidRequest", 400):
+        other = "COMPOSITE" if kind == "FULL_OBJECT" else "FULL_OBJECT"
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, ChecksumType=other)
     done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **{name: whole})
     assert (done[name], done["ChecksumType"]) == (whole, kind)
     told = s3.get_object_attributes(**thing, ObjectAttributes=["Checksum", "ObjectParts"])

@@ -112,6 +112,36 @@ def test_large_objects_go_both_ways_in_parts(lens_server, seaweed, attached, tmp
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=here)
 
 
+def test_parts_of_a_store_that_chose_their_checksums(lens_server, surroundings, command, tmp_path):
+    upstream = start_server(tmp_path / "data")
+    try:
+        upstream.client("s3").create_bucket(Bucket="there")
+        with Path(surroundings["AWS_SHARED_CREDENTIALS_FILE"]).open("a") as profiles:
+            profiles.write(
+                f"[upstream]\naws_access_key_id = {upstream.access_key_id}\n"
+                f"aws_secret_access_key = {upstream.secret_access_key}\n"
+            )
+        url = f"s3://there?endpoint={upstream.url}&profile=upstream"
+        assert command(lens_server.data, "add", "chosen", "--store", url).exit_code == 0
+        s3 = lens_server.client("s3")
+        # It was not told of CRC32 and SHA256: it keeps CRC64NVME.
+        s3.upload_fileobj(io.BytesIO(bytes(9 * MEGABYTE)), "chosen", "transfer", Config=TransferConfig(8 * MEGABYTE))
+        assert s3.head_object(Bucket="chosen", Key="transfer")["ContentLength"] == 9 * MEGABYTE
+        thing = {"Bucket": "chosen", "Key": "k"}
+        upload = thing | {"UploadId": s3.create_multipart_upload(**thing, ChecksumAlgorithm="SHA256")["UploadId"]}
+        part = s3.upload_part(**upload, PartNumber=1, Body=b"body", ChecksumAlgorithm="SHA256")
+        listed = {name: part[name] for name in ("ETag", "ChecksumSHA256")} | {"PartNumber": 1}
+        with pytest.raises(ClientError) as raised:
+            wrong = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": "AAAAAAAAAAA="}
+            s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [wrong]})
+        assert error_of(raised) == ("InvalidPart", 400)
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [listed]}, ChecksumType="COMPOSITE")
+        assert s3.get_object(**thing)["Body"].read() == b"body"
+        assert command(lens_server.data, "remove", "chosen").exit_code == 0
+    finally:
+        assert stop_server(upstream) == 0
+
+
 def test_an_upload_outlives_the_server(seaweed, surroundings, command, tmp_path):
     data, there = tmp_path / "data", seaweed.bucket()
     assert (
@@ -226,6 +256,7 @@ def test_a_native_transform_over_a_remote_bucket(lens_server, seaweed, attached)
         (f"s3://bucket?endpoint=http://{KEY[0]}:{KEY[1]}@host", ["the endpoint holds credentials"]),
         ("az://container?account=lab&endpoint=http://example.org", ["carry credentials in clear"]),
         ("s3://bucket?colour=red", ["not an option"]),
+        ("az://container", ["Account must be specified", "account=NAME", "AZURE_STORAGE_ACCOUNT_NAME"]),
     ],
 )
 def test_what_cannot_be_attached_is_told_at_once(seaweed, command, tmp_path, url, reasons):

@@ -84,7 +84,7 @@ class S3Uploads:
     def upload(self, upload: str) -> Upload:
         """Read an upload's id. That it is under way shows when it is used."""
         key, _ = known(upload)
-        return Upload(id=upload, key=key, initiated=moment(self._clock.now()), attributes=Attributes())
+        return Upload(id=upload, key=key, initiated=moment(self._clock.now()), attributes=Attributes(), note=None)
 
     async def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
         """Describe an upload and its parts so far."""
