@@ -131,8 +131,8 @@ def test_parts_of_a_store_that_chose_their_checksums(lens_server, surroundings, 
         upload = thing | {"UploadId": s3.create_multipart_upload(**thing, ChecksumAlgorithm="SHA256")["UploadId"]}
         part = s3.upload_part(**upload, PartNumber=1, Body=b"body", ChecksumAlgorithm="SHA256")
         listed = {name: part[name] for name in ("ETag", "ChecksumSHA256")} | {"PartNumber": 1}
+        wrong = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": "AAAAAAAAAAA="}
         with pytest.raises(ClientError) as raised:
-            wrong = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": "AAAAAAAAAAA="}
             s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [wrong]})
         assert error_of(raised) == ("InvalidPart", 400)
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [listed]}, ChecksumType="COMPOSITE")
