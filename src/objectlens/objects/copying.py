@@ -27,7 +27,7 @@ from objectlens.s3.acl import Canned
 from objectlens.s3.checksums import Algorithm, algorithm_named
 from objectlens.s3.inputs import CopyObject, CopySource, UploadPartCopy, check_bucket_owner
 from objectlens.s3.outputs import copy_result
-from objectlens.stores import Attributes, Copies, KeyNotFound, Late, Opened, Stat, Store
+from objectlens.stores import Attributes, Copies, KeyNotFound, Late, Marked, Opened, Stat, Store
 
 LARGEST = 5 * 1024**3
 
@@ -154,6 +154,11 @@ async def _open(
     try:
         return await open_chosen(store, source.key, choose, partial=span is not None)
     except KeyNotFound as gone:
+        if isinstance(gone, Marked) and asked.version_id is not None:
+            # S3 API reference, CopyObject: a marker that is named is a bad request here, unlike in GetObject.
+            raise errors.InvalidRequest(
+                "The source of a copy request may not specifically refer to a delete marker by version id."
+            ) from None
         raise await missing(objects, call, source.resource, gone, asked.version_id) from None
 
 
