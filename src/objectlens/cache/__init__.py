@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from objectlens.cache.cache import Cache, Hit, Limits, Purged, Stats
 from objectlens.cache.entry import Entry, Head, Selection
-from objectlens.cache.flights import Begun, Failed, Flight, Made, Make, Spilled
+from objectlens.cache.flights import Begun, Failed, Flight, Hopeless, Made, Make, Spilled
 from objectlens.cache.key import Derived, Maker, Source
 from objectlens.cache.shared import Shared
 
@@ -30,6 +30,7 @@ __all__ = [
     "Flight",
     "Head",
     "Hit",
+    "Hopeless",
     "Limits",
     "Made",
     "Make",

@@ -46,6 +46,10 @@ class Failed(Exception):
         self.again = again
 
 
+class Hopeless(ConnectionError):
+    """An answer broke off in the middle, and one that is made again would break off as well."""
+
+
 class Unusable(Exception):
     """The disk does not take it; the message says why."""
 
@@ -284,6 +288,8 @@ class Flight:
                 await self._take(draft, body, made.length)
             except Unusable as error:
                 raise Spilled(str(error)) from error
+            except Hopeless:
+                raise
             except ConnectionError:
                 if attempt == _ATTEMPTS:
                     raise

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
-from objectlens.cache import Head, Made
+from objectlens.cache import Head, Hopeless, Made
 from objectlens.http import HttpRequest
 from objectlens.metering import Tally, current
 from objectlens.objectlambda import workers
@@ -205,7 +205,9 @@ class Native:
             if (tally := current.get()) is not None:
                 tally.failed()
             # The head is out: only a cut connection can still tell that the body is broken.
-            raise ConnectionError(f"the transform failed in the middle: {error.message}") from error
+            lasts = isinstance(error, (errors.InvalidTransformInput, errors.TransformLimitExceeded))
+            cut = Hopeless if lasts else ConnectionError
+            raise cut(f"the transform failed in the middle: {error.message}") from error
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import csv
+import gzip
 import io
 import json
 import socket
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 
 from support.live import make_lens_on, zipped
 from support.load import load, presigned
@@ -354,3 +355,12 @@ def test_who_leaves_before_a_transform_ends_pays_for_it_all_the_same(server):
     assert found["cpu_us"] > 300_000
     assert lens.get("k")["ResponseMetadata"]["HTTPHeaders"]["x-objectlens-cache"] == "hit"
     assert total(server, access_point=lens.arn)["invocations"] == 1
+
+
+def test_a_stream_that_can_only_break_off_is_paid_for_once(server):
+    lens = native_lens(server, json.dumps({"pipeline": ["archive.decompress"]}))
+    lens.put("k", gzip.compress(np.random.default_rng(1).bytes(3_000_000))[:-1_000_000])
+    with pytest.raises(ResponseStreamingError):
+        lens.read("k")
+    found = total(server, access_point=lens.arn)
+    assert (found["requests"], found["invocations"], found["errors"]) == (1, 1, 1)
