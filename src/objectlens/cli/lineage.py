@@ -81,6 +81,9 @@ class Lens:
         try:
             return call(Bucket=self.access_point, Key=self.key)
         except (ClientError, BotoCoreError, ValueError) as error:
+            if operation == "HeadObject" and isinstance(error, ClientError):
+                # An answer to a HEAD has no room for the reason; that to a GET has, and ends the command with it.
+                self.ask("GetObject", headers)["Body"].close()
             raise click.ClickException(f"{self.key} cannot be had through {self.access_point}: {error}") from error
 
 

@@ -79,7 +79,10 @@ def export(
     writer: Writer = _FORMATS[form]
     content = writer(rows, selection.by)
     if output is not None:
-        output.write_bytes(content)
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
         return
     if form == "parquet" and sys.stdout.isatty():
         raise click.ClickException("Parquet is no text: name a file with --output")
