@@ -6,7 +6,7 @@ An errand walks the corridor from the caller on, so it is authorised, logged and
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,13 +15,15 @@ from urllib.parse import quote
 from objectlens.access import Caller
 from objectlens.arn import Arn
 from objectlens.errors import InvalidArgument, KeyTooLongError, MalformedXML
+from objectlens.gateway.connection import close_body
+from objectlens.gateway.metered import JOB
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3 import xml
 from objectlens.s3.address import MAX_KEY_BYTES, Address, Service
 
 _ACCESS_POINTS: Mapping[str, Service] = {"s3-object-lambda": "s3-object-lambda", "s3": "s3-accesspoint"}
-# Policies may ask for these of the caller's own request.
-_KEPT_HEADERS = ("User-Agent", "Referer")
+# Policies may ask for the first two of the caller's own request; what its objects take is its job's.
+_KEPT_HEADERS = ("User-Agent", "Referer", JOB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +103,38 @@ class Errands(Protocol):
         ...
 
 
+class Counted:
+    """A body that comes piece by piece, and how many bytes of it have been taken: no answer need tell before."""
+
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self.taken = 0
+        self._body = body
+
+    def __aiter__(self) -> Counted:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._body)
+        self.taken += len(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        await close_body(self._body)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Why an errand brought nothing: an HTTP status and S3's code and message."""
+    """Why an errand brought nothing: an HTTP status and S3's code and message.
+
+    `retry_after` is in seconds, 0 when the answer does not say when it would be another one.
+    """
 
     status: int
     code: str
     message: str
     request_id: str = ""
+    retry_after: int = 0
 
     @classmethod
     def of(cls, answer: HttpResponse) -> Fault | None:
@@ -120,8 +146,10 @@ class Fault:
             # A function may answer with an error that is no document of S3's.
             document = xml.parse(answer.body if isinstance(answer.body, bytes) else b"", "Error")
             code, message = xml.text_of(document, "Code"), xml.text_of(document, "Message")
+        after = answer.headers.get("retry-after") or ""
         return cls(
             status=answer.status,
+            retry_after=int(after) if after.isascii() and after.isdigit() else 0,
             code=code or f"Status{answer.status}",
             message=message or f"The answer had the status {answer.status}.",
             request_id=answer.headers.get("x-amz-request-id") or "",

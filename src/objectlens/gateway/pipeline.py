@@ -15,7 +15,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from objectlens import errors
@@ -33,7 +33,7 @@ from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
 from objectlens.gateway.connection import Sent, close_body
 from objectlens.gateway.endpoints import access_key_id, which_api
-from objectlens.gateway.errands import Target
+from objectlens.gateway.errands import Counted, Target
 from objectlens.gateway.messages import on_the_wire
 from objectlens.gateway.metered import cache_outcome, open_tally
 from objectlens.gateway.payload import verified
@@ -217,17 +217,18 @@ class Corridor:
             return
         if visit.lane is not None:
             visit.lane.leave()
-        self._meter(sent, visit.tally)
+        self._meter(sent, visit)
         if self._draining is not None and not self._visits:
             self._draining.set()
         self._access_log.write(
             sent, caller=visit.caller, operation=visit.operation, began=visit.began, request_id=visit.request_id
         )
 
-    def _meter(self, sent: Sent, tally: Tally | None) -> None:
+    def _meter(self, sent: Sent, visit: _Visit) -> None:
         response = sent.response
-        if tally is not None:
-            tally.sent(sent.bytes_sent, cache_outcome(response))
+        if visit.tally is not None:
+            # What a prefetch makes goes to nobody.
+            visit.tally.sent(sent.bytes_sent, cache_outcome(response), answers=int(visit.lane is not self._spare))
         elif sent.request.method == "GET" and response is not None and response.status < 300:
             self._rooms.meter.read(sent.request.query, sent.bytes_sent)
 
@@ -357,6 +358,8 @@ class Corridor:
         response, complete = None, False
         try:
             response = await self._answered(http, visit, self._fetched(http, visit, caller, target))
+            if not isinstance(response.body, (bytes, FileSlice)):
+                response = replace(response, body=Counted(response.body))
             yield response
             complete = True
         finally:
@@ -364,7 +367,8 @@ class Corridor:
                 if response is not None:
                     await close_body(response.body)
             finally:
-                self.sent(Sent(http, response, (None if response is None else _size(response)) or 0, complete))
+                handed_on = 0 if response is None or not complete or spare else _handed_on(response)
+                self.sent(Sent(http, response, handed_on, complete))
 
     async def _fetched(self, http: HttpRequest, visit: _Visit, caller: Caller, target: Target) -> HttpResponse:
         spare = visit.lane is not None
@@ -480,6 +484,11 @@ def _size(response: HttpResponse) -> int | None:
     if isinstance(response.body, bytes):
         return len(response.body)
     return response.body.length if isinstance(response.body, FileSlice) else response.length
+
+
+def _handed_on(response: HttpResponse) -> int:
+    """Return how many bytes of an errand's answer, which was read to its end, go to the client."""
+    return response.body.taken if isinstance(response.body, Counted) else _size(response) or 0
 
 
 def _kind(resource: Resource) -> Literal["bucket", "access-point", "object-lambda"]:

@@ -127,8 +127,8 @@ class Meter:
         now = self._clock.now()
         for use in uses:
             use.settle(usage, now)
-        # What ran nothing and was not even asked of the cache (a refusal, a 304) used nothing.
-        if self.rules.enabled and (usage.invocations or usage.cache):
+        # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
+        if self.rules.enabled and (usage.invocations or (usage.cache and usage.requests)):
             self._gathering.add(usage, now.timestamp())
 
     def late(self, change: int) -> None:

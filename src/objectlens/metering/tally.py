@@ -99,9 +99,12 @@ class Tally:
 
     # --- the request ---
 
-    def sent(self, bytes_out: int, cache: str = "") -> None:
-        """Take note that the answer is out, with so many bytes of body, and what the cache did for it."""
-        self._requests = 1
+    def sent(self, bytes_out: int, cache: str = "", *, answers: int = 1) -> None:
+        """Take note that the answer is out, with so many bytes of body, and what the cache did for it.
+
+        `answers` is 0 when it went to nobody.
+        """
+        self._requests = answers
         self._bytes_out += bytes_out
         self._cache = cache
         self.leave()
@@ -117,6 +120,7 @@ class Tally:
 
     def reads(self, url: str) -> None:
         """Take note that the source is at this presigned URL: what is read of it is this invocation's."""
+        self._expect_no_more()
         self._source = signature_of(url)
         self._counter.expect(self._source, self)
 
@@ -192,11 +196,15 @@ class Tally:
         if self._late:
             self._late = False
             self._counter.late(-1)
+        self._expect_no_more()
+        uses, self._uses = self._uses, ()
+        self._counter.count(usage, uses)
+
+    def _expect_no_more(self) -> None:
+        """Let go of the source's URL: what is made again is made of another one."""
         if self._source:
             self._counter.expect_no_more(self._source, self)
             self._source = ""
-        uses, self._uses = self._uses, ()
-        self._counter.count(usage, uses)
 
     def _usage(self) -> Usage:
         if self._runtime == "native" and self._invocations:

@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 
+from support.archives import members
 from support.live import make_lens_on, zipped
 from support.load import load, presigned
 from support.usage import WRITE, ask, native_lens, rows, run, total
+from support.wire import Wire
 
 # A second of work, on this picture.
 SLOW = json.dumps(
@@ -357,6 +359,32 @@ def test_who_leaves_before_a_transform_ends_pays_for_it_all_the_same(server):
     assert found["cpu_us"] > 300_000
     assert lens.get("k")["ResponseMetadata"]["HTTPHeaders"]["x-objectlens-cache"] == "hit"
     assert total(server, access_point=lens.arn)["invocations"] == 1
+
+
+def errands(server, path, job, **body):
+    headers = {"Content-Type": "application/json", "x-objectlens-job": job}
+    answer = Wire(server).send("POST", path, headers, json.dumps(body).encode())
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+def test_prefetches_and_batches_count_for_their_job_what_went_to_the_client(server):
+    lens = native_lens(server, json.dumps({"pipeline": ["archive.decompress"]}))
+    whole = b"a line of text\n" * 400_000  # its length is not known before its end
+    for key in ("a", "b"):
+        lens.put(key, gzip.compress(whole))
+    for _ in range(2):  # made, and kept already
+        errands(server, "/-/prefetch", "warming", access_point=lens.arn, keys=["a"])
+    found = total(server, access_point=lens.arn, job="warming")
+    assert (found["requests"], found["invocations"], found["bytes_out"]) == (0, 1, 0)
+    archive = members(errands(server, "/-/batch", "loading", bucket=lens.arn, entries=["a", "b"]))
+    assert [member.body for member in archive] == [whole, whole]
+    sums = {one["cache"]: one for one in rows(server, "cache", access_point=lens.arn, job="loading")}
+    assert {cache: (one["requests"], one["invocations"]) for cache, one in sums.items()} == {
+        "hit": (1, 0),
+        "miss": (1, 1),
+    }
+    assert [one["bytes_out"] for one in sums.values()] == [len(whole)] * 2
 
 
 def test_a_stream_that_can_only_break_off_is_paid_for_once(server):

@@ -1,12 +1,13 @@
 """Names of places, requests of errands, faults of answers, bodies that ask for them."""
 
+import asyncio
 import json
 
 import pytest
 
 from objectlens.errors import InvalidArgument, InvalidRequest, KeyTooLongError, NoSuchKey
 from objectlens.gateway import batch_order, keys, render, tar
-from objectlens.gateway.errands import Fault, Place, Target
+from objectlens.gateway.errands import Counted, Fault, Place, Target
 from objectlens.gateway.fields import Fields
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.s3.address import Address
@@ -62,7 +63,14 @@ def test_a_request_is_as_the_caller_would_have_sent_it():
     outer = HttpRequest(
         method="POST",
         path="/-/batch",
-        headers=Headers([("user-agent", "me"), ("Authorization", "secret"), ("Content-Type", "application/json")]),
+        headers=Headers(
+            [
+                ("user-agent", "me"),
+                ("Authorization", "secret"),
+                ("Content-Type", "application/json"),
+                ("X-Objectlens-Job", "j"),
+            ]
+        ),
         host="h:1",
         scheme="https",
         peer="10.0.0.1",
@@ -72,7 +80,7 @@ def test_a_request_is_as_the_caller_would_have_sent_it():
     )
     made = target.request(outer)
     assert (made.method, made.path, made.query) == ("GET", "/bucket/a%20b/%C3%BC%26%3F.txt", "w%26=1%20%2B")
-    assert list(made.headers) == [("User-Agent", "me"), ("Cache-Control", "no-cache")]
+    assert list(made.headers) == [("User-Agent", "me"), ("x-objectlens-job", "j"), ("Cache-Control", "no-cache")]
     assert (made.host, made.scheme, made.peer) == ("h:1", "https", "10.0.0.1")
     assert made.parameters() == [("w&", "1 +")]
 
@@ -82,7 +90,30 @@ def test_a_fault_tells_what_the_answer_told():
     assert Fault.of(rendered) == Fault(status=404, code="NoSuchKey", message='no <key> "&"', request_id="r1")
     assert Fault.of(HttpResponse(200, Headers(), b"<Error><Code>X</Code></Error>")) is None
     said = Fault.of(HttpResponse(418, Headers(), b"I am a teapot"))
-    assert (said.status, said.code) == (418, "Status418")
+    assert (said.status, said.code, said.retry_after) == (418, "Status418", 0)
+    for text, seconds in (("90", 90), ("Sat, 28 Nov 2026 04:00:00 GMT", 0), ("-1", 0)):
+        assert Fault.of(HttpResponse(503, Headers([("Retry-After", text)]))).retry_after == seconds
+
+
+def test_a_body_that_comes_in_pieces_is_counted_as_it_is_taken():
+    closed = []
+
+    async def pieces():
+        try:
+            yield b"123"
+            yield b"45"
+        finally:
+            closed.append(True)
+
+    async def main():
+        whole, left = Counted(pieces()), Counted(pieces())
+        assert b"".join([chunk async for chunk in whole]) == b"12345"
+        await anext(left)
+        await left.aclose()
+        return whole.taken, left.taken
+
+    assert asyncio.run(main()) == (5, 3)
+    assert closed == [True, True]
 
 
 def test_manifests_and_lists_of_keys():

@@ -120,6 +120,39 @@ def test_reads_are_counted_for_whom_the_url_was_made(place):
     assert [(row.key.job, row.sums.bytes_in) for row in story(work)] == [("one", 10), ("two", 10)]
 
 
+def test_what_is_made_again_is_read_by_another_url_and_nothing_is_left_of_the_first(place):
+    urls = [f"http://h/k?X-Amz-Signature={digit * 64}" for digit in "aab"]
+
+    async def work():
+        async with place.meter() as meter:
+            tally = opened(meter)
+            for url in urls:
+                tally.reads(url)
+                tally.begin()
+                meter.read(url.partition("?")[2], 10)
+                tally.refused()
+            tally.sent(0, "miss")
+            assert not meter._readers
+            await meter.flush()
+            return await meter.ledger.total(Selection())
+
+    assert story(work).bytes_in == 30
+
+
+def test_what_goes_to_nobody_is_no_request(place):
+    async def work():
+        async with place.meter() as meter:
+            made = opened(meter)
+            ran(made)
+            made.sent(0, "miss", answers=0)
+            opened(meter).sent(0, "hit", answers=0)
+            await meter.flush()
+            return await meter.ledger.rows(Selection())
+
+    (row,) = story(work)
+    assert (row.key.cache, row.sums.requests, row.sums.invocations) == ("miss", 0, 1)
+
+
 def test_a_batch_whose_commit_was_not_heard_of_is_not_counted_twice(place):
     async def work():
         async with place.meter() as meter:
