@@ -34,6 +34,7 @@ ERROR_SUFFIX = ".error.json"
 _TRIES = 4
 _RETRIED = frozenset({"SlowDown"})
 _RETRY_SECONDS = 1.0
+_SOON = 60
 # What an answer says of an object, by the names that stand in a member's extended header.
 _FACTS = {
     "content-type": "content_type",
@@ -46,13 +47,14 @@ _METADATA = "x-amz-meta-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One member that is ready to go out; `failed` is the code of the error that it tells of."""
+    """One member that is ready to go out; `failed` is the code of the error that it tells of, `retry_after` seconds."""
 
     name: str
     body: Whole
     modified: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None
+    retry_after: int = 0
 
 
 class Batches:
@@ -77,7 +79,8 @@ class Batches:
     async def _member(self, asked: Asked, entry: Entry) -> Member:
         for attempt in range(1, _TRIES + 1):
             member = await self._fetched(asked, entry)
-            if member.failed not in _RETRIED or attempt == _TRIES:
+            # A budget that is used up is not tried again: its period does not end so soon.
+            if member.failed not in _RETRIED or attempt == _TRIES or member.retry_after > _SOON:
                 break
             await asyncio.sleep(attempt * _RETRY_SECONDS)
         return member
@@ -156,7 +159,13 @@ def _whole(entry: Entry, answer: HttpResponse, body: Whole) -> Member:
 def _failed(entry: Entry, fault: Fault) -> Member:
     told = {"bucket": entry.target.place.text, "key": entry.target.key, **fault.told()}
     facts = {"status": str(fault.status), "code": fault.code, "content_type": "application/json"}
-    return Member(name=entry.name + ERROR_SUFFIX, body=json.dumps(told).encode(), facts=facts, failed=fault.code)
+    return Member(
+        name=entry.name + ERROR_SUFFIX,
+        body=json.dumps(told).encode(),
+        facts=facts,
+        failed=fault.code,
+        retry_after=fault.retry_after,
+    )
 
 
 def _drop(member: Member) -> None:

@@ -29,6 +29,8 @@ PATH = "/-/prefetch"
 CONTENT_TYPE = "application/x-ndjson"
 _BUSY = frozenset({"SlowDown"})
 _CACHE = "x-objectlens-cache"
+# Refusals for want of a place ask to wait for seconds.
+_SOON = 60.0
 # The code of what was not done because the server stops.
 _STOPPED = "ServerStopping"
 
@@ -132,7 +134,8 @@ class Prefetches:
         end, tally, rest = loop.time() + plan.deadline, Tally(len(keys)), iter(keys)
         results: asyncio.Queue[Result | None] = asyncio.Queue(plan.concurrency)
         workers = [
-            loop.create_task(self._work(asked, plan, rest, results)) for _ in range(min(plan.concurrency, len(keys)))
+            loop.create_task(self._work(asked, plan, rest, results, end))
+            for _ in range(min(plan.concurrency, len(keys)))
         ]
         working, reason = len(workers), None
         try:
@@ -160,15 +163,20 @@ class Prefetches:
             await _stop(workers)
         yield tally.summary(reason)
 
-    async def _work(self, asked: Asked, plan: Plan, keys: Iterator[str], results: asyncio.Queue[Result | None]) -> None:
+    async def _work(
+        self, asked: Asked, plan: Plan, keys: Iterator[str], results: asyncio.Queue[Result | None], end: float
+    ) -> None:
         for key in keys:
-            await results.put(await self._one(asked, plan, key))
+            await results.put(await self._one(asked, plan, key, end))
         await results.put(None)
 
-    async def _one(self, asked: Asked, plan: Plan, key: str) -> Result:
+    async def _one(self, asked: Asked, plan: Plan, key: str, end: float) -> Result:
         while True:
             result = await self._tried(asked, plan, key)
             if result.fault is None or result.fault.code not in _BUSY:
+                return result
+            if result.fault.retry_after > max(_SOON, end - asyncio.get_running_loop().time()):
+                # A budget that is used up until after the deadline: to wait for it would only hide why nothing happens.
                 return result
             # Whoever can wait does not insist.
             await asyncio.sleep(self._pause)

@@ -97,6 +97,8 @@ class Use:
         measure = self._exhausted()
         if measure is not None:
             self.refusals += 1
+            if self.spent.of(measure) < self.budget.limits[measure]:
+                raise SlowDown(self._held(measure), headers={"Retry-After": "1"})
             raise SlowDown(
                 self._refusal(measure), headers={"Retry-After": str(max(1, self.end - int(now.timestamp())))}
             )
@@ -155,6 +157,12 @@ class Use:
         return (
             f"{self._said(measure)} Requests are taken again then, or when the limit is raised with: "
             f"objectlens budget set {self.budget.name}"
+        )
+
+    def _held(self, measure: Measure) -> str:
+        return (
+            f"{self._said(measure)} Requests under way may need the rest: {self._in_flight}. What they leave is free "
+            "when they are over: try again."
         )
 
     def _resets(self) -> str:

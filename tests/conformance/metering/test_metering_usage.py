@@ -387,6 +387,23 @@ def test_prefetches_and_batches_count_for_their_job_what_went_to_the_client(serv
     assert [one["bytes_out"] for one in sums.values()] == [len(whole)] * 2
 
 
+def test_a_budget_that_is_used_up_ends_prefetches_and_batches_at_once(server):
+    lens = native_lens(server)
+    lens.put("k", b"text")
+    lens.read("k")
+    name = f"b{uuid.uuid4().hex[:12]}"
+    run(server, "budget", "set", name, "--access-point", lens.name, "--per", "month", "--invocations", "1")
+    line, last = errands(server, "/-/prefetch", "j", access_point=lens.arn, keys=["k"], deadline=1).splitlines()
+    assert f"The budget {name} of {lens.arn} has used 1 of 1" in json.loads(line)["error"]["message"]
+    assert json.loads(last)["summary"]["complete"] is True
+    (member,) = members(errands(server, "/-/batch", "j", bucket=lens.arn, entries=["k"]))
+    assert (member.status, member.error["code"]) == (503, "SlowDown")
+    assert f"The budget {name}" in run(server, "lineage", lens.arn, "k", code=1)
+    text = ask(server, "/-/metrics")[1]
+    assert f'objectlens_budget_refusals_total{{budget="{name}"}} 4\n' in text
+    run(server, "budget", "remove", name)
+
+
 def test_a_stream_that_can_only_break_off_is_paid_for_once(server):
     lens = native_lens(server, json.dumps({"pipeline": ["archive.decompress"]}))
     lens.put("k", gzip.compress(np.random.default_rng(1).bytes(3_000_000))[:-1_000_000])

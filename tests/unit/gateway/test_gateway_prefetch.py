@@ -80,6 +80,14 @@ def test_who_found_no_place_tries_again():
     assert lines[0] == {"key": "k", "cache": "miss", "bytes": 5}
 
 
+def test_who_will_find_none_before_the_deadline_is_told_why():
+    spent = render.s3_error(SlowDown("The budget b is used up.", headers={"Retry-After": "7200"}), "r")
+    told, last = prefetched(Imagined(k=[spent, KEPT]), ["k"], deadline=3600)
+    assert (told["error"]["code"], told["error"]["message"]) == ("SlowDown", "The budget b is used up.")
+    assert (last["summary"]["errors"], last["summary"]["complete"]) == (1, True)
+    assert prefetched(Imagined(k=[spent, KEPT]), ["k"], deadline=10_000)[0]["cache"] == "miss"
+
+
 def test_one_that_fails_is_told_and_the_others_go_on(caplog):
     errands = Imagined(
         a=render.s3_error(InternalError("why"), "r"), b=ConnectionError("cut"), c=ValueError("a fault of ours"), d=KEPT

@@ -27,6 +27,9 @@ def test_a_limit_of_invocations_is_not_passed_by_many_at_once(place):
                 except SlowDown:
                     refused += 1
             assert (len(running), refused) == (5, 15)
+            with pytest.raises(SlowDown, match=r"used 0 of 5 .* under way may need the rest: 5") as held:
+                opened(meter)
+            assert held.value.headers == {"Retry-After": "1"}
             # One that ran nothing gives its place back.
             running.pop().sent(0)
             running.append(opened(meter))
