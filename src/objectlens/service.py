@@ -295,6 +295,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             cache=cache,
             looks=Looks(clock, settings.cache.freshness_seconds),
             clock=clock,
+            meter=meter,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
             inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
             endpoint=url,

@@ -16,8 +16,8 @@ from objectlens.access import Caller
 from objectlens.arn import Arn
 from objectlens.errors import InvalidArgument, KeyTooLongError, MalformedXML
 from objectlens.gateway.connection import close_body
-from objectlens.gateway.metered import JOB
 from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.objectlambda.metered import JOB
 from objectlens.s3 import xml
 from objectlens.s3.address import MAX_KEY_BYTES, Address, Service
 

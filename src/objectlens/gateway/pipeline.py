@@ -35,13 +35,13 @@ from objectlens.gateway.connection import Sent, close_body
 from objectlens.gateway.endpoints import access_key_id, which_api
 from objectlens.gateway.errands import Counted, Target
 from objectlens.gateway.messages import on_the_wire
-from objectlens.gateway.metered import cache_outcome, open_tally
 from objectlens.gateway.payload import verified
 from objectlens.gateway.signed import MAX_BODY, Asked, Page
 from objectlens.gateway.sparing import Spare
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.metering import Meter, Tally
 from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.metered import cache_outcome, open_tally, transformation_of
 from objectlens.objectlambda.serving import serve as serve_object_lambda
 from objectlens.objectlambda.write_response import write_get_object_response
 from objectlens.objects import OPERATIONS, Objects
@@ -323,7 +323,8 @@ class Corridor:
         )
         await self._authorize(call)
         if isinstance(resource, ObjectLambdaAccessPoint):
-            visit.tally = open_tally(self._rooms.meter, call, resource)
+            transformation = await transformation_of(self._rooms.lens, call, resource)
+            visit.tally = open_tally(self._rooms.meter, call, resource, transformation)
         return await self._handle(call)
 
     async def _page(self, http: HttpRequest, visit: _Visit, page: Page) -> HttpResponse:

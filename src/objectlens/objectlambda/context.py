@@ -13,6 +13,7 @@ from objectlens.catalog import Catalog
 from objectlens.clock import Clock
 from objectlens.functions import Executor, Remotes
 from objectlens.http import HttpRequest, HttpResponse
+from objectlens.metering import Meter
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.looks import Looks
 from objectlens.objectlambda.native import Native
@@ -51,6 +52,7 @@ class ObjectLambda:
     cache: Cache
     looks: Looks
     clock: Clock
+    meter: Meter
     inner: Inner
     endpoint: str
     region: str

@@ -21,6 +21,7 @@ from objectlens.http import Headers, HttpResponse
 from objectlens.objectlambda import managed
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.contract import SIZES
+from objectlens.objectlambda.metered import cache_outcome, open_tally
 from objectlens.objectlambda.source import at_source, look_at
 from objectlens.objectlambda.work import Work, work_of
 from objectlens.objects import OPERATIONS
@@ -113,9 +114,21 @@ class _Teller:
             return None
         try:
             async with asyncio.timeout_at(deadline):
-                return (await managed.answer(self.lens, head, self.access_point, work)).length
+                return (await self._made(head, work)).length
         except (ServiceError, TimeoutError, ConnectionError):
             return None
+
+    async def _made(self, head: Call, work: Work) -> HttpResponse:
+        """Have an object made: it counts for who lists, and against the same budgets as a GET of it."""
+        transformation = self.access_point.configuration.transformation("GetObject")
+        tally = open_tally(self.lens.meter, self.call, self.access_point, transformation)
+        answer = None
+        try:
+            answer = await managed.answer(self.lens, head, self.access_point, work)
+        finally:
+            if tally is not None:
+                tally.sent(0, cache_outcome(answer), answers=0)
+        return answer
 
 
 class _Opener:

@@ -411,3 +411,27 @@ def test_a_stream_that_can_only_break_off_is_paid_for_once(server):
         lens.read("k")
     found = total(server, access_point=lens.arn)
     assert (found["requests"], found["invocations"], found["errors"]) == (1, 1, 1)
+
+
+def test_what_a_head_or_a_listing_has_made_counts_and_is_bounded_like_a_get(server):
+    lens = native_lens(server)  # it transforms GetObject alone: the HEAD of a managed GET comes with it
+    for key in ("head", "listed", "late"):
+        lens.put(key, b"text")
+    lens.s3.head_object(Bucket=lens.arn, Key="head")
+    found = total(server, access_point=lens.arn)
+    assert (found["requests"], found["invocations"]) == (1, 1)
+    server.client("s3control").tag_resource(
+        AccountId=server.account, ResourceArn=lens.arn, Tags=[{"Key": "objectlens:sizes", "Value": "exact"}]
+    )
+    lens.s3.list_objects_v2(Bucket=lens.arn, Prefix="listed")
+    found = total(server, access_point=lens.arn)
+    assert (found["requests"], found["invocations"]) == (1, 2)
+    name = f"b{uuid.uuid4().hex[:12]}"
+    run(server, "budget", "set", name, "--access-point", lens.name, "--per", "month", "--invocations", "2")
+    for key in ("head", "late"):
+        with pytest.raises(ClientError, match="503"):
+            lens.s3.head_object(Bucket=lens.arn, Key=key)
+    headers = lens.s3.list_objects_v2(Bucket=lens.arn, Prefix="l")["ResponseMetadata"]["HTTPHeaders"]
+    assert headers["x-objectlens-sizes"] == "derived=1 source=1"
+    assert total(server, access_point=lens.arn)["invocations"] == 2
+    run(server, "budget", "remove", name)

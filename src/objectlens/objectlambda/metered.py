@@ -5,21 +5,35 @@ from __future__ import annotations
 import re
 
 from objectlens.call import Call
-from objectlens.catalog.entities import ObjectLambdaAccessPoint
+from objectlens.catalog.entities import ObjectLambdaAccessPoint, Transformation
 from objectlens.http import HttpResponse
 from objectlens.metering import OTHER, Meter, Tally, current, job_of
+from objectlens.objectlambda.context import ObjectLambda
+from objectlens.objectlambda.work import work_of
 
 JOB = "x-objectlens-job"
 CACHE = "x-objectlens-cache"
 _OUTCOME = re.compile(r"[a-z][a-z-]{0,31}")
 
 
-def open_tally(meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint) -> Tally | None:
+async def transformation_of(
+    lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint
+) -> Transformation | None:
+    """Return what transforms the answer to a call: what its action names, or of a managed HEAD what makes the GET's."""
+    configuration = access_point.configuration
+    found = configuration.transformation(call.operation.name)
+    if found is None and call.operation.name == "HeadObject" and await work_of(lens, call, access_point) is not None:
+        return configuration.transformation("GetObject")
+    return found
+
+
+def open_tally(
+    meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation | None
+) -> Tally | None:
     """Open the tally of an authorised call, for all that is done on its behalf; None for what is not transformed.
 
     Raises `SlowDown` when a budget is used up, and `InvalidArgument` for a job that is no label.
     """
-    transformation = access_point.configuration.transformation(call.operation.name)
     tally = None
     if transformation is not None:
         session = call.caller.session
