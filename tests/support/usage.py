@@ -68,8 +68,12 @@ def ask(
     if credentials is not None:
         own = Credentials(*credentials.values())
     S3SigV4Auth(own, "s3", server.region).add_auth(request)
-    answer = URLLib3Session(timeout=30).send(request.prepare())
-    return answer.status_code, answer.text
+    session = URLLib3Session(timeout=30)
+    try:
+        answer = session.send(request.prepare())
+        return answer.status_code, answer.text
+    finally:
+        session.close()
 
 
 def rows(server: LiveServer, by: str = "", **where: str) -> list[dict[str, Any]]:
