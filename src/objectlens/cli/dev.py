@@ -234,5 +234,6 @@ class _Session:
         """Show the state; where no terminal is, what is new of it."""
         self._show()
         if not self._console.is_terminal:
-            for line in lines:
-                self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+            # Past the console: a signal between its writing and its forgetting would have it write the same once more.
+            self._console.file.write("".join(f"{line}\n" for line in lines))
+            self._console.file.flush()

@@ -128,7 +128,7 @@ class Native:
         head = Head(system=system, metadata=tuple(made.metadata.items()))
         body = made.body
         if isinstance(body, FileSlice) and body.length <= _SMALL:
-            body = await asyncio.to_thread(_whole_file, body)
+            body = _whole_file(body)  # it is in memory already
         if isinstance(body, bytes):
             return Made(head=head, body=body, length=len(body))
         if isinstance(body, FileSlice):
