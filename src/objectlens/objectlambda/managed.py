@@ -126,7 +126,7 @@ class Visit:
         self.asked.conditions.check(derived.etag, derived.modified)
         said = self.call.http.headers.get("cache-control")
         wishes = directives(said) if said else frozenset()
-        if "no-store" in wishes:
+        if "no-store" in wishes or not cache.enabled:
             return await self._direct(derived)
         fresh = "no-cache" in wishes
         if not fresh and (hit := await cache.find(derived)) is not None:

@@ -146,7 +146,7 @@ class Files:
         for _ in range(RETRIES):
             place, fd, state = self._find(key)
             try:
-                sidecar = sidecars.read(self.meta, state)
+                sidecar = self.remembered.read(self.meta, state)
                 if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
                     # Replaced between the two looks, and its sidecar removed: see what is there now.
                     os.close(fd)
