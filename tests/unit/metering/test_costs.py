@@ -22,9 +22,9 @@ DAY = int(datetime(2026, 11, 28, tzinfo=UTC).timestamp())
 X86 = load("aws-lambda-x86")
 
 
-def row(function="f", access_point=POINT, cache="miss", start=DAY, job="", caller="", **sums):
+def row(function="f", access_point=POINT, cache="miss", start=DAY, **sums):
     key = dict.fromkeys(DIMENSIONS) | {"function": function, "access_point": access_point, "cache": cache}
-    key |= {"job": job, "caller": caller}
+    key |= {name: sums.pop(name, "") for name in ("job", "caller")}
     return Row(start=start, seconds=86_400, key=Key(**key), sums=Sums(**sums))
 
 
