@@ -34,12 +34,13 @@ from objectlens.objectlambda.work import Work
 from objectlens.objects import versioning
 from objectlens.objects.context import bucket_of, resource_of, store_errors
 from objectlens.objects.finding import check_tags, missing
-from objectlens.objects.reading import Chosen, chosen, facts
+from objectlens.objects.reading import Chosen, chosen, discard, facts
+from objectlens.objects.whole import open_whole
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
 from objectlens.s3.inputs import ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import NULL, Attributes, KeyNotFound, Stat, state_of
+from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat, state_of
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
@@ -57,16 +58,19 @@ async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
     await work.permit(via)
     there = await at_source(lens, call, access_point, via)
     visit = Visit(lens, call, there, work, _asked(call))
-    for _ in range(_MOVES):
-        derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
-        try:
-            return await visit.serve(derived)
-        except SourceMoved:
-            continue
-        except errors.ServiceError as error:
-            told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
-            error.headers = told | error.headers
-            raise
+    try:
+        for _ in range(_MOVES):
+            derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
+            try:
+                return await visit.serve(derived)
+            except SourceMoved:
+                continue
+            except errors.ServiceError as error:
+                told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
+                error.headers = told | error.headers
+                raise
+    finally:
+        await visit.close()
     raise errors.SlowDown("The source object is replaced again and again while it is read: try again later.")
 
 
@@ -94,20 +98,41 @@ class Visit:
     work: Work
     asked: ReadObject
     told_version: list[tuple[str, str]] = field(default_factory=list)
+    opened: Opened | None = None
 
     async def source(self) -> Source:
         """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
+        bucket = bucket_of(self.there)
+        check_bucket_owner(self.there.http.headers, bucket.account)
+        stat = await self._opened() if self._opens else await self._looked_at()
+        self.told_version = versioning.of_read(bucket, stat)
+        return source_of(bucket.name, stat)
+
+    @property
+    def _opens(self) -> bool:
+        """Whether to open the source for a look at it: where nothing is kept, it will be read as a rule."""
+        return self.work.opens and not self.lens.cache.enabled and not self.is_head
+
+    async def _opened(self) -> Stat:
+        await self.close()
+        self.opened = await open_whole(self.lens.objects, self.there)
+        return self.opened.stat
+
+    async def _looked_at(self) -> Stat:
         objects, there = self.lens.objects, self.there
-        bucket = bucket_of(there)
-        check_bucket_owner(there.http.headers, bucket.account)
         with store_errors():
             try:
                 stat = await look_at(self.lens, there)
             except KeyNotFound as gone:
                 raise await missing(objects, there, resource_of(there), gone, self.asked.version_id) from None
         await check_tags(objects, there, stat)
-        self.told_version = versioning.of_read(bucket, stat)
-        return source_of(bucket.name, stat)
+        return stat
+
+    async def close(self) -> None:
+        """Close the source, if it was opened and not read."""
+        opened, self.opened = self.opened, None
+        if opened is not None:
+            await discard(opened.body)
 
     @property
     def is_head(self) -> bool:
@@ -230,8 +255,9 @@ class Visit:
         tally = current.get()
         if tally is not None:
             _admit_again(tally)
+        opened, self.opened = self.opened, None
         try:
-            made = await self.work.make(self.there, derived.source.state)
+            made = await self.work.make(self.there, derived.source.state, opened)
         finally:
             if tally is not None:
                 tally.done()

@@ -9,6 +9,7 @@ has at a place of its own, and 0 when it is done: what it had is known when it i
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import resource
@@ -42,6 +43,9 @@ def main(arguments: list[str]) -> None:
     stand_back(place)
     tune_allocator()
     quiet_codecs()
+    # What is imported is not garbage, and one transform leaves little: by default Python looks for some at each.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
         serve(jobs, places, place)
