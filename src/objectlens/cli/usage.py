@@ -15,6 +15,7 @@ import click
 
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option
+from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import DIMENSIONS, SUMS, Dimension, Row, Selection
 
 _EPILOG = """\b
@@ -74,15 +75,14 @@ def export(
     endpoint: str | None,
 ) -> None:
     """Write the ledger as a table."""
+    if output is not None:
+        check_output(output, "--output")
     selection = Selection(start=moment(start), end=moment(end, ends=True), by=dimensions(by), step=_STEPS[step])
     rows = read_rows(data, config, endpoint, selection)
     writer: Writer = _FORMATS[form]
     content = writer(rows, selection.by)
     if output is not None:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+        write_whole(output, content)
         return
     if form == "parquet" and sys.stdout.isatty():
         raise click.ClickException("Parquet is no text: name a file with --output")

@@ -325,9 +325,14 @@ def test_usage_is_for_those_who_may_see_it(server):
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
         assert [ask(server, path, method, own)[0] for method, path in paths] == [200] * len(paths)
         iam.delete_user_policy(UserName=name, PolicyName="p")
-    assert ask(server, "/-/usage", "POST")[0] == 405
-    for wrong in ("by=colour", "start=soon", "step=x", "cold=x", "limit=x", "offset=-1"):
+    for method, path in (("POST", "/-/usage"), ("PUT", "/-/budgets"), ("POST", f"/-/budgets/{name}")):
+        assert ask(server, path, method)[0] == 405
+    for wrong in ("by=colour", "start=soon", "step=x", "cold=x", "limit=x", "offset=-1", "colour=x"):
         assert ask(server, f"/-/usage?{wrong}")[0] == 400
+    assert ask(server, f"/-/budgets/{name}?byte=5&kind=caller&subject=root", "PUT")[0] == 400
+    log = (server.data.parent / f"{server.data.name}.log").read_text()
+    for line in ("GetUsage GET /-/usage 403", "GetUsage GET /-/usage 200", f"PutBudget PUT /-/budgets/{name} 200"):
+        assert line in log
 
 
 def test_metrics_count_what_the_ledger_counts(server, writer):
