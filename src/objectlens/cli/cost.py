@@ -18,6 +18,7 @@ from objectlens.cli.cost_page import page
 from objectlens.cli.cost_screen import screen
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, print_json
+from objectlens.cli.usage import check_span
 from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import Dimension
 from objectlens.metering.costs import compare, make_report, selection_of
@@ -70,6 +71,7 @@ def report(
     """Print what functions used, what it costs, and what the same work costs in a training host."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv both print: leave one of them")
+    check_span(start, end)
     if html is not None:
         check_output(html, "--html")
     library, against = chosen(books, host)

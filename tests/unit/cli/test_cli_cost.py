@@ -162,6 +162,7 @@ def test_what_is_refused(data, tmp_path):
         return shown.output
 
     assert "leave one of them" in said("--data", data, "--json", "--csv")
+    assert "is not before --to" in said("--data", data, "--from", "2026-11-29", "--to", "2026-11-28T01:00")
     assert "no server has run on it" in said("--data", tmp_path / "none")
     (tmp_path / "bad.toml").write_text("name = 'x'")
     assert "bad.toml: prices stand in [[price]] tables" in said("--data", data, "--price-book", tmp_path / "bad.toml")
