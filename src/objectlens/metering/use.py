@@ -103,6 +103,7 @@ class Use:
         measure = self._exhausted()
         if measure is not None:
             self.refusals += 1
+            self._warn()  # of one that was passed when it was made, nothing else would tell
             if self.spent.of(measure) < self.budget.limits[measure]:
                 raise BudgetUsedUp(self._held(measure), headers={"Retry-After": "1"})
             raise BudgetUsedUp(
