@@ -80,6 +80,22 @@ class Attributes:
     parts: tuple[int, ...] = ()
     part_checksums: tuple[str, ...] = ()
     acl: str | None = None
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def text(self) -> str:
+        """Return all that a read of the object shows of these, the same text for the same values."""
+        if self._text is None:
+            read = (
+                sorted(self.headers.items()),
+                sorted(self.metadata.items()),
+                sorted(self.tags.items()),
+                sorted(self.checksums.items()),
+                self.checksum_type,
+                self.parts,
+            )
+            # What Python writes of texts and numbers cannot be read in two ways, and takes a fifth of the time of JSON.
+            object.__setattr__(self, "_text", repr(read))
+        return self._text or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
