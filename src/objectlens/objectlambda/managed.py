@@ -185,11 +185,13 @@ class Visit:
             except Failed as failed:
                 return self._failed(derived, failed)
             patient = self._hurry(flight, own=own)
+            # All of it was there before this request came, if not in its place yet.
+            way: Way = "miss" if own else "fill" if flight.entry is None else "hit"
             try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
                     if begun.live is None:
-                        return await self._following(derived, flight, begun, "miss" if own else "fill")
+                        return await self._following(derived, flight, begun, way)
                 # What is not kept is one request's alone.
                 made = flight.take_live()
             except TimeoutError:
@@ -215,7 +217,7 @@ class Visit:
         return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"
+        way = "hit" if flight.found else way
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
