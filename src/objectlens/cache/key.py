@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `stores.state_of` gives it."""
+    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `stores.Stat.state` gives it."""
 
     bucket: str
     key: str

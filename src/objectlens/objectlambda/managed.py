@@ -39,7 +39,7 @@ from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
 from objectlens.s3.inputs import ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat, state_of
+from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
@@ -384,7 +384,7 @@ def source_of(bucket: str, stat: Stat) -> Source:
         etag=stat.etag,
         size=stat.size,
         modified=stat.modified,
-        state=state_of(stat),
+        state=stat.state(),
         version_id=None if stat.version == NULL else stat.version,
     )
 
