@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from objectlens import errors
-from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Source, Spilled
+from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Pairs, Source, Spilled
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
@@ -44,6 +44,7 @@ from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
 _MOVES = 8
+_WHOLE = ReadObject()
 
 
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
@@ -161,6 +162,9 @@ class Visit:
     # --- kept ---------------------------------------------------------------------------------------------------------
 
     def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
+        if self.asked == _WHOLE and not self.is_head:
+            headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
+            return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
         stat = _stat(derived, entry.head, entry.size, entry.crc32)
         try:
             span = chosen(self.asked, stat)
@@ -173,6 +177,12 @@ class Visit:
             body = body.narrowed(span[0], span[1] - span[0])
         told = lineage.headers(derived, "hit", entry.duration_ms)
         return self._answer(stat, span, b"" if self.is_head else body, [*_extra(entry.head), *told])
+
+    def _headers(self, derived: Derived, entry: Entry) -> Pairs:
+        """Return the headers of an answer with all of it, but for what depends on the request."""
+        stat = _stat(derived, entry.head, entry.size, entry.crc32)
+        told = lineage.headers(derived, "hit", entry.duration_ms)
+        return (*object_headers(facts(stat)), *_extra(entry.head), *told)
 
     # --- being made ---------------------------------------------------------------------------------------------------
 

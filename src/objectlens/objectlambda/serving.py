@@ -29,7 +29,6 @@ async def serve(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccess
     """Answer a call on an Object Lambda access point."""
     name = call.operation.name
     if name in {"GetObject", "HeadObject"} and (work := await work_of(lens, call, access_point)) is not None:
-        _refuse_customer_keys(call)
         return await managed.answer(lens, call, access_point, work)
     transformation = access_point.configuration.transformation(name)
     if transformation is None or name not in _TRANSFORMED:
