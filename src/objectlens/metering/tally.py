@@ -23,6 +23,14 @@ inherits it."""
 class Counter(Protocol):
     """Where usages go."""
 
+    def admit(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Let another attempt at a request begin; raises `SlowDown` when a budget is used up."""
+        ...
+
+    def hold(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Return what counts for work that goes on although its request is over."""
+        ...
+
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
         """Add a usage of a request that was admitted to budgets, now that it is over."""
         ...
@@ -66,7 +74,7 @@ class Tally:
             "_late",
             "_source",
         ),
-        *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime"),
+        *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime", "_tried"),
         *("_cpu_ns", "_duration_ns", "bytes_in"),
     )
 
@@ -89,7 +97,7 @@ class Tally:
         self._pending = 1
         self._version = self._cache = self._source = ""
         self._runtime: Runtime = "native" if function.endswith(f":function:{NATIVE_FUNCTION}") else "lambda"
-        self._cold = self._late = False
+        self._cold = self._late = self._tried = False
         self._reset()
 
     def _reset(self) -> None:
@@ -126,6 +134,19 @@ class Tally:
 
     def begin(self) -> None:
         """Take note that an invocation begins; `ended` or `refused` follows, or `done` of a native transform."""
+        if not self._pending:
+            # Nobody waits any more, and what was admitted is settled: this is used all the same.
+            self._uses = self._counter.hold(self._caller, self._access_point)
+        self._pending += 1
+
+    def attempt(self) -> None:
+        """Take note of an attempt to make what was asked for; `done` follows.
+
+        The request was let in for the first one. Each other one asks the budgets anew: raises `SlowDown`.
+        """
+        if self._tried or not self._pending:
+            self._uses = (*self._uses, *self._counter.admit(self._caller, self._access_point))
+        self._tried = True
         self._pending += 1
 
     def refused(self) -> None:
@@ -207,7 +228,9 @@ class Tally:
             self._source = ""
 
     def _usage(self) -> Usage:
-        if self._runtime == "native" and self._invocations:
+        if self._runtime == "native" and self._duration_ns:
+            # What goes on after its request is over is a part of an invocation that was counted with it.
+            self._memory_size = NATIVE_MEMORY_MB
             self._duration_us = self._duration_ns // 1000
             self._billed_ms = -(-self._duration_ns // 1_000_000)
             self._cpu_us = self._cpu_ns // 1000

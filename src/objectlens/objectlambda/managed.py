@@ -20,6 +20,7 @@ from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, 
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
+from objectlens.metering import BudgetUsedUp, Tally, current
 from objectlens.objectlambda import lineage
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.lineage import Way
@@ -207,10 +208,11 @@ class Visit:
             except TimeoutError:
                 raise errors.LambdaTimeout from None
             except Failed as failed:
-                slow = isinstance(failed.cause, errors.LambdaTimeout)
-                if own or not (slow or (patient and isinstance(failed.cause, errors.SlowDown))):
+                theirs = isinstance(failed.cause, errors.LambdaTimeout | BudgetUsedUp)
+                if own or not (theirs or (patient and isinstance(failed.cause, errors.SlowDown))):
                     return self._failed(derived, failed)
-                # It was too slow for the one who began it, or who can wait found no place; this request has time left.
+                # It was too slow for the one who began it, or beyond that one's budget; or who can wait found no place.
+                # This request has time left.
                 fresh = False
                 continue
             finally:
@@ -262,8 +264,15 @@ class Visit:
     # --- made for this request alone ----------------------------------------------------------------------------------
 
     async def _make(self, derived: Derived) -> Made:
+        tally = current.get()
+        if tally is not None:
+            _admit_again(tally)
         opened, self.opened = self.opened, None
-        made = await self.work.make(self.there, derived.source.state, opened)
+        try:
+            made = await self.work.make(self.there, derived.source.state, opened)
+        finally:
+            if tally is not None:
+                tally.done()
         if not made.reusable:
             self.lens.cache.mark_private(derived)
         return made
@@ -384,6 +393,14 @@ class Visit:
         start, end = span
         headers.append(("Content-Range", content_range(start, end, stat.size)))
         return HttpResponse(206, Headers(headers), body, end - start)
+
+
+def _admit_again(tally: Tally) -> None:
+    """Have an attempt counted; raises `Failed` when a budget leaves no room for one more than the first."""
+    try:
+        tally.attempt()
+    except BudgetUsedUp as error:
+        raise Failed(error) from error
 
 
 def source_of(bucket: str, stat: Stat) -> Source:
