@@ -43,7 +43,7 @@ class Headers:
         return dict(self._index)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._index
+        return isinstance(name, str) and name.lower() in (self._made or self._index)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)

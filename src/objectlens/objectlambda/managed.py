@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from objectlens import errors
-from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Source, Spilled
+from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Pairs, Source, Spilled
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
@@ -40,11 +40,12 @@ from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
 from objectlens.s3.inputs import ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat, state_of
+from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
 _MOVES = 8
+_WHOLE = ReadObject()
 
 
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
@@ -162,6 +163,9 @@ class Visit:
     # --- kept ---------------------------------------------------------------------------------------------------------
 
     def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
+        if self.asked == _WHOLE and not self.is_head:
+            headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
+            return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
         stat = _stat(derived, entry.head, entry.size, entry.crc32)
         try:
             span = chosen(self.asked, stat)
@@ -175,6 +179,12 @@ class Visit:
         told = lineage.headers(derived, "hit", entry.duration_ms)
         return self._answer(stat, span, b"" if self.is_head else body, [*_extra(entry.head), *told])
 
+    def _headers(self, derived: Derived, entry: Entry) -> Pairs:
+        """Return the headers of an answer with all of it, but for what depends on the request."""
+        stat = _stat(derived, entry.head, entry.size, entry.crc32)
+        told = lineage.headers(derived, "hit", entry.duration_ms)
+        return (*object_headers(facts(stat)), *_extra(entry.head), *told)
+
     # --- being made ---------------------------------------------------------------------------------------------------
 
     async def _joined(self, derived: Derived, *, fresh: bool) -> HttpResponse:
@@ -186,11 +196,13 @@ class Visit:
             except Failed as failed:
                 return self._failed(derived, failed)
             patient = self._hurry(flight, own=own)
+            # All of it was there before this request came, if not in its place yet.
+            way: Way = "miss" if own else "fill" if flight.entry is None else "hit"
             try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
                     if begun.live is None:
-                        return await self._following(derived, flight, begun, "miss" if own else "fill")
+                        return await self._following(derived, flight, begun, way)
                 # What is not kept is one request's alone.
                 made = flight.take_live()
             except TimeoutError:
@@ -217,7 +229,7 @@ class Visit:
         return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"
+        way = "hit" if flight.found else way
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
@@ -399,7 +411,7 @@ def source_of(bucket: str, stat: Stat) -> Source:
         etag=stat.etag,
         size=stat.size,
         modified=stat.modified,
-        state=state_of(stat),
+        state=stat.state(),
         version_id=None if stat.version == NULL else stat.version,
     )
 

@@ -29,7 +29,7 @@ from objectlens.objectlambda.taking import gathered, is_private, taken_head
 from objectlens.objects.reading import discard
 from objectlens.objects.whole import open_whole
 from objectlens.s3.operations import OPERATIONS
-from objectlens.stores import KeyNotFound, Opened, state_of
+from objectlens.stores import KeyNotFound, Opened
 from objectlens.transforms import Arguments, Program
 
 # What an error of a function's own making may be kept for a moment: what it says of the object, and nothing that may
@@ -279,7 +279,7 @@ class NativeWork:
 
     async def _open(self, there: Call, state: str) -> Opened:
         opened = await open_whole(self.lens.objects, there)
-        if state_of(opened.stat) != state:
+        if opened.stat.state() != state:
             await discard(opened.body)
             raise SourceMoved
         return opened
@@ -408,7 +408,7 @@ class LambdaWork:
             stat = await look_at(self.lens, there, now=True)
         except (KeyNotFound, OSError):
             return False
-        return state_of(stat) == state
+        return stat.state() == state
 
     async def _see_to_source(self, there: Call, state: str) -> None:
         """Raise `Failed` with `SourceMoved` when that may be why the function failed: it could read nothing else."""
