@@ -60,6 +60,16 @@ class Group:
         # (`cpu.stat` of version 1 counts other things.)
         return next((str(one) for one in found if one.is_file() and _counts(one)), None)
 
+    @property
+    def refusals(self) -> Path | None:
+        """The file that counts the processes that were refused to it; None where nothing can follow from that."""
+        found = self.folders["pids"] / "pids.events" if {"pids", "cpu"} <= self.folders.keys() else None
+        return found if found is not None and found.is_file() else None
+
+    def give_way(self) -> None:
+        """Let it run when nobody else wants to. Raises `OSError` where the kernel has no such groups (before 5.15)."""
+        (self.folders["cpu"] / "cpu.idle").write_text("1")
+
     def remove(self) -> None:
         """Remove the groups; their processes must be gone."""
         for folder in set(self.folders.values()):

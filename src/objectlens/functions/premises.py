@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from objectlens.functions.crowds import Crowds
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.isolation_doors import Doors, Place
 from objectlens.functions.isolation_finding import find_isolation
@@ -66,6 +67,7 @@ class Premises:
         clear_away(self._folder / "tmp")
         self._isolation = find_isolation(settings.isolation, settings.processors)
         self.watchman = Watchman(settings.python)
+        self._crowds = Crowds()
         self.templates = Templates(
             capacity=settings.templates,
             idle_seconds=settings.template_idle_seconds,
@@ -90,7 +92,7 @@ class Premises:
         """Return the confinement of one environment or template; raises `PermissionError` when none may run here."""
         if self._isolation.refusal is not None:
             raise PermissionError(self._isolation.refusal)
-        return self._isolation.confine(
+        confinement = self._isolation.confine(
             folder=self._folder,
             key=order.key,
             task_root=order.task_root,
@@ -104,6 +106,9 @@ class Premises:
             hosts=order.hosts,
             java=order.java or None,
         )
+        if confinement.group is None:
+            return confinement
+        return replace(confinement, unwatch=self._crowds.watch(confinement.group))
 
     async def start(self, order: Order, confinement: Confinement, fork: str | None, files: Sequence[int]) -> Started:
         """Start an environment, forked from the template `fork` if that can be.
@@ -162,6 +167,7 @@ class Premises:
     def close(self) -> None:
         """Give back what it holds, when no process is left."""
         self.watchman.close()
+        self._crowds.close()
         self._isolation.close()
 
 
