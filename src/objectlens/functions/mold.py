@@ -4,13 +4,13 @@ Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messa
 
     to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N},
                  {"ended": N, "exit": E, "cpu": SECONDS}
-    to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B} with the descriptors of the environment's
-                     output and, where it is accelerated, of its channel (see `polling`)
+    to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B, "groups": G} with the descriptors of the
+                     environment's output and, where it is accelerated, of its channel (see `polling`)
 
 `forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. When B
-is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `private_tmp`); what the
-handler's module left in the template's is copied to it.
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. By G
+more descriptors the fork joins its control groups. When B is true, the last descriptor is of a file system that becomes
+the `/tmp` of the fork (see `private_tmp`); what the handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -36,6 +36,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
+_FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -173,7 +174,7 @@ class Mold:
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(3 * size), socket.MSG_CMSG_CLOEXEC)
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(_FILES * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
         content = controls[0][2]
@@ -208,6 +209,8 @@ class Mold:
         tie_to(template)
         if order["tmp"]:
             self._private_tmp.take(descriptors.pop())
+        for _ in range(order["groups"]):
+            _join(descriptors.pop())
         self.tell(forked=order["fork"])
         variables = order["variables"]
         output, *channels = descriptors
@@ -225,6 +228,12 @@ class Mold:
         os.environ.update(variables)
         renew_state()
         return channels[0] if channels else None
+
+
+def _join(group: int) -> None:
+    """Move this process, whose only thread this is, into a control group."""
+    os.write(group, b"0")
+    os.close(group)
 
 
 def _open_anew(fd: int) -> None:

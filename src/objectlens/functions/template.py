@@ -104,8 +104,13 @@ class Template:
             number, asked = self._number, asyncio.get_running_loop().create_future()
             self._asked[number] = asked, marker
             folder = None if confinement.wanted is None else str(confinement.temporary)
+            groups = _entrances(confinement)
             order = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
-            socket.send_fds(self._channel, [json.dumps(order).encode()], [*descriptors, *tmp])
+            try:
+                data = json.dumps(order | {"groups": len(groups)}).encode()
+                socket.send_fds(self._channel, [data], [*descriptors, *groups, *tmp])
+            finally:
+                _close(groups)
             async with asyncio.timeout(FORK_SECONDS):
                 process: Process = await asked
             await _join(process, confinement)
@@ -201,9 +206,16 @@ class Template:
         await asyncio.to_thread(self._confinement.close)
 
 
+def _entrances(confinement: Confinement) -> list[int]:
+    """Open the files by which a fork joins its control groups; none where it is put there sooner."""
+    if confinement.group is None or not confinement.group.quick:
+        return []
+    return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in confinement.group.entrances]
+
+
 async def _join(process: Process, confinement: Confinement) -> None:
-    """Put a fork into its control groups before it is given any work; until then it is in those of its template."""
-    if confinement.group is None:
+    """See that a fork is in its control groups before it is given any work; else it is in those of its template."""
+    if confinement.group is None or confinement.group.holds(process.pid):
         return
     try:
         await asyncio.to_thread(confinement.group.add, process.pid)
