@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from objectlens.functions.compiled import FOLDER
 from objectlens.functions.isolation_cgroups import MB_OF_A_PROCESSOR, Cgroups, Group
 from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.isolation_sandbox import Wanted, data_files, interpreter_paths, make_arguments
@@ -179,6 +180,7 @@ class Isolation:
                 *(java or ()),
                 task_root,
                 folder / "sdk-config",
+                folder / FOLDER,
                 folder / "trust",
             ),
             opt=layers,

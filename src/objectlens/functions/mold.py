@@ -1,6 +1,7 @@
 """The script of a template: a process that has imported a handler once, and forks environments from that.
 
-Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
+Started as `mold.py PARENT LIMITS CHANNEL`, usually compiled (see `compiled`). CHANNEL is a socket that keeps messages
+apart, each of them JSON:
 
     to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N},
                  {"ended": N, "exit": E, "cpu": SECONDS}
@@ -94,7 +95,9 @@ def import_runtime() -> Any:
 
 def load(name: str) -> Any:
     """Return one of the modules beside this file, under a name that no module of the handler's has."""
-    path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
+    folder, script = os.path.split(__file__)  # (pathlib costs its import)
+    # Beside the compiled script are compiled modules.
+    path = os.path.join(folder, name + os.path.splitext(script)[1])  # noqa: PTH118, PTH122
     spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from objectlens.functions.compiled import compile_modules
 from objectlens.functions.crowds import Crowds
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.isolation_doors import Doors, Place
@@ -16,6 +17,7 @@ from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.orders import Order
 from objectlens.functions.process import Process, Spawned
 from objectlens.functions.removing import clear_away
+from objectlens.functions.template import MOLD
 from objectlens.functions.templates import Templates
 from objectlens.functions.watchman import Watchman
 
@@ -65,6 +67,7 @@ class Premises:
         self._folder = Path(settings.folder)
         # What one that was killed left behind.
         clear_away(self._folder / "tmp")
+        self._compiled = compile_modules(self._folder)
         self._isolation = find_isolation(settings.isolation, settings.processors)
         self.watchman = Watchman(settings.python)
         self._crowds = Crowds()
@@ -75,8 +78,15 @@ class Premises:
             confine=self.confine,
             watchman=self.watchman,
             announce=announce,
+            script=self._script,
         )
         self.environments = 0
+
+    def _script(self, python: str) -> str:
+        # What is compiled is for one version of Python.
+        if self._compiled is None or python != self._settings.python:
+            return MOLD
+        return str(self._compiled / "mold.pyc")
 
     @property
     def active(self) -> list[str]:

@@ -32,7 +32,7 @@ class Template:
     `on_open` with the sockets at which its sandbox reaches the service, when that has no network.
     """
 
-    def __init__(self, watchman: Watchman, confinement: Confinement) -> None:
+    def __init__(self, watchman: Watchman, confinement: Confinement, script: str = MOLD) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
         """By their numbers."""
@@ -40,6 +40,7 @@ class Template:
         self.on_open: Callable[[Sequence[socket.socket]], None] | None = None
         self._watchman = watchman
         self._confinement = confinement
+        self._script = script
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -69,7 +70,7 @@ class Template:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             confinement = self._confinement
-            command = [python, MOLD, str(confinement.parent), confinement.orders, str(theirs.fileno())]
+            command = [python, self._script, str(confinement.parent), confinement.orders, str(theirs.fileno())]
             self._process = Spawned.confined(
                 confinement, command, variables, folder, output=output, marker=marker, keep=(theirs.fileno(),)
             )
