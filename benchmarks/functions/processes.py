@@ -33,10 +33,10 @@ def look(server: int) -> Processes:
     for one in tree:
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
             parents[one.pid] = one.ppid()
-            scripts[one.pid] = Path((one.cmdline()[1:2] or [""])[0]).name
+            scripts[one.pid] = Path((one.cmdline()[1:2] or [""])[0]).stem
     functions = [pid for pid in parents if pid != server and _MARK in environ(pid)]
-    templates = [pid for pid in functions if scripts.get(pid) == "mold.py" and scripts.get(parents[pid]) != "mold.py"]
-    environments = [pid for pid in functions if parents[pid] in templates or scripts.get(pid) == "launch.py"]
+    templates = [pid for pid in functions if scripts.get(pid) == "mold" and scripts.get(parents[pid]) != "mold"]
+    environments = [pid for pid in functions if parents[pid] in templates or scripts.get(pid) == "launch"]
     return Processes(templates, environments, functions, [pid for pid in parents if pid not in functions])
 
 

@@ -40,7 +40,7 @@ def command_of(pid: int) -> list[str]:
 
 def runs_script(pid: int, name: str) -> bool:
     """Tell whether a process runs one of the function runtime's own scripts."""
-    return any(word.endswith(f"/functions/{name}") for word in command_of(pid))
+    return any(word.endswith((f"/functions/{name}", f"/compiled/{name}c")) for word in command_of(pid))
 
 
 def hosts_of(pid: int) -> list[int]:

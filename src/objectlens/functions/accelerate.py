@@ -65,7 +65,8 @@ def install() -> None:
 def _beside(name: str) -> Any:
     """Return one of the modules beside this file, under a name that no module of the handler's has."""
     if name not in _loaded:
-        path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (it costs its import)
+        folder, this = os.path.split(__file__)  # (pathlib costs its import)
+        path = os.path.join(folder, name + os.path.splitext(this)[1])  # noqa: PTH118, PTH122
         spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
         if spec is None or spec.loader is None:
             raise ImportError(name)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from objectlens.functions.compiled import FOLDER
 from objectlens.functions.isolation_cgroups import MB_OF_A_PROCESSOR, Cgroups, Group
 from objectlens.functions.isolation_doors import Doors
 from objectlens.functions.isolation_sandbox import Wanted, data_files, interpreter_paths, make_arguments
@@ -69,6 +70,8 @@ class Confinement:
     doors: Doors | None = None
     opt: Path | None = None
     """Where its layers are seen; None when it has none."""
+    unwatch: Callable[[], None] | None = None
+    """Called when its control groups are about to be removed."""
 
     @property
     def shell(self) -> str:
@@ -103,6 +106,8 @@ class Confinement:
         """Remove what is left when all processes have ended."""
         if self.doors is not None:
             self.doors.close()
+        if self.unwatch is not None:
+            self.unwatch()
         if self.group is not None:
             self.group.remove()
         if self.wanted is None:
@@ -160,7 +165,7 @@ class Isolation:
             raise PermissionError(f"its network policy needs a sandbox, and there is none ({why})")
         if self.mode == "off":
             return Confinement(orders="", parent=os.getpid(), temporary=folder / "tmp" / key, opt=layers)
-        orders = self._orders(memory_size, roomy=node is not None or java is not None, forks=forks > 0)
+        orders = self._orders(memory_size, roomy=node is not None or java is not None, forks=forks)
         group = self._group(memory_size + (ephemeral_storage if self.bwrap else 0), memory_size)
         if self.bwrap is None:
             return Confinement(
@@ -175,6 +180,7 @@ class Isolation:
                 *(java or ()),
                 task_root,
                 folder / "sdk-config",
+                folder / FOLDER,
                 folder / "trust",
             ),
             opt=layers,
@@ -199,7 +205,7 @@ class Isolation:
             opt=layers and _OPT,
         )
 
-    def _orders(self, memory_size: int, *, roomy: bool, forks: bool) -> str:
+    def _orders(self, memory_size: int, *, roomy: bool, forks: int) -> str:
         """Return what a process does to itself, see `confine`."""
         orders = [
             f"data={memory_size * MIB + (_HEADROOM_NODE if roomy else _HEADROOM)}",
@@ -211,7 +217,9 @@ class Isolation:
         if self.cgroups is None or "cpu" not in self.cgroups.parents:
             orders.append(f"nice={niceness(memory_size)}")
         if self.bwrap is not None:
-            orders.append(f"nproc={PROCESSES}")
+            # Forks share their template's user, whose processes are counted here; the groups count those of each.
+            counted = self.cgroups is not None and "pids" in self.cgroups.parents
+            orders.append(f"nproc={PROCESSES * (1 + forks) if counted else PROCESSES}")
             orders += ["tmp=1"] if forks and self.storage is not None else []
         return ",".join(orders)
 

@@ -38,6 +38,26 @@ class Group:
                 return  # it has ended, and perhaps its group was removed already
 
     @property
+    def entrances(self) -> list[Path]:
+        """The files by which a process that has one thread joins it itself: it writes 0 to each."""
+        return [folder / ("tasks" if self.quick else "cgroup.procs") for folder in sorted(set(self.folders.values()))]
+
+    @property
+    def quick(self) -> bool:
+        """Whether a process that joins by the entrances need not wait: with version 1.
+
+        Who moves others, or all of a process, waits until no process on the machine starts or ends (cgroups' lock for
+        that takes the kernel some milliseconds). A thread that moves itself is known to do neither.
+        """
+        return bool(self.folders) and all((folder / "tasks").is_file() for folder in self.folders.values())
+
+    def holds(self, pid: int) -> bool:
+        """Whether a process is in it."""
+        paths = set(self.folders.values())
+        lines = _read(Path(f"/proc/{pid}/cgroup")).splitlines()
+        return all(sum(line.endswith(f"/{path.name}") for line in lines) == len(paths) for path in paths)
+
+    @property
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel ended a process of the group because its memory was used up."""
         if (folder := self.folders.get("memory")) is None:
@@ -59,6 +79,16 @@ class Group:
         found = [folder / name for folder in set(self.folders.values()) for name in ("cpuacct.usage", "cpu.stat")]
         # (`cpu.stat` of version 1 counts other things.)
         return next((str(one) for one in found if one.is_file() and _counts(one)), None)
+
+    @property
+    def refusals(self) -> Path | None:
+        """The file that counts the processes that were refused to it; None where nothing can follow from that."""
+        found = self.folders["pids"] / "pids.events" if {"pids", "cpu"} <= self.folders.keys() else None
+        return found if found is not None and found.is_file() else None
+
+    def give_way(self) -> None:
+        """Let it run when nobody else wants to. Raises `OSError` where the kernel has no such groups (before 5.15)."""
+        (self.folders["cpu"] / "cpu.idle").write_text("1")
 
     def remove(self) -> None:
         """Remove the groups; their processes must be gone."""

@@ -1,16 +1,17 @@
 """The script of a template: a process that has imported a handler once, and forks environments from that.
 
-Started as `mold.py PARENT LIMITS CHANNEL`. CHANNEL is a socket that keeps messages apart, each of them JSON:
+Started as `mold.py PARENT LIMITS CHANNEL`, usually compiled (see `compiled`). CHANNEL is a socket that keeps messages
+apart, each of them JSON:
 
     to the host  {"state": "ready"}, {"state": "plain", "reason": R}, {"forked": N},
                  {"ended": N, "exit": E, "cpu": SECONDS}
-    to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B} with the descriptors of the environment's
-                     output and, where it is accelerated, of its channel (see `polling`)
+    to the template  {"fork": N, "variables": {…}, "folder": F, "tmp": B, "groups": G} with the descriptors of the
+                     environment's output and, where it is accelerated, of its channel (see `polling`)
 
 `forked` is said by the fork itself, because the kernel then tells the host which process that is: in a sandbox it has
-another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. When B
-is true, the last descriptor is of a file system that becomes the `/tmp` of the fork (see `private_tmp`); what the
-handler's module left in the template's is copied to it.
+another number. F, when it is not null, is a temporary directory that is made for the fork and removed after it. By G
+more descriptors the fork joins its control groups. When B is true, the last descriptor is of a file system that becomes
+the `/tmp` of the fork (see `private_tmp`); what the handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
@@ -36,6 +37,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
+_FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 
@@ -93,7 +95,9 @@ def import_runtime() -> Any:
 
 def load(name: str) -> Any:
     """Return one of the modules beside this file, under a name that no module of the handler's has."""
-    path = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120  (pathlib costs its import)
+    folder, script = os.path.split(__file__)  # (pathlib costs its import)
+    # Beside the compiled script are compiled modules.
+    path = os.path.join(folder, name + os.path.splitext(script)[1])  # noqa: PTH118, PTH122
     spec = importlib.util.spec_from_file_location(f"_objectlens_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(name)
@@ -173,7 +177,7 @@ class Mold:
 
     def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
         size = array.array("i").itemsize
-        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(3 * size), socket.MSG_CMSG_CLOEXEC)
+        data, controls, _, _ = self._channel.recvmsg(MESSAGE, socket.CMSG_SPACE(_FILES * size), socket.MSG_CMSG_CLOEXEC)
         if not data:
             return None
         content = controls[0][2]
@@ -208,6 +212,8 @@ class Mold:
         tie_to(template)
         if order["tmp"]:
             self._private_tmp.take(descriptors.pop())
+        for _ in range(order["groups"]):
+            _join(descriptors.pop())
         self.tell(forked=order["fork"])
         variables = order["variables"]
         output, *channels = descriptors
@@ -225,6 +231,12 @@ class Mold:
         os.environ.update(variables)
         renew_state()
         return channels[0] if channels else None
+
+
+def _join(group: int) -> None:
+    """Move this process, whose only thread this is, into a control group."""
+    os.write(group, b"0")
+    os.close(group)
 
 
 def _open_anew(fd: int) -> None:

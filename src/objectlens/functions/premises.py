@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from objectlens.functions.compiled import compile_modules
+from objectlens.functions.crowds import Crowds
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.isolation_doors import Doors, Place
 from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.orders import Order
 from objectlens.functions.process import Process, Spawned
 from objectlens.functions.removing import clear_away
+from objectlens.functions.template import MOLD
 from objectlens.functions.templates import Templates
 from objectlens.functions.watchman import Watchman
 
@@ -64,8 +67,10 @@ class Premises:
         self._folder = Path(settings.folder)
         # What one that was killed left behind.
         clear_away(self._folder / "tmp")
+        self._compiled = compile_modules(self._folder)
         self._isolation = find_isolation(settings.isolation, settings.processors)
         self.watchman = Watchman(settings.python)
+        self._crowds = Crowds()
         self.templates = Templates(
             capacity=settings.templates,
             idle_seconds=settings.template_idle_seconds,
@@ -73,8 +78,15 @@ class Premises:
             confine=self.confine,
             watchman=self.watchman,
             announce=announce,
+            script=self._script,
         )
         self.environments = 0
+
+    def _script(self, python: str) -> str:
+        # What is compiled is for one version of Python.
+        if self._compiled is None or python != self._settings.python:
+            return MOLD
+        return str(self._compiled / "mold.pyc")
 
     @property
     def active(self) -> list[str]:
@@ -90,7 +102,7 @@ class Premises:
         """Return the confinement of one environment or template; raises `PermissionError` when none may run here."""
         if self._isolation.refusal is not None:
             raise PermissionError(self._isolation.refusal)
-        return self._isolation.confine(
+        confinement = self._isolation.confine(
             folder=self._folder,
             key=order.key,
             task_root=order.task_root,
@@ -104,6 +116,9 @@ class Premises:
             hosts=order.hosts,
             java=order.java or None,
         )
+        if confinement.group is None:
+            return confinement
+        return replace(confinement, unwatch=self._crowds.watch(confinement.group))
 
     async def start(self, order: Order, confinement: Confinement, fork: str | None, files: Sequence[int]) -> Started:
         """Start an environment, forked from the template `fork` if that can be.
@@ -162,6 +177,7 @@ class Premises:
     def close(self) -> None:
         """Give back what it holds, when no process is left."""
         self.watchman.close()
+        self._crowds.close()
         self._isolation.close()
 
 

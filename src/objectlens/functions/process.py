@@ -142,8 +142,7 @@ class Spawned(Process):
             environment, folder = {name: value}, Path("/")
         if confinement.orders:
             # The shell joins the groups before anything else is started, so that nothing is outside of them.
-            folders = confinement.group.folders.values() if confinement.group is not None else ()
-            places = [str(path / "cgroup.procs") for path in sorted(set(folders))]
+            places = [str(path) for path in confinement.group.entrances] if confinement.group is not None else []
             command = ["/bin/sh", "-c", confinement.shell + _JOIN, str(len(places)), *places, *command]
         try:
             return kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
@@ -221,7 +220,7 @@ class Sandboxed(Spawned):
 # the number of files to write to, which come before the command.
 _JOIN = (
     "[ -w /proc/self/oom_score_adj ] && echo 500 > /proc/self/oom_score_adj; n=$0; "
-    'while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
+    'while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"'
 )
 
 

@@ -32,7 +32,7 @@ class Template:
     `on_open` with the sockets at which its sandbox reaches the service, when that has no network.
     """
 
-    def __init__(self, watchman: Watchman, confinement: Confinement) -> None:
+    def __init__(self, watchman: Watchman, confinement: Confinement, script: str = MOLD) -> None:
         self.refused: str | None = None
         self.forks: dict[int, Process] = {}
         """By their numbers."""
@@ -40,6 +40,7 @@ class Template:
         self.on_open: Callable[[Sequence[socket.socket]], None] | None = None
         self._watchman = watchman
         self._confinement = confinement
+        self._script = script
         self._process: Process | None = None
         self._channel: socket.socket | None = None
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -69,7 +70,7 @@ class Template:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             confinement = self._confinement
-            command = [python, MOLD, str(confinement.parent), confinement.orders, str(theirs.fileno())]
+            command = [python, self._script, str(confinement.parent), confinement.orders, str(theirs.fileno())]
             self._process = Spawned.confined(
                 confinement, command, variables, folder, output=output, marker=marker, keep=(theirs.fileno(),)
             )
@@ -104,8 +105,13 @@ class Template:
             number, asked = self._number, asyncio.get_running_loop().create_future()
             self._asked[number] = asked, marker
             folder = None if confinement.wanted is None else str(confinement.temporary)
+            groups = _entrances(confinement)
             order = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
-            socket.send_fds(self._channel, [json.dumps(order).encode()], [*descriptors, *tmp])
+            try:
+                data = json.dumps(order | {"groups": len(groups)}).encode()
+                socket.send_fds(self._channel, [data], [*descriptors, *groups, *tmp])
+            finally:
+                _close(groups)
             async with asyncio.timeout(FORK_SECONDS):
                 process: Process = await asked
             await _join(process, confinement)
@@ -201,9 +207,16 @@ class Template:
         await asyncio.to_thread(self._confinement.close)
 
 
+def _entrances(confinement: Confinement) -> list[int]:
+    """Open the files by which a fork joins its control groups; none where it is put there sooner."""
+    if confinement.group is None or not confinement.group.quick:
+        return []
+    return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in confinement.group.entrances]
+
+
 async def _join(process: Process, confinement: Confinement) -> None:
-    """Put a fork into its control groups before it is given any work; until then it is in those of its template."""
-    if confinement.group is None:
+    """See that a fork is in its control groups before it is given any work; else it is in those of its template."""
+    if confinement.group is None or confinement.group.holds(process.pid):
         return
     try:
         await asyncio.to_thread(confinement.group.add, process.pid)

@@ -12,7 +12,7 @@ from functools import partial
 from objectlens.functions.isolation import Confinement
 from objectlens.functions.orders import Order
 from objectlens.functions.owned import surely
-from objectlens.functions.template import Template
+from objectlens.functions.template import MOLD, Template
 from objectlens.functions.watchman import Watchman
 
 Opened = Callable[[int, Sequence[socket.socket]], None]
@@ -35,7 +35,8 @@ class Templates:
 
     `capacity` bounds them; one that was not used for `idle_seconds`, or made its module's clients with credentials that
     are older than `age_seconds`, ends when its forks have. `announce` is called with `forgotten` and the number of each
-    that is not to be had any more, and with `closed` when it has ended.
+    that is not to be had any more, and with `closed` when it has ended. `script` returns the script that an interpreter
+    runs for a template.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Templates:
         confine: Callable[[Order], Confinement],
         watchman: Watchman,
         announce: Callable[[str, int], None],
+        script: Callable[[str], str] = lambda _: MOLD,
     ) -> None:
         self._capacity = capacity
         self._idle_seconds = idle_seconds
@@ -54,6 +56,7 @@ class Templates:
         self._confine = confine
         self._watchman = watchman
         self._announce = announce
+        self._script = script
         self._entries: dict[str, _Entry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
@@ -147,7 +150,7 @@ class Templates:
         template: Template | None = None
         try:
             confinement = self._confine(order)
-            template = Template(self._watchman, confinement)
+            template = Template(self._watchman, confinement, self._script(order.python))
             confinement.make_temporary()
             template.on_open = partial(opened, number)
             variables = order.variables_in(confinement)

@@ -298,6 +298,20 @@ def test_memory_size_says_the_share_of_the_processors(processors):
     assert not folder.exists()
 
 
+@pytest.mark.skipif(ISOLATION.cgroups is None or not ISOLATION.cgroups.parents, reason="no control groups here")
+def test_a_process_joins_control_groups_by_itself():
+    made = ISOLATION.cgroups.make(memory=64 * MIB, processes=8, processors=0.5, hard=False)
+    join = "".join(f"echo 0 > {path}; " for path in made.entrances)
+    try:
+        with subprocess.Popen(["/bin/sh", "-c", join + "echo in; read end"], stdin=-1, stdout=-1) as inside:
+            assert inside.stdout.readline() == b"in\n"
+            assert made.holds(inside.pid)
+            assert not made.holds(os.getpid())
+            inside.stdin.write(b"end\n")
+    finally:
+        made.remove()
+
+
 def test_without_control_groups_processes_limit_themselves(tmp_path):
     isolation = Isolation("auto", None, None, ())
     confinement = isolation.confine(
