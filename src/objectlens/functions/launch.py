@@ -60,8 +60,9 @@ def main(arguments: list[str]) -> None:
     """Do what the module says; without arguments, what comes first was done before a wrapper script was started."""
     if arguments:
         tie_to(int(arguments[0]))
-        # What is woken here is not to push the server aside, nor is what it starts (sched(7)).
+        # What is woken here is not to push the server aside, nor is what it starts (sched(7), nice(2)).
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.nice(5)
         load("confine").apply(arguments[1])
     if command := arguments[2:]:
         try:

@@ -298,6 +298,7 @@ def main(arguments: list[str]) -> None:
     tie_to(int(arguments[0]))
     # What is woken here is not to push the server aside, nor are its forks (sched(7)).
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.nice(5)
     confine = load("confine")
     confine.apply(arguments[1])
     private_tmp = load("private_tmp") if confine.OWN_TMP in arguments[1].split(",") else None
