@@ -16,27 +16,34 @@ from objectlens.streams import BytesBody, FileSlice, RequestBody
 class Headers:
     """An immutable list of `(name, value)` with look-up by name in any letter case."""
 
-    __slots__ = ("_index", "_items")
+    __slots__ = ("_items", "_made")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items = tuple(items)
-        index: dict[str, str] = {}
-        for name, value in self._items:
-            lower = name.lower()
-            # Repeated headers mean the same as one with commas (RFC 9110 section 5.3).
-            index[lower] = f"{index[lower]},{value}" if lower in index else value
-        self._index = index
+        self._made: dict[str, str] | None = None
+
+    @property
+    def _index(self) -> dict[str, str]:
+        # Made when the first one asks: of the headers that an answer goes through, most are only handed on.
+        if self._made is None:
+            index: dict[str, str] = {}
+            for name, value in self._items:
+                lower = name.lower()
+                # Repeated headers mean the same as one with commas (RFC 9110 section 5.3).
+                index[lower] = f"{index[lower]},{value}" if lower in index else value
+            self._made = index
+        return self._made
 
     def get(self, name: str) -> str | None:
         """Return the value, repeated headers joined with commas; None when absent. `name` in any case."""
-        return self._index.get(name.lower())
+        return (self._made or self._index).get(name.lower())
 
     def lower(self) -> dict[str, str]:
         """Return all headers by lower-case name, repeated ones joined with commas."""
         return dict(self._index)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._index
+        return isinstance(name, str) and name.lower() in (self._made or self._index)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._items)

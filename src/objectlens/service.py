@@ -57,10 +57,11 @@ from objectlens.gateway.batch import Batches
 from objectlens.gateway.cache_pages import CachePages
 from objectlens.gateway.connection import Limits as ConnectionLimits
 from objectlens.gateway.inner import InnerDoors, open_doors
+from objectlens.gateway.ledger import LedgerPages
 from objectlens.gateway.pipeline import Corridor, ManagementApi, Rooms
 from objectlens.gateway.prefetch import Prefetches
 from objectlens.gateway.server import Server
-from objectlens.gateway.signed import Page
+from objectlens.gateway.signed import Pages
 from objectlens.gateway.sparing import Spare
 from objectlens.metering import Meter, Rules
 from objectlens.metering.rollup import DAY
@@ -328,7 +329,8 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             metrics_for=settings.server.metrics,
             access_log=AccessLog(requests_to),
         )
-        corridor.show(_signed_pages(settings, corridor, CachePages(cache, access, catalog)))
+        ledger = LedgerPages(meter, access, catalog)
+        corridor.show({**_long_pages(settings, corridor), **CachePages(cache, access, catalog).pages, **ledger.pages})
         server = Server(
             corridor.serve,
             corridor.sent,
@@ -347,12 +349,12 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             await server.drain(1.0)
 
 
-def _signed_pages(settings: Settings, corridor: Corridor, cache: CachePages) -> dict[str, Page]:
-    """Return the pages that callers sign for; what is too long for the memory waits in the folder `spool`."""
+def _long_pages(settings: Settings, corridor: Corridor) -> Pages:
+    """Return the pages that take many objects; what is too long for the memory waits in the folder `spool`."""
     spool = settings.data / SPOOL
     spool.mkdir(mode=0o700, exist_ok=True)
     batches, prefetches = Batches(corridor, spool), Prefetches(corridor)
-    return {batch.PATH: batches.page, prefetch.PATH: prefetches.page, **cache.pages}
+    return {batch.PATH: [batches.page], prefetch.PATH: [prefetches.page]}
 
 
 async def _management(

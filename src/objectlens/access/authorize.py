@@ -12,7 +12,7 @@ from objectlens.access.acls import POLICIES
 from objectlens.access.context import context_of
 from objectlens.access.identity import Identities, Identity
 from objectlens.access.layers import Layer, Target, layers_of
-from objectlens.access.passed import Passed, decision_of
+from objectlens.access.passed import Passed, decision_of, seen
 from objectlens.access.principals import Principals
 from objectlens.access.values import Caller
 from objectlens.clock import Clock
@@ -72,11 +72,17 @@ class Authorizer:
         http: HttpRequest | None,
     ) -> None:
         """Return when the caller may; raises `AccessDenied` with the reason."""
+        version = await self._principals.version()
+        of_all, of_one = seen(caller, action, target), seen(caller, action, target, key)
+        if self._passed.knows(version, of_all) or self._passed.knows(version, of_one):
+            return
         layers = await layers_of(target, key, action, caller.account, self._principals)
         if _is_owner(caller, layers) and (action in _MENDING or all(layer.policy is None for layer in layers)):
+            self._passed.add(version, of_all, target)
             return
-        version, decision = await self._principals.version(), decision_of(caller, action, layers)
+        decision = decision_of(caller, action, layers)
         if self._passed.knows(version, decision):
+            self._passed.add(version, of_one, target)
             return
         try:
             identity = await self.identities.of(caller)
@@ -90,6 +96,7 @@ class Authorizer:
             _pass(caller, action, layer, _decide(caller, action, layer, policies, identity=identity, keys=keys or {}))
         if keys is None:
             self._passed.add(version, decision)
+            self._passed.add(version, of_one, target)
 
     def _attached(self, layer: Layer) -> tuple[Attached, ...]:
         found = []

@@ -16,7 +16,7 @@ for, `cache` puts these together.
 from __future__ import annotations
 
 from objectlens.cache.cache import Cache, Hit, Limits, Purged, Stats
-from objectlens.cache.entry import Entry, Head, Selection
+from objectlens.cache.entry import Entry, Head, Pairs, Selection
 from objectlens.cache.flights import Begun, Failed, Flight, Hopeless, Made, Make, Spilled
 from objectlens.cache.key import Derived, Maker, Source
 from objectlens.cache.shared import Shared
@@ -35,6 +35,7 @@ __all__ = [
     "Made",
     "Make",
     "Maker",
+    "Pairs",
     "Purged",
     "Selection",
     "Shared",

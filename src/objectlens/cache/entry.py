@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -48,6 +49,15 @@ class Entry:
     function: str
     digest: str
     arguments: str
+    _told: tuple[datetime, Pairs] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def told(self, modified: datetime, make: Callable[[], Pairs]) -> Pairs:
+        """Return the headers that `make` makes of this entry, made once as long as `Last-Modified` is the same."""
+        told = self._told
+        if told is None or told[0] != modified:
+            told = modified, make()
+            object.__setattr__(self, "_told", told)
+        return told[1]
 
     @classmethod
     def of(cls, derived: Derived, head: Head, *, size: int, crc32: str, created: datetime, duration_ms: int) -> Entry:
@@ -72,7 +82,9 @@ class Entry:
 
     def to_json(self) -> bytes:
         """Return the entry as it is written behind its bytes."""
-        return json.dumps({**asdict(self), "created": self.created.timestamp()}, separators=(",", ":")).encode()
+        said = {**asdict(self), "created": self.created.timestamp()}
+        del said["_told"]
+        return json.dumps(said, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> Entry:

@@ -108,7 +108,7 @@ class Files:
     def path(self, id_: str) -> bytes:
         """Return where an entry's file is."""
         name = id_.encode()
-        return os.path.join(self._entries, name[:2], name)
+        return b"%b/%b/%b" % (self._entries, name[:2], name)
 
     def draft(self) -> Draft:
         """Begin a file."""

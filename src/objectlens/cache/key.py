@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `stores.state_of` gives it."""
+    """One version of one object. `etag` without quotes, `size` in bytes, `state` as `stores.Stat.state` gives it."""
 
     bucket: str
     key: str
@@ -36,17 +35,26 @@ class Maker:
     since: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """What is made of `source` by `maker` with `arguments`, which are canonical: equal ones are equal text."""
+    """What is made of `source` by `maker` with `arguments`, which are canonical: equal ones are equal text.
+
+    `id` is its name, 64 hexadecimal digits: equal only if all that it depends on is equal.
+
+    `etag` is the strong ETag, without quotes, known before anything is made. It is shaped like that of an upload of one
+    part: clients take bare 32 digits for the MD5 of the bytes, and compare.
+
+    `modified` is since when this has been what the address answers: the newer of the times of source and function.
+    """
 
     source: Source
     maker: Maker
     arguments: str = "{}"
+    id: str = field(init=False, compare=False)
+    etag: str = field(init=False, compare=False)
+    modified: datetime = field(init=False, compare=False)
 
-    @cached_property
-    def id(self) -> str:
-        """The name of the derived object, 64 hexadecimal digits: equal only if all that it depends on is equal."""
+    def __post_init__(self) -> None:
         source, maker = self.source, self.maker
         parts = (
             source.bucket,
@@ -59,18 +67,7 @@ class Derived:
             self.arguments,
         )
         # What Python writes of texts keeps apart what plain joining could run together, and takes no time.
-        return hashlib.sha256(ascii(parts).encode()).hexdigest()
-
-    @cached_property
-    def etag(self) -> str:
-        """The strong ETag, without quotes, known before anything is made.
-
-        It is shaped like that of an upload of one part: clients take bare 32 digits for the MD5 of the bytes, and
-        compare.
-        """
-        return f"{self.id[:32]}-1"
-
-    @cached_property
-    def modified(self) -> datetime:
-        """The time since when this has been what the address answers: that of the newer of source and function."""
-        return max(self.source.modified, self.maker.since).replace(microsecond=0)
+        name = hashlib.sha256(ascii(parts).encode()).hexdigest()
+        object.__setattr__(self, "id", name)
+        object.__setattr__(self, "etag", f"{name[:32]}-1")
+        object.__setattr__(self, "modified", max(source.modified, maker.since).replace(microsecond=0))

@@ -19,7 +19,7 @@ from objectlens.database import Database
 from objectlens.gateway.ledger import BUDGETS
 from objectlens.gateway.subjects import subject_of
 from objectlens.metering import BadBudget
-from objectlens.metering.budgets import MEASURES, shown, span
+from objectlens.metering.budgets import MEASURES, number, shown, span
 from objectlens.metering.storing import Kept, put_budget, read_budgets, remove_budget
 from objectlens.settings import Settings
 
@@ -36,6 +36,8 @@ budgets:ModifyBudget.
 _LIST_EPILOG = """\b
 Example:
   objectlens budget list --json
+
+The state is open, over the percentage from which on is warned, or used up: then requests are refused until the end.
 """
 _REMOVE_EPILOG = """\b
 Example:
@@ -145,24 +147,32 @@ def _told(kept: Kept, now: datetime) -> dict[str, Any]:
 
 def table(found: list[dict[str, Any]]) -> Table:
     """Return budgets as a table for people."""
-    drawn = Table("budget", Column("of", overflow="fold"), "per", "used", "limit", "ends", box=None, pad_edge=False)
+    heads = (Column(name, no_wrap=True) for name in ("state", "ends"))
+    drawn = Table("budget", Column("of", overflow="fold"), "used", "of", *heads, box=None, pad_edge=False)
     for one in found:
-        ends = f"{datetime.fromtimestamp(one['end'], UTC):%Y-%m-%d %H:%M} UTC"
+        # Midnight UTC, always.
+        ends = f"{datetime.fromtimestamp(one['end'], UTC):%Y-%m-%d}"
         for measure in MEASURES:
             if (limit := one[measure]) is not None:
-                used = shown(measure, one["used"][measure])
-                style = "red" if one["used"][measure] >= limit else "yellow" if one["warned"] else ""
+                used = one["used"][measure]
                 drawn.add_row(
                     escape(one["name"]),
-                    escape(one["subject"]),
-                    one["period"],
-                    f"[{style}]{used}[/]" if style else used,
-                    shown(measure, limit),
+                    # Without service, region and account, which are the same for most.
+                    escape(one["subject"].rpartition(":")[2]),
+                    number(measure, used),
+                    f"{shown(measure, limit)} a {one['period']}",
+                    _state(used, limit, one["warn_percent"]),
                     ends,
                 )
     if not found:
         drawn.caption = "There are no budgets."
     return drawn
+
+
+def _state(used: int, limit: int, warn_percent: int) -> str:
+    if used >= limit:
+        return "[red]used up[/]"
+    return f"[yellow]over {warn_percent} %[/]" if used * 100 >= limit * warn_percent else "open"
 
 
 @command.command("remove", epilog=_REMOVE_EPILOG)

@@ -18,6 +18,8 @@ from objectlens.cli.cost_page import page
 from objectlens.cli.cost_screen import screen
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, print_json
+from objectlens.cli.usage import check_span
+from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import Dimension
 from objectlens.metering.costs import compare, make_report, selection_of
 from objectlens.metering.costs.plain import report_value
@@ -69,13 +71,16 @@ def report(
     """Print what functions used, what it costs, and what the same work costs in a training host."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv both print: leave one of them")
+    check_span(start, end)
+    if html is not None:
+        check_output(html, "--html")
     library, against = chosen(books, host)
     selection = selection_of(cast("Dimension", _BY[by]), start, end)
     rows = read_rows(data, config, endpoint, selection)
     made = make_report(rows, selection, library, against)
     compared = compare(rows, made.book, made.host)
     if html is not None:
-        _write(html, page(made, compared))
+        write_whole(html, page(made, compared).encode())
     if as_json:
         print_json(report_value(made, compared))
     elif as_csv:
@@ -85,13 +90,6 @@ def report(
         console.print(screen(made, compared, console.width))
     else:
         click.echo(f"The report is in {html}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
 
 
 def _csv(rows: Sequence[dict[str, object]]) -> str:

@@ -16,6 +16,7 @@ from objectlens.cli.cost_options import against_option, book_option, chosen, end
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.tuning_stage import TUNED
+from objectlens.cli.usage import check_span
 from objectlens.metering import Selection
 from objectlens.metering.costs import Facts, Verdict, advice_selection, advise, facts_of
 from objectlens.metering.costs.plain import name_of
@@ -59,6 +60,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Say of each access point whether to cache, to bake offline, to use the client, and which MemorySize fits."""
+    check_span(start, end)
     library, against = chosen(books, host)
     selection = advice_selection(Selection(start=start, end=end))
     rows = read_rows(data, config, endpoint, selection)

@@ -36,7 +36,7 @@ def page(report: Report, compared: Sequence[Compared]) -> str:
             _used(report),
             "<h2>The same work elsewhere</h2>",
             _table(ELSEWHERE, [elsewhere(one) for one in compared]),
-            _listed("How the figures came to be", explain(report)),
+            _listed("How the figures came to be", explain(report, compared)),
             _listed("Where the prices stand", sources(report)),
             "</body></html>\n",
         )

@@ -34,7 +34,7 @@ def screen(report: Report, compared: Sequence[Compared], width: int) -> Group:
         Text(),
         *plot(report, width),
         Text(),
-        *(Text(one) for one in explain(report)),
+        *(Text(one) for one in explain(report, compared)),
         Text(),
         *(Text(one, style="dim") for one in sources(report)),
     )

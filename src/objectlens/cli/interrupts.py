@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM, for a command that has something to take down: they break off its work, never its clearing up."""
+"""Ctrl-C, SIGTERM and SIGHUP, for a command that has something to take down.
+
+They break off its work, never its clearing up.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from types import FrameType, TracebackType
 
 import click
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -23,7 +26,9 @@ class Interrupts:
         self._allowed = self._taken = False
 
     def __enter__(self) -> Interrupts:
-        self._before = {one: signal.signal(one, self._take) for one in _SIGNALS}
+        # What is ignored, as SIGHUP under nohup, stays so.
+        heeded = [one for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN]
+        self._before = {one: signal.signal(one, self._take) for one in heeded}
         return self
 
     def __exit__(

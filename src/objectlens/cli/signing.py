@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from objectlens.cli.clients import reach
 
+Line = dict[str, Any]
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 
 
@@ -35,9 +37,9 @@ class Signer:
         """Return what a page says: of a GET, or of a POST of JSON. Ends the command with the server's reason."""
         return str(self._sent(path, body, stream=False).text)
 
-    def lines(self, path: str, body: object) -> Iterator[dict[str, Any]]:
-        """Yield the lines of JSON that answer a POST, as they come in."""
-        answer = self._sent(path, body, stream=True)
+    def lines(self, path: str, body: object, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[Line]:
+        """Yield the lines of JSON that answer a POST, as they come in; `headers` are sent with it."""
+        answer = self._sent(path, body, headers, stream=True)
         rest = b""
         try:
             for chunk in answer.raw.stream(65536):
@@ -48,11 +50,11 @@ class Signer:
         finally:
             answer.raw.close()
 
-    def _sent(self, path: str, body: object, *, stream: bool) -> Any:
+    def _sent(self, path: str, body: object, headers: Mapping[str, str] = MappingProxyType({}), *, stream: bool) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        said = {**headers} if body is None else {"Content-Type": "application/json", **headers}
         method = "GET" if body is None else "POST"
-        request = AWSRequest(method, f"{self.url}{path}", headers=headers, data=data, stream_output=stream)
+        request = AWSRequest(method, f"{self.url}{path}", headers=said, data=data, stream_output=stream)
         try:
             S3SigV4Auth(self._key(), "s3", self.region).add_auth(request)
             answer = self._http.send(request.prepare())

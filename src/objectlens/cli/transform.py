@@ -12,6 +12,7 @@ from rich.console import Console
 
 from objectlens.cli import pictures
 from objectlens.cli.options import json_option, print_json
+from objectlens.cli.writing import check_output, write_whole
 from objectlens.transforms import Arguments, Program, Result, TransformError, compile_pipeline, pipeline_schema
 from objectlens.transforms import payload as payloads
 from objectlens.transforms.registry import FAMILIES, find
@@ -66,18 +67,23 @@ def check(file: Any, as_json: bool) -> None:
 @command.command("run", epilog=_RUN_EPILOG)
 @_file
 @click.argument("object_", metavar="OBJECT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what comes out.")
-@click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path), help="A PNG to write: before and after, side by side."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write what comes out.")
+@click.option("--picture", type=click.Path(path_type=Path), help="A PNG to write: before and after, side by side.")
 @_arguments
 @json_option
 def run(
     *, file: Any, object_: Path, output: Path | None, picture: Path | None, given: tuple[str, ...], as_json: bool
 ) -> None:
     """Run a pipeline on a local file and show what came out."""
+    sources = [object_, *([Path(file.name)] if file.name != "-" else [])]
+    if output is not None:
+        check_output(output, "--output", sources)
+    if picture is not None:
+        check_output(picture, "--picture", sources)
+        if output is not None and output.absolute() == picture.absolute():
+            raise click.ClickException(f"--output and --picture both name {output}: name two files")
     program = _compiled(file.name, file.read())
-    data = object_.read_bytes()
+    data = _read(object_)
     began = time.perf_counter()
     try:
         result = program.run(data, _checked(program, given), key=object_.name)
@@ -85,10 +91,12 @@ def run(
     except TransformError as error:
         raise click.ClickException(f"{object_}: {error}") from error
     seconds = time.perf_counter() - began
+    # Both are made before either is written.
+    drawn = None if picture is None else _side_by_side(data, body)
     if output is not None:
-        output.write_bytes(body)
-    if picture is not None:
-        picture.write_bytes(_side_by_side(data, body))
+        write_whole(output, body)
+    if picture is not None and drawn is not None:
+        write_whole(picture, drawn)
     if as_json:
         print_json(_facts(result, body, data, seconds))
     else:
@@ -161,6 +169,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not parted:
         raise click.ClickException(f"--arg {text!r} is not NAME=VALUE")
     return name, value
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
 
 
 def _facts(result: Result, body: bytes, data: bytes, seconds: float) -> Mapping[str, Any]:

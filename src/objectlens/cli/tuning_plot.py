@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 
 from objectlens.cli.charts import COLOURS, Point, curves
 from objectlens.cli.tuning_sums import Tuned
+from objectlens.cli.writing import check_output, write_whole
 
 Series = Sequence[tuple[str, Sequence[Point]]]
 
@@ -21,21 +23,17 @@ def check_plot(path: Path) -> None:
         raise click.BadParameter(f"{path}: a plot is .svg or .png", param_hint="--plot")
     if path.suffix == ".png" and find_spec("matplotlib") is None:
         raise click.ClickException("a .png needs matplotlib (pip install matplotlib); a .svg needs nothing")
-    if not path.absolute().parent.is_dir():
-        raise click.ClickException(f"cannot write {path}: there is no folder {path.absolute().parent}")
+    check_output(path, "--plot")
 
 
 def save_plot(path: Path, function: str, tuned: Sequence[Tuned], currency: str) -> None:
     """Write the picture; ends the command when it cannot be written."""
     axes = (f"computing for a million reads, {currency}", "a read, ms (mean)")
     series = series_of(tuned)
-    try:
-        if path.suffix == ".png":
-            _save_png(path, function, axes, series)
-        else:
-            path.write_text(curves(function, axes, series), encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
+    if path.suffix == ".png":
+        write_whole(path, _png(function, axes, series))
+    else:
+        write_whole(path, curves(function, axes, series).encode())
 
 
 def series_of(tuned: Sequence[Tuned]) -> Series:
@@ -54,7 +52,7 @@ def series_of(tuned: Sequence[Tuned]) -> Series:
     ]
 
 
-def _save_png(path: Path, title: str, axes: tuple[str, str], series: Series) -> None:
+def _png(title: str, axes: tuple[str, str], series: Series) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -69,4 +67,6 @@ def _save_png(path: Path, title: str, axes: tuple[str, str], series: Series) -> 
     plot.set_xlim(left=0)
     plot.set_ylim(bottom=0)
     plot.legend()
-    figure.savefig(path)
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()

@@ -15,6 +15,7 @@ import click
 
 from objectlens.cli.ledger import read_rows
 from objectlens.cli.options import config_option, data_option
+from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import DIMENSIONS, SUMS, Dimension, Row, Selection
 
 _EPILOG = """\b
@@ -74,15 +75,15 @@ def export(
     endpoint: str | None,
 ) -> None:
     """Write the ledger as a table."""
+    if output is not None:
+        check_output(output, "--output")
     selection = Selection(start=moment(start), end=moment(end, ends=True), by=dimensions(by), step=_STEPS[step])
+    check_span(selection.start, selection.end)
     rows = read_rows(data, config, endpoint, selection)
     writer: Writer = _FORMATS[form]
     content = writer(rows, selection.by)
     if output is not None:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
+        write_whole(output, content)
         return
     if form == "parquet" and sys.stdout.isatty():
         raise click.ClickException("Parquet is no text: name a file with --output")
@@ -100,6 +101,12 @@ def moment(text: str | None, *, ends: bool = False) -> datetime | None:
     if ends and len(text) == len("2026-11-01"):
         found += timedelta(days=1)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def check_span(start: datetime | None, end: datetime | None) -> None:
+    """End the command when a span ends before it begins."""
+    if start is not None and end is not None and start >= end:
+        raise click.ClickException(f"--from, {start:%Y-%m-%dT%H:%MZ}, is not before --to, {end:%Y-%m-%dT%H:%MZ}")
 
 
 def dimensions(text: str | None) -> tuple[Dimension, ...]:

@@ -26,12 +26,13 @@ from objectlens.cli.options import (
     print_json,
 )
 from objectlens.cli.signing import Signer
+from objectlens.cli.tuning_runs import JOB_HEADER
 
 _EPILOG = """\b
 Examples:
   objectlens warm arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/image-normalizer --prefix images/
   objectlens warm ALIAS images/a.jpg images/b.jpg --arg width=64
-  objectlens warm ALIAS --keys epoch-2.txt --concurrency 16 --json
+  objectlens warm ALIAS --keys epoch-2.txt --concurrency 16 --job train-42 --json
 
 ACCESS_POINT is the ARN or the alias of an Object Lambda access point whose answers are managed. The server makes what
 is not kept yet while nobody else needs its places; Ctrl-C ends it, and what was made stays. The exit code is 1 when a
@@ -91,6 +92,7 @@ class Score:
 @click.option(
     "--deadline", type=click.IntRange(1, 86_400), default=3600, show_default=True, help="Seconds it may take."
 )
+@click.option("--job", metavar="LABEL", help="What it is for: usage, costs and budgets tell jobs apart by it.")
 @click.option("--refresh", is_flag=True, help="Make anew also what is kept.")
 @data_option
 @config_option
@@ -105,6 +107,7 @@ def command(
     given: tuple[str, ...],
     concurrency: int,
     deadline: int,
+    job: str | None,
     refresh: bool,
     data: Path,
     config: Path | None,
@@ -127,7 +130,7 @@ def command(
         "deadline": deadline,
         "refresh": refresh,
     }
-    score = _warmed(signer, asked, wanted)
+    score = _warmed(signer, asked, wanted, {} if job is None else {JOB_HEADER: job})
     _show(score, as_json=as_json)
     if score.errors or score.left or score.reason:
         raise SystemExit(1)
@@ -142,7 +145,7 @@ def _listed(signer: Signer, access_point: str, prefix: str) -> Iterator[str]:
         raise click.ClickException(f"the objects of {access_point} cannot be listed: {error}") from error
 
 
-def _warmed(signer: Signer, asked: dict[str, Any], keys: Iterator[str]) -> Score:
+def _warmed(signer: Signer, asked: dict[str, Any], keys: Iterator[str], headers: dict[str, str]) -> Score:
     score = Score()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
@@ -153,7 +156,7 @@ def _warmed(signer: Signer, asked: dict[str, Any], keys: Iterator[str]) -> Score
             whole = False
             # The deadline is for all portions together.
             left = {"deadline": max(1, asked["deadline"] - int(score.seconds))}
-            for line in signer.lines("/-/prefetch", {**asked, **left, "keys": portion}):
+            for line in signer.lines("/-/prefetch", {**asked, **left, "keys": portion}, headers):
                 whole = score.take(line) or whole
                 progress.update(bar, completed=score.done, description=_described(score))
             if not whole:

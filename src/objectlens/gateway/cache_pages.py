@@ -17,7 +17,7 @@ from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.errors import InvalidAccessPoint, InvalidArgument, NoSuchBucket
 from objectlens.gateway.errands import Place
 from objectlens.gateway.fields import Fields
-from objectlens.gateway.signed import Asked, Page
+from objectlens.gateway.signed import Asked, Page, Pages
 from objectlens.http import Headers, HttpResponse
 
 STATS, TOP, PURGE, ENTRIES = "/-/cache/stats", "/-/cache/top", "/-/cache/purge", "/-/cache/entries"
@@ -34,13 +34,13 @@ class CachePages:
         self._catalog = catalog
 
     @property
-    def pages(self) -> dict[str, Page]:
+    def pages(self) -> Pages:
         """The pages by path."""
         return {
-            STATS: Page(method="GET", operation="GetCacheStatistics", answer=self._stats),
-            TOP: Page(method="GET", operation="ListCachedObjects", answer=self._top),
-            ENTRIES: Page(method="GET", operation="ListCachedObjects", answer=self._entries),
-            PURGE: Page(method="POST", operation="PurgeCache", answer=self._purge),
+            STATS: [Page(method="GET", operation="GetCacheStatistics", answer=self._stats)],
+            TOP: [Page(method="GET", operation="ListCachedObjects", answer=self._top)],
+            ENTRIES: [Page(method="GET", operation="ListCachedObjects", answer=self._entries)],
+            PURGE: [Page(method="POST", operation="PurgeCache", answer=self._purge)],
         }
 
     async def _stats(self, asked: Asked) -> HttpResponse:

@@ -7,20 +7,18 @@ AWS has these under other APIs (Cost Explorer, Budgets), whose actions callers m
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote
 
-from objectlens.access import Access, Caller
+from objectlens.access import Access
 from objectlens.catalog import Catalog
-from objectlens.errors import InvalidArgument, MethodNotAllowed, NoSuchKey, ServiceError
-from objectlens.gateway import render
-from objectlens.gateway.subjects import Find, subject_of
-from objectlens.http import Headers, HttpRequest, HttpResponse
+from objectlens.errors import InvalidArgument, NoSuchKey
+from objectlens.gateway.signed import Asked, Page, Pages
+from objectlens.gateway.subjects import subject_of
+from objectlens.http import Headers, HttpResponse
 from objectlens.metering import DIMENSIONS, BadBudget, Budget, Dimension, Meter, Selection
 from objectlens.metering.budgets import MEASURES
 from objectlens.metering.use import Use
@@ -29,43 +27,82 @@ USAGE = "/-/usage"
 BUDGETS = "/-/budgets"
 _TYPE = ("Content-Type", "application/json")
 LARGEST_PAGE = 10_000
+_SELECTING = frozenset({*DIMENSIONS, "by", "end", "limit", "offset", "start", "step"})
+_CHANGING = frozenset({"bytes", "gb_seconds", "invocations", "kind", "period", "subject", "warn_percent"})
 
 
-async def serve(http: HttpRequest, access: Access, catalog: Catalog, meter: Meter) -> HttpResponse:
-    """Answer a request for one of the two; whoever may not gets S3's error."""
-    try:
-        if http.path == USAGE:
-            return await _usage(http, access, meter)
-        return await _budgets(http, access, meter, catalog)
-    except ServiceError as error:
-        request_id = str(uuid.uuid4())
-        return render.with_ids(render.s3_error(error, request_id), request_id)
+class LedgerPages:
+    """Answers for one meter."""
+
+    def __init__(self, meter: Meter, access: Access, catalog: Catalog) -> None:
+        self._meter = meter
+        self._access = access
+        self._catalog = catalog
+
+    @property
+    def pages(self) -> Pages:
+        """The pages by path."""
+        listing = Page(method="GET", operation="ListBudgets", answer=self._list)
+        put = Page(method="PUT", operation="PutBudget", answer=self._put)
+        delete = Page(method="DELETE", operation="DeleteBudget", answer=self._delete)
+        return {
+            USAGE: [Page(method="GET", operation="GetUsage", answer=self._usage)],
+            BUDGETS: [listing],
+            f"{BUDGETS}/": [listing, put, delete],
+        }
+
+    async def _usage(self, asked: Asked) -> HttpResponse:
+        """Tell rows of the ledger, in pages: `next` is the offset of the next one."""
+        await self._allow(asked, "ce:GetCostAndUsage")
+        selection = selected(_parameters(asked, _SELECTING))
+        if not selection.offset:
+            await self._meter.settle()
+        rows = await self._meter.ledger.rows(selection)
+        answer: dict[str, Any] = {"rows": [one.flat() for one in rows]}
+        if len(rows) == selection.limit:
+            answer["next"] = selection.offset + len(rows)
+        return _json(answer)
+
+    async def _list(self, asked: Asked) -> HttpResponse:
+        await self._allow(asked, "budgets:ViewBudget")
+        return self._told(_name(asked))
+
+    async def _put(self, asked: Asked) -> HttpResponse:
+        await self._allow(asked, "budgets:ModifyBudget")
+        name, changes = _name(asked), _parameters(asked, _CHANGING)
+        try:
+            if "subject" in changes:
+                kind, subject = changes.get("kind", ""), changes["subject"]
+                changes["subject"] = await subject_of(self._catalog, asked.caller.account, kind, subject)
+            await self._meter.put_budget(name, changes)
+        except BadBudget as error:
+            raise InvalidArgument(f"The budget cannot be: {error}.", ArgumentName=name) from None
+        return self._told(name)
+
+    async def _delete(self, asked: Asked) -> HttpResponse:
+        await self._allow(asked, "budgets:ModifyBudget")
+        name = _name(asked)
+        if not await self._meter.remove_budget(name):
+            raise NoSuchKey(f"There is no budget {name}.", Key=name)
+        return self._told(name)
+
+    def _told(self, name: str) -> HttpResponse:
+        return _json({"budgets": [told(one) for one in self._meter.uses if name in {"", one.budget.name}]})
+
+    async def _allow(self, asked: Asked, action: str) -> None:
+        await self._access.authorize(asked.caller, action, "*", http=asked.http)
 
 
-def is_ours(path: str) -> bool:
-    """Whether a path is one that is answered here."""
-    return path in {USAGE, BUDGETS} or path.startswith(f"{BUDGETS}/")
+def _name(asked: Asked) -> str:
+    return unquote(asked.http.path.removeprefix(BUDGETS).lstrip("/"))
 
 
-async def _allow(http: HttpRequest, access: Access, action: str) -> Caller:
-    caller = await access.authenticate(http)
-    await access.authorize(caller, action, "*", http=http)
-    return caller
-
-
-async def _usage(http: HttpRequest, access: Access, meter: Meter) -> HttpResponse:
-    """Tell rows of the ledger, in pages: `next` is the offset of the next one."""
-    if http.method != "GET":
-        raise MethodNotAllowed
-    await _allow(http, access, "ce:GetCostAndUsage")
-    selection = selected(dict(http.parameters()))
-    if not selection.offset:
-        await meter.settle()
-    rows = await meter.ledger.rows(selection)
-    answer: dict[str, Any] = {"rows": [one.flat() for one in rows]}
-    if len(rows) == selection.limit:
-        answer["next"] = selection.offset + len(rows)
-    return _json(answer)
+def _parameters(asked: Asked, known: frozenset[str]) -> dict[str, str]:
+    """Return the query but for what signs it; raises `InvalidArgument` for what would be passed over."""
+    found = {name: value for name, value in asked.http.parameters() if not name.lower().startswith("x-amz-")}
+    if unknown := sorted(found.keys() - known):
+        raise InvalidArgument(f"There is no {unknown[0]!r} here: there are {', '.join(sorted(known))}.")
+    return found
 
 
 def selected(asked: Mapping[str, str]) -> Selection:
@@ -116,32 +153,6 @@ def _whole(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise InvalidArgument(f"{name} must be a whole number, not {text!r}.", ArgumentName=name)
     return int(text)
-
-
-async def _budgets(http: HttpRequest, access: Access, meter: Meter, catalog: Catalog) -> HttpResponse:
-    name = unquote(http.path.removeprefix(BUDGETS).lstrip("/"))
-    match http.method:
-        case "GET":
-            await _allow(http, access, "budgets:ViewBudget")
-        case "PUT" if name:
-            caller = await _allow(http, access, "budgets:ModifyBudget")
-            await _put(name, dict(http.parameters()), meter, partial(subject_of, catalog, caller.account))
-        case "DELETE" if name:
-            await _allow(http, access, "budgets:ModifyBudget")
-            if not await meter.remove_budget(name):
-                raise NoSuchKey(f"There is no budget {name}.", Key=name)
-        case _:
-            raise MethodNotAllowed
-    return _json({"budgets": [told(one) for one in meter.uses if name in {"", one.budget.name}]})
-
-
-async def _put(name: str, changes: dict[str, str], meter: Meter, find: Find) -> None:
-    try:
-        if "subject" in changes:
-            changes["subject"] = await find(changes.get("kind", ""), changes["subject"])
-        await meter.put_budget(name, changes)
-    except BadBudget as error:
-        raise InvalidArgument(f"The budget cannot be: {error}.", ArgumentName=name) from None
 
 
 def told(use: Use) -> dict[str, Any]:

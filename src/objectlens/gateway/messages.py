@@ -87,9 +87,8 @@ def render_head(response: HttpResponse, length: int | None, *, chunked: bool, cl
     """Render status line and headers; `length` None leaves Content-Length out."""
     reason = response.reason or _REASONS.get(response.status, "Unknown")
     lines = [f"HTTP/1.1 {response.status} {reason}".encode("latin-1")]
-    names = set()
-    for name, value in response.headers:
-        names.add(name.lower())
+    names = response.headers
+    for name, value in names:
         # Metadata may hold any Unicode; S3 sends it as UTF-8 bytes and botocore reads it so.
         lines.append(name.encode("latin-1") + b": " + value.encode("utf-8", "surrogateescape"))
     if length is not None and "content-length" not in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from objectlens.s3.chunked import ChunkedDecoder, Framing
 from objectlens.streams import RequestBody
 
 _UNSIGNED = "UNSIGNED-PAYLOAD"
-_HEX = frozenset("0123456789abcdef")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class HashedPayload:
@@ -90,7 +91,7 @@ def verified(http: HttpRequest, signature: Signature | None) -> RequestBody:
         claimed = signature.payload_hash.lower() or None
     if claimed is None or claimed.upper() == _UNSIGNED:
         return http.body
-    if len(claimed) != 64 or not _HEX.issuperset(claimed):
+    if not _DIGEST.fullmatch(claimed):
         raise InvalidArgument(
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, or a valid sha256 "
             "value.",

@@ -27,7 +27,7 @@ from objectlens.catalog import Catalog
 from objectlens.catalog.entities import AccessPoint, Bucket, ObjectLambdaAccessPoint, Resource
 from objectlens.functions.figures import Snapshot
 from objectlens.functions.patience import Patience
-from objectlens.gateway import cors, ledger, metrics, render, reserved
+from objectlens.gateway import cors, metrics, render, reserved
 from objectlens.gateway.access_log import AccessLog
 from objectlens.gateway.admission import Admission
 from objectlens.gateway.bodies import BodyTimeout
@@ -36,7 +36,7 @@ from objectlens.gateway.endpoints import access_key_id, which_api
 from objectlens.gateway.errands import Counted, Target
 from objectlens.gateway.messages import on_the_wire
 from objectlens.gateway.payload import verified
-from objectlens.gateway.signed import MAX_BODY, Asked, Page
+from objectlens.gateway.signed import MAX_BODY, Asked, Page, Pages, pages_at
 from objectlens.gateway.sparing import Spare
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.metering import Meter, Tally
@@ -147,7 +147,7 @@ class Corridor:
         self._inner = inner
         self._long = long
         self._spare = spare
-        self._signed: Mapping[str, Page] = {}
+        self._signed: Pages = {}
         self._ready = ready
         self._pages = pages or {}
         self._metrics_for = metrics_for
@@ -156,7 +156,7 @@ class Corridor:
         self._draining: asyncio.Event | None = None
         self._large_bodies = asyncio.Semaphore(_LARGE_AT_ONCE)
 
-    def show(self, pages: Mapping[str, Page]) -> None:
+    def show(self, pages: Pages) -> None:
         """Answer at these paths too, for callers whose signature is proved. Pages may need the corridor themselves."""
         self._signed = pages
 
@@ -183,12 +183,10 @@ class Corridor:
                 return await metrics.serve(
                     http, rooms.access, rooms.figures, rooms.cache.stats, rooms.meter, public=self._metrics_for
                 )
-            if (page := self._signed.get(http.path)) is not None:
-                visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=page.operation)
+            if pages := pages_at(self._signed, http.path):
+                visit = _Visit(str(uuid.uuid4()), time.perf_counter())
                 self._visits[id(http)] = visit
-                return await self._answered(http, visit, self._page(http, visit, page))
-            if ledger.is_ours(http.path):
-                return await ledger.serve(http, rooms.access, rooms.catalog, rooms.meter)
+                return await self._answered(http, visit, self._page(http, visit, pages))
             return reserved.serve(http, self._ready, self._pages)
         visit = _Visit(str(uuid.uuid4()), time.perf_counter())
         self._visits[id(http)] = visit
@@ -327,11 +325,13 @@ class Corridor:
             visit.tally = open_tally(self._rooms.meter, call, resource, transformation)
         return await self._handle(call)
 
-    async def _page(self, http: HttpRequest, visit: _Visit, page: Page) -> HttpResponse:
+    async def _page(self, http: HttpRequest, visit: _Visit, pages: Sequence[Page]) -> HttpResponse:
         if self._draining is not None:
             raise errors.ServiceUnavailable("The server is stopping.", headers={"Retry-After": "1"})
-        if http.method != page.method:
-            raise errors.MethodNotAllowed(headers={"Allow": page.method})
+        page = next((one for one in pages if one.method == http.method), None)
+        if page is None:
+            raise errors.MethodNotAllowed(headers={"Allow": ", ".join(one.method for one in pages)})
+        visit.operation = page.operation
         lane = self._long if page.long else self._strangers
         await lane.enter()
         visit.lane = lane

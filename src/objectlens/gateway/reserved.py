@@ -1,4 +1,4 @@
-"""What answers anybody under `/-/`: no bucket's name can start so. What only some may see is in `metrics` and `ledger`.
+"""What answers anybody under `/-/`: no bucket's name can start so. What only some may see is in `metrics` and `signed`.
 
 What is not for everyone has its own proof in the URL.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from objectlens.access import Caller
@@ -22,7 +22,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page: its method, its name in the access log, and what answers.
+    """What answers a method at a path, and its name in the access log.
 
     `long` says that it keeps many objects in work: such requests have a line of their own, so that they cannot take the
     places that their own GETs need.
@@ -32,3 +32,12 @@ class Page:
     operation: str
     answer: Callable[[Asked], Awaitable[HttpResponse]]
     long: bool = False
+
+
+Pages = Mapping[str, Sequence[Page]]
+"""Pages by path, one for each method. Where the path ends with a slash, they answer for whatever name follows."""
+
+
+def pages_at(pages: Pages, path: str) -> Sequence[Page]:
+    """Return the pages of a path, none when there are none."""
+    return pages.get(path) or pages.get(path[: path.rindex("/") + 1], ())

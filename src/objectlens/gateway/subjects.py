@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from objectlens.catalog import Catalog
 from objectlens.metering import BadBudget
 
-Find = Callable[[str, str], Awaitable[str]]
-"""Returns the ARN that a kind and a name stand for; raises `BadBudget`."""
-
 
 async def subject_of(catalog: Catalog, account: str, kind: str, name: str) -> str:
-    """Return the ARN of an Object Lambda access point, or of the root, a user or a role; ARNs stay what they are."""
+    """Return the ARN of an Object Lambda access point, or of the root, a user or a role; ARNs stay what they are.
+
+    Raises `BadBudget` when there is none of that name.
+    """
     if name.startswith("arn:"):
         return name
     if kind == "access-point":

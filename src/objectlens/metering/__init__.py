@@ -17,6 +17,7 @@ from objectlens.metering.meter import Meter, Rules
 from objectlens.metering.rows import DIMENSIONS, OTHER, SUMS, Dimension, Key, Row, Sums
 from objectlens.metering.tally import Tally, current
 from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
+from objectlens.metering.use import BudgetUsedUp
 
 __all__ = [
     "DIMENSIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "SUMS",
     "BadBudget",
     "Budget",
+    "BudgetUsedUp",
     "Dimension",
     "Key",
     "Ledger",

@@ -16,7 +16,7 @@ def job_of(header: str | None, session_name: str) -> str:
     """
     if header is None:
         # STS allows up to 64 of the same letters (AssumeRole, RoleSessionName).
-        return session_name if _LABEL.fullmatch(session_name) else ""
+        return session_name if session_name and _LABEL.fullmatch(session_name) else ""
     if not _LABEL.fullmatch(header):
         raise InvalidArgument(
             "The job's label must have 1 to 128 characters, of letters, digits and _.:/=+,@-",

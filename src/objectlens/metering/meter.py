@@ -122,13 +122,21 @@ class Meter:
             function = ":".join(function.split(":", 7)[:7])
         return Tally(self, function=function, access_point=access_point, caller=caller, job=job, uses=uses)
 
+    def admit(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Let another attempt begin; raises `BudgetUsedUp`."""
+        return self._watch.admit(caller, access_point, self._clock)
+
+    def hold(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Return what counts for work that goes on although its request is over."""
+        return self._watch.hold(caller, access_point, self._clock)
+
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
-        """Add a usage, now that it is over."""
+        """Add a usage, now that it is over; a use stands in `uses` once for each attempt."""
         now = self._clock.now()
-        for use in uses:
-            use.settle(usage, now)
+        for use in dict.fromkeys(uses):
+            use.settle(usage, now, uses.count(use))
         # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
-        if self.rules.enabled and (usage.invocations or (usage.cache and usage.requests)):
+        if self.rules.enabled and (usage.invocations or usage.duration_us or (usage.cache and usage.requests)):
             self._gathering.add(usage, now.timestamp())
 
     def late(self, change: int) -> None:

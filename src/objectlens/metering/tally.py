@@ -15,6 +15,8 @@ from objectlens.arn import NATIVE_FUNCTION
 from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
 from objectlens.metering.use import Use
 
+_NATIVE = f":function:{NATIVE_FUNCTION}"
+
 current: ContextVar[Tally | None] = ContextVar("tally", default=None)
 """The tally of the request whose work is being done. What is begun on its behalf, be it in a task that outlives it,
 inherits it."""
@@ -22,6 +24,14 @@ inherits it."""
 
 class Counter(Protocol):
     """Where usages go."""
+
+    def admit(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Let another attempt at a request begin; raises `SlowDown` when a budget is used up."""
+        ...
+
+    def hold(self, caller: str, access_point: str) -> Sequence[Use]:
+        """Return what counts for work that goes on although its request is over."""
+        ...
 
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
         """Add a usage of a request that was admitted to budgets, now that it is over."""
@@ -52,23 +62,12 @@ class Tally:
     It is used on the event loop's thread alone, but for what native transforms that stream take, see `took`.
     """
 
-    __slots__ = (
-        *("_access_point", "_caller", "_counter", "_function", "_job", "_pending", "_uses", "_version"),
-        *(
-            "_billed_ms",
-            "_bytes_out",
-            "_cache",
-            "_cold",
-            "_cpu_us",
-            "_duration_us",
-            "_errors",
-            "_init_us",
-            "_late",
-            "_source",
-        ),
-        *("_invocations", "_memory_size", "_peak_mb", "_requests", "_runtime"),
-        *("_cpu_ns", "_duration_ns", "bytes_in"),
-    )
+    # What it begins with. Most requests change few of these: none is set before it has to be.
+    _late = _tried = _cold = False
+    _version = _cache = _source = ""
+    _requests = _invocations = _errors = _memory_size = _peak_mb = 0
+    _duration_us = _billed_ms = _init_us = _cpu_us = _bytes_out = 0
+    bytes_in = _cpu_ns = _duration_ns = 0
 
     def __init__(
         self,
@@ -87,12 +86,10 @@ class Tally:
         self._job = job
         self._uses = uses
         self._pending = 1
-        self._version = self._cache = self._source = ""
-        self._runtime: Runtime = "native" if function.endswith(f":function:{NATIVE_FUNCTION}") else "lambda"
-        self._cold = self._late = False
-        self._reset()
+        self._runtime: Runtime = "native" if function.endswith(_NATIVE) else "lambda"
 
     def _reset(self) -> None:
+        """Begin with nothing: what was counted before is over."""
         self._requests = self._invocations = self._errors = self._memory_size = self._peak_mb = 0
         self._duration_us = self._billed_ms = self._init_us = self._cpu_us = self._bytes_out = 0
         self.bytes_in = self._cpu_ns = self._duration_ns = 0
@@ -126,6 +123,22 @@ class Tally:
 
     def begin(self) -> None:
         """Take note that an invocation begins; `ended` or `refused` follows, or `done` of a native transform."""
+        if not self._pending:
+            # Nobody waits any more, and what was admitted is settled: this is used all the same.
+            self._reset()
+            self._uses = self._counter.hold(self._caller, self._access_point)
+        self._pending += 1
+
+    def attempt(self) -> None:
+        """Take note of an attempt to make what was asked for; `done` follows.
+
+        The request was let in for the first one. Each other one asks the budgets anew: raises `SlowDown`.
+        """
+        if not self._pending:
+            self._reset()
+        if self._tried or not self._pending:
+            self._uses = (*self._uses, *self._counter.admit(self._caller, self._access_point))
+        self._tried = True
         self._pending += 1
 
     def refused(self) -> None:
@@ -192,7 +205,6 @@ class Tally:
         if self._pending:
             return
         usage = self._usage()
-        self._reset()
         if self._late:
             self._late = False
             self._counter.late(-1)
@@ -207,7 +219,9 @@ class Tally:
             self._source = ""
 
     def _usage(self) -> Usage:
-        if self._runtime == "native" and self._invocations:
+        if self._runtime == "native" and self._duration_ns:
+            # What goes on after its request is over is a part of an invocation that was counted with it.
+            self._memory_size = NATIVE_MEMORY_MB
             self._duration_us = self._duration_ns // 1000
             self._billed_ms = -(-self._duration_ns // 1_000_000)
             self._cpu_us = self._cpu_ns // 1000

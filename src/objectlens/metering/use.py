@@ -14,6 +14,12 @@ from objectlens.metering.usage import Usage
 _log = logging.getLogger(__name__)
 
 
+class BudgetUsedUp(SlowDown):
+    """A budget is used up: of the one whose it is, and of nobody else's concern."""
+
+    code = SlowDown.code
+
+
 @dataclass(slots=True)
 class Spent:
     """Amounts by measure."""
@@ -38,9 +44,9 @@ class Use:
     """The use of one budget in the running period, by all servers as far as this one knows.
 
     `unwritten` is what the database does not have yet, by the beginning of its period; `untold` whether it does not
-    know of the warning. An admitted request is held
-    against the limit of invocations from its beginning on, so that many at once cannot pass it; what it takes of the
-    others is known when it is over.
+    know of the warning. An admitted request is held against the limit of invocations from its beginning on, so that
+    many at once cannot pass it, and each further attempt at it once more; what it takes of the others is known when it
+    is over.
     """
 
     def __init__(self, budget: Budget, journal: Journal, now: datetime) -> None:
@@ -92,16 +98,22 @@ class Use:
     # --- requests ---
 
     def admit(self, now: datetime) -> None:
-        """Let one more request begin; raises `SlowDown` when the budget is used up."""
+        """Let one more request begin, or another attempt; raises `BudgetUsedUp` when nothing is left."""
         self._advance(now)
         measure = self._exhausted()
         if measure is not None:
             self.refusals += 1
+            self._warn()  # of one that was passed when it was made, nothing else would tell
             if self.spent.of(measure) < self.budget.limits[measure]:
-                raise SlowDown(self._held(measure), headers={"Retry-After": "1"})
-            raise SlowDown(
+                raise BudgetUsedUp(self._held(measure), headers={"Retry-After": "1"})
+            raise BudgetUsedUp(
                 self._refusal(measure), headers={"Retry-After": str(max(1, self.end - int(now.timestamp())))}
             )
+        self.hold(now)
+
+    def hold(self, now: datetime) -> None:
+        """Take note of one more that is under way, whether it was let in or not."""
+        self._advance(now)
         self._in_flight += 1
         self._note()
 
@@ -110,9 +122,9 @@ class Use:
         self._in_flight -= 1
         self._note()
 
-    def settle(self, usage: Usage, now: datetime) -> None:
-        """Take note of what an admitted request used, now that it is over."""
-        self._in_flight -= 1
+    def settle(self, usage: Usage, now: datetime, held: int = 1) -> None:
+        """Take note of what an admitted request used, now that it is over; it was `held` so many times."""
+        self._in_flight -= held
         self._advance(now)
         used = Spent(usage.invocations, usage.memory_size * usage.billed_duration_ms, usage.bytes_out)
         self.spent.add(used)

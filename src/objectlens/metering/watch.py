@@ -49,12 +49,10 @@ class Watch:
         self._journal.retain(use.entry for use in self._uses.values())
 
     def admit(self, caller: str, access_point: str, clock: Clock) -> Sequence[Use]:
-        """Let a request begin and return what it counts against; raises `SlowDown` when a budget is used up."""
+        """Let a request begin and return what it counts against; raises `BudgetUsedUp` when nothing is left of one."""
         if not self._by_payer:
             return ()
-        now, uses = clock.now(), list[Use]()
-        for payer in (*payers(caller), access_point):
-            uses += self._by_payer.get(payer, ())
+        now, uses = clock.now(), self._of(caller, access_point)
         admitted: list[Use] = []
         try:
             for use in uses:
@@ -65,6 +63,16 @@ class Watch:
                 use.release()
             raise
         return admitted
+
+    def hold(self, caller: str, access_point: str, clock: Clock) -> Sequence[Use]:
+        """Return what counts for work that goes on already, whatever is left."""
+        uses = self._of(caller, access_point) if self._by_payer else []
+        for use in uses:
+            use.hold(clock.now())
+        return uses
+
+    def _of(self, caller: str, access_point: str) -> list[Use]:
+        return [use for payer in (*payers(caller), access_point) for use in self._by_payer.get(payer, ())]
 
     def take(self) -> tuple[dict[tuple[str, int], Spent], dict[str, int]]:
         """Return what the database does not have yet: use, by name and period, and of what a warning was given."""

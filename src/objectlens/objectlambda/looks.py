@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 
 from objectlens.clock import Clock
@@ -23,11 +23,11 @@ class Looks:
     def __init__(self, clock: Clock, freshness: float = 0.0) -> None:
         self._clock = clock
         self._freshness = freshness
-        self._seen: OrderedDict[tuple[str, str], tuple[float, Stat]] = OrderedDict()
-        self._next: dict[tuple[str, str], asyncio.Task[Stat]] = {}
-        self._running: dict[tuple[str, str], asyncio.Task[Stat]] = {}
+        self._seen: OrderedDict[tuple[Hashable, str], tuple[float, Stat]] = OrderedDict()
+        self._next: dict[tuple[Hashable, str], asyncio.Task[Stat]] = {}
+        self._running: dict[tuple[Hashable, str], asyncio.Task[Stat]] = {}
 
-    async def stat(self, store: Get, key: str, of: str, *, now: bool = False) -> Stat:
+    async def stat(self, store: Get, key: str, of: Hashable, *, now: bool = False) -> Stat:
         """Describe an object; raises `KeyNotFound`. With `now` nothing that was seen before is used.
 
         `of` names the store, and the version when it is one's, whatever object stands for it at the moment.
@@ -50,25 +50,25 @@ class Looks:
         task = asyncio.ensure_future(store.stat(key))
         return self._remember(place, began, await self._run(place, task))
 
-    async def _run(self, place: tuple[str, str], task: asyncio.Task[Stat]) -> Stat:
+    async def _run(self, place: tuple[Hashable, str], task: asyncio.Task[Stat]) -> Stat:
         self._running[place] = task
         task.add_done_callback(lambda _: self._running.pop(place, None))
         return await asyncio.shield(task)
 
-    async def _with_the_next(self, store: Get, place: tuple[str, str]) -> Stat:
+    async def _with_the_next(self, store: Get, place: tuple[Hashable, str]) -> Stat:
         """Share the look that begins when the one under way has ended."""
         task = self._next.get(place)
         if task is None:
             task = self._next[place] = asyncio.ensure_future(self._follow(store, place))
         return await asyncio.shield(task)
 
-    async def _follow(self, store: Get, place: tuple[str, str]) -> Stat:
+    async def _follow(self, store: Get, place: tuple[Hashable, str]) -> Stat:
         await asyncio.wait({self._running[place]})
         del self._next[place]
         began = self._clock.monotonic()
         return self._remember(place, began, await self._run(place, asyncio.ensure_future(store.stat(place[1]))))
 
-    def _remember(self, place: tuple[str, str], began: float, stat: Stat) -> Stat:
+    def _remember(self, place: tuple[Hashable, str], began: float, stat: Stat) -> Stat:
         if self._freshness:
             self._seen[place] = began, stat
             self._seen.move_to_end(place)

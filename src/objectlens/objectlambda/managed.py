@@ -16,10 +16,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from objectlens import errors
-from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Source, Spilled
+from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Pairs, Source, Spilled
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
+from objectlens.metering import BudgetUsedUp, Tally, current
 from objectlens.objectlambda import lineage
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
 from objectlens.objectlambda.lineage import Way
@@ -33,16 +34,18 @@ from objectlens.objectlambda.work import Work
 from objectlens.objects import versioning
 from objectlens.objects.context import bucket_of, resource_of, store_errors
 from objectlens.objects.finding import check_tags, missing
-from objectlens.objects.reading import Chosen, chosen, facts
+from objectlens.objects.reading import Chosen, chosen, discard, facts
+from objectlens.objects.whole import open_whole
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
 from objectlens.s3.inputs import ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import NULL, Attributes, KeyNotFound, Stat, state_of
+from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
 _MOVES = 8
+_WHOLE = ReadObject()
 
 
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
@@ -56,16 +59,19 @@ async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
     await work.permit(via)
     there = await at_source(lens, call, access_point, via)
     visit = Visit(lens, call, there, work, _asked(call))
-    for _ in range(_MOVES):
-        derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
-        try:
-            return await visit.serve(derived)
-        except SourceMoved:
-            continue
-        except errors.ServiceError as error:
-            told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
-            error.headers = told | error.headers
-            raise
+    try:
+        for _ in range(_MOVES):
+            derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
+            try:
+                return await visit.serve(derived)
+            except SourceMoved:
+                continue
+            except errors.ServiceError as error:
+                told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
+                error.headers = told | error.headers
+                raise
+    finally:
+        await visit.close()
     raise errors.SlowDown("The source object is replaced again and again while it is read: try again later.")
 
 
@@ -93,20 +99,41 @@ class Visit:
     work: Work
     asked: ReadObject
     told_version: list[tuple[str, str]] = field(default_factory=list)
+    opened: Opened | None = None
 
     async def source(self) -> Source:
         """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
+        bucket = bucket_of(self.there)
+        check_bucket_owner(self.there.http.headers, bucket.account)
+        stat = await self._opened() if self._opens else await self._looked_at()
+        self.told_version = versioning.of_read(bucket, stat)
+        return source_of(bucket.name, stat)
+
+    @property
+    def _opens(self) -> bool:
+        """Whether to open the source for a look at it: where nothing is kept, it will be read as a rule."""
+        return self.work.opens and not self.lens.cache.enabled and not self.is_head
+
+    async def _opened(self) -> Stat:
+        await self.close()
+        self.opened = await open_whole(self.lens.objects, self.there)
+        return self.opened.stat
+
+    async def _looked_at(self) -> Stat:
         objects, there = self.lens.objects, self.there
-        bucket = bucket_of(there)
-        check_bucket_owner(there.http.headers, bucket.account)
         with store_errors():
             try:
                 stat = await look_at(self.lens, there)
             except KeyNotFound as gone:
                 raise await missing(objects, there, resource_of(there), gone, self.asked.version_id) from None
         await check_tags(objects, there, stat)
-        self.told_version = versioning.of_read(bucket, stat)
-        return source_of(bucket.name, stat)
+        return stat
+
+    async def close(self) -> None:
+        """Close the source, if it was opened and not read."""
+        opened, self.opened = self.opened, None
+        if opened is not None:
+            await discard(opened.body)
 
     @property
     def is_head(self) -> bool:
@@ -126,7 +153,7 @@ class Visit:
         self.asked.conditions.check(derived.etag, derived.modified)
         said = self.call.http.headers.get("cache-control")
         wishes = directives(said) if said else frozenset()
-        if "no-store" in wishes:
+        if "no-store" in wishes or not cache.enabled:
             return await self._direct(derived)
         fresh = "no-cache" in wishes
         if not fresh and (hit := await cache.find(derived)) is not None:
@@ -136,6 +163,9 @@ class Visit:
     # --- kept ---------------------------------------------------------------------------------------------------------
 
     def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
+        if self.asked == _WHOLE and not self.is_head:
+            headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
+            return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
         stat = _stat(derived, entry.head, entry.size, entry.crc32)
         try:
             span = chosen(self.asked, stat)
@@ -149,6 +179,12 @@ class Visit:
         told = lineage.headers(derived, "hit", entry.duration_ms)
         return self._answer(stat, span, b"" if self.is_head else body, [*_extra(entry.head), *told])
 
+    def _headers(self, derived: Derived, entry: Entry) -> Pairs:
+        """Return the headers of an answer with all of it, but for what depends on the request."""
+        stat = _stat(derived, entry.head, entry.size, entry.crc32)
+        told = lineage.headers(derived, "hit", entry.duration_ms)
+        return (*object_headers(facts(stat)), *_extra(entry.head), *told)
+
     # --- being made ---------------------------------------------------------------------------------------------------
 
     async def _joined(self, derived: Derived, *, fresh: bool) -> HttpResponse:
@@ -160,20 +196,23 @@ class Visit:
             except Failed as failed:
                 return self._failed(derived, failed)
             patient = self._hurry(flight, own=own)
+            # All of it was there before this request came, if not in its place yet.
+            way: Way = "miss" if own else "fill" if flight.entry is None else "hit"
             try:
                 async with asyncio.timeout_at(deadline):
                     begun = await flight.begun()
                     if begun.live is None:
-                        return await self._following(derived, flight, begun, "miss" if own else "fill")
+                        return await self._following(derived, flight, begun, way)
                 # What is not kept is one request's alone.
                 made = flight.take_live()
             except TimeoutError:
                 raise errors.LambdaTimeout from None
             except Failed as failed:
-                slow = isinstance(failed.cause, errors.LambdaTimeout)
-                if own or not (slow or (patient and isinstance(failed.cause, errors.SlowDown))):
+                theirs = isinstance(failed.cause, errors.LambdaTimeout | BudgetUsedUp)
+                if own or not (theirs or (patient and isinstance(failed.cause, errors.SlowDown))):
                     return self._failed(derived, failed)
-                # It was too slow for the one who began it, or who can wait found no place; this request has time left.
+                # It was too slow for the one who began it, or beyond that one's budget; or who can wait found no place.
+                # This request has time left.
                 fresh = False
                 continue
             finally:
@@ -190,7 +229,7 @@ class Visit:
         return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way if self.lens.cache.enabled else "bypass"
+        way = "hit" if flight.found else way
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
@@ -225,7 +264,15 @@ class Visit:
     # --- made for this request alone ----------------------------------------------------------------------------------
 
     async def _make(self, derived: Derived) -> Made:
-        made = await self.work.make(self.there, derived.source.state)
+        tally = current.get()
+        if tally is not None:
+            _admit_again(tally)
+        opened, self.opened = self.opened, None
+        try:
+            made = await self.work.make(self.there, derived.source.state, opened)
+        finally:
+            if tally is not None:
+                tally.done()
         if not made.reusable:
             self.lens.cache.mark_private(derived)
         return made
@@ -348,6 +395,14 @@ class Visit:
         return HttpResponse(206, Headers(headers), body, end - start)
 
 
+def _admit_again(tally: Tally) -> None:
+    """Have an attempt counted; raises `Failed` when a budget leaves no room for one more than the first."""
+    try:
+        tally.attempt()
+    except BudgetUsedUp as error:
+        raise Failed(error) from error
+
+
 def source_of(bucket: str, stat: Stat) -> Source:
     """Return a source as the names of derived objects hold it."""
     return Source(
@@ -356,7 +411,7 @@ def source_of(bucket: str, stat: Stat) -> Source:
         etag=stat.etag,
         size=stat.size,
         modified=stat.modified,
-        state=state_of(stat),
+        state=stat.state(),
         version_id=None if stat.version == NULL else stat.version,
     )
 

@@ -13,6 +13,7 @@ from objectlens.objectlambda.work import work_of
 
 JOB = "x-objectlens-job"
 CACHE = "x-objectlens-cache"
+_OUTCOMES = frozenset({"hit", "miss", "fill", "bypass"})
 _OUTCOME = re.compile(r"[a-z][a-z-]{0,31}")
 
 
@@ -50,7 +51,7 @@ def open_tally(
 def cache_outcome(response: HttpResponse | None) -> str:
     """Return what an answer says of the cache of derived objects: its first word; empty when that was not asked."""
     said = None if response is None else response.headers.get(CACHE)
-    if said is None:
-        return ""
+    if said is None or said in _OUTCOMES:
+        return said or ""
     found = _OUTCOME.match(said.lower())
     return OTHER if found is None else found[0]

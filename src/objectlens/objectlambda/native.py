@@ -22,8 +22,7 @@ from objectlens.http import HttpRequest
 from objectlens.metering import Tally, current
 from objectlens.objectlambda import workers
 from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
-from objectlens.objects.reading import discard
-from objectlens.stores import Opened, Stat, state_of
+from objectlens.stores import Opened, Stat
 from objectlens.streams import FileSlice
 from objectlens.transforms import (
     Arguments,
@@ -114,14 +113,8 @@ class Native:
         except BadArgument as error:
             raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
 
-    async def make(self, program: Program, arguments: Arguments, opened: Opened, state: str) -> Made:
-        """Run a program on an opened object, which must be in the state that is meant.
-
-        Raises `SourceMoved` for another state, and what is wrong with the object.
-        """
-        if state_of(opened.stat) != state:
-            await discard(opened.body)
-            raise SourceMoved
+    async def make(self, program: Program, arguments: Arguments, opened: Opened) -> Made:
+        """Run a program on an opened object, which it closes; raises what is wrong with the object."""
         with _under_way():
             made = await self._run(program, arguments, opened)
         system = () if made.content_type is None else (("Content-Type", made.content_type),)

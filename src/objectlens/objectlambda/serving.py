@@ -16,6 +16,7 @@ from objectlens.objectlambda.source import at_source
 from objectlens.objectlambda.work import work_of
 from objectlens.objects import OPERATIONS
 
+_CUSTOMER_KEYS = tuple(f"x-amz-server-side-encryption-customer-{rest}" for rest in ("algorithm", "key", "key-md5"))
 _TRANSFORMED = {
     "GetObject": get_object,
     "HeadObject": head_object,
@@ -28,7 +29,6 @@ async def serve(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccess
     """Answer a call on an Object Lambda access point."""
     name = call.operation.name
     if name in {"GetObject", "HeadObject"} and (work := await work_of(lens, call, access_point)) is not None:
-        _refuse_customer_keys(call)
         return await managed.answer(lens, call, access_point, work)
     transformation = access_point.configuration.transformation(name)
     if transformation is None or name not in _TRANSFORMED:
@@ -57,7 +57,7 @@ def _filter(call: Call, access_point: ObjectLambdaAccessPoint) -> None:
 
 
 def _refuse_customer_keys(call: Call) -> None:
-    if any(name.startswith("x-amz-server-side-encryption-customer-") for name in call.http.headers.lower()):
+    if any(name in call.http.headers for name in _CUSTOMER_KEYS):
         raise errors.InvalidRequest(
             "Object Lambda access points do not support SSE-C: send the request without its headers."
         )

@@ -110,5 +110,5 @@ async def at_source(
 async def look_at(lens: ObjectLambda, there: Call, key: str | None = None, *, now: bool = False) -> Stat:
     """Describe what a call on the supporting access point reads, or another key; raises `KeyNotFound`."""
     bucket, version = bucket_of(there), version_of(there)
-    of = f"{bucket.name}\n{bucket.created_at}\n{version or ''}"
+    of = (bucket.name, bucket.created_at, version)
     return await lens.looks.stat(lens.objects.at(bucket, version), key_of(there) if key is None else key, of, now=now)

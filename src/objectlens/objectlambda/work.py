@@ -26,9 +26,10 @@ from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, is_nat
 from objectlens.objectlambda.rendezvous import Answer
 from objectlens.objectlambda.source import look_at, supporting_access_point
 from objectlens.objectlambda.taking import gathered, is_private, taken_head
+from objectlens.objects.reading import discard
 from objectlens.objects.whole import open_whole
 from objectlens.s3.operations import OPERATIONS
-from objectlens.stores import KeyNotFound, state_of
+from objectlens.stores import KeyNotFound, Opened
 from objectlens.transforms import Arguments, Program
 
 # What an error of a function's own making may be kept for a moment: what it says of the object, and nothing that may
@@ -74,8 +75,16 @@ class Work(Protocol):
         """Return when the caller may have it made; raises `LambdaPermissionError`."""
         ...
 
-    async def make(self, there: Call, state: str) -> Made:
-        """Make the derived object of a source in one state; `there` reads the source. Raises `Failed`."""
+    @property
+    def opens(self) -> bool:
+        """Tell whether `make` takes a source that is open."""
+        ...
+
+    async def make(self, there: Call, state: str, opened: Opened | None = None) -> Made:
+        """Make the derived object of a source in one state; `there` reads the source. Raises `Failed`.
+
+        A source that is `opened`, in that state, becomes its own to close.
+        """
         ...
 
 
@@ -250,18 +259,30 @@ class NativeWork:
         """Return when the caller may invoke the built-in function."""
         await may_invoke(self.lens, self.call, self.maker.function, via)
 
-    async def make(self, there: Call, state: str) -> Made:
+    @property
+    def opens(self) -> bool:
+        """A pipeline reads the source itself."""
+        return True
+
+    async def make(self, there: Call, state: str, opened: Opened | None = None) -> Made:
         """Run the pipeline."""
         native, program = self.lens.native, self.native.program
         try:
-            opened = await open_whole(self.lens.objects, there)
-            return await native.make(program, self.values, opened, state)
+            source = opened or await self._open(there, state)
+            return await native.make(program, self.values, source)
         except (SourceMoved, errors.NoSuchKey, errors.NoSuchVersion) as error:
             raise Failed(SourceMoved()) from error
         except errors.ServiceError as error:
             # A process that ended under the transform may have been killed for others' sake.
             again = isinstance(error, errors.LambdaRuntimeError)
             raise Failed(error, lasting=isinstance(error, _LASTING_ERRORS), again=again) from error
+
+    async def _open(self, there: Call, state: str) -> Opened:
+        opened = await open_whole(self.lens.objects, there)
+        if opened.stat.state() != state:
+            await discard(opened.body)
+            raise SourceMoved
+        return opened
 
 
 # --- Lambda functions -------------------------------------------------------------------------------------------------
@@ -340,7 +361,12 @@ class LambdaWork:
         http = replace(call.http, method="GET", query=query, headers=Headers(self._headers()))
         return replace(call, http=http, operation=OPERATIONS["GetObject"])
 
-    async def make(self, there: Call, state: str) -> Made:
+    @property
+    def opens(self) -> bool:
+        """The function reads the source, by a URL."""
+        return False
+
+    async def make(self, there: Call, state: str, opened: Opened | None = None) -> Made:
         """Invoke the function."""
         lens, function = self.lens, self.engaged.function
         source = await supporting_access_point(lens, self.access_point)
@@ -382,7 +408,7 @@ class LambdaWork:
             stat = await look_at(self.lens, there, now=True)
         except (KeyNotFound, OSError):
             return False
-        return state_of(stat) == state
+        return stat.state() == state
 
     async def _see_to_source(self, there: Call, state: str) -> None:
         """Raise `Failed` with `SourceMoved` when that may be why the function failed: it could read nothing else."""

@@ -9,7 +9,7 @@ from objectlens.s3.headers import ObjectFacts
 from objectlens.s3.inputs import ReadObject
 from objectlens.s3.preconditions import range_applies
 from objectlens.s3.ranges import part_span
-from objectlens.stores import Far, Get, Opened, Stat, state_of
+from objectlens.stores import Far, Get, Opened, Stat
 from objectlens.streams import FileSlice
 
 Chosen = tuple[int, int] | None
@@ -71,7 +71,7 @@ def chosen(asked: ReadObject, stat: Stat) -> Chosen:
 
     Raises `PreconditionFailed`, `NotModified`, `InvalidRange` or `InvalidPart`.
     """
-    if asked.state is not None and asked.state != state_of(stat):
+    if asked.state is not None and asked.state != stat.state():
         raise PreconditionFailed("The object was replaced since the request for it was made.", Condition="If-Match")
     asked.conditions.check(stat.etag, stat.modified)
     if asked.byte_range is not None and range_applies(asked.if_range, stat.etag, stat.modified):

@@ -143,7 +143,9 @@ def range_applies(if_range: str | None, etag: str, modified: datetime) -> bool:
 
 
 def _etags(header: str | None) -> tuple[str, ...] | None:
-    tags = tuple(filter(None, (_bare(one) for one in (header or "").split(","))))
+    if header is None:
+        return None
+    tags = tuple(filter(None, (_bare(one) for one in header.split(","))))
     return tags or None
 
 

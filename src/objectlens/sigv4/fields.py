@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,7 @@ _PAYLOAD_RULE = (
     f"x-amz-content-sha256 must be {UNSIGNED_PAYLOAD}, {STREAMING_UNSIGNED_TRAILER}, {STREAMING}, {STREAMING_TRAILER} "
     "or a valid sha256 value."
 )
-_HEXADECIMAL = frozenset("0123456789abcdef")
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
 
 
 class Malformed(ValueError):
@@ -84,6 +85,6 @@ def payload_hash(said: str | None) -> str | None:
     """Return a payload hash that is one, None when nothing was said; raises `InvalidArgument`."""
     if said is None or said in _MARKERS:
         return said
-    if len(said) != 64 or not _HEXADECIMAL.issuperset(said.lower()):
+    if not _DIGEST.fullmatch(said):
         raise InvalidArgument(_PAYLOAD_RULE, ArgumentName="x-amz-content-sha256", ArgumentValue=said)
     return said

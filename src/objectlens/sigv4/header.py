@@ -52,11 +52,13 @@ def _parts(authorization: str) -> dict[str, str]:
 def _date(http: HttpRequest, scope: Scope) -> tuple[str, datetime]:
     """Return when the request was signed; `Date` serves where `x-amz-date` is missing."""
     amz = http.headers.get("x-amz-date")
-    text = amz if amz is not None else http.headers.get("date")
-    at = None if text is None else fields.long_date(text) or fields.http_date(text)
+    text = (amz if amz is not None else http.headers.get("date")) or ""
+    at, timestamp = fields.long_date(text), text
     if at is None:
-        raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
-    timestamp = at.strftime(TIMESTAMP)
+        at = fields.http_date(text) if text else None
+        if at is None:
+            raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
+        timestamp = at.strftime(TIMESTAMP)
     if timestamp[:8] != scope.date:
         raise AuthorizationHeaderMalformed(
             f'{_MALFORMED}; Invalid credential date "{scope.date}". This date is not the same as X-Amz-Date: '

@@ -58,7 +58,6 @@ from objectlens.stores.protocols import (
     Versions,
 )
 from objectlens.stores.remote import UnknownStore
-from objectlens.stores.states import state_of
 
 __all__ = [
     "NULL",
@@ -100,5 +99,4 @@ __all__ = [
     "VersionListing",
     "VersionNotFound",
     "Versions",
-    "state_of",
 ]

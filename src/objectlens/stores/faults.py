@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from objectlens.stores.protocols import StoreFull, StoreUnavailable
 
@@ -25,15 +23,21 @@ _REMEDIES = {
 }
 
 
-@contextmanager
-def translated(doing: str, name: str) -> Iterator[None]:
+class translated:  # noqa: N801  (it is used as a function is)
     """Turn an `OSError` into `StoreFull` or `StoreUnavailable` that says what was being done to which key."""
-    try:
-        yield
-    except (StoreFull, StoreUnavailable, ConnectionError):
-        raise
-    except OSError as error:
-        raise fault(doing, name, error) from error
+
+    # A class: every request passes here, and a generator would take as long as a look at the disk.
+    __slots__ = ("_doing", "_name")
+
+    def __init__(self, doing: str, name: str) -> None:
+        self._doing, self._name = doing, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, (StoreFull, StoreUnavailable, ConnectionError)):
+            raise fault(self._doing, self._name, error) from error
 
 
 def fault(doing: str, name: str, error: OSError) -> StoreFull | StoreUnavailable:

@@ -19,6 +19,7 @@ import stat as modes
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from objectlens.stores import keys, places, sidecars, walks
@@ -117,10 +118,10 @@ class Files:
             state = places.look(self.root, place)
             if state is None or not modes.S_ISREG(state.st_mode):
                 continue
-            sidecar = self.remembered.read(self.meta, state)
-            if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
+            stat = self.remembered.describe(self.meta, key, state)
+            if stat is None and not sidecars.same(state, places.look(self.root, place)):
                 return None
-            return sidecars.describe(key, state, sidecar)
+            return stat or sidecars.describe(key, state, None)
         return None
 
     def _described(self, key: str) -> Stat:
@@ -146,12 +147,12 @@ class Files:
         for _ in range(RETRIES):
             place, fd, state = self._find(key)
             try:
-                sidecar = sidecars.read(self.meta, state)
-                if sidecar is None and not sidecars.same(state, places.look(self.root, place)):
+                stat = self.remembered.describe(self.meta, key, state)
+                if stat is None and not sidecars.same(state, places.look(self.root, place)):
                     # Replaced between the two looks, and its sidecar removed: see what is there now.
                     os.close(fd)
                     continue
-                return fd, sidecars.describe(key, state, sidecar)
+                return fd, stat or sidecars.describe(key, state, None)
             except OSError:
                 os.close(fd)
                 raise
@@ -309,11 +310,15 @@ class Files:
 
 def _places(key: str) -> Iterator[Place]:
     """Yield where a key's file may be, the first one it is found at being the object."""
-    raw = keys.encoded(key)
-    plain = keys.natural(raw)
+    plain = _plain(key)
     if plain is not None:
         yield plain
-    yield keys.odd(raw)
+    yield keys.odd(keys.encoded(key))
+
+
+@lru_cache(maxsize=4096)
+def _plain(key: str) -> Place | None:
+    return keys.natural(keys.encoded(key))
 
 
 def _shards(meta: bytes) -> list[bytes]:

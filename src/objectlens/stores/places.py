@@ -42,8 +42,11 @@ class Occupied(OSError):
 def open_file(root: bytes, place: Place) -> tuple[int, os.stat_result] | None:
     """Open the plain file at a place for reading; None when there is none."""
     try:
-        with _parent(root, place) as folder:
-            fd = os.open(place[-1], _FILE, dir_fd=folder)
+        if len(place) == 1:
+            fd = os.open(b"%b/%b" % (root, place[0]), _FILE)
+        else:
+            with _parent(root, place) as folder:
+                fd = os.open(place[-1], _FILE, dir_fd=folder)
     except OSError as error:
         if error.errno in ABSENT or error.errno == errno.ENXIO:
             return None
@@ -58,6 +61,9 @@ def open_file(root: bytes, place: Place) -> tuple[int, os.stat_result] | None:
 def look(root: bytes, place: Place) -> os.stat_result | None:
     """Return the state of whatever stands at a place, a link itself included; None when nothing does."""
     try:
+        if len(place) == 1:
+            # No folder stands between that could be a link.
+            return os.lstat(b"%b/%b" % (root, place[0]))
         with _parent(root, place) as folder:
             return os.stat(place[-1], dir_fd=folder, follow_symlinks=False)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +81,22 @@ class Attributes:
     parts: tuple[int, ...] = ()
     part_checksums: tuple[str, ...] = ()
     acl: str | None = None
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def text(self) -> str:
+        """Return all that a read of the object shows of these, the same text for the same values."""
+        if self._text is None:
+            read = (
+                sorted(self.headers.items()),
+                sorted(self.metadata.items()),
+                sorted(self.tags.items()),
+                sorted(self.checksums.items()),
+                self.checksum_type,
+                self.parts,
+            )
+            # What Python writes of texts and numbers cannot be read in two ways, and takes a fifth of the time of JSON.
+            object.__setattr__(self, "_text", repr(read))
+        return self._text or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +112,18 @@ class Stat:
     modified: datetime
     attributes: Attributes
     version: str = NULL
+    _state: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def state(self) -> str:
+        """Return a digest (32 hexadecimal digits) of all that can be read of the object but for its dates.
+
+        S3's ETag tells the bytes; a function may also look at the metadata and the tags, which change without it.
+        """
+        if self._state is None:
+            read = f"{self.etag!r} {self.size} {self.attributes.text()}"
+            digest = hashlib.sha256(read.encode("utf-8", "surrogatepass")).hexdigest()
+            object.__setattr__(self, "_state", digest[:32])
+        return self._state or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,14 +62,17 @@ def read(folder: bytes, state: os.stat_result) -> Sidecar | None:
 
 
 class Remembered:
-    """The sidecars that were read last: a look at a file that did not change is enough to know what is in it."""
+    """The objects whose sidecars were read last: a look at what did not change is enough to know what is in it."""
 
     def __init__(self, most: int = 4096) -> None:
         self._most = most
-        self._known: OrderedDict[bytes, tuple[tuple[int, int, int, int], Sidecar]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[tuple[int, int, int, int], Stat]] = OrderedDict()
 
-    def read(self, folder: bytes, state: os.stat_result) -> Sidecar | None:
-        """Do what `read` does. It may be called from several threads."""
+    def describe(self, folder: bytes, key: str, state: os.stat_result) -> Stat | None:
+        """Describe the object of a key whose file is in this state, None when it has no sidecar (see `read`).
+
+        It may be called from several threads.
+        """
         where = path(folder, state)
         try:
             found = os.stat(where)
@@ -78,15 +81,19 @@ class Remembered:
         # Sidecars are replaced and never written again: another content is another inode, or another time of change.
         identity = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
         known = self._known.get(where)
-        if known is not None and known[0] == identity:
+        # One file may have several names.
+        if known is not None and known[0] == identity and known[1].key == key:
             return known[1]
         sidecar = read(folder, state)
-        if sidecar is not None and _same_file(where, identity):
-            self._known[where] = identity, sidecar
+        if sidecar is None:
+            return None
+        stat = describe(key, state, sidecar)
+        if _same_file(where, identity):
+            self._known[where] = identity, stat
             if len(self._known) > self._most:
                 with suppress(KeyError):
                     self._known.popitem(last=False)
-        return sidecar
+        return stat
 
 
 def _same_file(where: bytes, identity: tuple[int, int, int, int]) -> bool:

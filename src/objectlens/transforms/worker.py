@@ -9,6 +9,7 @@ has at a place of its own, and 0 when it is done: what it had is known when it i
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import resource
@@ -31,6 +32,7 @@ from objectlens.transforms.values import Result
 KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
 
 PLACE_BYTES = 8
+_NICE = 5
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
@@ -38,15 +40,19 @@ def main(arguments: list[str]) -> None:
     """Serve until the server hangs up, or is gone."""
     sock, board, place, parent = map(int, arguments)
     tie_to(parent)
+    stand_back(place)
     tune_allocator()
     quiet_codecs()
+    # What is imported is not garbage, and one transform leaves little: by default Python looks for some at each.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
         serve(jobs, places, place)
 
 
 def tie_to(parent: int) -> None:
-    """End with the parent (prctl(2)), gain no rights, and do not push the server aside (sched(7))."""
+    """End with the parent (prctl(2)), and gain no rights."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -54,7 +60,18 @@ def tie_to(parent: int) -> None:
         sys.exit(1)
     # Ctrl-C in a terminal reaches all of its processes: the server ends this one when its requests are done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def stand_back(place: int) -> None:
+    """Leave the cores to the server whenever it has something to do: others may be waiting for their next job.
+
+    Each process has a core of its own. The kernel (sched(7)) would have two of them take turns on one core when the
+    server has just left the other: it does not move one for a pause that short.
+    """
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.nice(_NICE)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[place % len(cores)]})
 
 
 def serve(sock: socket.socket, places: memoryview, place: int) -> None:

@@ -13,6 +13,7 @@ from objectlens.cli.main import main
 from support.archives import JSON, eventually
 from support.live import make_lens_on
 from support.terminal import Terminal
+from support.usage import total
 from support.wire import Wire
 
 HANDLER = """
@@ -93,7 +94,10 @@ def test_warm_a_prefix_then_all_is_kept(server, lens):
 
 
 def test_warm_keys_from_arguments_files_and_stdin(server, lens, tmp_path):
-    said = run(server, "warm", lens.arn, "k/00", "k/01", "--arg", "tail=!", "--concurrency", "2").stdout
+    said = run(
+        server, "warm", lens.arn, "k/00", "k/01", "--arg", "tail=!", "--concurrency", "2", "--job", "ahead"
+    ).stdout
+    assert total(server, access_point=lens.arn, job="ahead")["invocations"] == 2
     assert said.startswith("2 of 2 keys in ")
     assert "0 failed" in said
     file = tmp_path / "keys.txt"

@@ -325,9 +325,14 @@ def test_usage_is_for_those_who_may_see_it(server):
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
         assert [ask(server, path, method, own)[0] for method, path in paths] == [200] * len(paths)
         iam.delete_user_policy(UserName=name, PolicyName="p")
-    assert ask(server, "/-/usage", "POST")[0] == 405
-    for wrong in ("by=colour", "start=soon", "step=x", "cold=x", "limit=x", "offset=-1"):
+    for method, path in (("POST", "/-/usage"), ("PUT", "/-/budgets"), ("POST", f"/-/budgets/{name}")):
+        assert ask(server, path, method)[0] == 405
+    for wrong in ("by=colour", "start=soon", "step=x", "cold=x", "limit=x", "offset=-1", "colour=x"):
         assert ask(server, f"/-/usage?{wrong}")[0] == 400
+    assert ask(server, f"/-/budgets/{name}?byte=5&kind=caller&subject=root", "PUT")[0] == 400
+    log = (server.data.parent / f"{server.data.name}.log").read_text()
+    for line in ("GetUsage GET /-/usage 403", "GetUsage GET /-/usage 200", f"PutBudget PUT /-/budgets/{name} 200"):
+        assert line in log
 
 
 def test_metrics_count_what_the_ledger_counts(server, writer):
@@ -359,6 +364,65 @@ def test_who_leaves_before_a_transform_ends_pays_for_it_all_the_same(server):
     assert found["cpu_us"] > 300_000
     assert lens.get("k")["ResponseMetadata"]["HTTPHeaders"]["x-objectlens-cache"] == "hit"
     assert total(server, access_point=lens.arn)["invocations"] == 1
+
+
+DYING = """
+import os, signal
+def lambda_handler(event, context):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+MANAGED = {"objectlens:answers": "managed"}
+
+
+def test_further_attempts_are_paid_for_and_ask_the_budget_first(server):
+    lens = make_lens_on(server, DYING, tags=MANAGED)
+    for key in ("one", "two"):
+        lens.put(key, b"x")
+    name = f"b{uuid.uuid4().hex[:12]}"
+    run(server, "budget", "set", name, "--access-point", lens.name, "--per", "month", "--invocations", "4")
+    with pytest.raises(ClientError, match="LambdaRuntimeError"):
+        lens.read("one")
+    assert total(server, access_point=lens.arn)["invocations"] == 3
+    with pytest.raises(ClientError, match=f"SlowDown.*The budget {name} of {lens.arn} has used"):
+        lens.read("two")
+    assert total(server, access_point=lens.arn)["invocations"] == 4
+    assert f'objectlens_budget_used{{budget="{name}",measure="invocations"}} 4\n' in ask(server, "/-/metrics")[1]
+    run(server, "budget", "remove", name)
+
+
+LATE = """
+import time, urllib.request, boto3
+def lambda_handler(event, context):
+    place = event["getObjectContext"]
+    time.sleep(0.7)
+    boto3.client("s3").write_get_object_response(
+        RequestRoute=place["outputRoute"], RequestToken=place["outputToken"], Body=b"late"
+    )
+"""
+
+
+@pytest.mark.parametrize("tags", [{}, MANAGED], ids=["strict", "managed"])
+def test_what_ends_after_its_client_has_left_is_charged_to_the_budget(server, tags):
+    lens = make_lens_on(server, LATE, tags=tags)
+    lens.put("k", b"x")
+    name = f"b{uuid.uuid4().hex[:12]}"
+    run(server, "budget", "set", name, "--access-point", lens.name, "--per", "day", "--gb-seconds", "100")
+    at = urlsplit(presigned(lens, "k"))
+    with socket.create_connection((at.hostname, at.port)) as client:
+        client.sendall(f"GET {at.path}?{at.query} HTTP/1.1\r\nHost: {at.netloc}\r\n\r\n".encode())
+        time.sleep(0.2)
+    for _ in range(300):
+        found = total(server, access_point=lens.arn)
+        if found["invocations"]:
+            break
+        time.sleep(0.1)
+    assert found["invocations"] == 1
+    (used,) = json.loads(ask(server, f"/-/budgets/{name}")[1])["budgets"]
+    assert used["used"]["invocations"] == 1
+    assert used["used"]["memory_mb_ms"] == found["memory_mb_ms"] > 0
+    run(server, "budget", "remove", name)
 
 
 def errands(server, path, job, **body):

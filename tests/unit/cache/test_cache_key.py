@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from objectlens.cache import Derived, Entry, Head, Maker, Selection, Source
-from objectlens.stores import Attributes, Stat, state_of
+from objectlens.stores import Attributes, Stat
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 SOURCE = Source(bucket="b", key="k", etag="e", size=3, modified=NOW, state="s")
@@ -63,8 +63,8 @@ def test_no_client_takes_the_etag_for_an_md5() -> None:
 )
 def test_a_state_is_all_that_can_be_read(change: dict[str, Any]) -> None:
     stat = Stat(key="k", size=3, etag="e", modified=NOW, attributes=Attributes())
-    assert state_of(replace(stat, **change)) != state_of(stat)
-    assert state_of(replace(stat, modified=NOW + timedelta(days=1))) == state_of(stat)
+    assert replace(stat, **change).state() != stat.state()
+    assert replace(stat, modified=NOW + timedelta(days=1)).state() == stat.state()
 
 
 def test_entries_survive_json() -> None:

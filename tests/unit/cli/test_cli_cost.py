@@ -136,6 +136,9 @@ def test_the_screen_has_the_articles_comparison_and_the_arithmetic(data):
     for text in ("ml.p2.xlarge, GPU idle", "aws-lambda-arm", "article, 1 h", "0.0610", "0.900", "GB-seconds"):
         assert text in shown
     assert "89.030124 CPU seconds / (4 vCPUs x 3,600) x 0.90 USD per hour" in " ".join(shown.split())
+    assert "up to 90 % less. Measured here, the same CPU time costs 54 % less by aws-lambda-x86 (" in " ".join(
+        shown.split()
+    )
     empty = run("cost", "report", "--data", data, "--to", "2020-01-01").output
     assert empty == "Nothing was measured in this time.\n"
 
@@ -159,6 +162,7 @@ def test_what_is_refused(data, tmp_path):
         return shown.output
 
     assert "leave one of them" in said("--data", data, "--json", "--csv")
+    assert "is not before --to" in said("--data", data, "--from", "2026-11-29", "--to", "2026-11-28T01:00")
     assert "no server has run on it" in said("--data", tmp_path / "none")
     (tmp_path / "bad.toml").write_text("name = 'x'")
     assert "bad.toml: prices stand in [[price]] tables" in said("--data", data, "--price-book", tmp_path / "bad.toml")

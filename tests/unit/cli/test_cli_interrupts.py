@@ -7,7 +7,7 @@ import pytest
 
 from objectlens.cli.interrupts import Interrupts
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def send(number):

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 from pathlib import Path
@@ -108,6 +109,47 @@ def test_the_picture_shows_both_at_one_height(tmp_path):
         left, right = opened.getpixel((100, 100)), opened.getpixel((800, 100))
     assert len(set(left)) > 1
     assert len(set(right)) == 1
+
+
+@pytest.mark.parametrize("option", ["--output", "--picture"])
+def test_what_cannot_be_written_is_said_before_anything_is_done(tmp_path, option):
+    job, photograph = tmp_path / "job.json", tmp_path / "photograph.jpg"
+    job.write_bytes(REFERENCE_JOB.read_bytes())
+    photograph.write_bytes(PHOTOGRAPH.read_bytes())
+    (tmp_path / "link").symlink_to(photograph)
+    before = {path: path.read_bytes() for path in (job, photograph)}
+
+    def refused(path):
+        shown = run("run", job, photograph, option, path)
+        assert (shown.exit_code, shown.output.count("\n")) == (1, 1), shown.output
+        return shown.output
+
+    assert f"{tmp_path}: it is a folder" in refused(tmp_path)
+    assert f"there is no folder {tmp_path / 'nowhere'}" in refused(tmp_path / "nowhere" / "out.jpg")
+    for path in (photograph, tmp_path / "link", job):
+        assert f"{option}: {path} is what is read: name another file" in refused(path)
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "link", "photograph.jpg"]
+
+
+def test_an_output_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    out = tmp_path / "out.jpg"
+    out.write_bytes(b"as it was")
+    out.chmod(0o640)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", full)
+        shown = run("run", REFERENCE_JOB, PHOTOGRAPH, "-o", out)
+    assert (shown.exit_code, shown.output) == (1, f"Error: cannot write {out}: No space left on device\n")
+    assert out.read_bytes() == b"as it was"
+    shown = run("run", REFERENCE_JOB, PHOTOGRAPH, "-o", out, "--picture", out)
+    assert "both name" in shown.output
+    assert run("run", REFERENCE_JOB, PHOTOGRAPH, "-o", out).exit_code == 0
+    assert (out.read_bytes()[:2], out.stat().st_mode & 0o777) == (b"\xff\xd8", 0o640)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_no_picture_of_text(tmp_path):

@@ -1,7 +1,9 @@
 """What rows cost: exactly, by another arithmetic; and what they would cost elsewhere."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from objectlens.metering.costs import Library, UnknownHost, article, compare, make_report, price_rows, selection_of
 from objectlens.metering.costs.comparing import on_host
+from objectlens.metering.costs.money import EXACT
 from objectlens.metering.costs.plain import report_value
 from objectlens.metering.price_books import PriceBookError, load, text_of
 from objectlens.metering.rows import DIMENSIONS, Key, Row, Sums
@@ -21,6 +24,7 @@ X86 = load("aws-lambda-x86")
 
 def row(function="f", access_point=POINT, cache="miss", start=DAY, **sums):
     key = dict.fromkeys(DIMENSIONS) | {"function": function, "access_point": access_point, "cache": cache}
+    key |= {name: sums.pop(name, "") for name in ("job", "caller")}
     return Row(start=start, seconds=86_400, key=Key(**key), sums=Sums(**sums))
 
 
@@ -30,6 +34,9 @@ rows = st.lists(
         row,
         function=st.sampled_from("fgh"),
         access_point=st.sampled_from(["", POINT]),
+        cache=st.sampled_from(["miss", "hit", "fill"]),
+        job=st.sampled_from(["", "train"]),
+        caller=st.sampled_from(["a", "b"]),
         requests=counts,
         invocations=counts,
         billed_duration_ms=counts,
@@ -184,8 +191,36 @@ def test_the_articles_comparison_with_measured_work():
     assert host.cost == Decimal("0.0625") + 1000 * Decimal("0.0000004")
 
 
-@settings(max_examples=20, deadline=None)
-@given(rows)
-def test_the_total_is_the_same_however_it_is_told_apart(found):
-    totals = {str(made(found, by=by).total.cost) for by in ("function", "access_point", "job")}
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([1, 10**6]), rows)
+def test_lines_and_total_are_the_same_however_they_are_told_apart(scale, found):
+    # Up to beyond the first tier.
+    found = [replace(one, sums=replace(one.sums, memory_mb_ms=one.sums.memory_mb_ms * scale)) for one in found]
+    totals = set()
+    for by in ("function", "access_point", "caller", "job"):
+        report = made(found, by=by)
+        said = report_value(report, compare(found, report.book, report.host))
+        for name in ("cost", "on_host", "copy_per_month", "cache_saved"):
+            known = [Decimal(one[name]) for one in said["rows"] if one[name] is not None]
+            with localcontext(EXACT):
+                assert sum(known, Decimal(0)) == Decimal(said["total"][name] or 0), (by, name)
+        totals.add(json.dumps(said["total"], sort_keys=True))
     assert len(totals) == 1
+
+
+def test_what_the_cache_saved_is_the_same_for_jobs_as_for_functions():
+    # The job that was answered from the cache is not the one for which code ran, and of two functions.
+    found = [
+        row("f", job="first", requests=3, invocations=3, memory_mb_ms=1_024_000, cpu_us=1),
+        row("g", job="first", requests=1, invocations=1, memory_mb_ms=7_168_000, cpu_us=1),
+        row("f", job="second", cache="hit", requests=2),
+        row("g", job="third", cache="fill", requests=1),
+    ]
+    by_job, by_function = made(found, by="job"), made(found, by="function")
+    assert by_job.total.cache_saved == by_function.total.cache_saved
+    first, second, third = by_job.lines
+    assert first.cache_saved == 0
+    # A third of a GB-second is rounded to 18 places.
+    each = 3 * (Decimal("0.0000002") + Decimal("0.0000004")) + Decimal("0.0000166667")
+    assert abs(second.cache_saved - 2 * each / 3) < Decimal("1e-18")
+    assert third.cache_saved == 7 * Decimal("0.0000166667") + Decimal("0.0000006")

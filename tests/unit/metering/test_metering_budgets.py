@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from objectlens.errors import SlowDown
-from objectlens.metering import BadBudget, Budget
+from objectlens.metering import BadBudget, Budget, BudgetUsedUp, Selection
 from objectlens.metering.budgets import edited, payers, span
 from objectlens.metering.journal import Journal
-from support.metering import CALLER, POINT, answered, opened, ran, story
+from support.metering import CALLER, FUNCTION, POINT, answered, opened, ran, story
 
 OF_POINT = {"kind": "access-point", "subject": POINT, "period": "day"}
 OF_CALLER = {"kind": "caller", "subject": CALLER, "period": "day"}
@@ -312,3 +312,76 @@ def test_requests_are_admitted_while_budgets_are_read_anew(place):
 async def _flushed(meter, times):
     for _ in range(times):
         await meter.flush()
+
+
+def test_each_further_attempt_asks_the_budget_anew(place):
+    async def work():
+        async with place.meter() as meter:
+            await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "3"})
+            tally, other = opened(meter), opened(meter)
+            tally.attempt()
+            ran(tally, failed=True)
+            tally.done()
+            # Of three, two are held and one more is left.
+            tally.attempt()
+            other.attempt()
+            other.done()
+            with pytest.raises(BudgetUsedUp):
+                other.attempt()
+            ran(tally)
+            tally.done()
+            tally.sent(100)
+            other.sent(0)
+            assert meter.uses[0].spent.invocations == 2
+            answered(meter)
+            with pytest.raises(BudgetUsedUp):
+                opened(meter)
+            return await counted(meter)
+
+    assert story(work).invocations == 3
+
+
+def test_what_goes_on_after_its_request_counts_and_is_let_in_anew_or_not_at_all(place):
+    async def work():
+        async with place.meter() as meter:
+            await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "2"})
+            tally = opened(meter)
+            tally.attempt()
+            tally.done()
+            tally.sent(0)  # its client has gone, and others wait for what it asked for
+            tally.attempt()
+            ran(tally)
+            tally.done()
+            assert meter.uses[0].spent.invocations == 1
+            ran(tally)  # without a question, as functions do that were in line already
+            assert meter.uses[0].spent.invocations == 2
+            with pytest.raises(BudgetUsedUp):
+                tally.attempt()
+            return await counted(meter)
+
+    assert story(work).invocations == 2
+
+
+def test_the_rest_of_a_stream_counts_when_its_client_has_gone(place):
+    async def work():
+        async with place.meter() as meter:
+            await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "gb_seconds": "1"})
+            tally = opened(meter, function=f"{FUNCTION.rpartition(':')[0]}:objectlens-transform")
+            tally.begin()
+            tally.transforms("digest", 10)
+            tally.took(5_000_000, 4_000_000)
+            tally.done()
+            tally.sent(0)
+            tally.begin()
+            tally.took(7_000_000, 6_000_000)
+            tally.done()
+            assert meter.uses[0].spent.memory_mb_ms == 12 * 1769
+            return await counted(meter)
+
+    found = story(work)
+    assert (found.invocations, found.billed_duration_ms, found.cpu_us) == (1, 12, 10_000)
+
+
+async def counted(meter):
+    await meter.flush()
+    return await meter.ledger.total(Selection())

@@ -112,6 +112,13 @@ def test_what_is_wrong_is_said_with_what_would_be_right(before, after, message):
         read(GOOD.replace(before, after), "mine.toml")
 
 
+@pytest.mark.parametrize("amount", ["1e-400", "1e400", "0.0000000000000000001", "nan", "inf"])
+def test_an_amount_is_one_that_sums_can_be_exact_with(amount):
+    text = f'[[price]]\nitem = "requests"\nunit = "request"\namount = {amount}\nsource = "s"\ndate = 2026-11-28\n'
+    with pytest.raises(PriceBookError, match=r"price 1 \(requests\): amount must be"):
+        read(f'name = "n"\n[defaults]\ncurrency = "EUR"\nregion = "own"\n{text}', "n.toml")
+
+
 def test_two_ways_to_price_computing_are_one_too_many():
     with pytest.raises(PriceBookError, match="compute and core both say what computing costs"):
         read(GOOD + TIERS, "x")

@@ -367,8 +367,11 @@ def test_permissions_are_told_with_the_remedy(tmp_path, monkeypatch):
     async def scenario(store):
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", failing(errno.EACCES))
-            with pytest.raises(StoreUnavailable, match="cannot read 'k': Permission denied; give the server's user"):
-                await store.stat("k")
+            patch.setattr(os, "lstat", failing(errno.EACCES))
+            for key in ("k", "in/k"):
+                told = f"cannot read '{key}': Permission denied; give the server's user"
+                with pytest.raises(StoreUnavailable, match=told):
+                    await store.stat(key)
 
     play(tmp_path, scenario)
 

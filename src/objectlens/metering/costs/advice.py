@@ -10,7 +10,7 @@ from decimal import Decimal
 from objectlens.metering.costs.comparing import on_host, running, stored
 from objectlens.metering.costs.costing import Cost, added, price_rows
 from objectlens.metering.costs.money import divided, money
-from objectlens.metering.costs.report import CACHED
+from objectlens.metering.costs.saving import cached
 from objectlens.metering.costs.sizing import memory_advice
 from objectlens.metering.costs.verdicts import Verdict
 from objectlens.metering.ledger import Selection
@@ -74,7 +74,7 @@ def _facts(point: str, priced: Sequence[tuple[Row, Cost]], objects: dict[str, Ob
         objects=objects.get(point),
         seconds=max(row.start + max(row.seconds, STEP) for row, _ in priced) - min(starts),
         ran=added(row.sums for row, _ in ran),
-        cached=sum(row.sums.requests for row, _ in priced if row.key.cache in CACHED),
+        cached=sum(cached(row) for row, _ in priced),
         cost=sum((cost for _, cost in ran), Cost()),
         rows=[row for row, _ in ran],
     )

@@ -20,16 +20,6 @@ def stored(size: int, book: PriceBook) -> Decimal | None:
     return None if price is None else divided(price.each * size, GB)
 
 
-def saved_by_cache(answers: int, computed: Cost, invocations: int, requests: int) -> Decimal | None:
-    """Return what `answers` from the cache would have cost more, had code run for each of them.
-
-    That is the mean of what `invocations` cost, `computed`, for which callers made `requests`. None when no code ran.
-    """
-    if answers == 0:
-        return Decimal(0)
-    return None if invocations == 0 else divided(running(computed, invocations, requests) * answers, invocations)
-
-
 def running(computed: Cost, invocations: int, requests: int) -> Decimal:
     """Return what of a cost is for running code and reading its sources, which no answer from the cache is charged."""
     reading = divided(computed.s3_requests * invocations, invocations + requests)

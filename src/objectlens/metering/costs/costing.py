@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
-from objectlens.metering.costs.money import EXACT, divided
+from objectlens.metering.costs.money import EXACT, Growing, divided
 from objectlens.metering.price_books import Price, PriceBook
 from objectlens.metering.rows import SUMS, Key, Row, Sums
 
@@ -78,8 +78,7 @@ class _SoFar:
     def __init__(self, book: PriceBook) -> None:
         self._book = book
         self._gb_seconds: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
-        self._cpu_us = 0
-        self._returned = 0
+        self._core, self._power, self._data = Growing(self._of_cores), Growing(self._of_power), Growing(self._of_data)
 
     def cost(self, row: Row) -> Cost:
         """Return what the next row costs."""
@@ -87,36 +86,30 @@ class _SoFar:
         # Who invokes a function directly asks S3 for nothing.
         through_s3 = row.key.access_point != ""
         with localcontext(EXACT):
-            cost = Cost(
+            return Cost(
                 compute=self._compute(row),
-                power=self._grown(self._power, self._cpu_us, sums.cpu_us),
+                power=self._power.by(sums.cpu_us),
                 requests=book.each("requests") * sums.invocations,
                 s3_requests=book.each("s3-get") * (sums.requests + sums.invocations) * through_s3,
-                data_returned=self._grown(self._data, self._returned, sums.bytes_out * through_s3),
+                data_returned=self._data.by(sums.bytes_out * through_s3),
             )
-        self._cpu_us += sums.cpu_us
-        self._returned += sums.bytes_out * through_s3
-        return cost
 
     def _compute(self, row: Row) -> Decimal:
         if self._book.price("core") is not None:
-            return self._grown(self._core, self._cpu_us, row.sums.cpu_us)
+            return self._core.by(row.sums.cpu_us)
         month = _month(row.start)
         before = self._gb_seconds[month]
         after = self._gb_seconds[month] = before + row.sums.gb_seconds
         return _tiered(after, self._book.tiers) - _tiered(before, self._book.tiers)
 
-    def _grown(self, price: Callable[[int], Decimal], before: int, more: int) -> Decimal:
-        return price(before + more) - price(before)
-
-    def _core(self, cpu_us: int) -> Decimal:
+    def _of_cores(self, cpu_us: int) -> Decimal:
         return divided(self._book.each("core") * cpu_us, _US_PER_HOUR)
 
-    def _power(self, cpu_us: int) -> Decimal:
+    def _of_power(self, cpu_us: int) -> Decimal:
         power = self._book.price("power")
         return Decimal(0) if power is None else divided(power.each * power.watts_per_core * cpu_us, _JOULE_US_PER_KWH)
 
-    def _data(self, size: int) -> Decimal:
+    def _of_data(self, size: int) -> Decimal:
         return divided(self._book.each("data-returned") * size, GB)
 
 
@@ -136,7 +129,7 @@ def by_month(rows: Iterable[Row], keys: Callable[[Row], Key] = lambda row: row.k
     for row in rows:
         parted[_month(row.start), keys(row)].append(row)
     return [
-        Row(start=rows[0].start, seconds=0, key=key, sums=added(row.sums for row in rows))
+        Row(start=min(row.start for row in rows), seconds=0, key=key, sums=added(row.sums for row in rows))
         for (_, key), rows in parted.items()
     ]
 

@@ -26,7 +26,7 @@ def report_value(report: Report, compared: Sequence[Compared]) -> dict[str, Any]
         ],
         "total": line(report.total, report),
         "comparison": [_compared(one, report) for one in compared],
-        "arithmetic": explain(report),
+        "arithmetic": explain(report, compared),
         "sources": sources(report),
     }
 

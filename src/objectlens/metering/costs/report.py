@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from objectlens.metering.costs.comparing import on_host, saved_by_cache, stored
+from objectlens.metering.costs.comparing import on_host, stored
 from objectlens.metering.costs.costing import Cost, added, by_month, gb_seconds, price_rows
 from objectlens.metering.costs.library import Library
-from objectlens.metering.costs.money import EXACT
+from objectlens.metering.costs.money import EXACT, Growing
+from objectlens.metering.costs.saving import Saved, cached
 from objectlens.metering.ledger import Selection
 from objectlens.metering.price_books import Price, PriceBook
 from objectlens.metering.rows import Dimension, Row, Sums
-
-CACHED = frozenset({"hit", "fill"})
-"""What the ledger says of an answer for which no code ran: it was kept, or was being made for another one."""
 
 _DAY = 86_400
 
 
 def selection_of(by: Dimension, start: datetime | None, end: datetime | None) -> Selection:
     """Return which rows of the ledger a report takes: days, for tiers go by the month, and what a price depends on."""
-    wanted: tuple[Dimension, ...] = (by, "access_point", "cache")
+    wanted: tuple[Dimension, ...] = (by, "function", "access_point", "cache")
     return Selection(start=start, end=end, by=tuple(dict.fromkeys(wanted)), step=_DAY)
 
 
@@ -67,42 +65,47 @@ class Report:
 
 def make_report(rows: Iterable[Row], selection: Selection, library: Library, host: Price | None) -> Report:
     """Price the rows of a selection that `selection_of` made."""
-    by = selection.by[0]
+    by, book = selection.by[0], library.book
+    rows = by_month(rows)
     parted: dict[str, list[tuple[Row, Cost]]] = defaultdict(list)
-    for row, cost in price_rows(by_month(rows), library.book):
+    for row, cost in price_rows(rows, book):
         parted[str(getattr(row.key, by))].append((row, cost))
-    lines = [_line(value, priced, library.book, host) for value, priced in sorted(parted.items())]
+    elsewhere = _Elsewhere(rows, book, host)
+    lines = tuple(elsewhere.line(value, priced) for value, priced in sorted(parted.items()))
     return Report(
         by=by,
         start=selection.start,
         end=selection.end,
-        book=library.book,
+        book=book,
         host=host,
-        lines=tuple(lines),
+        lines=lines,
         total=_total(lines),
     )
 
 
-def _line(value: str, priced: Sequence[tuple[Row, Cost]], book: PriceBook, host: Price | None) -> Line:
-    sums = added(row.sums for row, _ in priced)
-    ran = [(row, cost) for row, cost in priced if row.sums.invocations and row.key.access_point]
-    cached = sum(row.sums.requests for row, _ in priced if row.key.cache in CACHED)
-    copied = sum(row.sums.bytes_out for row, _ in ran)
-    return Line(
-        value=value,
-        sums=sums,
-        cached=cached,
-        copied=copied,
-        cost=_added(cost for _, cost in priced),
-        on_host=None if host is None else on_host(sums.cpu_us, host),
-        copy_month=stored(copied, book),
-        cache_saved=saved_by_cache(
-            cached,
-            _added(cost for _, cost in ran),
-            sum(row.sums.invocations for row, _ in ran),
-            sum(row.sums.requests for row, _ in ran),
-        ),
-    )
+class _Elsewhere:
+    """What lines would be elsewhere, and without the cache."""
+
+    def __init__(self, rows: Sequence[Row], book: PriceBook, host: Price | None) -> None:
+        self._host = None if host is None else Growing(lambda cpu_us: on_host(cpu_us, host))
+        self._copy = None if book.price("storage") is None else Growing(lambda size: stored(size, book) or Decimal(0))
+        self._saved = Saved(rows, book)
+
+    def line(self, value: str, priced: Sequence[tuple[Row, Cost]]) -> Line:
+        """Return the line of one value."""
+        rows = [row for row, _ in priced]
+        sums = added(row.sums for row in rows)
+        copied = sum(row.sums.bytes_out for row in rows if row.sums.invocations and row.key.access_point)
+        return Line(
+            value=value,
+            sums=sums,
+            cached=sum(map(cached, rows)),
+            copied=copied,
+            cost=_added(cost for _, cost in priced),
+            on_host=None if self._host is None else self._host.by(sums.cpu_us),
+            copy_month=None if self._copy is None else self._copy.by(copied),
+            cache_saved=self._saved.by(rows),
+        )
 
 
 def _added(costs: Iterable[Cost]) -> Cost:
@@ -118,7 +121,7 @@ def _total(lines: Sequence[Line]) -> Line:
         cost=_added(one.cost for one in lines),
         on_host=_summed([one.on_host for one in lines]),
         copy_month=_summed([one.copy_month for one in lines]),
-        cache_saved=_summed([one.cache_saved for one in lines]),
+        cache_saved=_summed([one.cache_saved for one in lines if one.cached]),
     )
 
 

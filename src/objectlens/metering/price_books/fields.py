@@ -9,6 +9,7 @@ from typing import Any
 
 from objectlens.metering.price_books.checking import PriceBookError
 
+_DIGITS, _PLACES = 15, 18
 _FORM = {"amount": "a number, such as 0.20", "up_to": "a number of GB-seconds", "watts_per_core": "a number of watts"}
 
 
@@ -32,6 +33,10 @@ def amount_in(fields: Mapping[str, Any], key: str) -> Decimal:
     number = Decimal(value)
     if not number.is_finite() or number < 0:
         raise PriceBookError(f"{key} must be 0 or more, not {value}")
+    # What a report adds up exactly must have an end.
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= _DIGITS or (isinstance(exponent, int) and exponent < -_PLACES):
+        raise PriceBookError(f"{key} must be below 10^{_DIGITS}, with {_PLACES} decimal places at most, not {value}")
     return number
 
 

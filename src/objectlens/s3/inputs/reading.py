@@ -13,7 +13,7 @@ from objectlens.s3.inputs.checks import check_customer_keys
 from objectlens.s3.preconditions import ReadConditions
 from objectlens.s3.ranges import ByteRange, parse_range
 
-# In the URLs that functions read sources with: the digest of the one state that may be read (see `stores.state_of`).
+# In the URLs that functions read sources with: the digest of the one state that may be read (see `stores.Stat.state`).
 STATE_PARAMETER = "x-objectlens-state"
 
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
