@@ -25,7 +25,7 @@ from functions.found import Asked, Found, Measure
 from functions.found import table as lines
 from live import Server, started
 from machine import ROOT
-from photographs import SIZES, make
+from photographs import SIZES
 from results import table, write
 
 PARTS = ("job", "client", "plain", "functions", "cache", "metering")
@@ -93,17 +93,11 @@ def _job(server: Server, asked: argparse.Namespace, console: Console) -> dict[st
     return {"reference job": found, "missing": missing}
 
 
-def _client(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
-    found = {}
-    for size in SIZES:
-        folder = server.folder / f"client-{size}"
-        folder.mkdir()
-        files = make(folder, size)
-        server.upload(files)
-        found[size] = client_cost.measure(server, files, asked.seconds, asked.rounds)
-    console.print("CPU in the client for a sample")
-    pprint(found, console=console)
-    return {"CPU in the client": found}
+def _client(_: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    found = client_cost.measure(asked.seconds / 2, asked.rounds, lambda text: console.print(text, style="dim"))
+    for figures in found.values():
+        console.print(lines(figures))
+    return {"client": found}
 
 
 def _plain(server: Server, asked: argparse.Namespace, console: Console) -> dict[str, Any]:

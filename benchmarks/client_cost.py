@@ -1,6 +1,7 @@
 """CPU seconds in the client for each sample: transformed pictures read, against originals read and transformed.
 
-All come over kept connections with presigned URLs, by the same light client, and end as a grey array of 256x256.
+Every sample ends as a grey array of 256x256. Originals are read the same way as what is transformed, from the same
+server: one by one with Python's own `http.client` over a kept connection, or with boto3, or many with one GetBatch.
 What is transformed comes as JPEG, which the client still has to decode, and as the array itself.
 """
 
@@ -8,69 +9,154 @@ from __future__ import annotations
 
 import http.client
 import io
-import itertools
 import json
-import statistics
+import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from contestants import PIPELINE
-from live import BUCKET, Server
+from functions.found import Found, Say, Spread, Target, line, spread
+from live import BUCKET, REGION, Server, started
+from photographs import SIZES, make
 
 # The reference job, but for its last step.
 _STEPS = json.loads(PIPELINE.read_text())["pipeline"][:-1]
 _ARRAYS = json.dumps(
     {"pipeline": [*_STEPS, {"to_tensor": {"layout": "HWC", "dtype": "uint8"}}, {"tensor.encode": {"format": "npy"}}]}
 )
+BATCH = 64
+TIMEOUT_SECONDS = 60
+ORIGINAL = "original"
+MADE_ANEW = "http.client, made anew"
+_TARGET = Target(side="at most", limit=0.15)
+Samples = Iterator[bytes]
 Decode = Callable[[bytes], np.ndarray]
 
 
-def measure(server: Server, files: list[Path], seconds: float, rounds: int) -> dict[str, float]:
-    """Return ms of CPU for a sample each way, and the ratios to reading originals."""
+def measure(seconds: float, rounds: int, say: Say) -> dict[str, Found]:
+    """Return for each size what a sample costs, each way."""
     cv2.setNumThreads(1)
-    size = files[0].name.partition("-")[0]
-    alias, arrays = server.native(f"client-{size}", PIPELINE.read_text()), server.native(f"arrays-{size}", _ARRAYS)
-    ways: dict[str, tuple[list[str], Decode]] = {
-        "transformed": (_urls(server, alias, files), _as_it_is),
-        "array": (_urls(server, arrays, files), _as_array),
-        "original": (_urls(server, BUCKET, files), _transformed),
+    # As servers are by default, with their cache: this is about the client, who waits for nothing here.
+    with started() as server:
+        return {size: _size(server, size, seconds, rounds, say) for size in SIZES}
+
+
+def _size(server: Server, size: str, seconds: float, rounds: int, say: Say) -> Found:
+    folder = server.folder / f"client-{size}"
+    folder.mkdir()
+    keys = [path.name for path in _uploaded(server, folder, size)]
+    forms: dict[str, tuple[str, Decode]] = {
+        ORIGINAL: (BUCKET, _transformed),
+        "JPEG": (server.native(f"client-{size}", PIPELINE.read_text()), _as_it_is),
+        "array": (server.native(f"arrays-{size}", _ARRAYS), _as_array),
     }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, (urls, decode) in ways.items():
-            taken[name].append(_cpu(urls, decode, seconds))
-    found = {f"{name} ms": 1000 * statistics.median(values) for name, values in taken.items()}
-    for name, prefix in (("transformed", ""), ("array", "array ")):
-        ratios = [one / other for one, other in zip(taken[name], taken["original"], strict=True)]
-        found |= {f"{prefix}ratio": statistics.median(ratios), f"{prefix}least": min(ratios)}
-        found |= {f"{prefix}most": max(ratios)}
-    return found
+    ratios: dict[str, Spread] = {}
+    lines = []
+    for way, read in _WAYS.items():
+        readers = {form: (read(server, bucket, keys), decode) for form, (bucket, decode) in forms.items()}
+        say(f"client's cost, {size}: {way}")
+        taken = _rounds(readers, seconds, rounds)
+        for form in ("JPEG", "array"):
+            pairs = zip(taken[form], taken[ORIGINAL], strict=True)
+            ratios[f"{way}, {form}"] = spread([one / other for one, other in pairs])
+        lines += [
+            line(f"{way}: {form}", spread([1000 * one for one in those]), "ms CPU") for form, those in taken.items()
+        ]
+    return Found(
+        title=f"CPU in the client for a sample, photographs of {size}, 1 = the original read the same way, transformed",
+        lines=[line(name, value, "x original", _TARGET) for name, value in ratios.items()] + lines,
+        axis="CPU in the client, 1 = original read and transformed",
+        mark=_TARGET.limit,
+        bars={f"objectlens, {name}": value for name, value in ratios.items()},
+    )
 
 
-def _urls(server: Server, bucket: str, files: list[Path]) -> list[str]:
-    asked = [{"Bucket": bucket, "Key": path.name} for path in files]
-    return [str(server.s3.generate_presigned_url("get_object", one, ExpiresIn=86400)) for one in asked]
+def _uploaded(server: Server, folder: Path, size: str) -> list[Path]:
+    files = make(folder, size)
+    server.upload(files)
+    return files
 
 
-def _cpu(urls: list[str], decode: Decode, seconds: float) -> float:
-    at = urlsplit(urls[0])
-    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=60)
-    paths = [f"{urlsplit(url).path}?{urlsplit(url).query}" for url in urls]
+def _rounds(readers: Mapping[str, tuple[Samples, Decode]], seconds: float, rounds: int) -> dict[str, list[float]]:
+    """Return CPU seconds for a sample, form by form in turn; the first round, which makes connections, is not kept."""
+    taken: dict[str, list[float]] = {form: [] for form in readers}
+    for _ in range(rounds + 1):
+        for form, (samples, decode) in readers.items():
+            taken[form].append(_cpu(samples, decode, seconds))
+    return {form: those[1:] for form, those in taken.items()}
+
+
+def _cpu(samples: Samples, decode: Decode, seconds: float) -> float:
     deadline, used = time.monotonic() + seconds, time.process_time()
-    for number in itertools.count(1):
-        connection.request("GET", paths[number % len(paths)])
-        answer = connection.getresponse()
-        data = answer.read()
-        if answer.status != 200 or decode(data).shape != (256, 256):
-            raise RuntimeError(f"{answer.status} for {paths[number % len(paths)]}")
+    # In whole batches: what a batch costs at its beginning, its samples share.
+    for number in range(BATCH, 1 << 30, BATCH):
+        for data in islice(samples, BATCH):
+            if decode(data).shape != (256, 256):
+                raise RuntimeError("a sample is not 256x256")
         if time.monotonic() > deadline:
             return (time.process_time() - used) / number
     raise AssertionError
+
+
+def _one_by_one(server: Server, bucket: str, keys: list[str], headers: Mapping[str, str] | None = None) -> Samples:
+    asked = [{"Bucket": bucket, "Key": key} for key in keys]
+    urls = [urlsplit(server.s3.generate_presigned_url("get_object", one, ExpiresIn=86400)) for one in asked]
+    connection = http.client.HTTPConnection(urls[0].hostname or "", urls[0].port, timeout=TIMEOUT_SECONDS)
+    paths = [f"{url.path}?{url.query}" for url in urls]
+    while True:
+        for path in paths:
+            connection.request("GET", path, headers=headers or {})
+            yield _whole(connection.getresponse())
+
+
+def _made_anew(server: Server, bucket: str, keys: list[str]) -> Samples:
+    return _one_by_one(server, bucket, keys, {"Cache-Control": "no-store"})
+
+
+def _with_boto3(server: Server, bucket: str, keys: list[str]) -> Samples:
+    while True:
+        for key in keys:
+            yield server.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def _in_batches(server: Server, bucket: str, keys: list[str]) -> Samples:
+    url = urlsplit(server.url)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
+    signer = S3SigV4Auth(Credentials(*server.key), "s3", REGION)
+    entries = [keys[number % len(keys)] for number in range(BATCH)]
+    order = json.dumps({"bucket": bucket, "entries": entries, "continue_on_error": False}).encode()
+    while True:
+        request = AWSRequest("POST", f"{server.url}/-/batch", {"Content-Type": "application/json"}, order)
+        signer.add_auth(request)
+        connection.request("POST", "/-/batch", order, dict(request.headers))
+        with tarfile.open(fileobj=io.BytesIO(_whole(connection.getresponse()))) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                yield file.read() if file else b""
+
+
+_WAYS: Mapping[str, Callable[[Server, str, list[str]], Samples]] = {
+    "http.client": _one_by_one,
+    MADE_ANEW: _made_anew,
+    "boto3": _with_boto3,
+    "GetBatch": _in_batches,
+}
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    data = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status}: {data[:200]!r}")
+    return data
 
 
 def _as_it_is(data: bytes) -> np.ndarray:

@@ -72,6 +72,7 @@ def write(folder: Path, results: dict[str, Any], *, plots: bool = True) -> None:
 
     draw(folder, results.get("functions", {}))
     draw(folder, results.get("cache", {}), "cache")
+    draw(folder, results.get("client", {}), "client")
     for size, figures in results.get("reference job", {}).items():
         _plot(folder / f"reference-job-{size}.png", f"{size}: images per second, 1 = bare OpenCV loop", figures)
 

@@ -41,7 +41,7 @@ def loudness(
 
 def integrated_loudness(samples: Array, rate: int) -> float | None:
     """Return the loudness in LUFS, None for silence or less than one block of 0.4 s."""
-    size, hop = round(_BLOCK * rate), round(_HOP * rate)
+    size, hop = max(1, round(_BLOCK * rate)), max(1, round(_HOP * rate))
     if len(samples) < size:
         return None
     energy = np.cumsum(np.pad(_weighted(samples, rate) ** 2, ((1, 0), (0, 0))), axis=0, dtype=np.float64)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
@@ -32,6 +33,14 @@ _WRITTEN = {
     "ogg": ("OGG", "VORBIS", "audio/ogg"),
     "mp3": ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
 }
+# Rates and channels that each format has. The Vorbis encoder does not refuse others but ends the process.
+_MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_WRITABLE: Mapping[str, tuple[Container[int], str, int]] = {
+    "wav": (range(1, 2**31), "any", 1024),
+    "flac": (range(1, 655_351), "1 to 655,350 Hz", 8),
+    "ogg": (range(1, 200_001), "1 to 200,000 Hz", 255),
+    "mp3": (frozenset(_MP3_RATES), f"{', '.join(f'{rate:,}' for rate in _MP3_RATES)} Hz", 2),
+}
 
 
 @transform(family="audio")
@@ -42,23 +51,36 @@ def decode(data: bytes, ctx: Context) -> Audio:
 
 def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float | None) -> Audio:
     """Decode only these seconds where the format can be entered anywhere; the trim that follows is done by this."""
-    with reading("sound file", *_FAULTS), soundfile.SoundFile(io.BytesIO(data)) as file:
+    with _sounding("read the sound file"), soundfile.SoundFile(io.BytesIO(data)) as file:
         name = _FORMATS.get(file.format)
         if name is None:
             raise BadInput(f"{file.format} is not among the sound formats read here: WAV, FLAC, MP3, OGG")
         first = min(round(start * file.samplerate), file.frames)
         count = file.frames - first if duration is None else round(duration * file.samplerate)
         count = max(0, min(count, file.frames - first))
-        if name not in _SEEKABLE:
+        if name not in _SEEKABLE or not file.seekable():
             _check(ctx, file.frames, file.samplerate, file.channels)
             # As soundfile.read does it: MP3 decoders start over at a seek, with other last bits.
-            file.seek(0)
-            samples = file.read(dtype="float32", always_2d=True)[first : first + count]
+            if file.seekable():
+                file.seek(0)
+            frames = -1 if file.seekable() else file.frames
+            samples = file.read(frames, dtype="float32", always_2d=True)[first : first + count]
         else:
             _check(ctx, count, file.samplerate, file.channels)
             file.seek(first)
             samples = file.read(count, dtype="float32", always_2d=True)
         return Audio(samples, file.samplerate, name)
+
+
+@contextmanager
+def _sounding(what: str) -> Iterator[None]:
+    """Turn libsndfile's complaints into `BadInput`."""
+    with reading("sound file", *_FAULTS):
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            # Its text begins with the file's address in memory.
+            raise BadInput(f"cannot {what}: {error.error_string}") from error
 
 
 def _check(ctx: Context, frames: int, rate: int, channels: int) -> None:
@@ -112,14 +134,23 @@ def encode(
     name = (audio.format or "wav") if format == "same" else format
     container, usual, content_type = _WRITTEN[name]
     sink, samples = io.BytesIO(), audio.samples
+    _check_writable(name, audio.rate, samples.shape[1])
     if name in _LOSSY:
         if not np.isfinite(samples).all():
             raise BadInput(f"samples that are no numbers cannot be written as {name}")
         # LAME ends the process for samples far out of range, which damaged files decode to.
         samples = np.clip(samples, -1.0, 1.0)
-    with reading(f"samples as {name}", *_FAULTS):
+    with _sounding(f"write the samples as {name}"):
         soundfile.write(sink, samples, audio.rate, usual if subtype == "default" else subtype, format=container)
     return Result(sink.getvalue(), content_type)
+
+
+def _check_writable(name: str, rate: int, channels: int) -> None:
+    rates, words, most = _WRITABLE[name]
+    if rate not in rates:
+        raise BadInput(f"{name} cannot hold sound of {rate:,} Hz, only {words}; use resample before")
+    if channels > most:
+        raise BadInput(f"{name} cannot hold {channels} channels, only {most}; use mono before")
 
 
 def trim_early(steps: Sequence[Bound]) -> Sequence[Bound]:

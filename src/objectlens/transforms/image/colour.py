@@ -5,6 +5,7 @@ Brightness, contrast and saturation are Pillow's `ImageEnhance` blends, which to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -79,14 +80,14 @@ def blur(
 @transform(family="image")
 def brightness(image: Image, ctx: Context, *, factor: Factor) -> Image:
     """Blend with black: 0 is black, 1 changes nothing, 2 is twice as bright."""
-    return _eight_bits(image).with_pixels(cv2.convertScaleAbs(image.pixels, alpha=factor))
+    return _coloured(image, lambda picture: cv2.convertScaleAbs(picture.pixels, alpha=factor))
 
 
 @transform(family="image")
 def contrast(image: Image, ctx: Context, *, factor: Factor) -> Image:
     """Blend with the mean grey: 0 is grey, 1 changes nothing."""
     mean = int(float(in_order(_eight_bits(image), "grey").pixels.mean()) + 0.5)
-    return image.with_pixels(_blend(image.pixels, np.full_like(image.pixels, mean), factor))
+    return _coloured(image, lambda picture: _blend(picture.pixels, np.full_like(picture.pixels, mean), factor))
 
 
 @transform(family="image")
@@ -94,9 +95,10 @@ def saturation(image: Image, ctx: Context, *, factor: Factor) -> Image:
     """Blend with the grey picture: 0 is grey, 1 changes nothing."""
     if image.order == "grey":
         return image
-    picture = in_order(_eight_bits(image), "bgr")
-    grey = cv2.cvtColor(in_order(picture, "grey").pixels, cv2.COLOR_GRAY2BGR)
-    return picture.with_pixels(_blend(picture.pixels, grey, factor))
+    grey = cv2.cvtColor(in_order(_eight_bits(image), "grey").pixels, cv2.COLOR_GRAY2BGR)
+    if "a" not in image.order[3:]:
+        image = in_order(image, "bgr")
+    return _coloured(image, lambda picture: _blend(picture.pixels, grey, factor))
 
 
 @transform(family="image")
@@ -121,10 +123,9 @@ def jitter(
         if strength:
             image = step.function(image, ctx, factor=factor)
     if hue and image.order != "grey":
-        picture = in_order(_eight_bits(image), "hsv")
-        pixels = picture.pixels.copy()
-        pixels[..., 0] = (pixels[..., 0].astype(np.int16) + round(turn * 180)) % 180
-        image = in_order(picture.with_pixels(pixels), "bgr")
+        if "a" not in image.order[3:]:
+            image = in_order(image, "bgr")
+        image = _coloured(image, lambda picture: _turned(picture, round(turn * 180)))
     return image
 
 
@@ -157,6 +158,23 @@ def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.
     means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
     pairs = zip(means, deviations, strict=True)
     return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]
+
+
+def _coloured(image: Image, change: Callable[[Image], Pixels]) -> Image:
+    """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow."""
+    _eight_bits(image)
+    if "a" not in image.order[3:]:
+        return image.with_pixels(change(image))
+    opaque = Image(np.ascontiguousarray(image.pixels[..., :3]), "bgr" if image.order == "bgra" else "rgb", image.format)
+    return image.with_pixels(np.dstack([change(opaque), image.pixels[..., 3]]))
+
+
+def _turned(image: Image, degrees: int) -> Pixels:
+    """Return the pixels of a picture, in its own order, with all hues turned by twice as many degrees."""
+    picture = in_order(image, "hsv")
+    pixels = picture.pixels.copy()
+    pixels[..., 0] = (pixels[..., 0].astype(np.int16) + degrees) % 180
+    return in_order(picture.with_pixels(pixels), image.order).pixels
 
 
 def _blend(pixels: Pixels, other: Pixels, factor: float) -> Pixels:

@@ -10,12 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from PIL import ImageOps
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.image.geometry import resized
 from objectlens.transforms.image.headers import Header, read_header
+from objectlens.transforms.image.orientation import upright
 from objectlens.transforms.values import Image, Order
 
 _PILLOW = frozenset({"gif", "avif"})
@@ -37,18 +39,19 @@ def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = Fals
     """
     header = _checked(data, ctx)
     if header.format in _PILLOW:
-        return _by_pillow(data, header, alpha=alpha)
-    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
-    if not orient and not alpha:
-        flags |= cv2.IMREAD_IGNORE_ORIENTATION
-    return _by_opencv(data, header, flags)
+        return _by_pillow(data, header, orient=orient, alpha=alpha)
+    if alpha:
+        image = _by_opencv(data, header, cv2.IMREAD_UNCHANGED)
+        # What is read unchanged is not turned either.
+        return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
+    return _by_opencv(data, header, cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def decode_planned(data: bytes, ctx: Context, *, orient: bool, grey: bool, target: Mapping[str, Any] | None) -> Image:
     """Decode only the grey plane, and JPEG at a scale of at least twice what `target`, a resize, makes of it."""
     header = _checked(data, ctx)
     if header.format in _PILLOW:
-        image = _by_pillow(data, header, alpha=False)
+        image = _by_pillow(data, header, orient=orient, alpha=False)
         return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format) if grey else image
     factor = _reduction(header, target) if target and header.format == "jpeg" else 1
     flags = _REDUCED[factor][grey]
@@ -67,13 +70,17 @@ def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
     with reading(f"{header.format.upper()} picture", cv2.error):
         pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
-        raise BadInput(f"cannot read the {header.format.upper()} picture: it is corrupt or cut short")
-    if pixels.dtype != np.uint8:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257) if pixels.dtype == np.uint16 else pixels
+        raise BadInput(
+            f"cannot read the {header.format.upper()} picture: it is corrupt, cut short, or of a kind that is not read"
+        )
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    elif pixels.dtype != np.uint8:
+        raise BadInput(f"pictures of {pixels.dtype} samples are not read here, only those of 8 and 16 bits")
     return Image(pixels, _CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]], header.format)
 
 
-def _by_pillow(data: bytes, header: Header, *, alpha: bool) -> Image:
+def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:
     # Pillow's plugins let through whatever their codecs raise.
     faults = (OSError, ValueError, SyntaxError, LookupError, EOFError, RuntimeError, TypeError, struct.error,
               PillowImage.DecompressionBombError)  # fmt: skip
@@ -81,6 +88,8 @@ def _by_pillow(data: bytes, header: Header, *, alpha: bool) -> Image:
         reading(f"{header.format.upper()} picture", *faults),
         PillowImage.open(io.BytesIO(data), formats=[header.format.upper()]) as opened,
     ):
+        if orient:
+            ImageOps.exif_transpose(opened, in_place=True)
         pixels = np.asarray(opened.convert("RGBA" if alpha else "RGB"))
     if alpha:
         return Image(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), "bgra", header.format)

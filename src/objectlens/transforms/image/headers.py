@@ -15,6 +15,7 @@ _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PNG_CHUNKS = 1 << 17
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+_TIFF_SIZES = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
 
 
@@ -142,16 +143,20 @@ def _tiff(data: bytes, max_frames: int) -> Header:
         first = offset + struct.calcsize(count_code)
         if count * entry_size > len(data):
             raise BadInput("the TIFF file's list of tags is longer than the file")
-        tags = _tags(data, order, first, count, entry_size)
-        width = max(width, tags.get(_TIFF_WIDTH, 0), tags.get(_TILE_WIDTH, 0))
-        height = max(height, tags.get(_TIFF_HEIGHT, 0), tags.get(_TILE_HEIGHT, 0))
+        found = tags(data, order, (first, count, entry_size), _TIFF_SIZES)
+        width = max(width, found.get(_TIFF_WIDTH, 0), found.get(_TILE_WIDTH, 0))
+        height = max(height, found.get(_TIFF_HEIGHT, 0), found.get(_TILE_HEIGHT, 0))
         (offset,) = struct.unpack_from(order + offset_code, data, first + count * entry_size)
         frames += 1
     return Header("tiff", width, height, frames)
 
 
-def _tags(data: bytes, order: str, first: int, count: int, entry_size: int) -> dict[int, int]:
-    wanted = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
+def tags(data: bytes, order: str, entries: tuple[int, int, int], wanted: tuple[int, ...]) -> dict[int, int]:
+    """Return the wanted tags of one list of a TIFF file, which EXIF is too; raises `struct.error` past the end.
+
+    `entries` are the offset of the first, how many there are, and the bytes of each.
+    """
+    first, count, entry_size = entries
     found = {}
     for position in range(first, first + count * entry_size, entry_size):
         tag, kind = struct.unpack_from(order + "HH", data, position)

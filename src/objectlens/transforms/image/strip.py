@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from objectlens.transforms.values import Result
 _JPEG_KEPT = frozenset({0xE0, 0xEE})
 _PNG_DROPPED = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 _WEBP_DROPPED = frozenset({b"EXIF", b"XMP "})
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _VP8X_EXIF_XMP = 0x0C
 _VP8X_ICC = 0x20
 
@@ -38,18 +40,25 @@ def strip(data: bytes, ctx: Context, *, icc: bool = True) -> Result:
 def _jpeg(data: bytes, icc: bool) -> Iterator[bytes]:
     yield data[:2]
     position = 2
-    while True:
+    while data[position : position + 2] != b"\xff\xd9":
         lead, marker, length = struct.unpack_from(">BBH", data, position)
+        if (lead, marker) == (0xFF, 0xFF):
+            position += 1  # a fill byte
+            continue
         if lead != 0xFF or length < 2:
             raise BadInput("the JPEG picture is corrupt between its segments")
+        end = position + 2 + length
         if marker == 0xDA:
-            yield data[position:]
-            return
+            # A scan has no length: it lasts until a marker that cannot stand in one (T.81 B.1.1.5).
+            after = _AFTER_SCAN.search(data, end)
+            end = after.start() if after else len(data)
         is_profile = marker == 0xE2 and data[position + 4 : position + 15] == b"ICC_PROFILE"
         dropped = 0xE0 <= marker <= 0xEF and marker not in _JPEG_KEPT and not (is_profile and icc)
         if not dropped and marker != 0xFE:
-            yield data[position : position + 2 + length]
-        position += 2 + length
+            yield data[position:end]
+        position = end
+    # Behind the end, cameras hide further pictures with metadata of their own (CIPA DC-007).
+    yield b"\xff\xd9"
 
 
 def _png(data: bytes, icc: bool) -> Iterator[bytes]:
@@ -59,13 +68,13 @@ def _png(data: bytes, icc: bool) -> Iterator[bytes]:
         length, kind = struct.unpack_from(">I4s", data, position)
         if kind not in _PNG_DROPPED and (icc or kind != b"iCCP"):
             yield data[position : position + 12 + length]
-        position += 12 + length
+        position = len(data) if kind == b"IEND" else position + 12 + length
 
 
 def _webp(data: bytes, icc: bool) -> Iterator[bytes]:
     chunks = []
-    position = 12
-    while position < len(data):
+    position, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while position < end:
         kind, length = struct.unpack_from("<4sI", data, position)
         chunk = data[position : position + 8 + length + length % 2]
         if kind == b"VP8X":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import codecs
 import io
 import json
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -22,7 +25,7 @@ from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
 Names = Annotated[list[str], Bounds(1, 10_000)]
-_FAULTS = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError)
+_FAULTS = (pa.ArrowException, OSError, ValueError, OverflowError)
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
@@ -30,6 +33,9 @@ _TYPES = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+_BLOCK = 1024 * 1024
+_HEADER = 4 * 1024 * 1024
+_QUOTED = re.compile(rb'"[^"]*(?:"|$)')
 # Text in quotes, which may hold brackets; a line's end within it is an error to the parser.
 _STRING = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
@@ -95,7 +101,7 @@ def _told(data: bytes) -> str:
         return "parquet"
     if data[:6] == b"ARROW1":
         return "arrow"
-    return "json" if data.lstrip()[:1] == b"{" else "csv"
+    return "json" if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{" else "csv"
 
 
 def _readers(name: str) -> Any:
@@ -103,20 +109,38 @@ def _readers(name: str) -> Any:
 
 
 def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _: Any) -> pa.Table:
-    header = data[: 4 * 1024 * 1024].split(b"\n", 1)[0]
+    head = _QUOTED.sub(b"", data[:_HEADER])
+    header = re.split(rb"[\r\n]", head, maxsplit=1)[0]
     count = header.count(delimiter.encode()) + 1
     ctx.limits.check("columns", count, f"a CSV header of {count:,} columns or more")
-    rows = data.count(b"\n")
+    if len(header) == len(head) and len(data) > _HEADER:
+        raise BadInput(f"the header of the CSV file is longer than {_HEADER:,} bytes")
+    rows = max(data.count(b"\n"), data.count(b"\r"))
     ctx.limits.check("rows", rows, f"a CSV file of {rows:,} lines")
+    try:
+        table = _csv_in_blocks(data, delimiter, columns, _BLOCK)
+    except pa.ArrowInvalid:
+        # A row that is longer than a block, which only one block can hold.
+        if len(data) <= _BLOCK:
+            raise
+        table = _csv_in_blocks(data, delimiter, columns, min(len(data) + 1, 2**31 - 1))
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise BadInput(f"the column {field.name!r} is not UTF-8; begin with text.decode")
+    return table
+
+
+def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block: int) -> pa.Table:
     return pa.csv.read_csv(
         pa.py_buffer(data),
-        read_options=pa.csv.ReadOptions(use_threads=False),
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=block),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter),
         convert_options=pa.csv.ConvertOptions(include_columns=columns),
     )
 
 
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
+    data = data.removeprefix(codecs.BOM_UTF8)
     rows = data.count(b"\n")
     ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
@@ -165,8 +189,28 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
 
 
 def _json_lines(table: pa.Table) -> bytes:
-    return b"".join(
-        json.dumps(row, ensure_ascii=False, default=str, separators=(",", ":")).encode() + b"\n"
-        for batch in table.to_batches(max_chunksize=4096)
-        for row in batch.to_pylist()
-    )
+    if len(set(table.column_names)) < table.num_columns:
+        raise BadInput("two columns have the same name, which JSON cannot say; select one of them")
+    rows = (row for batch in table.to_batches(max_chunksize=4096) for row in batch.to_pylist())
+    return b"".join(_json_line(row) for row in rows)
+
+
+def _json_line(row: Any) -> bytes:
+    try:
+        text = json.dumps(row, ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        # JSON has no NaN and no infinity (RFC 8259 section 6).
+        text = json.dumps(_finite(row), ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _plain(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

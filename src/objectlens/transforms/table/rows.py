@@ -13,6 +13,8 @@ from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table.conditions import Where, expression
 from objectlens.transforms.table.files import Names
 
+Count = Annotated[int, Bounds(0, 2**62)]
+
 
 @transform(family="table")
 def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
@@ -25,13 +27,11 @@ def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
 @transform(family="table", name="filter")
 def where(table: pa.Table, ctx: Context, *, where: Where) -> pa.Table:
     """Keep the rows for which all conditions hold (`Table.filter`); empty values never do, except for `is_null`."""
-    with reading("conditions for this table", pa.ArrowException):
+    with reading("conditions for this table", pa.ArrowException, OverflowError):
         return table.filter(expression(where))
 
 
 @transform(family="table")
-def limit(
-    table: pa.Table, ctx: Context, *, rows: Annotated[int, Bounds(0)], offset: Annotated[int, Bounds(0)] = 0
-) -> pa.Table:
+def limit(table: pa.Table, ctx: Context, *, rows: Count, offset: Count = 0) -> pa.Table:
     """Keep `rows` rows from `offset` on (`Table.slice`)."""
     return table.slice(offset, rows)

@@ -36,6 +36,9 @@ def decode(
         raise BadInput(
             f"the text is not {charset}: {error}; set errors to replace, or charset to the right one"
         ) from error
+    except ValueError as error:
+        # A name with a zero byte in it.
+        raise BadInput(f"there is no charset {charset!r}") from error
 
 
 @transform(family="text")

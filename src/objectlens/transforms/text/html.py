@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import Bounds
 
 _MUTE = ("script", "style", "noscript", "template", "head")
@@ -27,8 +28,15 @@ def html(
     ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
     tree = LexborHTMLParser(text)
     tree.strip_tags(list(_MUTE))
-    nodes = tree.css(selector) if selector else [tree.body] if tree.body else []
+    nodes = _selected(tree, selector) if selector else [tree.body] if tree.body else []
     return separator.join(node.text(separator=separator, strip=True) for node in nodes if node is not None)
+
+
+def _selected(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:
+    try:
+        return tree.css(selector)
+    except SelectolaxError as error:
+        raise BadArgument(f"selector {selector!r} is no CSS selector", "selector") from error
 
 
 def _depth(text: str) -> int:

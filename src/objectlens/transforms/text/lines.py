@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
@@ -32,7 +33,7 @@ def jsonl(
     for number, line in enumerate(_lines(chunks, ctx), start=1):
         if left is not None and left <= 0:
             return
-        if not line.strip():
+        if not line.removeprefix(codecs.BOM_UTF8).strip():
             continue
         record = _parsed(line, number, ctx)
         if all(_holds(record, test) for test in where):

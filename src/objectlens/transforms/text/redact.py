@@ -13,12 +13,16 @@ from objectlens.transforms.hints import Bounds
 Kind = Literal["email", "phone", "card"]
 # Every quantifier is bounded and none is nested, so that no text makes them slow.
 _PATTERNS = {
-    "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     "card": re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
     "phone": re.compile(r"(?<![\w+])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"),
 }
-# What lets a backtracking engine take exponential time: a repeated group that repeats itself, and back-references.
-_RISKY = re.compile(r"[*+}]\??\)[*+{]|\(\?P=|\\[1-9]|\|[^)]*\)[*+{]")
+# Digits in groups that are no telephone number: days (ISO 8601) and addresses of machines.
+_NO_PHONE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d|\d{1,3}(?:\.\d{1,3}){3}")
+_ESCAPES = re.compile(r"\\.", re.DOTALL)
+_CLASSES = re.compile(r"\[\^?\]?[^\]]*\]")
+_REPEATED = re.compile(r"[*+]|\{(?!0?,?1\})")
+_FIXED = re.compile(r"\{\d+\}")
 
 
 @transform(family="text")
@@ -44,7 +48,7 @@ def redact(
 
 def compiled(name: str, pattern: str) -> re.Pattern[str]:
     """Compile a custom pattern; raises `BadArgument` for one that is wrong or could take exponential time."""
-    if _RISKY.search(pattern):
+    if _risky(pattern):
         raise BadArgument(f"pattern {name!r} repeats a repetition, or refers back: some texts would take forever", name)
     try:
         return re.compile(pattern)
@@ -52,11 +56,33 @@ def compiled(name: str, pattern: str) -> re.Pattern[str]:
         raise BadArgument(f"pattern {name!r} is no regular expression: {error}", name) from error
 
 
+def _risky(pattern: str) -> bool:
+    """Tell whether a backtracking engine could take exponential time: repeated choices, or back-references.
+
+    A group that is repeated may hold no repetition of varying length, nor alternatives.
+    """
+    plain = _CLASSES.sub("x", _ESCAPES.sub(lambda match: "\\1" if match[0][1] in "123456789" else "x", pattern))
+    if "\\1" in plain or "(?P=" in plain:
+        return True
+    choices = [False]
+    for index, char in enumerate(plain):
+        if char == "(":
+            choices.append(False)
+        elif char == ")" and len(choices) > 1:
+            inside = choices.pop()
+            if inside and _REPEATED.match(plain, index + 1):
+                return True
+            choices[-1] |= inside
+        elif char == "|" or (char in "*+?{" and plain[index - 1 : index] != "(" and not _FIXED.match(plain, index)):
+            choices[-1] = True
+    return False
+
+
 def _hidden(found: str, kind: str, replacement: str) -> str:
     digits = [int(one) for one in found if one.isdecimal()]
     if kind == "card" and not _luhn(digits):
         return found
-    if kind == "phone" and not 7 <= len(digits) <= 15:
+    if kind == "phone" and (not 7 <= len(digits) <= 15 or _NO_PHONE.fullmatch(found)):
         return found
     return replacement.replace("{kind}", kind)
 

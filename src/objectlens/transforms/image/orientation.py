@@ -1,0 +1,81 @@
+"""How a picture lies, as its EXIF says, and turning it upright where the decoder does not do it.
+
+Sources: CIPA DC-008 (EXIF 2.32) section 4.6.4, tag 274; PNG specification section 11.3.2.5 (`eXIf`); RIFF/WebP
+container specification, "Metadata".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from objectlens.transforms.image.headers import tags
+
+ORIENTATION = 274
+_LEAD = b"Exif\0\0"
+# For each value but 1: whether rows and columns change places first, and the flip (of `cv2.flip`) that follows.
+_TURNS: dict[int, tuple[bool, int | None]] = {
+    2: (False, 1),
+    3: (False, -1),
+    4: (False, 0),
+    5: (True, None),
+    6: (True, 1),
+    7: (True, -1),
+    8: (True, 0),
+}
+
+
+def upright(pixels: np.ndarray[Any, Any], data: bytes, name: str) -> np.ndarray[Any, Any]:
+    """Return the pixels of a JPEG, PNG or WebP file turned as its EXIF says; as they are where it says nothing."""
+    transposed, flip = _TURNS.get(_orientation(data, name), (False, None))
+    turned = cv2.transpose(pixels) if transposed else pixels
+    return turned if flip is None else cv2.flip(turned, flip)
+
+
+def _orientation(data: bytes, name: str) -> int:
+    walkers = {"jpeg": _jpeg, "png": _png, "webp": _webp}
+    try:
+        for block in walkers[name](data) if name in walkers else ():
+            exif = block.removeprefix(_LEAD)
+            order = {b"II": "<", b"MM": ">"}[exif[:2]]
+            (first,) = struct.unpack_from(order + "I", exif, 4)
+            (count,) = struct.unpack_from(order + "H", exif, first)
+            return tags(exif, order, (first + 2, min(count, len(exif) // 12), 12), (ORIENTATION,)).get(ORIENTATION, 1)
+    except (struct.error, KeyError, OverflowError):
+        # Pictures with broken metadata are shown as they lie.
+        return 1
+    return 1
+
+
+def _jpeg(data: bytes) -> Iterator[bytes]:
+    position = 2
+    while True:
+        lead, marker, length = struct.unpack_from(">BBH", data, position)
+        if lead != 0xFF or marker == 0xDA or length < 2:
+            return
+        block = data[position + 4 : position + 2 + length]
+        if marker == 0xE1 and block.startswith(_LEAD):
+            yield block
+        position += 2 + length
+
+
+def _png(data: bytes) -> Iterator[bytes]:
+    position = 8
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"eXIf":
+            yield data[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def _webp(data: bytes) -> Iterator[bytes]:
+    position = 12
+    while position < len(data):
+        kind, length = struct.unpack_from("<4sI", data, position)
+        if kind == b"EXIF":
+            yield data[position + 8 : position + 8 + length]
+        position += 8 + length + length % 2

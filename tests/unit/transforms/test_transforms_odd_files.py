@@ -1,0 +1,189 @@
+"""Files that are sound but rare: each comes to what the reference library makes of it, or is refused by name."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import soundfile
+from PIL import Image as Pillow
+from PIL import ImageEnhance, ImageOps
+
+from objectlens.transforms import (
+    Audio,
+    BadArgument,
+    BadInput,
+    Image,
+    LimitExceeded,
+    audio,
+    compile_pipeline,
+    image,
+    registry,
+    text,
+)
+
+TESTS = Path(__file__).parent
+PIXELS = np.arange(12 * 20 * 3, dtype=np.uint8).reshape(12, 20, 3)
+PICTURE = Pillow.fromarray(PIXELS).resize((48, 32))
+
+
+def saved(name: str, picture: Pillow.Image = PICTURE, **options: object) -> bytes:
+    sink = io.BytesIO()
+    picture.save(sink, name, **options)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_every_orientation_is_turned_upright(name: str, alpha: bool) -> None:
+    for value in range(1, 9):
+        exif = Pillow.Exif()
+        exif[0x112] = value
+        data = saved(name, exif=exif)
+        made = (image.decode(alpha=alpha) >> image.encode(format="png"))(data)
+        got = np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGB")).astype(int)
+        wanted = np.asarray(ImageOps.exif_transpose(Pillow.open(io.BytesIO(data))).convert("RGB"))
+        assert got.shape == wanted.shape, value
+        assert np.abs(got - wanted).mean() < 12, value
+
+
+def test_broken_exif_leaves_the_picture_as_it_lies() -> None:
+    whole = saved("PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    made = (image.decode(alpha=True) >> image.encode(format="png"))(whole)
+    assert Pillow.open(io.BytesIO(made.body)).size == PICTURE.size
+
+
+@pytest.mark.parametrize("mode", ["LA", "P", "1", "CMYK", "L"])
+def test_modes_of_pictures_are_pillows(mode: str) -> None:
+    data = saved("TIFF" if mode == "CMYK" else "PNG", PICTURE.convert(mode))
+    made = (image.decode >> image.encode(format="png"))(data)
+    wanted = np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    assert np.abs(np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGB")) - wanted).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
+def test_what_is_transparent_stays_so(name: str) -> None:
+    alpha = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
+    picture = Image(np.dstack([np.asarray(PICTURE), alpha]), "rgba", "png")
+    got = getattr(image, name)(picture, factor=0.5)
+    enhancer = {"brightness": "Brightness", "contrast": "Contrast", "saturation": "Color"}[name]
+    wanted = np.asarray(getattr(ImageEnhance, enhancer)(Pillow.fromarray(picture.pixels)).enhance(0.5))
+    assert np.array_equal(got.pixels[..., 3], alpha)
+    assert np.abs(got.pixels.astype(int) - wanted).max() <= 2
+    assert np.array_equal(image.jitter(picture, hue=0.3, seed=1).pixels[..., 3], alpha)
+
+
+def test_bare_arrays_become_pictures_and_come_back() -> None:
+    for array in (PIXELS, PIXELS[..., 0]):
+        assert np.array_equal(image.pixels(image.picture(array)), array)
+    with pytest.raises(BadInput, match="no picture"):
+        image.picture(PIXELS.astype(np.float32))
+
+
+def test_strip_takes_what_hides_behind_the_end() -> None:
+    data = saved("JPEG", progressive=True)
+    assert image.strip(data + b"\xff\xd8 a secret place").body == image.strip(data).body
+    assert image.strip(saved("PNG") + b"a secret place").body == saved("PNG")
+
+
+def test_float_pictures_are_refused_by_name() -> None:
+    data = saved("TIFF", Pillow.fromarray(np.ones((4, 4), np.float32)))
+    with pytest.raises(BadInput, match="float32"):
+        image.decode(alpha=True)(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "channels", "reason"),
+    [
+        ("ogg", 384_000, 1, "200,000"),
+        ("mp3", 7_919, 1, "48,000"),
+        ("mp3", 8_000, 6, "channels"),
+        ("flac", 8_000, 9, "8"),
+    ],
+)
+def test_formats_that_cannot_hold_a_sound(name: str, rate: int, channels: int, reason: str) -> None:
+    with pytest.raises(BadInput, match=f"cannot hold.*{reason}"):
+        audio.encode(Audio(np.zeros((100, channels), np.float32), rate), format=name)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_24", "GSM610", "ULAW"])
+def test_sounds_of_other_codes(subtype: str) -> None:
+    sink = io.BytesIO()
+    soundfile.write(sink, np.sin(np.arange(3200) / 9), 8000, format="WAV", subtype=subtype)
+    made = (audio.decode >> audio.encode(subtype="FLOAT"))(sink.getvalue())
+    got, _ = soundfile.read(io.BytesIO(made.body))
+    wanted = soundfile.SoundFile(io.BytesIO(sink.getvalue())).read(len(got))
+    assert np.allclose(got, wanted, atol=1e-6)
+
+
+def test_what_is_no_sound_is_told_without_addresses() -> None:
+    with pytest.raises(BadInput, match="Format not recognised") as caught:
+        audio.decode(b"x" * 100)
+    assert "0x" not in str(caught.value)
+    assert audio.loudness(Audio(np.ones((3000, 1), np.float32), 1)).rate == 1
+
+
+def test_texts() -> None:
+    with pytest.raises(BadInput, match="no charset"):
+        text.decode(b"a", charset="a\0b")
+    with pytest.raises(BadArgument, match="no CSS selector"):
+        text.html(b"<p>x</p>", selector="::::")
+    assert bytes(text.jsonl(b"\xef\xbb\xbf")) == b""
+    lines = b"2024-01-02\n192.168.100.200\n"
+    assert bytes(text.redact(lines + b"030-1234567")) == lines + b"[phone]"
+    assert bytes(text.redact("ä@müller.de".encode())) == b"[email]"
+
+
+@pytest.mark.parametrize("pattern", [r"(a+b?)+$", r"((a+)b)*", r"(a+){2}", r"(?P<x>a)(?P=x)", r"(?:a{1,3})+"])
+def test_patterns_that_could_take_forever(pattern: str) -> None:
+    with pytest.raises(BadArgument, match="'bad'"):
+        text.redact(b"a", patterns={"bad": pattern})
+
+
+@pytest.mark.parametrize("pattern", [r"ID-\d+", r"(?:\d{3})+x", r"(?:a|b)c+", r"[(+)]+", r"\(a+\)+", r"(ab){2,3}"])
+def test_patterns_that_cannot(pattern: str) -> None:
+    text.redact(b"a", patterns={"good": pattern})
+
+
+def written(data: bytes, *steps: object) -> bytes:
+    pipeline = {"family": "table", "pipeline": ["read", *steps, {"write": {"format": "json"}}]}
+    return bytes(compile_pipeline(pipeline).run(data))
+
+
+def test_tables() -> None:
+    assert written(b'a,b\n"x\ny","q""q"\n') == b'{"a":"x\\ny","b":"q\\"q"}\n'
+    assert len(written(b'a,b\n"' + b"x" * 3_000_000 + b'",2\n1,2\n').splitlines()) == 2
+    assert written(b'\xef\xbb\xbf{"a":1}\n') == b'{"a":1}\n'
+    assert written(b"a\r1\r2\r") == b'{"a":1}\n{"a":2}\n'
+    with pytest.raises(BadInput, match="not UTF-8"):
+        written("a,b\nü,2\n".encode("latin-1"))
+    with pytest.raises(BadInput, match="same name"):
+        written(b"a,a\n1,2\n")
+    for wrong in ({"filter": {"where": [["a", "==", 10**30]]}},):
+        with pytest.raises(BadInput):
+            written(b"a\n1\n", wrong)
+    with pytest.raises(LimitExceeded, match="'columns'"):
+        written(b'"a\nb"' + b",a" * 20_000 + b"\n")
+    with pytest.raises(BadInput, match="header"):
+        written(b'"' + b"\n" * (5 << 20) + b'"' + b",a" * 20_000 + b"\n")
+
+
+def test_rows_that_json_has_no_words_for() -> None:
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"f": [float("nan"), 1.5], "b": [b"\xff", None], "l": [[float("inf")], []]}), sink)
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in written(sink.getvalue().to_pybytes()).splitlines()]
+    assert rows == [{"f": None, "b": "/w==", "l": [None]}, {"f": 1.5, "b": None, "l": []}]
+
+
+def test_every_step_is_tested() -> None:
+    """Its example is checked with the documentation; here, that tests of its family call it by its name."""
+    tested = "\n".join(path.read_text() for path in TESTS.glob("test_*.py"))
+    names = {"sklearn": "fitted", "filter": "filter"}
+    for family in registry.FAMILIES:
+        for name in registry.load(family).steps:
+            word = names.get(name, name)
+            assert re.search(rf"(?:\.{word}\b|\"{word}\"|\.{word}\")", tested), f"{family}.{name}"
