@@ -210,7 +210,7 @@ class Flight:
                 self._begun.set_result(Begun(entry.head, entry.size))
                 self._finish(entry)
                 return
-            made = await self._first()
+            made = await self._tried()
             if isinstance(made.body, bytes):
                 await self._whole(made, made.body)
             elif made.reusable and self._keeper.takes(self.derived, made.length):
@@ -225,7 +225,7 @@ class Flight:
         finally:
             self.release()
 
-    async def _first(self) -> Made:
+    async def _tried(self) -> Made:
         """Make it; when that fails for no reason of its own (a process was killed), try again for those who wait."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -301,7 +301,8 @@ class Flight:
 
     async def _again(self, before: Made) -> tuple[Made, AsyncIterator[bytes]]:
         try:
-            made = await self._make()
+            # What broke the first one may do it to the next one too, before it has begun.
+            made = await self._tried()
         except Failed as error:
             raise ConnectionError("the answer broke off, and another attempt failed") from error
         body = _stream(made.body)

@@ -103,10 +103,11 @@ async def _arrival(route: Route) -> Answer:
         return await route.answer
     except TimeoutError:
         raise errors.LambdaTimeout from None
-    except ConnectionError:
+    except ConnectionError as broken:
+        # Said on: what broke off may go well when it is made again (`work`).
         raise errors.LambdaResponseNotReceived(
             "The Lambda began to call WriteGetObjectResponse, but its body broke off."
-        ) from None
+        ) from broken
 
 
 def _missing(route: Route, running: asyncio.Task[Outcome]) -> Answer:
