@@ -30,7 +30,12 @@ PIPELINE = json.dumps({"pipeline": [{"text.decode": {}}]})
 
 def native_lens(server: LiveServer, pipeline: str = PIPELINE) -> Lens:
     """Set up an Object Lambda access point with a native transform."""
-    lens = make_lens_on(server, WRITE)
+    return make_native(make_lens_on(server, WRITE), pipeline)
+
+
+def make_native(lens: Lens, pipeline: str) -> Lens:
+    """Let an Object Lambda access point have a pipeline where it had a function."""
+    server = lens.server
     native = f"arn:aws:lambda:{server.region}:{server.account}:function:objectlens-transform"
     server.client("s3control").put_access_point_configuration_for_object_lambda(
         AccountId=server.account,

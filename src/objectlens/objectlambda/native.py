@@ -21,6 +21,7 @@ from objectlens.cache import Head, Hopeless, Made
 from objectlens.http import HttpRequest
 from objectlens.metering import Tally, current
 from objectlens.objectlambda import workers
+from objectlens.objectlambda.turns import Turns
 from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
 from objectlens.stores import Opened, Stat
 from objectlens.streams import FileSlice
@@ -91,6 +92,7 @@ class Native:
 
     def __init__(self, threads: int | None = None) -> None:
         self._workers = Workers()
+        self._turns = Turns(len(os.sched_getaffinity(0)))
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
         self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
 
@@ -161,7 +163,8 @@ class Native:
             **facts,
         }
         try:
-            made = await self._counted(program, job, body)
+            async with self._turns:
+                made = await self._counted(program, job, body)
         except WorkerTimeout:
             raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
         except WorkerEnded as error:
@@ -210,7 +213,8 @@ class Native:
         tally = current.get()
         timed = work if tally is None else partial(_timed, tally, work)
         with transform_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
+            async with self._turns:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, is_nat
 from objectlens.objectlambda.rendezvous import Answer
 from objectlens.objectlambda.source import look_at, supporting_access_point
 from objectlens.objectlambda.taking import gathered, is_private, taken_head
+from objectlens.objectlambda.turns import patience
 from objectlens.objects.reading import discard
 from objectlens.objects.whole import open_whole
 from objectlens.s3.operations import OPERATIONS
@@ -267,6 +268,7 @@ class NativeWork:
     async def make(self, there: Call, state: str, opened: Opened | None = None) -> Made:
         """Run the pipeline."""
         native, program = self.lens.native, self.native.program
+        patience.set(self.call.patience)
         try:
             source = opened or await self._open(there, state)
             return await native.make(program, self.values, source)

@@ -5,11 +5,14 @@ import signal
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
+import numpy as np
 import pytest
 from botocore.credentials import Credentials
 
 from support.archives import eventually, members, post, prefetch, streaming
 from support.live import ROLE, make_lens_on, start_server, stop_server
+from support.usage import native_lens
 from support.wire import Wire
 
 JOINED = "objectlens_cache_joined_total"
@@ -55,6 +58,11 @@ def lambda_handler(event, context):
     body = urllib.request.urlopen(c["inputS3Url"]).read().upper()
     s3.write_get_object_response(Body=body, RequestRoute=c["outputRoute"], RequestToken=c["outputToken"])
 """
+
+PICTURE = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (600, 800, 3), np.uint8))[1].tobytes()
+BLURRED = json.dumps(
+    {"pipeline": [{"image.decode": {}}, {"image.blur": {"sigma": 9.0}}, {"image.encode": {"format": "jpeg"}}]}
+)
 
 
 def managed(server, source, **options):
@@ -337,6 +345,28 @@ def test_reserved_concurrency_keeps_its_last_place_for_others(small):
         # What found no place tried again.
         assert summary(warming.result())["cache"]
         assert summary(warming.result())["errors"] == 0
+
+
+def test_a_transform_that_somebody_waits_for_goes_before_prefetched_ones(tmp_path):
+    early = [f"p{number}" for number in range(40)]
+    # More places than cores.
+    server = start_server(tmp_path / "data", env={"OBJECTLENS_ADMISSION_MAX_PREFETCH": "64"})
+    try:
+        lens = native_lens(server, BLURRED)
+        for key in [*early, "live"]:
+            lens.put(key, PICTURE)
+        asked = {"access_point": lens.arn, "keys": early, "concurrency": 64}
+        with streaming(server, "/-/prefetch", asked) as answer:
+            assert "key" in json.loads(answer.readline())
+            lens.read("live")
+            assert json.loads(answer.readlines()[-1])["summary"]["errors"] == 0
+        lines = server.data.with_name("data.log").read_text().splitlines()
+        ended = [line for line in lines if "GetObject GET" in line]
+        (place,) = (number for number, line in enumerate(ended) if "/live" in line)
+        # It met what the processes had in work, and what they ended meanwhile.
+        assert place < len(early) // 2
+    finally:
+        assert stop_server(server) == 0
 
 
 def test_a_server_that_stops_tells_what_is_left(tmp_path):
