@@ -67,7 +67,8 @@ async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
             except SourceMoved:
                 continue
             except errors.ServiceError as error:
-                told = dict(lineage.headers(derived, "hit" if isinstance(error, _DECIDED) else "bypass", 0))
+                way = "hit" if isinstance(error, _DECIDED) else visit.way
+                told = dict(lineage.headers(derived, way, 0))
                 error.headers = told | error.headers
                 raise
     finally:
@@ -75,6 +76,7 @@ async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAcces
     raise errors.SlowDown("The source object is replaced again and again while it is read: try again later.")
 
 
+# What the name alone decides: nothing is made for it.
 _DECIDED = (errors.NotModified, errors.PreconditionFailed)
 
 
@@ -91,7 +93,10 @@ def _asked(call: Call) -> ReadObject:
 
 @dataclass(slots=True)
 class Visit:
-    """One request; `there` is the same one on the source."""
+    """One request; `there` is the same one on the source.
+
+    `way` is how what an error tells came about: that a range lies beyond the end, or why nothing could be made.
+    """
 
     lens: ObjectLambda
     call: Call
@@ -100,6 +105,7 @@ class Visit:
     asked: ReadObject
     told_version: list[tuple[str, str]] = field(default_factory=list)
     opened: Opened | None = None
+    way: Way = "bypass"
 
     async def source(self) -> Source:
         """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
@@ -147,7 +153,7 @@ class Visit:
 
     async def serve(self, derived: Derived) -> HttpResponse:
         """Answer for one state of the source; raises `SourceMoved` when it was replaced meanwhile."""
-        cache = self.lens.cache
+        cache, self.way = self.lens.cache, "bypass"
         if not self.work.reusable or cache.is_private(derived):
             return await self._alone(derived)
         self.asked.conditions.check(derived.etag, derived.modified)
@@ -166,6 +172,7 @@ class Visit:
         if self.asked == _WHOLE and not self.is_head:
             headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
             return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
+        self.way = "hit"
         stat = _stat(derived, entry.head, entry.size, entry.crc32)
         try:
             span = chosen(self.asked, stat)
@@ -194,7 +201,7 @@ class Visit:
             try:
                 flight, own = self.lens.cache.flight(derived, lambda: self._make(derived), fresh=fresh)
             except Failed as failed:
-                return self._failed(derived, failed)
+                return self._failed(derived, failed, "hit")
             patient = self._hurry(flight, own=own)
             # All of it was there before this request came, if not in its place yet.
             way: Way = "miss" if own else "fill" if flight.entry is None else "hit"
@@ -210,7 +217,7 @@ class Visit:
             except Failed as failed:
                 theirs = isinstance(failed.cause, errors.LambdaTimeout | BudgetUsedUp)
                 if own or not (theirs or (patient and isinstance(failed.cause, errors.SlowDown))):
-                    return self._failed(derived, failed)
+                    return self._failed(derived, failed, _way_of(failed, own=own))
                 # It was too slow for the one who began it, or beyond that one's budget; or who can wait found no place.
                 # This request has time left.
                 fresh = False
@@ -229,7 +236,7 @@ class Visit:
         return flight.hurry is not None
 
     async def _following(self, derived: Derived, flight: Flight, begun: Begun, way: Way) -> HttpResponse:
-        way = "hit" if flight.found else way
+        way = self.way = "hit" if flight.found else way
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
@@ -367,11 +374,11 @@ class Visit:
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
-    def _failed(self, derived: Derived, failed: Failed) -> HttpResponse:
-        cause = failed.cause
+    def _failed(self, derived: Derived, failed: Failed, way: Way = "bypass") -> HttpResponse:
+        cause, self.way = failed.cause, way
         if isinstance(cause, Answer):
             response = render(cause, self.call)
-            headers = Headers([*response.headers, *lineage.headers(derived, "bypass", 0)])
+            headers = Headers([*response.headers, *lineage.headers(derived, way, 0)])
             return replace(response, headers=headers)
         if isinstance(cause, errors.ServiceError):
             # Others may be raising the same one: each gets its own.
@@ -393,6 +400,12 @@ class Visit:
         start, end = span
         headers.append(("Content-Range", content_range(start, end, stat.size)))
         return HttpResponse(206, Headers(headers), body, end - start)
+
+
+def _way_of(failed: Failed, *, own: bool) -> Way:
+    if not own:
+        return "fill"
+    return "miss" if failed.lasting else "bypass"
 
 
 def _admit_again(tally: Tally) -> None:

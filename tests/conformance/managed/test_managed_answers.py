@@ -70,6 +70,7 @@ def test_ranges_and_parts_of_the_derived_object(halves: Managed, key: str) -> No
     beyond = refused(halves.get, key, Range="bytes=99999999-")
     assert beyond["Error"]["Code"] == "InvalidRange"
     assert beyond["ResponseMetadata"]["HTTPHeaders"]["content-range"] == f"bytes */{size}"
+    assert way(beyond) == "hit"
     assert refused(halves.get, key, PartNumber=2)["Error"]["Code"] == "InvalidPart"
     assert refused(halves.get, key, Range="bytes=0-1", PartNumber=1)["Error"]["Code"] == "InvalidRequest"
 
@@ -77,6 +78,8 @@ def test_ranges_and_parts_of_the_derived_object(halves: Managed, key: str) -> No
 def test_a_cold_range_is_cut_from_the_whole(halves: Managed) -> None:
     halves.put("cold", LARGE)
     before = halves.invocations()
+    beyond = refused(halves.get, "cold", Range="bytes=99999999-")
+    assert (beyond["Error"]["Code"], way(beyond)) == ("InvalidRange", "miss")
     assert halves.get("cold", Range="bytes=100-199")["Body"].read() == LARGE[::2][100:200]
     assert halves.get("cold")["Body"].read() == LARGE[::2]
     assert halves.invocations() == before + 1
@@ -209,15 +212,15 @@ def test_errors_of_the_function_pass_through(halves: Managed) -> None:
     assert refused(halves.get, "missing")["Error"]["Code"] == "NoSuchKey"
 
 
-def test_failures_are_remembered_for_a_moment(halves: Managed) -> None:
-    halves.put("y.raises", BODY)
+@pytest.mark.parametrize("key", ["y.raises", "y.refused"])
+def test_failures_are_remembered_for_a_moment(halves: Managed, key: str) -> None:
+    halves.put(key, BODY)
     before = halves.invocations()
-    for _ in range(3):
-        refused(halves.get, "y.raises")
+    assert [way(refused(call, key)) for call in (halves.get, halves.get, halves.head)] == ["miss", "hit", "hit"]
     assert halves.invocations() == before + 1
     # Who asks for it anew gets another attempt.
     with pytest.raises(ClientError):
-        halves.get("y.raises", headers={"Cache-Control": "no-cache"})
+        halves.get(key, headers={"Cache-Control": "no-cache"})
     assert halves.invocations() == before + 2
 
 
