@@ -21,7 +21,7 @@ help:
 	@echo 'make many    100,000 keys in one prefix, listed in bounded memory; KEYS=1000000 for more'
 	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less'
 	@echo 'make clients  other S3 clients with files of 100 MiB; LARGE=1000 for more'
-	@echo 'make consistency  sources and functions that change under 16 readers; ROUNDS=50 of seven seconds for longer'
+	@echo 'make consistency  sources and functions that change under 16 readers; random requests; ROUNDS=50 CASES=1000 for more'
 	@echo 'make torch   the S3 connector for PyTorch on managed answers; installs some gigabytes'
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make keys    100,000 keys in one folder of a bucket elsewhere; KEYS=1000000 for more'
@@ -81,7 +81,8 @@ clients: $(STAMP)
 	OBJECTLENS_CLIENTS_LARGE='$(or $(LARGE),100)' $(BIN)/python -m pytest --timeout 600 tests/conformance/clients
 
 consistency: $(STAMP)
-	OBJECTLENS_CONSISTENCY_ROUNDS='$(or $(ROUNDS),20)' $(BIN)/python -m pytest --timeout 7200 tests/chaos/test_consistency.py
+	OBJECTLENS_CONSISTENCY_ROUNDS='$(or $(ROUNDS),20)' $(BIN)/python -m pytest -s --timeout 7200 tests/chaos/test_consistency.py
+	OBJECTLENS_MANAGED_EXAMPLES='$(or $(CASES),300)' $(BIN)/python -m pytest --timeout 7200 tests/conformance/managed/test_managed_property.py
 
 torch: $(STAMP)
 	$(PYTHON) -m venv build/torch

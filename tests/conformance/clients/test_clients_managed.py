@@ -1,12 +1,14 @@
 """Real clients through the alias of an access point whose function knows whole objects only.
 
-The function halves objects, so whatever is taken from the source (a size, an ETag, a range) shows.
+The function halves objects, so whatever is taken from the source (a size, an ETag, a range) shows. The native transform
+that stands for it in turn unpacks them, and knows no length before their end.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -22,17 +24,32 @@ from boto3.s3.transfer import TransferConfig
 from conformance.managed.conftest import Managed, managed_on
 from support.live import LiveServer
 from support.trees import files
+from support.usage import make_native
 
 Run = Callable[..., str]
 SIZES = {"small.bin": 100_001, "deep/er/a b+ü.bin": 11_000_000, "large.bin": 20_000_003, "empty": 0, "one": 1}
 OBJECTS = {name: random.Random(name).randbytes(size) for name, size in SIZES.items()}
 HALVES = {name: data[::2] for name, data in OBJECTS.items()}
+TABLE = "t/table.parquet.gz"
+
+
+SOURCES = {
+    "function": OBJECTS,
+    "native": {name: gzip.compress(data, 1) for name, data in HALVES.items()},
+}
+
+
+@pytest.fixture(scope="module", params=list(SOURCES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def halves(server: LiveServer) -> Managed:
+def halves(server: LiveServer, kind: str) -> Managed:
     managed = managed_on(server)
-    for name, data in OBJECTS.items():
+    if kind == "native":
+        make_native(managed.lens, json.dumps({"pipeline": [{"archive.decompress": {}}]}))
+    for name, data in SOURCES[kind].items():
         managed.put(f"in/{name}", data)
     return managed
 
@@ -49,12 +66,11 @@ def test_aws_s3_cp(aws: Run, halves: Managed, tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == HALVES[name], name
 
 
-def test_aws_s3_sync(aws: Run, halves: Managed, tmp_path: Path) -> None:
+def test_aws_s3_sync(aws: Run, halves: Managed, kind: str, tmp_path: Path) -> None:
     back = tmp_path / "back"
     # The first time nothing was made yet, and the listing tells sizes of sources.
-    halves.lens.server.client("lambda").update_function_configuration(
-        FunctionName=halves.lens.function, Environment={"Variables": {"ANEW": "1"}}
-    )
+    for name, data in SOURCES[kind].items():
+        halves.put(f"in/{name}", data, Metadata={"a": "new"})
     aws("s3", "sync", "--quiet", f"s3://{halves.alias}/in", back)
     assert files(back) == HALVES
     (back / "small.bin").write_bytes(b"other")
@@ -132,7 +148,9 @@ def test_the_client_below_the_pytorch_connector(run: Run, other_python: Path, ha
     run(other_python, "-c", CONNECTOR, halves.alias, server.url, server.region, tmp_path / "large")
 
 
-def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
+@pytest.fixture
+def table(halves: Managed) -> pa.Table:
+    """A table, in Parquet once it is unpacked."""
     draw = random.Random(6)
     table = pa.table(
         {
@@ -143,7 +161,11 @@ def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, row_group_size=20_000)
-    halves.put("t/table.parquet.gz", gzip.compress(buffer.getvalue(), 1))
+    halves.put(TABLE, gzip.compress(buffer.getvalue(), 1))
+    return table
+
+
+def test_pyarrow_reads_parquet_by_ranges(halves: Managed, kind: str, table: pa.Table) -> None:
     server = halves.lens.server
     store = pyarrow.fs.S3FileSystem(
         access_key=server.access_key_id,
@@ -152,7 +174,7 @@ def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
         endpoint_override=server.url.removeprefix("http://"),
         scheme="http",
     )
-    path = f"{halves.alias}/t/table.parquet.gz"
+    path = f"{halves.alias}/{TABLE}"
     before = halves.invocations()
     assert pq.read_table(path, filesystem=store) == table
     with store.open_input_file(path) as file:
@@ -160,4 +182,59 @@ def test_pyarrow_reads_parquet_by_ranges(halves: Managed) -> None:
         assert opened.read_row_group(7, columns=["x"]) == table.select(["x"]).slice(140_000, 20_000)
     found = pq.read_table(path, filesystem=store, columns=["id"], filters=pc.field("id") > 190_000)
     assert found["id"].to_pylist() == list(range(190_001, 200_000))
-    assert halves.invocations() == before + 1
+    assert halves.invocations() == before + (kind == "function")
+
+
+DUCKDB = """
+import os, sys
+import duckdb
+import duckdb_extension_httpfs
+from pathlib import Path
+import pyarrow.parquet as pq
+
+url, local = sys.argv[1:]
+scheme, _, host = os.environ["AWS_ENDPOINT_URL"].partition("://")
+[extension] = Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension")
+db = duckdb.connect()
+db.execute("set enable_progress_bar = false")
+db.load_extension(str(extension))
+db.execute(f'''create secret (
+    type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}', secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}',
+    region '{os.environ["AWS_REGION"]}', endpoint '{host}', url_style 'path', use_ssl {scheme == "https"})''')
+wanted = pq.read_table(local)
+assert db.execute(f"select * from read_parquet('{url}')").to_arrow_table().cast(wanted.schema) == wanted
+some = db.execute(f"select id, text from read_parquet('{url}') where id between 61000 and 61004 order by id").fetchall()
+assert some == [(number, f"row {number}") for number in range(61000, 61005)]
+assert db.execute(f"select count(*), sum(id) from '{url}'").fetchone() == (200_000, 199_999 * 100_000)
+print("done")
+"""
+
+
+def test_duckdb_reads_parquet_by_ranges(
+    run: Run, other_python: Path, halves: Managed, table: pa.Table, tmp_path: Path
+) -> None:
+    pq.write_table(table, tmp_path / "wanted.parquet")
+    url = f"s3://{halves.alias}/{TABLE}"
+    assert run(other_python, "-c", DUCKDB, url, tmp_path / "wanted.parquet") == "done\n"
+
+
+POLARS = """
+import os, sys
+import polars as pl
+
+url, local = sys.argv[1:]
+options = {"aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"], "aws_allow_http": "true"}
+wanted = pl.read_parquet(local)
+lazy = pl.scan_parquet(url, storage_options=options)
+assert lazy.collect().equals(wanted)
+some = lazy.filter(pl.col("id").is_between(61000, 61004)).select("text").collect()
+assert some["text"].to_list() == [f"row {number}" for number in range(61000, 61005)]
+print("done")
+"""
+
+
+def test_polars_reads_parquet_by_ranges(
+    run: Run, other_python: Path, halves: Managed, table: pa.Table, tmp_path: Path
+) -> None:
+    pq.write_table(table, tmp_path / "wanted.parquet")
+    assert run(other_python, "-c", POLARS, f"s3://{halves.alias}/{TABLE}", tmp_path / "wanted.parquet") == "done\n"
