@@ -110,7 +110,7 @@ def _query(asked: Asked) -> Fields:
 
 
 def _told(entry: Entry) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(entry).items() if name != "head"}
+    told = {name: value for name, value in asdict(entry).items() if name not in {"head", "_told"}}
     return told | {"created": entry.created.isoformat(), "content_type": dict(entry.head.system).get("Content-Type")}
 
 

@@ -174,6 +174,7 @@ def test_stats_and_top(server, lens):
         one for one in top if one["key"] == "k/06" and one["access_point"] == lens.arn and one["arguments"] == "{}"
     ]
     assert (one["bucket"], one["size"], one["content_type"]) == (lens.bucket, 7, "text/plain")
+    assert not [name for name in one if name.startswith("_")]
     assert "k/06" in run(server, "cache", "top", "--limit", "1000").stdout
 
 
