@@ -402,14 +402,14 @@ class InvalidBucketOwnerAWSAccountID(ServiceError):
 
 
 class AccessControlListNotSupported(ServiceError):
-    """An ACL other than the bucket owner's full control: all buckets have ACLs disabled."""
+    """An ACL other than the bucket owner's full control, in a bucket where ACLs are disabled."""
 
     status = 400
     text = "The bucket does not allow ACLs"
 
 
 class InvalidBucketAclWithObjectOwnership(ServiceError):
-    """A new bucket with an ACL: all buckets have ACLs disabled."""
+    """A bucket with an ACL that grants to others, and with ACLs disabled."""
 
     status = 400
     text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"

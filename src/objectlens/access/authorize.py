@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from objectlens.access.acls import POLICIES
 from objectlens.access.context import context_of
 from objectlens.access.identity import Identities, Identity
-from objectlens.access.layers import Layer, Target, layers_of
+from objectlens.access.layers import Layer, Target, blocked, layers_of
 from objectlens.access.passed import Passed, decision_of, seen
 from objectlens.access.principals import Principals
 from objectlens.access.values import Caller
@@ -77,6 +77,9 @@ class Authorizer:
         if self._passed.knows(version, of_all) or self._passed.knows(version, of_one):
             return
         layers = await layers_of(target, key, action, caller.account, self._principals)
+        if any(layer.acl is not None or layer.account != caller.account for layer in layers):
+            # Only ACLs and strangers are what Block Public Access is about.
+            layers = blocked(layers, await self._principals.account_block())
         if _is_owner(caller, layers) and (action in _MENDING or all(layer.policy is None for layer in layers)):
             self._passed.add(version, of_all, target)
             return

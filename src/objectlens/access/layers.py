@@ -83,14 +83,29 @@ async def layers_of(
     return (Layer(arns=(target,), account=_owner(target) or account),)
 
 
+def blocked(layers: tuple[Layer, ...], block: PublicAccessBlock | None) -> tuple[Layer, ...]:
+    """Return the layers as the account's Block Public Access leaves them."""
+    if block is None:
+        return layers
+    return tuple(
+        replace(
+            layer,
+            restrict_public=layer.restrict_public or block.restrict_public_buckets,
+            acl=None if block.ignore_public_acls else layer.acl,
+        )
+        for layer in layers
+    )
+
+
 def _bucket_layer(bucket: Bucket, key: str | None, context: Mapping[str, str]) -> Layer:
     block = bucket.public_access_block
+    counts = bucket.has_acls and not (block is not None and block.ignore_public_acls)
     return Layer(
         arns=(bucket.arn if key is None else f"{bucket.arn}/{key}",),
         account=bucket.account,
         policy=bucket.policy,
         restrict_public=_restricted(bucket.public_access_block),
-        acl=None if block is not None and block.ignore_public_acls else bucket.acl,
+        acl=(bucket.acl or "private") if counts else None,
         context={**context, **_tags(bucket.tags)},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, Role, User
+from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, PublicAccessBlock, Role, User
 
 
 class Principals(Protocol):
@@ -28,6 +28,10 @@ class Principals(Protocol):
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         """Return one of the account's own managed policies."""
+        ...
+
+    async def account_block(self) -> PublicAccessBlock | None:
+        """Return what the account blocks of public access, None for nothing."""
         ...
 
     async def bucket(self, name: str) -> Bucket | None:

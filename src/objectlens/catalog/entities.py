@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from objectlens import arn
+from objectlens.s3.acl import Ownership
 from objectlens.s3.cors import CorsRule
 
 LATEST = "$LATEST"
@@ -34,7 +35,7 @@ class PublicAccessBlock:
 class Bucket:
     """A bucket. `store` is `managed:` (a folder of ours under the data directory) or a URL such as `file:///photos`.
 
-    `acl` is the canned ACL of a bucket that has ACLs, None for one that is BucketOwnerEnforced.
+    `acl` is the canned ACL, None for the owner's full control; it counts unless the bucket is BucketOwnerEnforced.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Bucket:
     public_access_block: PublicAccessBlock | None = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
     cors: tuple[CorsRule, ...] | None = None
+    ownership: Ownership = "BucketOwnerEnforced"
     acl: str | None = None
     versioning: Literal["Enabled", "Suspended"] | None = None
 
@@ -53,6 +55,11 @@ class Bucket:
     def arn(self) -> str:
         """The bucket's ARN."""
         return arn.bucket_arn(self.name)
+
+    @property
+    def has_acls(self) -> bool:
+        """Tell whether ACLs count, the bucket's own and those of its objects."""
+        return self.ownership != "BucketOwnerEnforced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

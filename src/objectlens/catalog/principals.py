@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from objectlens.arn import Arn
 from objectlens.catalog.catalog import Catalog
-from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, Role, User
+from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, PublicAccessBlock, Role, User
 
 
 class AccountPrincipals:
@@ -38,6 +38,11 @@ class AccountPrincipals:
             return None
         found = await self._catalog.managed_policies.get(parsed.account, parsed.resource.rpartition("/")[2])
         return found if found is not None and found.arn == arn else None
+
+    async def account_block(self) -> PublicAccessBlock | None:
+        """Return what the account blocks of public access, None for nothing."""
+        found = await self._catalog.accounts.get(self._account)
+        return None if found is None else found.public_access_block
 
     async def bucket(self, name: str) -> Bucket | None:
         """Return a bucket."""

@@ -63,6 +63,7 @@ buckets = Table(
     Column("cors", Cors),
     Column("versioning", Text),
     Column("acl", Text),
+    Column("ownership", Text, nullable=False, server_default="BucketOwnerEnforced"),
 )
 
 # Access points and Object Lambda access points share one name space: under a custom endpoint their hosts look alike

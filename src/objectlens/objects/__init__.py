@@ -46,6 +46,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "DeleteObject": deleting.delete_object,
     "DeleteObjectTagging": tagging.delete_object_tagging,
     "DeleteObjects": deleting.delete_objects,
+    "DeleteBucketOwnershipControls": acls.delete_bucket_ownership_controls,
     "DeletePublicAccessBlock": policies.delete_public_access_block,
     "GetBucketAcl": acls.get_bucket_acl,
     "GetBucketCors": cors.get_bucket_cors,

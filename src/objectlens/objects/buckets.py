@@ -9,10 +9,12 @@ from objectlens.call import Call
 from objectlens.catalog import AlreadyExists, InUse
 from objectlens.catalog.entities import MANAGED_STORE, AccessPoint, Bucket, PublicAccessBlock
 from objectlens.http import HttpResponse
+from objectlens.objects.acls import allowed_acl, is_public, usual_ownership
 from objectlens.objects.context import Objects, bucket_of, empty, owner, xml
 from objectlens.objects.documents import read_document
+from objectlens.s3.acl import Ownership
 from objectlens.s3.address import valid_bucket_name
-from objectlens.s3.inputs import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, CreateBucket, ListBuckets, new_token
+from objectlens.s3.inputs import CreateBucket, ListBuckets, new_token
 from objectlens.s3.outputs import BucketItem, list_buckets_result
 from objectlens.s3.outputs_bucket import location_constraint
 from objectlens.stores import Versions
@@ -29,23 +31,17 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     asked = CreateBucket.parse(call.http, await read_document(call))
     if not valid_bucket_name(name):
         raise errors.InvalidBucketName(BucketName=name)
-    present = OBJECT_WRITER if objects.acls else BUCKET_OWNER_ENFORCED
-    if (call.http.headers.get("x-amz-object-ownership") or present) != present:
-        raise errors.AccessControlListNotSupported(
-            f"Buckets are {present} here (account.acls). Leave x-amz-object-ownership out and use policies."
-        )
-    if not objects.acls and (asked.acl or "private") != "private":
-        raise errors.InvalidBucketAclWithObjectOwnership
     bucket = Bucket(
         name=name,
         account=call.caller.account,
         region=_region(asked.region, objects.region),
         created_at=objects.clock.now(),
         tags=asked.tags,
-        # With ACLs as S3 made buckets before April 2023: without Block Public Access, too.
-        public_access_block=None if objects.acls else PublicAccessBlock(),
-        acl=(asked.acl or "private") if objects.acls else None,
+        public_access_block=_public_access_block(objects, asked),
+        ownership=_ownership(objects, asked),
+        acl=asked.acl if is_public(asked.acl) else None,
     )
+    await allowed_acl(objects, bucket, asked.acl)
     existing = await objects.catalog.buckets.get(name)
     if existing is None:
         await objects.opener.create(name, bucket.store)
@@ -53,6 +49,24 @@ async def create_bucket(objects: Objects, call: Call) -> HttpResponse:
     if existing is not None and not _made_again(existing, bucket):
         raise _taken(existing, call)
     return empty(200, [("Location", f"/{name}"), ("x-amz-bucket-arn", bucket.arn)])
+
+
+def _ownership(objects: Objects, asked: CreateBucket) -> Ownership:
+    """Return a new bucket's ownership: who asks for an ACL that needs one has asked for it (decision 0025)."""
+    if not is_public(asked.acl):
+        return asked.ownership or usual_ownership(objects)
+    if asked.ownership == "BucketOwnerEnforced":
+        raise errors.InvalidBucketAclWithObjectOwnership
+    return asked.ownership or "ObjectWriter"
+
+
+def _public_access_block(objects: Objects, asked: CreateBucket) -> PublicAccessBlock | None:
+    """Return a new bucket's settings: they let through the ACL that was asked for, and no public policy."""
+    if objects.acls:
+        # As S3 made buckets before April 2023.
+        return None
+    shut = not is_public(asked.acl)
+    return PublicAccessBlock(block_public_acls=shut, ignore_public_acls=shut)
 
 
 async def _created(objects: Objects, bucket: Bucket) -> Bucket | None:

@@ -51,7 +51,7 @@ async def copy_object(objects: Objects, call: Call) -> HttpResponse:
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
-    acl = allowed_acl(bucket_of(call), asked.kept.acl)
+    acl = await allowed_acl(objects, bucket_of(call), asked.kept.acl)
     there = await _copied_there(objects, call, source, asked, acl=acl)
     stat, original = there or await _copied(objects, call, source, asked, acl=acl)
     kept = stat.attributes

@@ -47,7 +47,7 @@ async def post_object(objects: Objects, call: Call) -> HttpResponse:
         metadata=asked.kept.metadata,
         tags=asked.kept.tags,
         checksum_type=FULL,
-        acl=allowed_acl(bucket, asked.kept.acl),
+        acl=await allowed_acl(objects, bucket, asked.kept.acl),
     )
     stat = await objects.store(bucket).put(asked.key, received, lambda: replace(kept, checksums=received.checksums()))
     return _answer(call, asked, stat)

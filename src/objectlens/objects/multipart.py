@@ -27,7 +27,7 @@ async def create_multipart_upload(objects: Objects, call: Call) -> HttpResponse:
         headers=asked.kept.headers,
         metadata=asked.kept.metadata,
         tags=asked.kept.tags,
-        acl=allowed_acl(bucket, asked.kept.acl),
+        acl=await allowed_acl(objects, bucket, asked.kept.acl),
     )
     upload = await objects.store(bucket).begin(key, kept, note=note)
     headers = [(f"x-amz-checksum-{name}", value) for name, value in note.items()]

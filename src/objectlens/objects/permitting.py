@@ -36,7 +36,7 @@ async def permit(objects: Objects, call: Call) -> None:
 
 async def _tell_missing(objects: Objects, call: Call) -> None:
     """Raise `NoSuchKey` to who may list a bucket in which ACLs of objects decide, and reads one that is not there."""
-    if call.bucket is None or call.bucket.acl is None or call.operation.name not in {"GetObject", "HeadObject"}:
+    if call.bucket is None or not call.bucket.has_acls or call.operation.name not in {"GetObject", "HeadObject"}:
         return
     version = version_of(call)
     try:

@@ -9,6 +9,7 @@ from objectlens import errors, iam
 from objectlens.call import Call
 from objectlens.catalog.entities import PublicAccessBlock
 from objectlens.http import Headers, HttpResponse
+from objectlens.objects.blocking import block_of
 from objectlens.objects.context import Objects, bucket_of, change_bucket, empty, xml
 from objectlens.objects.documents import read_document
 from objectlens.s3 import outputs_bucket
@@ -37,11 +38,10 @@ async def put_bucket_policy(objects: Objects, call: Call) -> HttpResponse:
     except iam.PolicyError as error:
         raise errors.MalformedPolicy(str(error)) from None
     _check_resources(text, bucket.arn)
-    block = bucket.public_access_block
-    if block is not None and block.block_public_policy and iam.is_public(policy):
+    if iam.is_public(policy) and (await block_of(objects, bucket)).block_public_policy:
         raise errors.AccessDenied(
-            "The policy grants to the public, which the bucket's Block Public Access settings refuse. Name the "
-            "principals, or change the settings with PutPublicAccessBlock."
+            "The policy grants to the public, which Block Public Access of the bucket or its account refuses. Name the "
+            "principals, or change it with PutPublicAccessBlock."
         )
     await change_bucket(objects, call, policy=text)
     return empty(204)

@@ -24,7 +24,7 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
     algorithm = asked.checksum.algorithm if asked.checksum else DEFAULT
     received = Received(call.body, algorithm, asked.checksum, asked.content_md5, trailers=lambda: call.body.trailers)
 
-    acl = allowed_acl(bucket_of(call), asked.kept.acl)
+    acl = await allowed_acl(objects, bucket_of(call), asked.kept.acl)
 
     def attributes() -> Attributes:
         kept = asked.kept

@@ -10,8 +10,10 @@ from objectlens.http import Headers
 from objectlens.s3.xml import parse
 
 Canned = Literal["private", "public-read", "public-read-write", "authenticated-read"]
+Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 
 _BY_NAME: Final[dict[str, Canned]] = {one: one for one in get_args(Canned)}
+OWNERSHIPS: Final[dict[str, Ownership]] = {one: one for one in get_args(Ownership)}
 # The ACLs that give nobody but the owner anything.
 OWNER_ONLY: Final = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 _GROUPS: Final = "http://acs.amazonaws.com/groups/global/"

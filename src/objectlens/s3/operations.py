@@ -121,15 +121,27 @@ def extra_actions(operation: Operation, http: HttpRequest, *, anonymous: bool = 
     """Return the IAM actions needed beside `operation.action` on the same resource.
 
     GetObjectAttributes reads the object as well; an upload that carries tags needs the right to tag, one that is to be
-    public the right to make it so. Strangers have that one of what they write, where a bucket lets them.
+    public the right to make it so; a new bucket that is to have ACLs needs the rights to give it some later. Strangers
+    have the right to make public what they write, where a bucket lets them write.
     """
     if operation.name == "GetObjectAttributes":
         return ("s3:GetObjectVersion" if "Version" in operation.action else "s3:GetObject",)
+    if operation.name == "CreateBucket":
+        return _opening(http)
     if operation.name not in _UPLOADS:
         return ()
     tagging = ("s3:PutObjectTagging",) if "x-amz-tagging" in http.headers else ()
     public = not anonymous and (http.headers.get("x-amz-acl") or "private") not in OWNER_ONLY
     return (*tagging, "s3:PutObjectAcl") if public else tagging
+
+
+def _opening(http: HttpRequest) -> tuple[str, ...]:
+    """Return what a new bucket's ownership and ACL need: what they would once the bucket is there."""
+    found: tuple[str, ...] = ()
+    public = (http.headers.get("x-amz-acl") or "private") not in OWNER_ONLY
+    if public or "x-amz-object-ownership" in http.headers:
+        found = ("s3:PutBucketOwnershipControls",)
+    return (*found, "s3:PutBucketAcl", "s3:PutBucketPublicAccessBlock") if public else found
 
 
 def canonical_name(name: str) -> str:

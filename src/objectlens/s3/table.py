@@ -19,7 +19,6 @@ _ACCELERATE = "Transfer acceleration is not offered; leave the setting out."
 _ENCRYPTION = "Encryption at rest is not offered; encrypt the disk that holds the data directory."
 _LOGGING = "Delivery of access logs into buckets is not offered; the server writes its own access log."
 _NOTIFICATION = "Event notifications are not offered."
-_OWNERSHIP = "Every bucket is BucketOwnerEnforced: ACLs are disabled and policies say who may do what."
 _REPLICATION = "Replication is not offered."
 _PAYER = "Requester Pays is not offered."
 _WEBSITE = "Static websites are not offered."
@@ -90,10 +89,7 @@ _BUCKET: Final = (
     Row("PUT", "bucket", "object-lock", "PutObjectLockConfiguration", "PutBucketObjectLockConfiguration", _LOCK),
     Row("GET", "bucket", "ownershipControls", "GetBucketOwnershipControls", "GetBucketOwnershipControls"),
     Row("PUT", "bucket", "ownershipControls", "PutBucketOwnershipControls", "PutBucketOwnershipControls"),
-    Row(
-        "DELETE", "bucket", "ownershipControls", "DeleteBucketOwnershipControls", "PutBucketOwnershipControls",
-        _OWNERSHIP,
-    ),
+    Row("DELETE", "bucket", "ownershipControls", "DeleteBucketOwnershipControls", "PutBucketOwnershipControls"),
     Row("GET", "bucket", "replication", "GetBucketReplication", "GetReplicationConfiguration"),
     Row("PUT", "bucket", "replication", "PutBucketReplication", "PutReplicationConfiguration", _REPLICATION),
     Row("DELETE", "bucket", "replication", "DeleteBucketReplication", "PutReplicationConfiguration", _REPLICATION),

@@ -163,7 +163,13 @@ FULL: tuple[tuple[str, tuple[str, ...], Any, dict[str, Any]], ...] = (
         "buckets",
         ("pics",),
         bucket(store="file:///photographs", policy=TEXT, public_access_block=None, tags={"a": "\u00e9", "": ""}),
-        {"public_access_block": PublicAccessBlock(block_public_acls=False), "policy": None, "tags": {}},
+        {
+            "public_access_block": PublicAccessBlock(block_public_acls=False),
+            "policy": None,
+            "tags": {},
+            "ownership": "BucketOwnerPreferred",
+            "acl": "public-read",
+        },
     ),
     (
         "access_points",

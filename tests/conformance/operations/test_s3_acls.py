@@ -1,7 +1,8 @@
-"""Canned ACLs, on a server whose settings give new buckets ACLs."""
+"""Canned ACLs: on a server whose settings give new buckets ACLs, and for who asks for them on any other."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -109,3 +110,119 @@ def test_block_public_access_refuses_and_ignores(s3: Any, nobody: Any) -> None:
         s3.put_bucket_acl(Bucket=bucket, GrantRead="id=x")
     with refused("InvalidArgument", 400):
         s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="nonesuch")
+
+
+# --- servers of usual settings
+
+
+@pytest.fixture
+def ours(server: LiveServer) -> Any:
+    return server.client("s3", proxies={})
+
+
+@pytest.fixture
+def stranger(server: LiveServer) -> Any:
+    return server.client("s3", proxies={}, signature_version=UNSIGNED)
+
+
+def owned(s3: Any, bucket: str) -> str:
+    return s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+
+
+def give(s3: Any, bucket: str, ownership: str) -> None:
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": ownership}]})
+
+
+def test_who_makes_a_bucket_with_an_acl_has_one_with_acls(ours: Any, stranger: Any) -> None:
+    bucket = made(ours, "public-read")
+    assert owned(ours, bucket) == "ObjectWriter"
+    ours.put_object(Bucket=bucket, Key="open", Body=b"x", ACL="public-read")
+    ours.put_object(Bucket=bucket, Key="shut", Body=b"y")
+    assert len(stranger.list_objects_v2(Bucket=bucket)["Contents"]) == 2
+    assert stranger.get_object(Bucket=bucket, Key="open")["Body"].read() == b"x"
+    with refused("AccessDenied", 403):
+        stranger.get_object(Bucket=bucket, Key="shut")
+    # Nobody asked for public policies.
+    assert ours.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": False,
+        "IgnorePublicAcls": False,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+    everyone = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    with refused("AccessDenied", 403):
+        ours.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]}))
+
+
+def test_an_acl_that_grants_nothing_changes_nothing(ours: Any) -> None:
+    bucket = made(ours, "private")
+    assert owned(ours, bucket) == "BucketOwnerEnforced"
+    with refused("AccessControlListNotSupported", 400):
+        ours.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    ours.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+
+
+def test_ownership_is_changed_and_block_public_access_stays(ours: Any, stranger: Any) -> None:
+    bucket = made(ours)
+    ours.put_object(Bucket=bucket, Key="k", Body=b"x")
+    give(ours, bucket, "BucketOwnerPreferred")
+    assert owned(ours, bucket) == "BucketOwnerPreferred"
+    with refused("AccessDenied", 403):
+        ours.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    ours.delete_public_access_block(Bucket=bucket)
+    ours.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    ours.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    assert stranger.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    with refused("InvalidBucketAclWithObjectOwnership", 400):
+        give(ours, bucket, "BucketOwnerEnforced")
+    ours.put_bucket_acl(Bucket=bucket, ACL="private")
+    give(ours, bucket, "BucketOwnerEnforced")
+    assert len(ours.get_object_acl(Bucket=bucket, Key="k")["Grants"]) == 1
+    with refused("AccessDenied", 403):
+        stranger.get_object(Bucket=bucket, Key="k")
+    give(ours, bucket, "ObjectWriter")
+    assert stranger.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    ours.delete_bucket_ownership_controls(Bucket=bucket)
+    assert owned(ours, bucket) == "BucketOwnerEnforced"
+    with refused("AccessDenied", 403):
+        stranger.get_object(Bucket=bucket, Key="k")
+    with refused("MalformedXML", 400):
+        give(ours, bucket, "Mine")
+
+
+def test_what_the_account_blocks_no_bucket_opens(server: LiveServer, ours: Any, stranger: Any) -> None:
+    bucket = made(ours, "public-read")
+    assert "Contents" not in stranger.list_objects_v2(Bucket=bucket)
+    control = server.client("s3control")
+    everything = dict.fromkeys(
+        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+    )
+    control.put_public_access_block(AccountId=server.account, PublicAccessBlockConfiguration=everything)
+    try:
+        with refused("AccessDenied", 403):
+            stranger.list_objects_v2(Bucket=bucket)
+        with refused("AccessDenied", 403):
+            ours.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+        with refused("AccessDenied", 403):
+            made(ours, "public-read")
+    finally:
+        control.delete_public_access_block(AccountId=server.account)
+
+
+def test_who_may_only_make_buckets_makes_none_public(server: LiveServer) -> None:
+    name, iam = f"acls-{uuid.uuid4().hex[:20]}", server.client("iam")
+    iam.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName=name, PolicyName="buckets", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    credentials = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    theirs = server.client("s3", proxies={}, credentials=credentials)
+    made(theirs)
+    for wish in ({"ACL": "public-read"}, {"ObjectOwnership": "ObjectWriter"}):
+        with refused("AccessDenied", 403):
+            theirs.create_bucket(
+                Bucket=f"acls-{uuid.uuid4().hex[:20]}",
+                CreateBucketConfiguration={"LocationConstraint": server.region},
+                **wish,
+            )

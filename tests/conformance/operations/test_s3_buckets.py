@@ -280,20 +280,11 @@ def test_the_acl_that_is_there_is_taken(s3: Any, wire: Wire, bucket: str) -> Non
 
 def test_a_new_bucket_has_no_acl(s3: Any, bucket: str) -> None:
     location = {"LocationConstraint": s3.meta.region_name}
-    for wish in ({"ACL": "public-read"}, {"GrantRead": "id=x"}):
+    for wish in ({"ACL": "public-read", "ObjectOwnership": "BucketOwnerEnforced"}, {"GrantRead": "id=x"}):
         with refused("InvalidBucketAclWithObjectOwnership", 400):
             s3.create_bucket(Bucket=f"{bucket}-2", CreateBucketConfiguration=location, **wish)
     with refused("404", 404):
         s3.head_bucket(Bucket=f"{bucket}-2")
-
-
-def test_ownership_is_what_it_is(s3: Any, bucket: str) -> None:
-    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
-    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == enforced
-    with refused("AccessControlListNotSupported", 400):
-        other = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
-        s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=other)
 
 
 def test_the_first_region_says_yes_again(server: LiveServer, bucket: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from objectlens import errors
 from objectlens.access import Access, Caller, Credentials
-from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, Role, User
+from objectlens.catalog.entities import AccessKey, Bucket, ManagedPolicy, PublicAccessBlock, Role, User
 from objectlens.clock import FixedClock
 from objectlens.http import Headers, HttpRequest
 from objectlens.sigv4 import presign, sign
@@ -45,6 +45,9 @@ class People:
         return 1
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
+        return None
+
+    async def account_block(self) -> PublicAccessBlock | None:
         return None
 
     async def bucket(self, name: str) -> Bucket | None:

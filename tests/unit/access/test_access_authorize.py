@@ -11,6 +11,7 @@ import pytest
 
 from objectlens.access import Access, Caller, Credentials, Elsewhere, Session, Signature
 from objectlens.access.sessions import SOURCE_FUNCTION
+from objectlens.access.values import ANONYMOUS
 from objectlens.catalog.entities import (
     AccessKey,
     AccessPoint,
@@ -98,6 +99,7 @@ class World:
     roles: dict[str, Role] = field(default_factory=dict)
     managed: dict[str, ManagedPolicy] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=lambda: {"pics": BUCKET})
+    block: PublicAccessBlock | None = None
     # Unless it stands still, each look finds another version of the catalog, so that nothing is remembered.
     stands_still: bool = False
     number: int = 0
@@ -117,6 +119,9 @@ class World:
 
     async def managed_policy(self, arn: str) -> ManagedPolicy | None:
         return self.managed.get(arn)
+
+    async def account_block(self) -> PublicAccessBlock | None:
+        return self.block
 
     async def bucket(self, name: str) -> Bucket | None:
         return self.buckets.get(name)
@@ -181,6 +186,9 @@ def for_user(arn: str = ALICE.arn) -> dict:
 
 
 EVERYONE = {"Principal": "*"}
+NOTHING_BLOCKED = PublicAccessBlock(
+    block_public_acls=False, ignore_public_acls=False, block_public_policy=False, restrict_public_buckets=False
+)
 
 
 class TestRoot:
@@ -334,6 +342,26 @@ class TestBucketPolicies:
         assert not may(alice(allow()), bob, resource=public)
         assert may(alice(allow()), bob, resource=opened)
         assert may(alice(allow()), bob, resource=replace(public, public_access_block=None))
+
+    def test_the_account_restricts_as_well(self):
+        bob = replace(ALICE, account=OTHER, arn=f"arn:aws:iam::{OTHER}:user/alice")
+        public = replace(in_bucket(allow(**EVERYONE)), public_access_block=None)
+        with_acl = replace(BUCKET, public_access_block=None, ownership="ObjectWriter", acl="public-read-write")
+        for flag, resource, action in (
+            ("restrict_public_buckets", public, "s3:GetObject"),
+            ("ignore_public_acls", with_acl, "s3:PutObject"),
+        ):
+            world = alice(allow("s3:*"))
+            assert may(world, bob, resource=resource, action=action)
+            world.block = replace(NOTHING_BLOCKED, **{flag: True})
+            assert not may(world, bob, resource=resource, action=action)
+
+    def test_acls_count_where_the_ownership_lets_them(self):
+        with_acl = replace(BUCKET, public_access_block=None, ownership="ObjectWriter", acl="public-read-write")
+        assert may(World(), ANONYMOUS, resource=with_acl, action="s3:PutObject")
+        assert not may(World(), ANONYMOUS, resource=replace(with_acl, acl=None), action="s3:PutObject")
+        enforced = replace(with_acl, ownership="BucketOwnerEnforced")
+        assert not may(World(), ANONYMOUS, resource=enforced, action="s3:PutObject")
 
 
 class TestAccessPoints:

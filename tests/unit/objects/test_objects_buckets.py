@@ -55,7 +55,7 @@ def test_location_constraints(play):
             errors.IllegalLocationConstraintException, "PUT", "/bad", body.format("no such place").encode()
         )
         await world.refused(errors.MalformedXML, "PUT", "/bad", b"<x>")
-        await world.refused(errors.AccessControlListNotSupported, "PUT", "/bad", x_amz_object_ownership="ObjectWriter")
+        await world.refused(errors.InvalidArgument, "PUT", "/bad", x_amz_object_ownership="Nobody")
         await world.refused(errors.NoSuchBucket, "HEAD", "/bad")
 
     play(scenario)

@@ -443,6 +443,9 @@ def test_create_bucket():
     assert inputs.CreateBucket.parse(request(x_amz_acl="public-read"), b"").acl == "public-read"
     with pytest.raises(errors.InvalidBucketAclWithObjectOwnership):
         inputs.CreateBucket.parse(request(x_amz_grant_read="id=1"), b"")
+    assert inputs.CreateBucket.parse(request(x_amz_object_ownership="ObjectWriter"), b"").ownership == "ObjectWriter"
+    with pytest.raises(errors.InvalidArgument):
+        inputs.CreateBucket.parse(request(x_amz_object_ownership="Mine"), b"")
     with pytest.raises(MalformedXML):
         inputs.CreateBucket.parse(request(), b"<Other/>")
 

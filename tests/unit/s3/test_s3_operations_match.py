@@ -129,3 +129,19 @@ def test_extra_actions():
     assert extra("PUT") == ()
     assert extra("PUT", x_amz_tagging="a=b") == ("s3:PutObjectTagging",)
     assert extra("GET", x_amz_tagging="a=b") == ()
+
+
+def test_what_a_new_bucket_with_acls_needs():
+    def extra(**headers):
+        items = Headers((name.replace("_", "-"), value) for name, value in headers.items())
+        return operations.extra_actions(
+            operations.OPERATIONS["CreateBucket"], HttpRequest(method="PUT", path="/pics", query="", headers=items)
+        )
+
+    assert extra() == extra(x_amz_acl="private") == extra(x_amz_acl="bucket-owner-full-control") == ()
+    assert extra(x_amz_object_ownership="ObjectWriter") == ("s3:PutBucketOwnershipControls",)
+    assert extra(x_amz_acl="public-read") == (
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketAcl",
+        "s3:PutBucketPublicAccessBlock",
+    )

@@ -4,7 +4,7 @@ One value for each operation or family of operations. `parse` reads the query an
 body have `parse(http, body)`. Keys and buckets are the `Address`'s, not repeated here.
 """
 
-from objectlens.s3.inputs.acl import BUCKET_OWNER_ENFORCED, OBJECT_WRITER, check_ownership, wanted_acl
+from objectlens.s3.inputs.acl import wanted_acl, wanted_ownership
 from objectlens.s3.inputs.buckets import CreateBucket, PublicAccessFlags
 from objectlens.s3.inputs.checks import check_bucket_owner, check_customer_keys
 from objectlens.s3.inputs.copying import CopyObject, CopySource, UploadPartCopy
@@ -25,8 +25,6 @@ from objectlens.s3.inputs.versioning import parse_versioning
 from objectlens.s3.inputs.writing import Kept, PutObject
 
 __all__ = [
-    "BUCKET_OWNER_ENFORCED",
-    "OBJECT_WRITER",
     "CompleteMultipartUpload",
     "CompletedPart",
     "CopyObject",
@@ -51,7 +49,6 @@ __all__ = [
     "UploadPartCopy",
     "check_bucket_owner",
     "check_customer_keys",
-    "check_ownership",
     "filled_in",
     "new_token",
     "parse_tagging",
@@ -61,4 +58,5 @@ __all__ = [
     "upload_id",
     "version_id",
     "wanted_acl",
+    "wanted_ownership",
 ]

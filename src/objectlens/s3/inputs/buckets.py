@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from objectlens import errors
 from objectlens.errors import AccessControlListNotSupported, InvalidBucketAclWithObjectOwnership, MalformedXML
 from objectlens.http import Headers, HttpRequest
-from objectlens.s3.acl import Canned, canned_acl
+from objectlens.s3.acl import OWNERSHIPS, Canned, Ownership, canned_acl
 from objectlens.s3.inputs.tagging import BUCKET_TAGS, checked_tags
 from objectlens.s3.xml import parse, required_text, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBucket:
-    """CreateBucket. `region` is the location constraint, None when there is none."""
+    """CreateBucket. `region` is the location constraint; it, the ACL and the ownership are None when not asked for."""
 
     region: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     acl: Canned | None = None
+    ownership: Ownership | None = None
 
     @classmethod
     def parse(cls, http: HttpRequest, body: bytes) -> CreateBucket:
@@ -28,15 +29,20 @@ class CreateBucket:
             raise errors.NotImplemented(
                 "Object Lock is not offered; leave the header out.", Header="x-amz-bucket-object-lock-enabled"
             )
-        acl = _acl(http.headers)
+        acl, ownership = _acl(http.headers), _ownership(http.headers)
         if not body.strip():
-            return cls(acl=acl)
+            return cls(acl=acl, ownership=ownership)
         root = parse(body, "CreateBucketConfiguration")
         if root.find("Location") is not None or root.find("Bucket") is not None:
             raise errors.NotImplemented("Directory buckets are not offered; use a general purpose bucket.")
         tags = root.find("Tags")
         pairs = () if tags is None else ((required_text(one, "Key"), required_text(one, "Value")) for one in tags)
-        return cls(region=text_of(root, "LocationConstraint") or None, tags=checked_tags(pairs, BUCKET_TAGS), acl=acl)
+        return cls(
+            region=text_of(root, "LocationConstraint") or None,
+            tags=checked_tags(pairs, BUCKET_TAGS),
+            acl=acl,
+            ownership=ownership,
+        )
 
 
 def _acl(headers: Headers) -> Canned | None:
@@ -44,6 +50,19 @@ def _acl(headers: Headers) -> Canned | None:
         return canned_acl(headers)
     except AccessControlListNotSupported:
         raise InvalidBucketAclWithObjectOwnership from None
+
+
+def _ownership(headers: Headers) -> Ownership | None:
+    named = headers.get("x-amz-object-ownership")
+    if named is None:
+        return None
+    if named not in OWNERSHIPS:
+        raise errors.InvalidArgument(
+            f"Invalid x-amz-object-ownership header: {named}",
+            ArgumentName="x-amz-object-ownership",
+            ArgumentValue=named,
+        )
+    return OWNERSHIPS[named]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
