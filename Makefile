@@ -27,7 +27,7 @@ help:
 	@echo 'make keys    100,000 keys in one folder of a bucket elsewhere; KEYS=1000000 for more'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
 	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
-	@echo 'make s3-tests S3_TESTS=DIR   the public suite ceph/s3-tests, of which DIR is a clone; ONLY=copy for some'
+	@echo 'make s3-tests S3_TESTS=DIR   the public suite ceph/s3-tests, of which DIR is a clone; ONLY=copy for some, ACLS=true for account.acls'
 	@echo 'make bench   every claim of speed'
 	@echo 'make docs    the parts of the documentation that are made from the code'
 	@echo 'make lock    requirements.lock anew, from the newest versions'
@@ -103,7 +103,7 @@ fuzz: $(STAMP)
 
 # The suite's own packages are in an environment of their own.
 s3-tests: $(STAMP) build/s3-tests/venv/.installed
-	PYTHONPATH='tests' $(BIN)/python -m conformance.s3_tests '$(S3_TESTS)' --python "$$PWD/build/s3-tests/venv/bin/python" --only '$(ONLY)'
+	PYTHONPATH='tests' $(BIN)/python -m conformance.s3_tests '$(S3_TESTS)' --python "$$PWD/build/s3-tests/venv/bin/python" --only '$(ONLY)' --acls '$(or $(ACLS),false)'
 
 build/s3-tests/venv/.installed:
 	test -f '$(S3_TESTS)/requirements.txt' || { echo 'say where a clone of ceph/s3-tests is: make s3-tests S3_TESTS=DIR'; exit 2; }

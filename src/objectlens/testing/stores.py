@@ -16,8 +16,10 @@ ETags and times, and what stands beside an object is what it can keep.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import random
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -97,6 +99,11 @@ HARD_KEYS = (
     "d/" * 100 + "s" * 200,
     "/" * 1024,
 )
+
+
+def crc32(body: bytes) -> dict[str, str]:
+    """Return the checksums of a part, of an upload whose algorithm is CRC32."""
+    return {"CRC32": base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()}
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -577,13 +584,14 @@ class StoreSuite:
 
         async def scenario(store: Store) -> None:
             half = b"1" * self.part
+            checksums = crc32(half + half)
             upload = await store.begin("big/file", PLAIN, note={"algorithm": "CRC32"})
-            await store.put_part(upload.id, 2, stream(b"22"), {})
-            first = await store.put_part(upload.id, 1, stream(b"wrong"), {})
-            again = await store.put_part(upload.id, 1, stream(half, half), lambda: {"CRC32": "x"})
-            third = await store.put_part(upload.id, 10_000, stream(b"3"), {})
+            await store.put_part(upload.id, 2, stream(b"22"), crc32(b"22"))
+            first = await store.put_part(upload.id, 1, stream(b"wrong"), crc32(b"wrong"))
+            again = await store.put_part(upload.id, 1, stream(half, half), lambda: checksums)
+            third = await store.put_part(upload.id, 10_000, stream(b"3"), crc32(b"3"))
             assert first.etag != again.etag == hashlib.md5(half + half).hexdigest()  # noqa: S324
-            assert (again.number, again.size, again.checksums) == (1, 2 * self.part, {"CRC32": "x"})
+            assert (again.number, again.size, again.checksums) == (1, 2 * self.part, checksums)
             assert await store.list() == Listing()
             assert await store.list(delimiter="/") == Listing()
             told, parts = await store.uploaded(upload.id)
