@@ -105,8 +105,8 @@ def _has(part: Part, listed: CompletedPart, upload: Upload) -> bool:
     """Tell whether a part has the checksums that it is listed with."""
     if upload.note is not None and part.checksums:
         return listed.checksums.items() <= part.checksums.items()
-    # A store elsewhere was not told the upload's algorithm: it keeps no checksums, or those that it chose. What the
-    # client said of the part was compared when it arrived.
+    # A store elsewhere may keep no checksums of parts, and of an upload that named no algorithm those that it chose.
+    # What the client said of the part was compared when it arrived.
     return all(part.checksums.get(name, value) == value for name, value in listed.checksums.items())
 
 

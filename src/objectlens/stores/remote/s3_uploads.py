@@ -110,7 +110,8 @@ class S3Uploads:
     async def upload(self, upload: str) -> Upload:
         """Describe an upload without its parts; raises `UploadNotFound` for what cannot be one."""
         key, there = known(upload)
-        note = await self._note(key, there)
+        # What nobody asked for, another server of ours that took a part in does not know: it is not held to it.
+        note = await self._note(key, there) or None
         return Upload(id=upload, key=key, initiated=moment(self._clock.now()), attributes=Attributes(), note=note)
 
     async def _note(self, key: str, there: str) -> Mapping[str, str] | None:
@@ -136,7 +137,9 @@ class S3Uploads:
             etag, checksums = self._newest.get((there, part.number), (None, {}))
             if part.number not in held or etag is None or part.etag == etag:
                 # Some servers tell no checksums of parts, or not all that we were told.
-                held[part.number] = replace(part, checksums={**checksums, **part.checksums}) if etag else part
+                held[part.number] = (
+                    replace(part, checksums={**checksums, **part.checksums}) if part.etag == etag else part
+                )
         return tuple(held.values())
 
     async def complete(
