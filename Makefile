@@ -19,7 +19,7 @@ help:
 	@echo 'make chaos   clients that break off, processes that are killed; ROUNDS=50 SEED=7 for more, and others'
 	@echo 'make crashes  a server that is killed under load, and what is left; ROUNDS=200 SEED=7 for fewer, and others'
 	@echo 'make many    100,000 keys in one prefix, listed in bounded memory; KEYS=1000000 for more'
-	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less'
+	@echo 'make big     a 5 GiB object in by multipart and out by ranges, in bounded memory; SIZE=1GiB for less, STORE=seaweedfs for elsewhere'
 	@echo 'make clients  other S3 clients with files of 100 MiB; LARGE=1000 for more'
 	@echo 'make consistency  sources and functions that change under 16 readers; random requests; ROUNDS=50 CASES=1000 for more'
 	@echo 'make torch   the S3 connector for PyTorch on managed answers; installs some gigabytes'
@@ -75,7 +75,7 @@ many: $(STAMP)
 	OBJECTLENS_MANY_KEYS='$(or $(KEYS),100000)' $(BIN)/python -m pytest -s tests/scale/test_many_keys.py
 
 big: $(STAMP)
-	OBJECTLENS_BIG_SIZE='$(or $(SIZE),5GiB)' $(BIN)/python -m pytest -s tests/scale/test_big_object.py
+	OBJECTLENS_BIG_SIZE='$(or $(SIZE),5GiB)' OBJECTLENS_BIG_STORE='$(STORE)' $(BIN)/python -m pytest -s tests/scale/test_big_object.py
 
 clients: $(STAMP)
 	OBJECTLENS_CLIENTS_LARGE='$(or $(LARGE),100)' $(BIN)/python -m pytest --timeout 600 tests/conformance/clients

@@ -1,7 +1,7 @@
 """A big object: in by multipart, out by ranges, through little memory.
 
 `OBJECTLENS_BIG_SIZE` says how big, as `5GiB` (default `128MiB`). It takes twice as much of the disk meanwhile, for its
-parts become one file.
+parts become one file. With `OBJECTLENS_BIG_STORE=seaweedfs` the bucket is on a SeaweedFS.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ import random
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from support.live import start_server, stop_server
+from objectlens.cli.main import main
+from support.live import LiveServer, start_server, stop_server
 from support.memory import growth_of
+from support.seaweed import KEY as SEAWEED_KEY
+from support.seaweed import SeaweedFS
 
 MIB = 1024 * 1024
 UNITS = {"MiB": MIB, "GiB": 1024 * MIB}
@@ -78,28 +83,47 @@ def download(s3: Any) -> None:
         assert all(threads.map(fetch, range(0, SIZE, length)))
 
 
-@pytest.mark.timeout(120 + SIZE // (10 * MIB))
-def test_in_by_multipart_and_out_by_ranges_through_little_memory(tmp_path: Path) -> None:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server with the bucket `big`."""
     free = shutil.disk_usage(tmp_path).free
     assert free > 2.5 * SIZE, f"{SIZE / MIB:.0f} MiB in need of {2.5 * SIZE / MIB:.0f}; {free / MIB:.0f} MiB are free"
-    server = start_server(tmp_path / "data")
+    data, elsewhere = tmp_path / "data", os.environ.get("OBJECTLENS_BIG_STORE") == "seaweedfs"
+    seaweed = SeaweedFS() if elsewhere else None
+    environment = {"AWS_ACCESS_KEY_ID": SEAWEED_KEY[0], "AWS_SECRET_ACCESS_KEY": SEAWEED_KEY[1]} if elsewhere else {}
     try:
-        assert server.process
-        s3 = server.client("s3", proxies={}, max_pool_connections=AT_A_TIME, read_timeout=600)
-        s3.create_bucket(Bucket="big", CreateBucketConfiguration={"LocationConstraint": server.region})
-        s3.put_object(Bucket="big", Key="small", Body=b"x")
-        began = time.monotonic()
-        with growth_of(server.process.pid) as growth_in:
-            upload(s3)
-        between = time.monotonic()
-        with growth_of(server.process.pid) as growth_out:
-            download(s3)
-        took_in, took_out = between - began, time.monotonic() - between
-        print(f"{SIZE / MIB:.0f} MiB in {took_in:.0f} s in, {took_out:.0f} s out; memory grew by "
-              f"{growth_in.bytes / MIB:.1f} MiB, then by {growth_out.bytes / MIB:.1f} MiB")  # fmt: skip
-        assert growth_in.bytes + growth_out.bytes < MOST
-        assert s3.head_object(**KEY)["ContentLength"] == SIZE
-        s3.delete_object(**KEY)
+        if seaweed:
+            url = f"s3://{seaweed.bucket()}?endpoint={seaweed.url}"
+            adding = ["bucket", "add", "big", "--store", url, "--data", str(data)]
+            shown = CliRunner().invoke(main, adding, env=environment)
+            assert shown.exit_code == 0, shown.output
+        live = start_server(data, env=environment)
+        if not seaweed:
+            live.client("s3", proxies={}).create_bucket(
+                Bucket="big", CreateBucketConfiguration={"LocationConstraint": live.region}
+            )
+        yield live
+        assert stop_server(live) == 0
     finally:
-        assert stop_server(server) == 0
-        shutil.rmtree(tmp_path / "data")
+        if seaweed:
+            seaweed.stop()
+        shutil.rmtree(data)
+
+
+@pytest.mark.timeout(120 + SIZE // (5 * MIB))
+def test_in_by_multipart_and_out_by_ranges_through_little_memory(server: LiveServer) -> None:
+    assert server.process
+    s3 = server.client("s3", proxies={}, max_pool_connections=AT_A_TIME, read_timeout=600)
+    s3.put_object(Bucket="big", Key="small", Body=b"x")
+    began = time.monotonic()
+    with growth_of(server.process.pid) as growth_in:
+        upload(s3)
+    between = time.monotonic()
+    with growth_of(server.process.pid) as growth_out:
+        download(s3)
+    took_in, took_out = between - began, time.monotonic() - between
+    print(f"{SIZE / MIB:.0f} MiB in {took_in:.0f} s in, {took_out:.0f} s out; memory grew by "
+          f"{growth_in.bytes / MIB:.1f} MiB, then by {growth_out.bytes / MIB:.1f} MiB")  # fmt: skip
+    assert growth_in.bytes + growth_out.bytes < MOST
+    assert s3.head_object(**KEY)["ContentLength"] == SIZE
+    s3.delete_object(**KEY)

@@ -125,7 +125,9 @@ async def _copied_there(
     if asked.tagging == "COPY" and original.attributes.tags:
         await _may_copy_tags(objects, call, source, original)
     kept = _kept(asked, original, acl)
-    stat = await store.copy(original, key_of(call), kept, condition=condition(asked.conditions))
+    stat = await store.copy(
+        original, key_of(call), kept, condition=condition(asked.conditions), algorithm=asked.algorithm
+    )
     return None if stat is None else (stat, original)
 
 
@@ -189,7 +191,7 @@ async def _write(store: Store, key: str, asked: CopyObject, opened: Opened, acl:
         return await store.put(
             key,
             received,
-            Late(replace(kept, checksums={}), lambda: replace(kept, checksums=received.checksums())),
+            Late(replace(kept, checksums={}), lambda: replace(kept, checksums=received.checksums()), algorithm),
             condition=condition(asked.conditions),
         )
     finally:

@@ -12,17 +12,14 @@ from objectlens.s3.checksums import Algorithm, Announced, ChecksumType, algorith
 from objectlens.s3.inputs import CreateMultipartUpload, UploadPart, upload_id
 from objectlens.s3.inputs.arguments import parameters
 from objectlens.s3.outputs_multipart import initiate_result
-from objectlens.stores import Attributes, Store, Upload
-
-# What an upload's note says: which checksum its parts have, and of what kind the object's will be.
-_ALGORITHM, _TYPE = "algorithm", "type"
+from objectlens.stores import ALGORITHM, TYPE, Attributes, Store, Upload
 
 
 async def create_multipart_upload(objects: Objects, call: Call) -> HttpResponse:
     """Begin an upload."""
     asked = CreateMultipartUpload.parse(call.http)
     bucket, key = bucket_of(call), key_of(call)
-    note = {} if asked.algorithm is None else {_ALGORITHM: asked.algorithm, _TYPE: asked.checksum_type or ""}
+    note = {} if asked.algorithm is None else {ALGORITHM: asked.algorithm, TYPE: asked.checksum_type or ""}
     kept = Attributes(
         headers=asked.kept.headers,
         metadata=asked.kept.metadata,
@@ -67,13 +64,13 @@ async def upload_of(store: Store, upload: str, key: str) -> Upload:
 
 def algorithm_of(upload: Upload) -> Algorithm | None:
     """Return the algorithm that an upload was created with."""
-    named = (upload.note or {}).get(_ALGORITHM)
+    named = (upload.note or {}).get(ALGORITHM)
     return None if named is None else algorithm_named(named)
 
 
 def checksum_type_of(upload: Upload) -> ChecksumType:
     """Return the kind of checksum that the object will have."""
-    return "COMPOSITE" if (upload.note or {}).get(_TYPE) == "COMPOSITE" else "FULL_OBJECT"
+    return "COMPOSITE" if (upload.note or {}).get(TYPE) == "COMPOSITE" else "FULL_OBJECT"
 
 
 def part_algorithm(upload: Upload, announced: Announced | None = None) -> Algorithm:

@@ -39,7 +39,7 @@ async def put_object(objects: Objects, call: Call) -> HttpResponse:
 
     known = Attributes(headers=asked.kept.headers, metadata=asked.kept.metadata, tags=asked.kept.tags)
     stat = await objects.store(bucket_of(call)).put(
-        key_of(call), received, Late(known, attributes), condition=condition(asked.conditions)
+        key_of(call), received, Late(known, attributes, algorithm), condition=condition(asked.conditions)
     )
     headers = [("ETag", f'"{stat.etag}"'), *checksum_headers(stat.attributes.checksums, FULL)]
     return empty(200, headers + versioning.of_written(stat))

@@ -21,7 +21,9 @@ from objectlens.stores.folder import FolderStore
 from objectlens.stores.memory import MemoryStore
 from objectlens.stores.opener import StoreOpener
 from objectlens.stores.protocols import (
+    ALGORITHM,
     NULL,
+    TYPE,
     Attributes,
     Copies,
     Delete,
@@ -60,7 +62,9 @@ from objectlens.stores.protocols import (
 from objectlens.stores.remote import UnknownStore
 
 __all__ = [
+    "ALGORITHM",
     "NULL",
+    "TYPE",
     "Attributes",
     "Copies",
     "Delete",

@@ -13,6 +13,9 @@ from objectlens.streams import FileSlice
 NULL = "null"
 """The version that was written without an id: what it is called in S3, and here."""
 
+ALGORITHM, TYPE = "algorithm", "type"
+"""Under which names an upload's note says which checksum its parts have, and of what kind the object's will be."""
+
 
 class KeyNotFound(LookupError):
     """No object of that key."""
@@ -196,7 +199,7 @@ class Upload:
     """A multipart upload under way.
 
     `attributes` will be the object's; `note` is whatever the caller wants to find again with the upload; None
-    where the store keeps none.
+    where the store keeps none. What it says of `ALGORITHM` and `TYPE` counts for a store that makes checksums itself.
     """
 
     id: str
@@ -219,10 +222,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Attributes of a body whose checksums show at its end: all but those are `known` before, and stay so."""
+    """Attributes of a body whose checksums show at its end: all but those are `known` before, and stay so.
+
+    `algorithm` is that of the checksum to come.
+    """
 
     known: Attributes
     settle: Callable[[], Attributes]
+    algorithm: str | None = None
 
     def __call__(self) -> Attributes:
         """Return them all."""
@@ -259,11 +266,18 @@ class Copies(Protocol):
     """What some stores can do besides: copy within themselves, without the bytes passing through here."""
 
     async def copy(
-        self, source: Stat, key: str, attributes: Attributes, *, condition: Callable[[Stat | None], None] | None = None
+        self,
+        source: Stat,
+        key: str,
+        attributes: Attributes,
+        *,
+        condition: Callable[[Stat | None], None] | None = None,
+        algorithm: str | None = None,
     ) -> Stat | None:
         """Write `key` as a copy of `source`, with these attributes; None when this one must be copied through here.
 
-        `condition` as in `Put.put`. Raises `KeyNotFound` when the source is no longer what `source` describes.
+        `condition` as in `Put.put`. `algorithm` is that of the checksum which the copy shall have, where the store
+        keeps any; None for the source's. Raises `KeyNotFound` when the source is no longer what `source` describes.
         """
         ...
 

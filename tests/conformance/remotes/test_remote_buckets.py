@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -112,34 +113,132 @@ def test_large_objects_go_both_ways_in_parts(lens_server, seaweed, attached, tmp
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=here)
 
 
-def test_parts_of_a_store_that_chose_their_checksums(lens_server, surroundings, command, tmp_path):
-    upstream = start_server(tmp_path / "data")
-    try:
-        upstream.client("s3").create_bucket(Bucket="there")
-        with Path(surroundings["AWS_SHARED_CREDENTIALS_FILE"]).open("a") as profiles:
-            profiles.write(
-                f"[upstream]\naws_access_key_id = {upstream.access_key_id}\n"
-                f"aws_secret_access_key = {upstream.secret_access_key}\n"
-            )
-        url = f"s3://there?endpoint={upstream.url}&profile=upstream"
-        assert command(lens_server.data, "add", "chosen", "--store", url).exit_code == 0
-        s3 = lens_server.client("s3")
-        # It was not told of CRC32 and SHA256: it keeps CRC64NVME.
-        s3.upload_fileobj(io.BytesIO(bytes(9 * MEGABYTE)), "chosen", "transfer", Config=TransferConfig(8 * MEGABYTE))
-        assert s3.head_object(Bucket="chosen", Key="transfer")["ContentLength"] == 9 * MEGABYTE
-        thing = {"Bucket": "chosen", "Key": "k"}
-        upload = thing | {"UploadId": s3.create_multipart_upload(**thing, ChecksumAlgorithm="SHA256")["UploadId"]}
-        part = s3.upload_part(**upload, PartNumber=1, Body=b"body", ChecksumAlgorithm="SHA256")
-        listed = {name: part[name] for name in ("ETag", "ChecksumSHA256")} | {"PartNumber": 1}
-        wrong = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": "AAAAAAAAAAA="}
+@pytest.fixture(scope="module")
+def upstream(surroundings, tmp_path_factory):
+    """Another server of ours, with a bucket `there`."""
+    live = start_server(tmp_path_factory.mktemp("upstream") / "data")
+    live.client("s3").create_bucket(Bucket="there")
+    with Path(surroundings["AWS_SHARED_CREDENTIALS_FILE"]).open("a") as profiles:
+        profiles.write(
+            f"[upstream]\naws_access_key_id = {live.access_key_id}\naws_secret_access_key = {live.secret_access_key}\n"
+        )
+    yield live
+    assert stop_server(live) == 0
+
+
+@pytest.fixture
+def chosen(lens_server, upstream, command):
+    """The name here of the bucket `there`."""
+    url = f"s3://there?endpoint={upstream.url}&profile=upstream"
+    assert command(lens_server.data, "add", "chosen", "--store", url).exit_code == 0
+    yield "chosen"
+    assert command(lens_server.data, "remove", "chosen").exit_code == 0
+
+
+@pytest.fixture
+def embedded(lens_server):
+    """The name of a bucket of the usual kind."""
+    name = f"e{uuid.uuid4().hex[:12]}"
+    lens_server.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def sums(s3, bucket, key, **more):
+    """Return what HEAD tells of an object's checksums; GET tells the same."""
+    asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED"} | more
+    head, got = s3.head_object(**asked), s3.get_object(**asked)
+    got["Body"].close()
+    told = [{name: one[name] for name in one if name.startswith("Checksum")} for one in (head, got)]
+    assert told[0] == told[1]
+    return told[0]
+
+
+ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_checksums_are_kept_there(lens_server, chosen, embedded, algorithm):
+    s3 = lens_server.client("s3")
+    # The second goes there in parts, or in one request: of a hash of all bytes there is no other way.
+    for size in (1000, 17 * MEGABYTE):
+        for bucket in (chosen, embedded):
+            s3.put_object(Bucket=bucket, Key="one", Body=bytes(size), ChecksumAlgorithm=algorithm)
+        found = sums(s3, chosen, "one")
+        assert found == sums(s3, embedded, "one")
+        assert (found["ChecksumType"], f"Checksum{algorithm}" in found) == ("FULL_OBJECT", True)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind"),
+    [(name, "COMPOSITE") for name in ALGORITHMS if name != "CRC64NVME"]
+    + [(name, "FULL_OBJECT") for name in ALGORITHMS if name.startswith("CRC")],
+)
+def test_checksums_of_parts_are_kept_there(lens_server, chosen, embedded, algorithm, kind):
+    s3 = lens_server.client("s3")
+    for bucket in (chosen, embedded):
+        thing = {"Bucket": bucket, "Key": "parts"}
+        begun = s3.create_multipart_upload(**thing, ChecksumAlgorithm=algorithm, ChecksumType=kind)
+        assert (begun["ChecksumAlgorithm"], begun["ChecksumType"]) == (algorithm, kind)
+        upload = thing | {"UploadId": begun["UploadId"]}
+        parts = [
+            s3.upload_part(**upload, PartNumber=number, Body=bytes(size), ChecksumAlgorithm=algorithm)
+            for number, size in ((1, 5 * MEGABYTE), (2, 1000))
+        ]
+        name = f"Checksum{algorithm}"
+        listed = s3.list_parts(**upload)
+        assert listed["ChecksumAlgorithm"] == algorithm
+        assert [one[name] for one in listed["Parts"]] == [one[name] for one in parts]
+        told = [{"PartNumber": n, "ETag": one["ETag"], name: one[name]} for n, one in enumerate(parts, 1)]
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": told}, ChecksumType=kind)
+    found = sums(s3, chosen, "parts")
+    assert found == sums(s3, embedded, "parts")
+    assert (found["ChecksumType"], f"Checksum{algorithm}" in found) == (kind, True)
+
+
+def test_a_copy_there_has_the_checksum_that_is_asked_for(lens_server, chosen):
+    s3 = lens_server.client("s3")
+    s3.put_object(Bucket=chosen, Key="source", Body=b"body", ChecksumAlgorithm="CRC32")
+    source = {"Bucket": chosen, "Key": "source"}
+    for asked, name in (({}, "ChecksumCRC32"), ({"ChecksumAlgorithm": "SHA256"}, "ChecksumSHA256")):
+        answer = s3.copy_object(Bucket=chosen, Key="copy", CopySource=source, **asked)["CopyObjectResult"]
+        found = sums(s3, chosen, "copy")
+        assert (sorted(found), found[name]) == (sorted([name, "ChecksumType"]), answer[name])
+
+
+def test_seaweedfs_takes_checksums_that_it_may_not_keep(lens_server, attached):
+    _, here = attached
+    s3 = lens_server.client("s3")
+    for algorithm in ALGORITHMS:
+        for size in (1000, 17 * MEGABYTE):
+            s3.put_object(Bucket=here, Key="one", Body=bytes(size), ChecksumAlgorithm=algorithm)
+            assert s3.head_object(Bucket=here, Key="one")["ContentLength"] == size
+        thing = {"Bucket": here, "Key": "parts"}
+        upload = thing | {"UploadId": s3.create_multipart_upload(**thing, ChecksumAlgorithm=algorithm)["UploadId"]}
+        part = s3.upload_part(**upload, PartNumber=1, Body=b"body", ChecksumAlgorithm=algorithm)
+        name = f"Checksum{algorithm}"
+        wrong = {"PartNumber": 1, "ETag": part["ETag"], name: part[name][:-4] + "AAA="}
         with pytest.raises(ClientError) as raised:
             s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [wrong]})
-        assert error_of(raised) == ("InvalidPart", 400)
-        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [listed]}, ChecksumType="COMPOSITE")
+        assert error_of(raised)[1] == 400
+        told = {"PartNumber": 1, "ETag": part["ETag"], name: part[name]}
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [told]})
         assert s3.get_object(**thing)["Body"].read() == b"body"
-        assert command(lens_server.data, "remove", "chosen").exit_code == 0
-    finally:
-        assert stop_server(upstream) == 0
+
+
+def test_transfers_and_parts_that_are_listed_wrongly(lens_server, chosen):
+    s3 = lens_server.client("s3")
+    s3.upload_fileobj(io.BytesIO(bytes(9 * MEGABYTE)), "chosen", "transfer", Config=TransferConfig(8 * MEGABYTE))
+    assert s3.head_object(Bucket="chosen", Key="transfer")["ContentLength"] == 9 * MEGABYTE
+    thing = {"Bucket": "chosen", "Key": "k"}
+    upload = thing | {"UploadId": s3.create_multipart_upload(**thing, ChecksumAlgorithm="SHA256")["UploadId"]}
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"body", ChecksumAlgorithm="SHA256")
+    listed = {name: part[name] for name in ("ETag", "ChecksumSHA256")} | {"PartNumber": 1}
+    wrong = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC64NVME": "AAAAAAAAAAA="}
+    with pytest.raises(ClientError) as raised:
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [wrong]})
+    assert error_of(raised) == ("InvalidPart", 400)
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [listed]}, ChecksumType="COMPOSITE")
+    assert s3.get_object(**thing)["Body"].read() == b"body"
 
 
 def test_an_upload_outlives_the_server(seaweed, surroundings, command, tmp_path):

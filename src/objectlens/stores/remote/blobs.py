@@ -147,7 +147,13 @@ class BlobStore:
         return await self.put(key, opened.body, changed, condition=unchanged)
 
     async def copy(
-        self, source: Stat, key: str, attributes: Attributes, *, condition: Condition | None = None
+        self,
+        source: Stat,
+        key: str,
+        attributes: Attributes,
+        *,
+        condition: Condition | None = None,
+        algorithm: str | None = None,
     ) -> Stat | None:
         """Copy within the bucket, where the bytes are; not with other attributes, for which there is no word."""
         there = source.attributes

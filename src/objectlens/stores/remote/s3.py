@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from objectlens.clock import Clock, SystemClock
 from objectlens.stores.protocols import (
+    ALGORITHM,
     NULL,
     Attributes,
     KeyNotFound,
@@ -36,7 +37,7 @@ from objectlens.stores.remote.location import Location
 from objectlens.stores.remote.s3_body import Body
 from objectlens.stores.remote.s3_calls import Calls, is_missing, is_unmet
 from objectlens.stores.remote.s3_client import source_of_credentials
-from objectlens.stores.remote.s3_facts import bare, checksums_kept, kept, moment, stat_of
+from objectlens.stores.remote.s3_facts import bare, checksums_kept, kept, moment, noted, stat_of
 from objectlens.stores.remote.s3_listing import Translated, as_told
 from objectlens.stores.remote.s3_sending import Sending
 from objectlens.stores.remote.s3_uploads import S3Uploads, known
@@ -139,7 +140,13 @@ class S3Store:
         return replace(stat, attributes=changed)
 
     async def copy(
-        self, source: Stat, key: str, attributes: Attributes, *, condition: Condition | None = None
+        self,
+        source: Stat,
+        key: str,
+        attributes: Attributes,
+        *,
+        condition: Condition | None = None,
+        algorithm: str | None = None,
     ) -> Stat | None:
         """Copy within the bucket, where the bytes are."""
         here, there = await self._calls.named(source.key), await self._calls.named(key)
@@ -150,6 +157,7 @@ class S3Store:
             "CopySourceIfMatch": f'"{source.etag}"',
             "MetadataDirective": "REPLACE",
             "TaggingDirective": "REPLACE",
+            **noted({ALGORITHM: algorithm} if algorithm else {}),
         }
 
         async def send(guard: Mapping[str, str]) -> dict[str, Any]:
@@ -218,7 +226,7 @@ class S3Store:
         key, there = known(upload)
 
         async def send(guard: Mapping[str, str]) -> dict[str, Any]:
-            return await self._uploads.complete(upload, parts, guard)
+            return await self._uploads.complete(upload, parts, attributes, guard)
 
         try:
             answer = await self._conditional(key, condition, send)
@@ -234,7 +242,7 @@ class S3Store:
 
     async def upload(self, upload: str) -> Upload:
         """Describe an upload without its parts; raises `UploadNotFound` for what cannot be one."""
-        return self._uploads.upload(upload)
+        return await self._uploads.upload(upload)
 
     async def uploads(self, prefix: str = "") -> tuple[Upload, ...]:
         """Return the uploads under way, by key."""

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from objectlens.s3.checksums import FULL_OBJECT_ALGORITHMS
 from objectlens.s3.headers import DEFAULT_CONTENT_TYPE, encode_value
-from objectlens.stores.protocols import NULL, Attributes, Entry, Stat
+from objectlens.stores.protocols import ALGORITHM, NULL, TYPE, Attributes, Entry, Stat
 
 _HEADERS: Final = {
     "Cache-Control": "CacheControl",
@@ -18,6 +19,7 @@ _HEADERS: Final = {
     "Content-Language": "ContentLanguage",
     "Content-Type": "ContentType",
 }
+FULL: Final = "FULL_OBJECT"
 _CHECKSUMS: Final = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 
 
@@ -63,10 +65,31 @@ def kept(attributes: Attributes) -> dict[str, Any]:
     return found
 
 
-def checksum_argument(attributes: Attributes) -> dict[str, str]:
-    """Return the argument that gives the store an object's checksum, to compare and to keep; it takes one."""
-    known = {f"Checksum{name}": value for name, value in attributes.checksums.items() if name in _CHECKSUMS}
+def checksum_argument(checksums: Mapping[str, str]) -> dict[str, str]:
+    """Return the argument that gives the store a checksum, to compare and to keep; it takes one."""
+    known = {f"Checksum{name}": value for name, value in checksums.items() if name in _CHECKSUMS}
     return known if len(known) == 1 else {}
+
+
+def noted(note: Mapping[str, str]) -> dict[str, str]:
+    """Return the arguments that say which checksums an upload's parts and its object shall have."""
+    if note.get(ALGORITHM) not in _CHECKSUMS:
+        return {}
+    return {"ChecksumAlgorithm": note[ALGORITHM], **({"ChecksumType": note[TYPE]} if note.get(TYPE) else {})}
+
+
+def note_of(answer: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return what an upload was noted with, as far as the store tells; None where that may be the store's own choice.
+
+    S3 itself tells of CRC64NVME where nobody asked for anything.
+    """
+    algorithm, kind = answer.get("ChecksumAlgorithm"), answer.get("ChecksumType")
+    return {ALGORITHM: algorithm, TYPE: kind} if algorithm not in {None, "CRC64NVME"} and kind else None
+
+
+def can_full(algorithm: str | None) -> bool:
+    """Tell whether the checksum of an object that is sent in parts can be that of all its bytes, or need not be."""
+    return algorithm not in _CHECKSUMS or algorithm in FULL_OBJECT_ALGORITHMS
 
 
 def checksums_of(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -79,7 +102,7 @@ def checksums_kept(answer: Mapping[str, Any]) -> dict[str, Any]:
     found = checksums_of(answer)
     # Not all servers tell the type; a checksum of checksums ends in the number of parts.
     composite = any("-" in value for value in found.values())
-    kind = answer.get("ChecksumType") or ("COMPOSITE" if composite else "FULL_OBJECT")
+    kind = answer.get("ChecksumType") or ("COMPOSITE" if composite else FULL)
     return {"checksums": found, "checksum_type": kind if found else None}
 
 

@@ -10,12 +10,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable, Mapping
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from objectlens.stores.protocols import Attributes, Late, StoreUnavailable, UploadNotFound
+from objectlens.s3.checksums import algorithm_named
+from objectlens.stores.protocols import ALGORITHM, TYPE, Attributes, Late, Part, StoreUnavailable, UploadNotFound
 from objectlens.stores.remote.s3_calls import Calls
-from objectlens.stores.remote.s3_facts import checksum_argument, kept
+from objectlens.stores.remote.s3_facts import FULL, can_full, checksum_argument, kept
 from objectlens.stores.remote.s3_uploads import S3Uploads
 from objectlens.stores.remote.spool import Chunks, Spool
 
@@ -39,33 +41,38 @@ class Sending:
 
     async def receive(self, key: str, body: AsyncIterable[bytes], attributes: Given) -> InOne | InParts:
         """Take a body in; what is returned makes the object of it, and must be ended."""
-        spool, chunks = Spool(self._folder, self._executor), Chunks(aiter(body))
+        algorithm = _algorithm(attributes)
+        spool, chunks = self._spool(algorithm), Chunks(aiter(body))
         try:
             more = await spool.take(chunks, PART)
-            if more and isinstance(attributes, Attributes | Late):
-                known = attributes.known if isinstance(attributes, Late) else attributes
-                return await self._in_parts(key, spool, chunks, attributes, known)
-            # Attributes that nobody knows yet are needed to begin an upload: then all of it must be here before.
+            if more and isinstance(attributes, Attributes | Late) and can_full(algorithm):
+                return await self._in_parts(key, spool, chunks, attributes, algorithm)
+            # Attributes that nobody knows yet are needed to begin an upload, and of a hash that is to be that of all
+            # bytes S3 makes none from parts: then all of it must be here before.
             await spool.take(chunks)
             return InOne(self._calls, key, spool, settled(attributes))
         except BaseException:
             spool.close()
             raise
 
-    async def _in_parts(self, key: str, first: Spool, chunks: Chunks, given: Given, known: Attributes) -> InParts:
-        answer = await self._calls.call(
-            "create_multipart_upload", f"write {key!r}", **await self._calls.named(key), **kept(known)
-        )
-        parts = InParts(self._calls, self._uploads, key, answer["UploadId"])
+    def _spool(self, algorithm: str | None) -> Spool:
+        return Spool(self._folder, self._executor, algorithm_named(algorithm) if algorithm else None)
+
+    async def _in_parts(
+        self, key: str, first: Spool, chunks: Chunks, given: Attributes | Late, algorithm: str | None
+    ) -> InParts:
+        known = given.known if isinstance(given, Late) else given
+        note = {ALGORITHM: algorithm, TYPE: FULL} if algorithm else {}
+        parts = InParts(self._calls, self._uploads, key, await self._uploads.start(key, known, note))
         try:
-            await self._send_all(parts, first, chunks)
+            await self._send_all(parts, first, chunks, algorithm)
             parts.attributes = settled(given)
         except BaseException:
             await parts.end()
             raise
         return parts
 
-    async def _send_all(self, parts: InParts, first: Spool, chunks: Chunks) -> None:
+    async def _send_all(self, parts: InParts, first: Spool, chunks: Chunks, algorithm: str | None) -> None:
         spool: Spool | None = first
         sending: asyncio.Task[None] | None = None
         try:
@@ -73,7 +80,7 @@ class Sending:
                 if sending is not None:
                     await sending
                 sending = asyncio.create_task(parts.add(spool))
-                spool = await self._next(chunks)
+                spool = await self._next(chunks, algorithm)
             if sending is not None:
                 await sending
         finally:
@@ -83,10 +90,10 @@ class Sending:
             if spool is not None:
                 spool.close()
 
-    async def _next(self, chunks: Chunks) -> Spool | None:
+    async def _next(self, chunks: Chunks, algorithm: str | None) -> Spool | None:
         if await chunks.ended():
             return None
-        spool = Spool(self._folder, self._executor)
+        spool = self._spool(algorithm)
         try:
             await spool.take(chunks, PART)
         except BaseException:
@@ -111,7 +118,7 @@ class InOne:
             "put_object",
             **await self._calls.named(self._key),
             **kept(self.attributes),
-            **checksum_argument(self.attributes),
+            **checksum_argument(self.attributes.checksums),
             Body=self._spool.rewound(),
             ContentLength=self._spool.size,
             **guard,
@@ -130,7 +137,7 @@ class InParts:
         self._uploads = uploads
         self._key = key
         self._upload = upload
-        self._parts: list[tuple[int, str]] = []
+        self._parts: list[Part] = []
         self._done = False
         self.attributes = Attributes()
         self.size = 0
@@ -138,15 +145,17 @@ class InParts:
     async def add(self, spool: Spool) -> None:
         """Send one part, and forget it here."""
         try:
-            number = len(self._parts) + 1
-            self._parts.append((number, await self._uploads.send(self._key, self._upload, number, spool)))
+            number, checksums = len(self._parts) + 1, spool.checksums
+            etag = await self._uploads.send(self._key, self._upload, number, spool, checksums)
+            now = datetime.now(UTC)
+            self._parts.append(Part(number=number, size=spool.size, etag=etag, modified=now, checksums=checksums))
             self.size += spool.size
         finally:
             spool.close()
 
     async def send(self, guard: Mapping[str, str]) -> dict[str, Any]:
         """Make the object; raises botocore's errors."""
-        answer = await self._uploads.finish(self._key, self._upload, self._parts, guard)
+        answer = await self._uploads.finish(self._key, self._upload, self._parts, self.attributes, guard)
         self._done = True
         return answer
 
@@ -160,6 +169,13 @@ class InParts:
                 await self._uploads.give_up(self._key, self._upload)
         except (StoreUnavailable, UploadNotFound, TimeoutError) as error:
             _log.warning("parts of %r are left at %s: %s", self._key, self._calls.location.shown, error)
+
+
+def _algorithm(attributes: Given) -> str | None:
+    if isinstance(attributes, Late):
+        return attributes.algorithm
+    known = attributes.checksums if isinstance(attributes, Attributes) and attributes.checksum_type == FULL else {}
+    return next(iter(known), None) if len(known) == 1 else None
 
 
 def settled(attributes: Given) -> Attributes:

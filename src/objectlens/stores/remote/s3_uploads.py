@@ -11,21 +11,34 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 from objectlens.clock import Clock
-from objectlens.stores.protocols import Attributes, Part, PartNotFound, Upload, UploadNotFound
+from objectlens.stores.protocols import ALGORITHM, Attributes, Part, PartNotFound, Upload, UploadNotFound
 from objectlens.stores.remote import oddkeys
 from objectlens.stores.remote.faults import code_of, refused, told
 from objectlens.stores.remote.s3_calls import Calls
-from objectlens.stores.remote.s3_facts import bare, checksums_of, kept, moment
+from objectlens.stores.remote.s3_facts import (
+    FULL,
+    bare,
+    checksum_argument,
+    checksums_of,
+    kept,
+    moment,
+    note_of,
+    noted,
+)
 from objectlens.stores.remote.spool import Chunks, Spool
 
 _MARK: Final = "r"
 _REMEMBERED: Final = 20_000
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class S3Uploads:
@@ -37,20 +50,28 @@ class S3Uploads:
         self._folder = folder
         self._clock = clock
         # Some servers list what was put and what replaced it, with times in whole seconds.
-        self._newest: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._newest: OrderedDict[tuple[str, int], tuple[str, Mapping[str, str]]] = OrderedDict()
+        self._notes: OrderedDict[str, Mapping[str, str] | None] = OrderedDict()
 
     async def begin(self, key: str, attributes: Attributes, note: Mapping[str, str]) -> Upload:
-        """Begin an upload; what it is noted with is not kept."""
-        answer = await self._calls.call(
-            "create_multipart_upload", f"write {key!r}", **await self._calls.named(key), **kept(attributes)
-        )
+        """Begin an upload; of what it is noted with, the store keeps what says of checksums."""
         return Upload(
-            id=upload_id(key, answer["UploadId"]),
+            id=upload_id(key, await self.start(key, attributes, note)),
             key=key,
             initiated=moment(self._clock.now()),
             attributes=attributes,
             note=dict(note),
         )
+
+    async def start(self, key: str, attributes: Attributes, note: Mapping[str, str]) -> str:
+        """Begin an upload; returns the store's own id."""
+        place = await self._calls.named(key)
+        answer = await self._calls.call(
+            "create_multipart_upload", f"write {key!r}", **place, **kept(attributes), **noted(note)
+        )
+        there: str = answer["UploadId"]
+        _remember(self._notes, there, dict(note))
+        return there
 
     async def put_part(
         self,
@@ -65,26 +86,37 @@ class S3Uploads:
         try:
             await spool.take(Chunks(aiter(body)))
             given = dict(checksums() if callable(checksums) else checksums)
-            etag = await self.send(key, there, number, spool)
+            etag = await self.send(key, there, number, spool, given)
         finally:
             spool.close()
         return Part(number=number, size=spool.size, etag=etag, modified=moment(self._clock.now()), checksums=given)
 
-    async def send(self, key: str, there: str, number: int, spool: Spool) -> str:
+    async def send(self, key: str, there: str, number: int, spool: Spool, checksums: Mapping[str, str]) -> str:
         """Send one part; returns its ETag."""
+        algorithm = (await self._note(key, there) or {}).get(ALGORITHM)
         answer = await self._on(
-            "upload_part", key, there, PartNumber=number, Body=spool.rewound(), ContentLength=spool.size
+            "upload_part",
+            key,
+            there,
+            PartNumber=number,
+            Body=spool.rewound(),
+            ContentLength=spool.size,
+            **checksum_argument({name: value for name, value in checksums.items() if name == algorithm}),
         )
-        etag = self._newest[there, number] = bare(answer["ETag"])
-        self._newest.move_to_end((there, number))
-        while len(self._newest) > _REMEMBERED:
-            self._newest.popitem(last=False)
+        etag = bare(answer["ETag"])
+        _remember(self._newest, (there, number), (etag, checksums))
         return etag
 
-    def upload(self, upload: str) -> Upload:
-        """Read an upload's id. That it is under way shows when it is used."""
-        key, _ = known(upload)
-        return Upload(id=upload, key=key, initiated=moment(self._clock.now()), attributes=Attributes(), note=None)
+    async def upload(self, upload: str) -> Upload:
+        """Describe an upload without its parts; raises `UploadNotFound` for what cannot be one."""
+        key, there = known(upload)
+        note = await self._note(key, there)
+        return Upload(id=upload, key=key, initiated=moment(self._clock.now()), attributes=Attributes(), note=note)
+
+    async def _note(self, key: str, there: str) -> Mapping[str, str] | None:
+        if there not in self._notes:
+            _remember(self._notes, there, note_of(await self._on("list_parts", key, there, MaxParts=1)))
+        return self._notes[there]
 
     async def uploaded(self, upload: str) -> tuple[Upload, tuple[Part, ...]]:
         """Describe an upload and its parts so far."""
@@ -95,18 +127,21 @@ class S3Uploads:
             answer = await self._on("list_parts", key, there, **marker)
             parts += map(_part, answer.get("Parts", ()))
             if not answer.get("IsTruncated"):
-                return self.upload(upload), self._one_each(there, parts)
+                return await self.upload(upload), self._one_each(there, parts)
             marker = {"PartNumberMarker": answer["NextPartNumberMarker"]}
 
     def _one_each(self, there: str, parts: Sequence[Part]) -> tuple[Part, ...]:
         held: dict[int, Part] = {}
         for part in sorted(parts, key=lambda one: (one.number, one.modified)):
-            known = self._newest.get((there, part.number))
-            if part.number not in held or known is None or part.etag == known:
-                held[part.number] = part
+            etag, checksums = self._newest.get((there, part.number), (None, {}))
+            if part.number not in held or etag is None or part.etag == etag:
+                # Some servers tell no checksums of parts, or not all that we were told.
+                held[part.number] = replace(part, checksums={**checksums, **part.checksums}) if etag else part
         return tuple(held.values())
 
-    async def complete(self, upload: str, parts: Sequence[Part], guard: Mapping[str, str]) -> dict[str, Any]:
+    async def complete(
+        self, upload: str, parts: Sequence[Part], attributes: Attributes, guard: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Make the object; raises botocore's errors where the guard may have failed."""
         key, there = known(upload)
         _, held = await self.uploaded(upload)
@@ -114,20 +149,25 @@ class S3Uploads:
         for part in parts:
             if now.get(part.number) != (part.etag, part.size):
                 raise PartNotFound(f"part {part.number}")
-        return await self.finish(key, there, [(part.number, part.etag) for part in parts], guard)
+        return await self.finish(key, there, parts, attributes, guard)
 
     async def finish(
-        self, key: str, there: str, parts: Sequence[tuple[int, str]], guard: Mapping[str, str]
+        self, key: str, there: str, parts: Sequence[Part], attributes: Attributes, guard: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Make the object of parts by number and ETag; raises botocore's errors."""
-        listed = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in parts]
-        return await self._calls.attempt(
+        """Make the object of these parts; raises botocore's errors."""
+        note = await self._note(key, there) or {}
+        algorithm, kind = note.get(ALGORITHM), noted(note).get("ChecksumType")
+        answer = await self._calls.attempt(
             "complete_multipart_upload",
             **await self._calls.named(key),
             UploadId=there,
-            MultipartUpload={"Parts": listed},
+            MultipartUpload={"Parts": [_listed(part, algorithm) for part in parts]},
+            **(checksum_argument(attributes.checksums) if kind == FULL else {}),
+            **({"ChecksumType": kind} if kind else {}),
             **guard,
         )
+        self._notes.pop(there, None)
+        return answer
 
     async def abort(self, upload: str) -> None:
         """Give an upload up."""
@@ -138,6 +178,7 @@ class S3Uploads:
 
     async def give_up(self, key: str, there: str) -> None:
         """Give up an upload by its key and the store's own id."""
+        self._notes.pop(there, None)
         await self._on("abort_multipart_upload", key, there)
 
     async def uploads(self, prefix: str) -> tuple[Upload, ...]:
@@ -199,6 +240,18 @@ def known(upload: str) -> tuple[str, str]:
     if not isinstance(there, str) or upload_id(key, there) != upload:
         raise UploadNotFound(upload)
     return key, there
+
+
+def _remember(memory: OrderedDict[K, V], name: K, value: V) -> None:
+    memory[name] = value
+    memory.move_to_end(name)
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _listed(part: Part, algorithm: str | None) -> dict[str, Any]:
+    checksums = {name: value for name, value in part.checksums.items() if name == algorithm}
+    return {"PartNumber": part.number, "ETag": f'"{part.etag}"', **checksum_argument(checksums)}
 
 
 def _part(found: Mapping[str, Any]) -> Part:

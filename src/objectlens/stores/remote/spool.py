@@ -14,19 +14,30 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import IO
 
+from objectlens.s3 import checksums
+from objectlens.s3.checksums import Algorithm
 from objectlens.streams import CHUNK
 
 IN_MEMORY = 1024 * 1024
 
 
 class Spool:
-    """Up to `limit` bytes of a body. Whoever made it closes it."""
+    """Up to `limit` bytes of a body, with a checksum of this algorithm. Whoever made it closes it."""
 
-    def __init__(self, folder: Path, executor: Executor) -> None:
+    def __init__(self, folder: Path, executor: Executor, algorithm: Algorithm | None = None) -> None:
         self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder))  # noqa: SIM115
         self.size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._digest = None if algorithm is None else checksums.new(algorithm)
+        self._algorithm = algorithm
         self._executor = executor
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Return the checksum of what was taken, by its algorithm."""
+        if self._algorithm is None or self._digest is None:
+            return {}
+        return {self._algorithm: checksums.encode(self._digest.digest())}
 
     @property
     def md5(self) -> str:
@@ -62,6 +73,8 @@ class Spool:
 
     def _write(self, chunk: bytes) -> None:
         self._md5.update(chunk)
+        if self._digest is not None:
+            self._digest.update(chunk)
         self.file.write(chunk)
         self.size += len(chunk)
 
