@@ -302,7 +302,7 @@ def test_the_ledger_is_exported_in_three_forms(server, writer, tmp_path):
     assert len(table) == len(listed) == len(columns)
     assert run(server, "usage", "export", "--from", "2000-01-01", "--to", "2000-01-02").count("\n") == 1
     nowhere = str(tmp_path / "nowhere" / "usage.csv")
-    assert f"cannot write {nowhere}: No such file" in run(server, "usage", "export", "--output", nowhere, code=1)
+    assert f"cannot write {nowhere}: there is no folder" in run(server, "usage", "export", "--output", nowhere, code=1)
     assert "there is no colour" in run(server, "usage", "export", "--by", "colour", code=1)
     assert "is no moment" in run(server, "usage", "export", "--from", "soon", code=1)
 
