@@ -162,7 +162,8 @@ class Meter:
     def read(self, query: str, size: int) -> None:
         """Take note that so many bytes were read by a URL with this query, of whomever it was made for."""
         if self._readers and (readers := self._readers.get(signature_of(query))):
-            min(readers, key=lambda one: one.bytes_in).bytes_in += size
+            reader = readers[0] if len(readers) == 1 else min(readers, key=lambda one: one.bytes_in)
+            reader.bytes_in += size
 
     @property
     def sums(self) -> Mapping[Slot, Sums]:
