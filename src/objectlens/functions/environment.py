@@ -42,6 +42,10 @@ _LOOK_SECONDS = 0.1
 _TICK = 0.001
 
 
+class GoneError(Exception):
+    """The environment ended before it was given the invocation: another can run it."""
+
+
 class Environment:
     """One environment of one function version."""
 
@@ -214,11 +218,13 @@ class Environment:
     # --- working ---
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
+        """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
+        if self.alive and self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
+        if not self.alive:  # it may have ended while that was read
+            raise GoneError
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        if self._channel is not None and invocation.door is not None:
-            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout

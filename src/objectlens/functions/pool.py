@@ -24,7 +24,7 @@ from objectlens.errors import (
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.cpu import wanted_seconds
 from objectlens.functions.demand import Cores
-from objectlens.functions.environment import Environment
+from objectlens.functions.environment import Environment, GoneError
 from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
 from objectlens.functions.hosting import FunctionHost
@@ -434,18 +434,21 @@ class Pool:
     async def _work(self, group: Group, environment: Environment, place: Place) -> None:
         figures = self._book.of(group.function)
         while ticket := await self._next(group, environment, place):
-            if not environment.alive:
-                self._requeue(group, ticket)
-                return
             figures.busy += 1
             try:
                 outcome = await self._run(group, environment, ticket)
-                figures.count(outcome)
-                ticket.resolve(outcome)
-            finally:
-                figures.busy -= 1
+            except GoneError:
+                self._requeue(group, ticket)
+                return
+            except BaseException:
                 group.finish(ticket)
                 ticket.refuse(ServiceException("The function's environment was stopped."))
+                raise
+            finally:
+                figures.busy -= 1
+            figures.count(outcome)
+            ticket.resolve(outcome)
+            group.finish(ticket)
             try:
                 settled = await self._settle(group, environment)
             finally:
