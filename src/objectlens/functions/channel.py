@@ -128,10 +128,9 @@ class Channel:
 
     def _discard(self) -> None:
         """Close what was read ahead: nobody takes it any more."""
-        if self._ahead is not None and (response := self._ahead[1]) is not None:
-            if isinstance(response.body, FileSlice):
-                response.body.close()
-        self._ahead = None
+        (_, response), self._ahead = self._ahead or (b"", None), None
+        if response is not None and isinstance(response.body, FileSlice):
+            response.body.close()
 
     # --- what goes ---
 

@@ -66,6 +66,8 @@ class FunctionHost:
         self._channel: Messenger | None = None
         self._up = asyncio.Event()
         self._closed = False
+        self._condemned: int | None = None
+        self._killed = False
         self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
         self._molding: dict[int, _Molding] = {}
@@ -151,6 +153,8 @@ class FunctionHost:
             async with asyncio.timeout(START_SECONDS):
                 await self._up.wait()
         except TimeoutError:
+            if self._killed:
+                raise HostLostError("the function host was killed before it had started") from None
             raise LeaseError("the function host does not start, as the server's log tells") from None
         if self._channel is None:
             raise HostLostError("the function host ended")
@@ -210,6 +214,7 @@ class FunctionHost:
 
     def _end(self) -> None:
         if self.pid is not None:
+            self._condemned = self.pid
             os.kill(self.pid, signal.SIGKILL)
 
     # --- its life ---
@@ -257,6 +262,8 @@ class FunctionHost:
             self._up.clear()
             self.pid = None
             await surely(self._bury(popen, in_peace=in_peace))
+            # By somebody else: the next one may live. One that we ended would not be another time what it was not.
+            self._killed = popen.returncode < 0 and popen.pid != self._condemned
         return f"process {popen.pid}, {Exit(popen.returncode)}"
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
