@@ -112,7 +112,7 @@ class FunctionHost:
         `output`, which stays the caller's, is where its imports print. When its sandbox has no network, `opened` is
         called before they end, with its number and the sockets at which it reaches the service, which are then its own.
         Raises `TimeoutError` when the imports take more than `limit` seconds, `ConnectionError` when it was dismissed
-        meanwhile, `LeaseError`, and `HostLostError`.
+        or killed meanwhile, `LeaseError`, and `HostLostError`.
         """
         channel = await self._connected()
         number = self._next()

@@ -16,6 +16,10 @@ from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
 
 _HERE = "print('here')"
+# One that was killed shows nothing; functions must not run with less than the machine allows because of that.
+_TRIES = 3
+# Above it, bwrap tells the signal that ended what it ran.
+_KILLED = 128
 # What a template's fork does, see `private_tmp`. Before it has a mount namespace of its own it must not be able to
 # attach anything: that it cannot shows that its capabilities count for nothing that there was before.
 _OWN_TMP = """
@@ -94,17 +98,26 @@ def _try(bwrap: str, code: Sequence[str], *, forks: bool = False, keep: Sequence
         variables={},
         forks=forks,
     )
-    command, kept = sandbox_command(bwrap, wanted, {}, [sys.executable, "-I", "-S", *code])
+    for _ in range(_TRIES):
+        status, why = _run(*sandbox_command(bwrap, wanted, {}, [sys.executable, "-I", "-S", *code]), keep)
+        if 0 <= status <= _KILLED:
+            break
+    return why
+
+
+def _run(command: Sequence[str], kept: Sequence[int], keep: Sequence[int]) -> tuple[int, str]:
+    """Return the exit status and what was wrong; `kept` are closed."""
     try:
         ran = subprocess.run(
             command, capture_output=True, text=True, timeout=10, check=False, pass_fds=[*kept, *keep], env={}, cwd="/"
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return str(error)
+        return 0, str(error)
     finally:
         for fd in kept:
             os.close(fd)
-    return "" if ran.stdout.strip() == "here" else ran.stderr.strip()[-300:] or f"exit status {ran.returncode}"
+    why = "" if ran.stdout.strip() == "here" else ran.stderr.strip()[-300:] or f"exit status {ran.returncode}"
+    return ran.returncode, why
 
 
 def _sandbox_features(bwrap: str | None, why: str) -> Iterator[Feature]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -266,6 +268,35 @@ def test_file_systems_in_memory_come_again_after_their_maker_died():
             storage._popen.wait()
     finally:
         storage.close()
+
+
+def test_a_maker_of_file_systems_that_is_killed_while_it_is_asked_is_replaced_unseen():
+    storage = Storage(sys.executable)
+    try:
+        os.close(storage.make(MIB))
+        first = storage._popen.pid
+        os.kill(first, signal.SIGSTOP)
+        asked = ThreadPoolExecutor(1).submit(storage.make, MIB)
+        time.sleep(0.1)
+        os.kill(first, signal.SIGKILL)
+        os.close(asked.result())
+        assert storage._popen.pid != first
+    finally:
+        storage.close()
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 137", "exit 139"])
+def test_a_probe_that_is_killed_is_tried_again(tmp_path, monkeypatch, end):
+    bwrap, tries = tmp_path / "bwrap", tmp_path / "tries"
+    bwrap.write_text(
+        f'#!/bin/sh\necho >> {tries}\n[ $(wc -l < {tries}) -lt 3 ] && {end}\nexec {ISOLATION.bwrap} "$@"\n'
+    )
+    bwrap.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    isolation = find_isolation("auto")
+    isolation.close()
+    assert isolation.bwrap == str(bwrap)
+    assert [one.active for one in isolation.features] == [one.active for one in ISOLATION.features]
 
 
 @pytest.mark.parametrize("environment", KINDS)
