@@ -178,10 +178,12 @@ class Environment:
         In a sandbox that has no network, also serve what it may reach there.
         """
         if self._reception is not None and process.sockets:  # of one that has ended already, there are none
-            runtime_api, *service = process.sockets
-            await self._api.listen_on(runtime_api)
+            # Copied before anything is waited for: when the process ends meanwhile, they are closed.
+            runtime_api, *service = [one.dup() for one in process.sockets]
+            with runtime_api:
+                await self._api.listen_on(runtime_api)
             if service:
-                await self._reception.open([one.dup() for one in service])
+                await self._reception.open(service)
         self._api.admit(Family(process.pid, process.marker).holds)
 
     async def _ask(self, http: HttpRequest) -> HttpResponse | None:

@@ -95,7 +95,7 @@ class Templates:
     def find(self, key: str) -> Template:
         """Return the template of a key; raises `ConnectionError` when there is none."""
         entry = self._entries.get(key)
-        if entry is None or not entry.opening.done() or not entry.opening.result().alive:
+        if entry is None or not entry.opening.done() or entry.opening.exception() or not entry.opening.result().alive:
             raise ConnectionError("the template has ended")
         self._touch(entry)
         return entry.opening.result()

@@ -194,7 +194,12 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
     code = """
         import os, time
         open("/tmp/left-by-the-module", "w").write("here")
+        used = False
         def handler(event, context):
+            global used
+            if used:
+                return time.sleep(0.5)  # on a busy machine it is not another environment's turn
+            used = True
             import package_of
             left = open("/tmp/left-by-the-module").read()
             open(f"/tmp/{os.urandom(8).hex()}", "w").close()
@@ -209,10 +214,14 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
     async def main():
         async with isolated(tmp_path) as bench:
             function = make_function(bench.install(make_zip(files)), environment=environment, timeout=20)
-            return await asyncio.gather(*(bench.value(function) for _ in range(4)))
+            found = []
+            while len(found) < 4:
+                found += filter(None, await asyncio.gather(*(bench.value(function) for _ in range(4))))
+            return found
 
     # Its own file, its temporary directory, and in a fork the template's, which is empty.
-    assert asyncio.run(main()) == [[2 if environment else 3, "here", "imported later", 0o1777]] * 4
+    found = [2 if environment else 3, "here", "imported later", 0o1777]
+    assert all(one == found for one in asyncio.run(main()))
 
 
 def test_a_module_that_leaves_much_in_tmp_is_not_forked(tmp_path):
