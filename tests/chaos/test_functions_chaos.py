@@ -191,16 +191,20 @@ class Clients:
         log = (server.data.parent / f"{server.data.name}.log").read_text().splitlines()
         # Every request has a line; those of others tell nothing.
         kept = [line for line in log if " INFO " not in line or (asked and asked in line)][-200:]
-        lines = subprocess.run(
-            [sys.executable, "-m", "objectlens", "logs", self.lens.function, "--data", str(server.data), "-n", "100"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return (
-            f"{answer.status} {body!r} of request {asked}\n{log}\n--- the function's log\n{lines.stdout}{lines.stderr}"
-        )
+        command = [
+            sys.executable,
+            "-m",
+            "objectlens",
+            "logs",
+            self.lens.function,
+            "--data",
+            str(server.data),
+            "-n",
+            "50",
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        first = f"{answer.status} {body!r} of request {asked}"
+        return "\n".join([first, *kept, "--- the function's log", ran.stdout, ran.stderr])
 
 
 def expected(number: int, kind: str) -> bytes:
