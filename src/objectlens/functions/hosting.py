@@ -66,7 +66,7 @@ class FunctionHost:
         self._channel: Messenger | None = None
         self._up = asyncio.Event()
         self._closed = False
-        self._condemned: int | None = None
+        self._lacking = False
         self._killed = False
         self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
@@ -202,9 +202,10 @@ class FunctionHost:
         """Take a host into use, unless it isolates functions less than the one before: trying that may have failed."""
         if lacking := self._isolation - isolation:
             _LOGGER.error("the function host (process %s) is ended: it lacks %s", self.pid, ", ".join(sorted(lacking)))
+            self._lacking = True
             self._end()
             return
-        self._isolation = isolation
+        self._isolation, self._lacking = isolation, False
         self._up.set()
 
     def _check_start(self) -> None:
@@ -214,7 +215,6 @@ class FunctionHost:
 
     def _end(self) -> None:
         if self.pid is not None:
-            self._condemned = self.pid
             os.kill(self.pid, signal.SIGKILL)
 
     # --- its life ---
@@ -262,8 +262,8 @@ class FunctionHost:
             self._up.clear()
             self.pid = None
             await surely(self._bury(popen, in_peace=in_peace))
-            # By somebody else: the next one may live. One that we ended would not be another time what it was not.
-            self._killed = popen.returncode < 0 and popen.pid != self._condemned
+            # By somebody else, or because the machine was too busy: the next one may start.
+            self._killed = popen.returncode < 0 and not self._lacking
         return f"process {popen.pid}, {Exit(popen.returncode)}"
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:

@@ -21,7 +21,7 @@ from objectlens.functions.isolation_storage import Storage
 _HERE = "print('here')"
 # One that was killed shows nothing, and how it ends then depends on how far it was. Functions must not run with less
 # than the machine allows because of that.
-_TRIES = 3
+_TRIES = 5
 _SECONDS = 10
 # What a template's fork does, see `private_tmp`. Before it has a mount namespace of its own it must not be able to
 # attach anything: that it cannot shows that its capabilities count for nothing that there was before.
