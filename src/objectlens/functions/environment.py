@@ -43,6 +43,10 @@ _LOOK_SECONDS = 0.1
 _TICK = 0.001
 
 
+class GoneError(Exception):
+    """The environment ended before it was given the invocation: another can run it."""
+
+
 class Environment:
     """One environment of one function version."""
 
@@ -176,10 +180,12 @@ class Environment:
         In a sandbox that has no network, also serve what it may reach there.
         """
         if self._reception is not None and process.sockets:  # of one that has ended already, there are none
-            runtime_api, *service = process.sockets
-            await self._api.listen_on(runtime_api)
+            # Copied before anything is waited for: when the process ends meanwhile, they are closed.
+            runtime_api, *service = [one.dup() for one in process.sockets]
+            with runtime_api:
+                await self._api.listen_on(runtime_api)
             if service:
-                await self._reception.open([one.dup() for one in service])
+                await self._reception.open(service)
         self._api.admit(Family(process.pid, process.marker).holds)
 
     async def _ask(self, http: HttpRequest) -> HttpResponse | None:
@@ -216,12 +222,14 @@ class Environment:
     # --- working ---
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
+        """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
+        self._began = None
+        if self.alive and self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
+        if not self.alive:  # it may have ended while that was read
+            raise GoneError
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        self._began = None
-        if self._channel is not None and invocation.door is not None:
-            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout

@@ -79,6 +79,7 @@ class Reception:
         if self._forwarder is not None:
             self.addresses.append(self._forwarder.address)
         self._accepting: list[Closable] = []
+        self._closed = False
 
     @property
     def variables(self) -> dict[str, str]:
@@ -99,9 +100,12 @@ class Reception:
             self._accepting.append(await self._forwarder.start(service.pop()))
         for sock in service:
             self._accepting.append(await self._entrances.accept(sock))
+        if self._closed:  # its sandbox was ended meanwhile
+            self.close()
 
     def close(self) -> None:
         """Accept nothing more."""
+        self._closed = True
         for one in self._accepting:
             one.close()
         if self._forwarder is not None:

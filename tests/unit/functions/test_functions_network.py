@@ -25,7 +25,7 @@ from objectlens.functions.reception import reception_for
 from objectlens.functions.starting import Code
 from objectlens.testing.executors import Bench, make_function, make_zip
 from support.debian import debian_program
-from support.hosts import descendants, gone, until
+from support.hosts import children, descendants, gone, until
 
 debian_program("bubblewrap", "bwrap")
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
@@ -279,6 +279,30 @@ def test_a_host_that_is_killed_takes_the_sandboxes_with_it_and_another_makes_new
                 await gone(host, *family)
                 await until(lambda: bench.executor._host.pid is not None)
             await until(lambda: len(os.listdir("/proc/self/fd")) <= held)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("environment", KINDS)
+def test_a_sandbox_killed_before_it_has_made_its_sockets_ends_like_any_other(tmp_path, environment):
+    code = REACH + "def handler(event, context):\n    return event or ask(SERVICE)"
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, _):
+            assert await bench.value(bench.function(code, "first"), 1)
+            host = bench.executor._host.pid
+            others = set(children(host))
+            variables = environment | {"OBJECTLENS_NETWORK": "none"}
+            function = bench.function(code, environment=variables, timeout=20)
+            outcome = asyncio.ensure_future(bench.invoke(function))
+            await until(lambda: set(children(host)) - others, step=0.001)
+            os.kill(*(set(children(host)) - others), signal.SIGKILL)
+            failure = (await outcome).failure
+            if environment:
+                assert failure.message.endswith("signal: killed")
+            else:  # it was a template's: the environment had one of its own
+                assert failure is None
+            assert await bench.value(function) == "GET / HTTP/1.1"
 
     asyncio.run(main())
 

@@ -140,6 +140,25 @@ def test_what_cannot_be_forked_starts_plainly(bench, tmp_path, module, reason):
     assert os.listdir(tmp_path / "tmp") == []
 
 
+def test_a_template_killed_while_it_imports_is_another_time_forked(bench, tmp_path):
+    slow = "import os, time\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': time.sleep(0.5)\n"
+
+    async def main():
+        async with bench() as opened:
+            function = opened.function(slow + who("1", "value"))
+            first = asyncio.ensure_future(opened.value(function))
+            await until(lambda: opened.executor._host.pid and template_pids(opened))
+            os.kill(*template_pids(opened), signal.SIGKILL)
+            pid, parent, _ = await first
+            assert parent == opened.executor._host.pid
+            os.kill(pid, signal.SIGKILL)
+            await gone(pid)
+            assert [(await opened.value(function))[1]] == template_pids(opened)
+
+    asyncio.run(main())
+    assert not [line for line in messages(tmp_path) if "starts from nothing" in line]
+
+
 def test_a_function_may_ask_for_plain_processes(bench):
     async def main():
         async with bench() as opened:
