@@ -46,6 +46,10 @@ class Headers:
                 return value
         return None
 
+    def any_of(self, names: frozenset[str]) -> bool:
+        """Tell whether one of these is there; `names` in lower case."""
+        return not names.isdisjoint(self._made or self._index)
+
     def lower(self) -> dict[str, str]:
         """Return all headers by lower-case name, repeated ones joined with commas."""
         return dict(self._index)

@@ -38,14 +38,13 @@ from objectlens.objects.reading import Chosen, chosen, discard, facts
 from objectlens.objects.whole import open_whole
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
-from objectlens.s3.inputs import ReadObject, check_bucket_owner
+from objectlens.s3.inputs import WHOLE, ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
 from objectlens.stores import Attributes, KeyNotFound, Opened, Stat
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
 _MOVES = 8
-_WHOLE = ReadObject()
 
 
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
@@ -172,7 +171,7 @@ class Visit:
     # --- kept ---------------------------------------------------------------------------------------------------------
 
     def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
-        if self.asked == _WHOLE and not self.is_head:
+        if self.asked is WHOLE and not self.is_head:
             headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
             return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
         self.way = "hit"
