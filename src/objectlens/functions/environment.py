@@ -75,6 +75,7 @@ class Environment:
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
         self._began: float | None = None
+        self._answered_at = 0.0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -237,7 +238,7 @@ class Environment:
         finally:
             self._door = None
             alarm.cancel()
-        return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
+        return self._finish(invocation, answer, (self._answered_at - began) * 1000)
 
     def cut(self, invocation: Invocation) -> Outcome | None:
         """Make the outcome of an invocation that is stopped in the middle of it, None when it had not begun.
@@ -275,7 +276,7 @@ class Environment:
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
             self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
-            self._answer.set_result(fault("Sandbox.Timedout", message))
+            self._take(fault("Sandbox.Timedout", message))
             self._end()
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
@@ -313,7 +314,12 @@ class Environment:
     def answered(self, answer: Answer) -> None:
         """Take the answer to the invocation under way."""
         if not self._answer.done():
-            self._answer.set_result(answer)
+            self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        # Whoever waits for it runs when others have had their turn, which is no time that the function took.
+        self._answered_at = self._clock.monotonic()
+        self._answer.set_result(answer)
 
     def init_failed(self, answer: Answer) -> None:
         """Take the error that ended initialisation."""
@@ -330,7 +336,7 @@ class Environment:
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():
-            self._answer.set_result(crash)
+            self._take(crash)
         self._end()
 
     def _fail(self, answer: Answer) -> None:
