@@ -26,7 +26,7 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
+from objectlens.functions.report import billed_ms, end_lines, failure_of, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
@@ -79,6 +79,7 @@ class Environment:
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
         self._began: float | None = None
+        self._answered_at = 0.0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -245,7 +246,7 @@ class Environment:
         finally:
             self._door = None
             alarm.cancel()
-        return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
+        return self._finish(invocation, answer, (self._answered_at - began) * 1000)
 
     def cut(self, invocation: Invocation) -> Outcome | None:
         """Make the outcome of an invocation that is stopped in the middle of it, None when it had not begun.
@@ -283,14 +284,16 @@ class Environment:
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
             self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
-            self._answer.set_result(fault("Sandbox.Timedout", message))
+            self._take(fault("Sandbox.Timedout", message))
             self._end()
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
         self._output.drain()
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
-        self._output.say(*end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
+        billed = billed_ms(duration_ms, self.function.timeout)
+        lines = end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms)
+        self._output.say(*lines)
         payload, failure = failure_of(answer, invocation.request_id)
         return Outcome(
             payload=payload,
@@ -319,7 +322,12 @@ class Environment:
     def answered(self, answer: Answer) -> None:
         """Take the answer to the invocation under way."""
         if not self._answer.done():
-            self._answer.set_result(answer)
+            self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        # Whoever waits for it runs when others have had their turn, which is no time that the function took.
+        self._answered_at = self._clock.monotonic()
+        self._answer.set_result(answer)
 
     def init_failed(self, answer: Answer) -> None:
         """Take the error that ended initialisation."""
@@ -336,7 +344,7 @@ class Environment:
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():
-            self._answer.set_result(crash)
+            self._take(crash)
         self._end()
 
     def _fail(self, answer: Answer) -> None:

@@ -17,6 +17,7 @@ from itertools import islice
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.demand import Cores, Demand
+from objectlens.functions.report import billed_ms
 from objectlens.functions.scaling import Scaler
 from objectlens.functions.values import Invocation, Outcome
 
@@ -69,16 +70,18 @@ class Ticket:
 
     def _tell(self, outcome: Outcome, cpu_us: int) -> None:
         if (tally := self.invocation.tally) is not None:
+            function = self.invocation.function
             tally.ended(
                 version=outcome.executed_version,
                 runtime="lambda",
-                memory_size=self.invocation.function.memory_size,
+                memory_size=function.memory_size,
                 duration_ms=outcome.duration_ms,
                 init_ms=outcome.init_ms,
                 cpu_us=cpu_us,
                 peak_mb=outcome.memory_mb,
                 failed=outcome.failure is not None,
                 returned=len(outcome.payload),
+                billed_ms=billed_ms(outcome.duration_ms, function.timeout),
             )
 
     def resolve(self, outcome: Outcome) -> None:
