@@ -26,7 +26,7 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
+from objectlens.functions.report import end_lines, failure_of, reason_lines, start_line, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
@@ -269,8 +269,11 @@ class Environment:
         self._output.drain()
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
-        self._output.say(*end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
         payload, failure = failure_of(answer, invocation.request_id)
+        self._output.say(
+            *reason_lines(answer, failure, managed=self.runtime.managed),
+            *end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms),
+        )
         return Outcome(
             payload=payload,
             failure=failure,
