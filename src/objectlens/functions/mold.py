@@ -59,6 +59,8 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     load("labels").install()
     load("accelerate").install()
     load("searching").put_first()
+    chance = load("randomness").CHANCE
+    chance.watch()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
     gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time
@@ -66,6 +68,8 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+    chance.settle()
+    run_hooks("before_snapshot")
     _loaded["accelerate"].warm()
     load("polling")  # so that no fork has to compile it
     files = check_forkable(channel)
@@ -75,6 +79,25 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     gc.freeze()
     gc.enable()
     return files
+
+
+def run_hooks(which: str) -> None:
+    """Run what the handler's module registered with AWS's `snapshot_restore_py`: a template is such a snapshot.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+    Raises `Plain` for what goes wrong before a snapshot.
+    """
+    if "snapshot_restore_py" not in sys.modules:
+        return
+    from awslambdaric import lambda_runtime_hooks_runner as hooks  # noqa: PLC0415  (only then it is needed)
+
+    if which == "after_restore":
+        hooks.run_after_restore()
+        return
+    try:
+        hooks.run_before_snapshot()
+    except BaseException as error:  # noqa: BLE001  (whatever it is, plain processes need no such function)
+        raise Plain(f"what is to run before a snapshot failed: {type(error).__name__}: {error}") from None
 
 
 def import_runtime() -> Any:
@@ -249,12 +272,11 @@ def _open_anew(fd: int) -> None:
 
 
 def renew_state() -> None:
-    """Part what an environment would otherwise share with its siblings; Python's own `random` does so itself."""
+    """Part what an environment would otherwise share with its siblings."""
     modules: dict[str, Any] = sys.modules
     if "tempfile" in modules:
         modules["tempfile"].tempdir = None  # it remembers the template's
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
+    _loaded["randomness"].CHANCE.renew()
 
 
 def mark(old: str, new: str) -> None:
@@ -290,7 +312,22 @@ def run(descriptor: int | None) -> None:
         _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
     runtime = lambda_runtime_client.LambdaRuntimeClient(address)
+    restore(bootstrap, runtime)
     bootstrap.run(os.environ["_HANDLER"], runtime)
+
+
+def restore(bootstrap: Any, runtime: Any) -> None:
+    """Run what is to run in each environment; what goes wrong is reported as the runtime does, and ends the process."""
+    try:
+        run_hooks("after_restore")
+    except BaseException:  # noqa: BLE001  (as the runtime has it)
+        failure = bootstrap.build_fault_result(sys.exc_info(), None)
+        with bootstrap.create_log_sink() as sink:
+            bootstrap.log_error(failure, sink)
+        runtime.post_init_error(failure)
+        sys.exit(1)
+    finally:
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> None:
