@@ -14,8 +14,8 @@ more descriptors the fork joins its control groups. When B is true, the last des
 the `/tmp` of the fork (see `private_tmp`); what the handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
-module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
-position. It imports nothing of objectlens, because it runs beside user code.
+module, files open for writing, memory that would be the same in all. Files open for reading are opened anew in each
+environment, so that none moves another's position. It imports nothing of objectlens, because it runs beside user code.
 """
 
 from __future__ import annotations
@@ -139,6 +139,9 @@ def check_forkable(channel: int) -> list[int]:
         raise Plain("its module started threads")
     if _read(f"/proc/self/task/{os.getpid()}/children").strip():
         raise Plain("its module started processes")
+    # The kernel gives forks the very same pages of such memory (proc(5): rw-s), whether a file is behind it or not.
+    if any(line.split(" ", 2)[1][1::2] == "ws" for line in _read("/proc/self/maps").splitlines()):
+        raise Plain("its module has memory that forks would share")
     files = []
     for fd in _descriptors() - {0, 1, 2, channel}:
         mode = os.fstat(fd).st_mode

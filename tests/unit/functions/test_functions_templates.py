@@ -194,6 +194,8 @@ def handler(event, context):
         ("import asyncio\nloop = asyncio.new_event_loop()", "sockets, pipes"),
         ("import os\nr, w = os.pipe()", "pipes"),
         ("import tempfile\nfile = tempfile.TemporaryFile()", "write"),
+        ("import mmap\nmemory = mmap.mmap(-1, 16)", "memory"),
+        ("import multiprocessing\nlock = multiprocessing.Lock()", "memory"),
         ("import subprocess\nchild = subprocess.Popen(['sleep', '60'])", "processes"),
         ("import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': os._exit(3)", "ended the process"),
         ("import os, sys\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': sys.exit(3)", "SystemExit"),
