@@ -26,7 +26,14 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import billed_ms, end_lines, failure_of, start_line, timeout_message
+from objectlens.functions.report import (
+    billed_ms,
+    end_lines,
+    failure_of,
+    reason_lines,
+    start_line,
+    timeout_message,
+)
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
@@ -292,9 +299,11 @@ class Environment:
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
         billed = billed_ms(duration_ms, self.function.timeout)
-        lines = end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms)
-        self._output.say(*lines)
         payload, failure = failure_of(answer, invocation.request_id)
+        self._output.say(
+            *reason_lines(answer, failure, managed=self.runtime.managed),
+            *end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms),
+        )
         return Outcome(
             payload=payload,
             failure=failure,
