@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,18 @@ from rich.console import Console
 from objectlens.cli import pictures
 from objectlens.cli.options import json_option, print_json
 from objectlens.cli.writing import check_output, write_whole
-from objectlens.transforms import Arguments, Program, Result, TransformError, compile_pipeline, pipeline_schema
+from objectlens.transforms import (
+    Arguments,
+    Program,
+    Resources,
+    Result,
+    TransformError,
+    compile_pipeline,
+    pipeline_schema,
+)
 from objectlens.transforms import payload as payloads
 from objectlens.transforms.registry import FAMILIES, find
+from objectlens.transforms.terms import Terms
 
 _CHECK_EPILOG = """\b
 Examples:
@@ -46,6 +56,28 @@ _arguments = click.option(
 )
 
 
+def _files(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which files steps may read besides the object, as `resources`."""
+    folder = click.option(
+        "--resources",
+        "folder",
+        metavar="DIR",
+        type=click.Path(exists=True, file_okay=False),
+        help="The folder of tokenizers and models; of a server it is transforms.resources.",
+    )
+    pickles = click.option("--trust-pickles", is_flag=True, help="Load .joblib files, which runs the code in them.")
+    types = click.option(
+        "--trusted-type", "trusted_types", metavar="TYPE", multiple=True, help="What .skops files may hold; repeatable."
+    )
+
+    @wraps(command)
+    def given(*, folder: str | None, trust_pickles: bool, trusted_types: tuple[str, ...], **others: Any) -> None:
+        terms = Terms(folder=folder, trust_pickles=trust_pickles, trusted_types=trusted_types)
+        command(resources=terms.resources(), **others)
+
+    return folder(pickles(types(given)))
+
+
 @click.group("transform")
 def command() -> None:
     """Check, try and explain pipelines of native transforms."""
@@ -53,10 +85,11 @@ def command() -> None:
 
 @command.command("check", epilog=_CHECK_EPILOG)
 @_file
+@_files
 @json_option
-def check(file: Any, as_json: bool) -> None:
+def check(file: Any, resources: Resources, as_json: bool) -> None:
     """Say whether a pipeline is valid, or what is wrong with it and where."""
-    program = _compiled(file.name, file.read())
+    program = _compiled(file.name, file.read(), resources)
     if as_json:
         print_json({"valid": True, "steps": [str(one) for one in program.defaults.declared], "digest": program.digest})
         return
@@ -70,9 +103,17 @@ def check(file: Any, as_json: bool) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write what comes out.")
 @click.option("--picture", type=click.Path(path_type=Path), help="A PNG to write: before and after, side by side.")
 @_arguments
+@_files
 @json_option
 def run(
-    *, file: Any, object_: Path, output: Path | None, picture: Path | None, given: tuple[str, ...], as_json: bool
+    *,
+    file: Any,
+    object_: Path,
+    output: Path | None,
+    picture: Path | None,
+    given: tuple[str, ...],
+    resources: Resources,
+    as_json: bool,
 ) -> None:
     """Run a pipeline on a local file and show what came out."""
     sources = [object_, *([Path(file.name)] if file.name != "-" else [])]
@@ -82,7 +123,7 @@ def run(
         check_output(picture, "--picture", sources)
         if output is not None and output.absolute() == picture.absolute():
             raise click.ClickException(f"--output and --picture both name {output}: name two files")
-    program = _compiled(file.name, file.read())
+    program = _compiled(file.name, file.read(), resources)
     data = _read(object_)
     began = time.perf_counter()
     try:
@@ -107,10 +148,11 @@ def run(
 @command.command("explain", epilog=_EXPLAIN_EPILOG)
 @_file
 @_arguments
+@_files
 @json_option
-def explain(file: Any, given: tuple[str, ...], as_json: bool) -> None:
+def explain(file: Any, given: tuple[str, ...], resources: Resources, as_json: bool) -> None:
     """Print the steps as declared, the plan that is run, and what the planner did."""
-    program = _compiled(file.name, file.read())
+    program = _compiled(file.name, file.read(), resources)
     arguments = _checked(program, given)
     if not as_json:
         click.echo(program.explain(arguments))
@@ -132,9 +174,9 @@ def schema(families: tuple[str, ...]) -> None:
         raise click.ClickException(f"{error}; or ask for the families that you have with --family") from error
 
 
-def _compiled(name: str, text: str) -> Program:
+def _compiled(name: str, text: str, resources: Resources) -> Program:
     try:
-        return compile_pipeline(text)
+        return compile_pipeline(text, resources=resources)
     except TransformError as error:
         raise click.ClickException(f"{name}: {_placed(text) or error}") from error
 

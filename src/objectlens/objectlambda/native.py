@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from objectlens import errors
@@ -34,11 +34,11 @@ from objectlens.transforms import (
     Program,
     Result,
     TransformError,
-    compile_pipeline,
     parse_header,
 )
 from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
+from objectlens.transforms.terms import Programs, Terms
 from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
@@ -90,11 +90,12 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
 class Native:
     """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._workers = Workers()
+    def __init__(self, terms: Terms | None = None, threads: int | None = None) -> None:
+        terms = terms or Terms()
+        self._workers = Workers(terms=terms)
         self._turns = Turns(len(os.sched_getaffinity(0)))
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
-        self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
+        self.compiled = Programs(terms)
 
     async def close(self) -> None:
         """Wait for the threads and processes to end."""
@@ -104,7 +105,7 @@ class Native:
     def program(self, payload: str | None) -> Program:
         """Return the compiled pipeline of a payload; raises `LambdaInvocationFailed` with what is wrong with it."""
         try:
-            return self._compiled(payload or "")
+            return self.compiled(payload or "")
         except BadPipeline as error:
             raise errors.LambdaInvocationFailed(f"The pipeline of this access point is not valid: {error}") from error
 

@@ -1,4 +1,4 @@
-"""A process in which transforms run, one at a time: `python -m objectlens.transforms.worker SOCKET BOARD PLACE PARENT`.
+"""A process in which transforms run, one at a time: `python -m objectlens.transforms.worker` and what `main` takes.
 
 It is apart from the server for two reasons: pictures side by side share no lock of Python's, and a file that brings a
 codec down, or hangs it, costs this process and its own request. It has nothing of the server's but the socket: each
@@ -18,14 +18,13 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
 from objectlens.transforms.process import quiet_codecs, tune_allocator
-from objectlens.transforms.program import Program, compile_pipeline
+from objectlens.transforms.terms import Programs, Terms
 from objectlens.transforms.values import Result
 
 # Classes by what they mean to whoever asked; what is none of them is a fault of ours.
@@ -37,8 +36,9 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the server hangs up, or is gone."""
-    sock, board, place, parent = map(int, arguments)
+    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS."""
+    sock, board, place, parent = map(int, arguments[:4])
+    programs = Programs(Terms.parse(arguments[4]))
     tie_to(parent)
     stand_back(place)
     tune_allocator()
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
-        serve(jobs, places, place)
+        serve(jobs, programs, places, place)
 
 
 def tie_to(parent: int) -> None:
@@ -74,9 +74,8 @@ def stand_back(place: int) -> None:
     os.sched_setaffinity(0, {cores[place % len(cores)]})
 
 
-def serve(sock: socket.socket, places: memoryview, place: int) -> None:
+def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
     """Do one job after the other."""
-    compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
     while True:
         try:
             job = receive(sock)
@@ -87,7 +86,7 @@ def serve(sock: socket.socket, places: memoryview, place: int) -> None:
         places[place] = 0
 
 
-def _answer(sock: socket.socket, job: Message, compiled: Callable[[str], Program]) -> None:
+def _answer(sock: socket.socket, job: Message, compiled: Programs) -> None:
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
     try:
@@ -111,7 +110,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Callable[[str], Program
             os.close(file)
 
 
-def _run(job: Message, compiled: Callable[[str], Program]) -> Result:
+def _run(job: Message, compiled: Programs) -> Result:
     try:
         program = compiled(job.head["payload"])
         data = read_file(job.files[0], job.head["offset"], job.head["length"])

@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from support.live import LiveServer
+from support.live import LiveServer, start_server, stop_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PHOTOGRAPHS = sorted(path for path in (EXAMPLES / "photographs").iterdir() if path.suffix in {".jpg", ".png"})
@@ -51,36 +54,39 @@ class NativeLens:
         return client.get_object(Bucket=self.arn, Key=key, **members)
 
 
+def lens_on(
+    server: LiveServer, payload: str | dict[str, Any], features=(), actions=("GetObject", "HeadObject")
+) -> NativeLens:
+    name = f"n{uuid.uuid4().hex[:16]}"
+    server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    control = server.client("s3control")
+    control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    control.create_access_point_for_object_lambda(
+        AccountId=server.account,
+        Name=f"{name}-ol",
+        Configuration={
+            "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
+            "AllowedFeatures": list(features),
+            "TransformationConfigurations": [
+                {
+                    "Actions": list(actions),
+                    "ContentTransformation": {
+                        "AwsLambda": {
+                            "FunctionArn": f"{LAMBDA}:{server.account}:function:objectlens-transform",
+                            "FunctionPayload": text,
+                        }
+                    },
+                }
+            ],
+        },
+    )
+    return NativeLens(server, name, f"{name}-ol")
+
+
 @pytest.fixture
 def native(server: LiveServer):
-    def make(payload: str | dict[str, Any], features=(), actions=("GetObject", "HeadObject")) -> NativeLens:
-        name = f"n{uuid.uuid4().hex[:16]}"
-        server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
-        control = server.client("s3control")
-        control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
-        text = payload if isinstance(payload, str) else json.dumps(payload)
-        control.create_access_point_for_object_lambda(
-            AccountId=server.account,
-            Name=f"{name}-ol",
-            Configuration={
-                "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
-                "AllowedFeatures": list(features),
-                "TransformationConfigurations": [
-                    {
-                        "Actions": list(actions),
-                        "ContentTransformation": {
-                            "AwsLambda": {
-                                "FunctionArn": f"{LAMBDA}:{server.account}:function:objectlens-transform",
-                                "FunctionPayload": text,
-                            }
-                        },
-                    }
-                ],
-            },
-        )
-        return NativeLens(server, name, f"{name}-ol")
-
-    return make
+    return partial(lens_on, server)
 
 
 def test_the_reference_job_on_every_photograph(native) -> None:
@@ -223,3 +229,42 @@ def test_a_head_of_a_streamed_result_leaves_no_file_open(native, server) -> None
     for _ in range(20):
         lens.s3.head_object(Bucket=lens.arn, Key="k.gz")
     assert process.num_fds() <= before + 4
+
+
+def test_the_operators_files_and_limits_are_settings(tmp_path) -> None:
+    folder = tmp_path / "resources"
+    folder.mkdir()
+
+    def known(number: int) -> None:
+        Tokenizer(WordLevel({"hello": number, "?": 0}, unk_token="?")).save(str(folder / "words.json"))
+
+    known(7)
+    settings = {"RESOURCES": str(folder), "PIXELS": "5000"}
+    server = start_server(
+        tmp_path / "data", env={f"OBJECTLENS_TRANSFORMS_{name}": value for name, value in settings.items()}
+    )
+    try:
+        words = lens_on(server, {"family": "text", "pipeline": [{"tokenize": {"file": "words.json"}}]})
+        words.s3.put_object(Bucket=words.bucket, Key="a.txt", Body=b"hello")
+
+        def ids() -> list[int]:
+            return np.load(io.BytesIO(words.get("a.txt")["Body"].read())).tolist()
+
+        assert ids() == [7]
+        # What was made with another file is not given again.
+        known(2048)
+        assert ids() == [2048]
+        with pytest.raises(ClientError, match=r"no file 'none\.json' in the folder for resources"):
+            lens_on(server, {"family": "text", "pipeline": [{"tokenize": {"file": "none.json"}}]})
+
+        small = lens_on(server, {"pipeline": ["decode", "encode"], "limits": {"pixels": 10**9}})
+        small.s3.put_object(Bucket=small.bucket, Key="a", Body=cv2.imencode(".png", np.zeros((51, 100)))[1].tobytes())
+        with pytest.raises(ClientError, match=r"5,000 on 'pixels'.*transforms\.pixels of the server's settings"):
+            small.get("a")
+    finally:
+        assert stop_server(server) == 0
+
+
+def test_files_of_the_operator_are_refused_where_there_are_none(native) -> None:
+    with pytest.raises(ClientError, match=r"transforms\.resources"):
+        native({"family": "text", "pipeline": [{"tokenize": {"file": "words.json"}}]})
