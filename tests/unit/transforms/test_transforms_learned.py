@@ -64,6 +64,8 @@ def test_sklearn(folder, name):
     ctx = Context(resources=Resources(folder, trust_pickles=True))
     assert np.allclose(steps.fitted(file=name)(Tensor(ROWS), ctx=ctx).array, FITTED.transform(ROWS))
     assert np.allclose(steps.fitted(file=name)(Tensor(ROWS[0]), ctx=ctx).array, FITTED.transform(ROWS[:1])[0])
+    picture = Tensor(ROWS[0].reshape(1, 2, 2), "CHW")
+    assert np.allclose(steps.fitted(file=name)(picture, ctx=ctx).array, FITTED.transform(ROWS[:1])[0])
     with pytest.raises(BadInput, match="does not take"):
         steps.fitted(file=name)(Tensor(ROWS[:, :2]), ctx=ctx)
 
