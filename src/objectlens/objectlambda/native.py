@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -46,10 +46,11 @@ ARGUMENTS_HEADER = "x-objectlens-args"
 # Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
-_END = object()
 _PIECE = 8 * 1024 * 1024
 # A result in a file that is not longer is handed on in memory.
 _SMALL = 1024 * 1024
+# What streams goes out in pieces: of so many bytes, or of what was made in so many seconds.
+_ENOUGH, _LONG_ENOUGH = 1024 * 1024, 0.01
 
 _T = TypeVar("_T")
 Facts = dict[str, str | None]
@@ -196,8 +197,11 @@ class Native:
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
             with _under_way():
-                while (chunk := await self._call(partial(next, chunks, _END))) is not _END:
-                    yield chunk
+                ended = False
+                while not ended:
+                    piece, ended = await self._call(partial(_piece, chunks))
+                    if piece:
+                        yield piece
         except errors.ServiceError as error:
             if (tally := current.get()) is not None:
                 tally.failed()
@@ -281,11 +285,36 @@ def _transformed(program: Program, read: Callable[[Any], Any], body: Any, argume
     if (tally := current.get()) is not None:
         tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
     try:
-        return program.run(read(body), arguments, **facts)
+        result = program.run(read(body), arguments, **facts)
+        return result if isinstance(result.body, bytes) else _begun(result)
     except BaseException:
         if tally is not None:
             tally.failed()
         raise
+
+
+def _begun(result: Result) -> Result:
+    """Make the first piece of a stream before anything is promised: what is wrong mostly shows there."""
+    chunks = result.chunks
+    first, ended = _piece(chunks)
+    return replace(result, body=first if ended else _continued(first, chunks))
+
+
+def _continued(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _piece(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Return what comes next of a stream, and whether that was all."""
+    parts: list[bytes] = []
+    size, until = 0, time.perf_counter() + _LONG_ENOUGH
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size >= _ENOUGH or time.perf_counter() >= until:
+            return b"".join(parts), False
+    return b"".join(parts), True
 
 
 def _facts(stat: Stat) -> Facts:

@@ -127,6 +127,8 @@ def _said(error: Exception) -> dict[str, Any]:
     for kind, one in KINDS.items():
         if isinstance(error, one):
             return {"error": kind, "message": str(error)}
+    if isinstance(error, TransformError):
+        return {"error": "input", "message": str(error)}
     traceback.print_exception(error)
     return {"error": "fault", "message": type(error).__name__}
 

@@ -268,3 +268,17 @@ def test_the_operators_files_and_limits_are_settings(tmp_path) -> None:
 def test_files_of_the_operator_are_refused_where_there_are_none(native) -> None:
     with pytest.raises(ClientError, match=r"transforms\.resources"):
         native({"family": "text", "pipeline": [{"tokenize": {"file": "words.json"}}]})
+
+
+def test_streams_that_fail_at_once_are_errors_of_s3(native) -> None:
+    lens = native({"family": "text", "pipeline": [{"jsonl": {"keep": ["a"]}}]})
+    for key, body in (("good", b'{"a": 1, "b": 2}\n'), ("bad", b'{"a": 1}\n{bad\n')):
+        lens.s3.put_object(Bucket=lens.bucket, Key=key, Body=body)
+    answer = lens.get("good")
+    assert (answer["Body"].read(), answer["ContentLength"]) == (b'{"a":1}\n', 8)
+    assert answer["ContentType"] == "application/x-ndjson"
+    with pytest.raises(ClientError, match="line 2 is not JSON") as caught:
+        lens.get("bad")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
+    with pytest.raises(ClientError, match="operators are"):
+        native({"family": "text", "pipeline": [{"jsonl": {"where": [["a", "~", 1]]}}]})

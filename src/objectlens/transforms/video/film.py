@@ -43,7 +43,12 @@ def probe(data: bytes, ctx: Context) -> Result:
     return Result(json.dumps(found).encode(), "application/json")
 
 
-@transform(family="video")
+def _check(*, times: list[float] | None, fps: float | None, **_: Any) -> None:
+    if times is not None and fps is not None:
+        raise BadArgument("give times or fps, not both", "times", "fps")
+
+
+@transform(family="video", check=_check)
 def frames(
     data: bytes,
     ctx: Context,
@@ -59,8 +64,6 @@ def frames(
     Decoding begins at the key frame before the first that is wanted and ends after the last. `orient` turns pictures
     upright as the film says, which telephones do not keep upright themselves.
     """
-    if times is not None and fps is not None:
-        raise BadArgument("give times or fps, not both", "times", "fps")
     wanted = sorted(times) if times is not None else None
     with opened(data) as film:
         stream = _checked(film, ctx)
