@@ -85,7 +85,7 @@ class Declared:
         if isinstance(value, str) and len(value) > self.max_length:
             raise BadArgument(f"argument {self.name!r} is longer than {self.max_length} characters", self.name)
         if self.type in ("integer", "number"):
-            self._check_bounds(float(value))
+            self._check_bounds(value)
         return float(value) if self.type == "number" else value
 
     def _check_bounds(self, value: float) -> None:
