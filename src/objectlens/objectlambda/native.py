@@ -50,7 +50,7 @@ _PIECE = 8 * 1024 * 1024
 # A result in a file that is not longer is handed on in memory.
 _SMALL = 1024 * 1024
 # What streams goes out in pieces: of so many bytes, or of what was made in so many seconds.
-_ENOUGH, _LONG_ENOUGH = 1024 * 1024, 0.01
+_ENOUGH, _LONG_ENOUGH = 256 * 1024, 0.01
 
 _T = TypeVar("_T")
 Facts = dict[str, str | None]
