@@ -225,3 +225,16 @@ def test_extensions_of_cameras():
     made = steps.webdataset(data, pipelines={"jpg": RESIZE})
     with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
         assert archive.getnames() == ["A/IMG_1.png"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_hostile_extended_headers(kind):
+    def header(size: int) -> bytes:
+        info = tarfile.TarInfo("more")
+        info.type, info.size = kind, size
+        return info.tobuf()
+
+    with pytest.raises(BadInput, match="extended header of 1,000,000,000 bytes"):
+        steps.member(header(10**9) + bytes(5000), name="a")
+    with pytest.raises(BadInput):
+        steps.member(header(0) * 3000, name="a")

@@ -19,8 +19,14 @@ from objectlens.transforms.hints import Bounds, PipelineMap
 from objectlens.transforms.program import compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
-_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError)
+# RecursionError: tarfile calls itself for each extended header that follows another.
+_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, RecursionError)
 _FREE = 16 * 1024 * 1024
+# Headers that only say more about the next one; each is read as a whole.
+_EXTENDED = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
+_EXTENDED_BYTES = 1024 * 1024
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
 
 
@@ -73,10 +79,20 @@ def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
+class _Header(tarfile.TarInfo):
+    """One header; tarfile itself would make room for extended ones of any size."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > _EXTENDED_BYTES:
+            raise BadInput(f"the archive has an extended header of {self.size:,} bytes; {_EXTENDED_BYTES:,} are read")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
+
+
 def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """Yield the regular files; links and devices are left out, for nobody may follow them here."""
     reader = Reader(_plain(chunks, ctx))
-    with tarfile.open(fileobj=reader, mode="r|") as archive:
+    with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
         for count, info in enumerate(archive, start=1):
             ctx.limits.check("members", count, f"an archive of {count:,} members or more")
             archive.members.clear()  # type: ignore[attr-defined]
