@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ ARGUMENTS_HEADER = "x-objectlens-args"
 # Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
+_SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _PIECE = 8 * 1024 * 1024
 # A result in a file that is not longer is handed on in memory.
 _SMALL = 1024 * 1024
@@ -75,9 +77,11 @@ def is_of_s3(parameter: str) -> bool:
 def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
     """Return the arguments of a request: those of the header `x-objectlens-args`, and of the query.
 
-    Raises `InvalidArgument` for a name given twice.
+    Raises `InvalidArgument` for a name given twice, and `AccessDenied` for a header that is not signed with the rest.
     """
     header = http.headers.get(ARGUMENTS_HEADER)
+    if header is not None:
+        _check_signed(http)
     found = {} if header is None else parse_header(header)
     for name, value in http.parameters():
         if is_of_s3(name):
@@ -86,6 +90,19 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
             raise errors.InvalidArgument(f"The argument {name!r} is given twice.", ArgumentName=name)
         found[name] = value
     return found
+
+
+def _check_signed(http: HttpRequest) -> None:
+    """Demand of the header what S3 demands of its own: whoever has a presigned URL may not say more than its maker.
+
+    The signature itself is verified already.
+    """
+    lists = [value for name, value in http.parameters() if name.lower() == "x-amz-signedheaders"]
+    lists += _SIGNED_HEADERS.findall(http.headers.get("authorization") or "")
+    if any(ARGUMENTS_HEADER not in one.lower().split(";") for one in lists):
+        raise errors.AccessDenied(
+            "There were headers present in the request which were not signed", HeadersNotSigned=ARGUMENTS_HEADER
+        )
 
 
 class Native:

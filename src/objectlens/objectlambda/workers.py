@@ -214,7 +214,9 @@ class _Crew:
         code = process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         number = self._places[place]
-        _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
+        # By status 0 one ends that has grown too large.
+        if code or number:
+            _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
         # What it had sent before lies in the socket.
         self._receive()
         # At once after a job that brought it down; one that ends without having one would do so again and again.

@@ -51,6 +51,11 @@ class Resources:
         status = self.path(name).stat()
         return status.st_mtime_ns, status.st_size
 
+    @property
+    def loaded_bytes(self) -> int:
+        """The sizes of all files that are kept in memory."""
+        return sum(size for (_, size), _ in self._loaded.values())
+
     def load(self, name: str, loader: Callable[[Path], Loaded]) -> Loaded:
         """Return `loader(path)` of the file called `name`, from memory while the file has not changed."""
         path, version = self.path(name), self.version(name)

@@ -50,6 +50,11 @@ class Programs:
         self._kept: Callable[[str], Program] = lru_cache(_KEPT)(ready)
         self._anew: Callable[[], None] = self._kept.cache_clear
 
+    @property
+    def loaded_bytes(self) -> int:
+        """What the files of steps take that are kept in memory."""
+        return self._resources.loaded_bytes
+
     def __call__(self, text: str) -> Program:
         """Return the program of a pipeline's text; raises `BadPipeline`."""
         program = self._kept(text)

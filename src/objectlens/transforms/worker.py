@@ -23,7 +23,7 @@ from typing import Any
 
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
-from objectlens.transforms.process import quiet_codecs, tune_allocator
+from objectlens.transforms.process import quiet_codecs, trim_allocator, tune_allocator
 from objectlens.transforms.terms import Programs, Terms
 from objectlens.transforms.values import Result
 
@@ -31,6 +31,8 @@ from objectlens.transforms.values import Result
 KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
 
 PLACE_BYTES = 8
+# A process that holds more than this between two jobs is replaced.
+_KEPT_MB = 512
 _NICE = 5
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -82,11 +84,35 @@ def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: in
         except ConnectionError:
             return
         places[place] = job.head["job"]
-        _answer(sock, job, compiled)
+        peak = _answer(sock, job, compiled)
         places[place] = 0
+        # Models stay, and take more than their files do.
+        allowed = _KEPT_MB + 3 * compiled.loaded_bytes // 2**20
+        if peak > allowed and not gave_back(allowed):
+            return
 
 
-def _answer(sock: socket.socket, job: Message, compiled: Programs) -> None:
+def gave_back(allowed: int) -> bool:
+    """Give the system back what a large job left; returns whether no more than `allowed` MiB are kept.
+
+    Allocators keep what they once had, and pieces that are in use still: whoever has too much of that makes room for
+    another process.
+    """
+    if _resident_mb() > allowed:
+        gc.collect()
+        if (arrow := sys.modules.get("pyarrow")) is not None:
+            arrow.default_memory_pool().release_unused()
+        trim_allocator()
+    return _resident_mb() <= allowed
+
+
+def _resident_mb() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  (proc(5))
+        return int(file.read().split()[1]) * resource.getpagesize() // 2**20
+
+
+def _answer(sock: socket.socket, job: Message, compiled: Programs) -> int:
+    """Do a job; returns the most that this process ever held, in MiB."""
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
     try:
@@ -101,13 +127,14 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs) -> None:
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
         head, body = _said(error), b""
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
-    # The most that this process ever held, in KiB (getrusage(2)).
-    head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # In KiB (getrusage(2)).
+    peak = head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     try:
         send(sock, head, body, [file] if file >= 0 else [])
     finally:
         if file >= 0:
             os.close(file)
+    return peak
 
 
 def _run(job: Message, compiled: Programs) -> Result:

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import io
 import json
+import urllib.error
+import urllib.request
 import uuid
 from dataclasses import dataclass
 from functools import partial
@@ -158,6 +160,42 @@ def test_arguments_come_in_the_query_or_the_header(native) -> None:
     )
     tags = {lens.get("k", query=query)["ETag"] for query in ("", "width=48", "width=20")}
     assert len(tags) == 2
+
+
+def test_presigned_urls_hold_their_arguments(native) -> None:
+    payload = {
+        "pipeline": ["decode", {"resize": {"width": {"$param": "width"}, "height": 20}}, {"encode": {"format": "png"}}],
+        "parameters": {"width": {"type": "integer", "default": 40}},
+    }
+    lens = native(payload)
+    lens.s3.put_object(Bucket=lens.bucket, Key="a", Body=PHOTOGRAPHS[0].read_bytes())
+    client = lens.server.client("s3", cached=False, signature_version="s3v4")
+
+    def presigned(header: str | None = None) -> str:
+        def change(request: Any, **_: Any) -> None:
+            request.url += ("&" if "?" in request.url else "?") + "width=33" * (header is None)
+            if header is not None:
+                request.headers["x-objectlens-args"] = header
+
+        client.meta.events.register("before-sign.s3.GetObject", change, unique_id="arguments")
+        url: str = client.generate_presigned_url("get_object", Params={"Bucket": lens.arn, "Key": "a"})
+        client.meta.events.unregister("before-sign.s3.GetObject", unique_id="arguments")
+        return url
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": lens.server.url}))
+
+    def width(url: str, **headers: str) -> int:
+        with opener.open(urllib.request.Request(url, headers=headers)) as answer:
+            return Image.open(io.BytesIO(answer.read())).width
+
+    said = {"x-objectlens-args": "width=50"}
+    assert width(presigned()) == 33
+    assert width(presigned("width=50"), **said) == 50
+    for url, headers in ((presigned().replace("width=33", "width=34"), {}), (presigned(), said)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            width(url, **headers)
+        assert refused.value.code == 403
+        refused.value.close()
 
 
 @pytest.mark.parametrize(
