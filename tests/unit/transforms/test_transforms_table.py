@@ -170,3 +170,25 @@ def test_json_arrays():
             steps.read.function(broken, Context())
     with pytest.raises(LimitExceeded, match="'rows'"):
         steps.read.function(b"[" + b"{}," * 99 + b"{}]", Context(limits=Limits(rows=50)))
+
+
+def test_json_with_a_name_of_its_own_in_each_line():
+    ctx = Context(limits=Limits(columns=100))
+    for gap in ("", " "):
+        lines = "".join(f'{{"k{number}"{gap}: 1}}\n' for number in range(5000))
+        with pytest.raises(LimitExceeded, match="'columns'"):
+            steps.read.function(lines.encode(), ctx)
+    said = "".join(json.dumps({"a": f'"k{number}": 1'}) + "\n" for number in range(5000))
+    assert steps.read.function(said.encode(), ctx).num_rows == 5000
+
+
+def test_words_that_are_repeated_are_counted_as_often():
+    sink = pa.BufferOutputStream()
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000), ["x" * 1000])
+    pa.parquet.write_table(pa.table({"a": repeated.cast(pa.string())}), sink)
+    small = Context(limits=Limits(output_bytes=10_000_000))
+    assert sink.tell() < 100_000
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.read.function(sink.getvalue().to_pybytes(), small)
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.write.function(pa.table({"a": ["x" * 1000] * 50_000}), small, format="json")

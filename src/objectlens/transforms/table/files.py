@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -73,6 +74,8 @@ def read_planned(
         _check_names(table)
     ctx.limits.check("columns", table.num_columns, f"a table of {table.num_columns:,} columns")
     ctx.limits.check("rows", table.num_rows, f"a table of {table.num_rows:,} rows")
+    # Few words that are repeated take little room in a Parquet file.
+    ctx.limits.check("output_bytes", table.nbytes, f"a table of {table.nbytes:,} bytes, decoded,")
     return table
 
 
@@ -97,7 +100,8 @@ def write(
     sink = pa.BufferOutputStream()
     with reading(f"table as {format}", *_FAULTS):
         if format == "json":
-            sink.write(_json_lines(table))
+            for line in ctx.limits.counted(_json_lines(table), "output_bytes"):
+                sink.write(line)
         elif format == "csv":
             pa.csv.write_csv(table, sink)
         elif format == "parquet":
@@ -156,6 +160,7 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
     data = data.removeprefix(codecs.BOM_UTF8)
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
     ctx.limits.check("nesting", _depth(data), "JSON nested too deeply")
+    _check_fields(data, ctx)
     if arrays.is_array(data):
         data = arrays.lines(data)
     rows = data.count(b"\n")
@@ -164,6 +169,18 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
     options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
     table = pa.json.read_json(pa.py_buffer(data), read_options=options)
     return table.select(columns) if columns is not None else table
+
+
+def _check_fields(data: bytes, ctx: Context) -> None:
+    """Count the names of fields: Arrow makes a column of each, and a place in it for every line."""
+    names: set[bytes] = set()
+    for part in data.translate(None, b" \t\r").split(b'":')[:-1]:
+        # A quote behind an odd number of backslashes is one within a text.
+        if not (len(part) - len(part.rstrip(b"\\"))) % 2:
+            names.add(part[part.rfind(b'"') + 1 :])
+            if len(names) > ctx.limits.columns:
+                break
+    ctx.limits.check("columns", len(names), f"JSON with {len(names):,} names of fields or more")
 
 
 def _depth(data: bytes) -> int:
@@ -204,11 +221,11 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
     return table.select(columns) if columns is not None else table
 
 
-def _json_lines(table: pa.Table) -> bytes:
+def _json_lines(table: pa.Table) -> Iterator[bytes]:
     if len(set(table.column_names)) < table.num_columns:
         raise BadInput("two columns have the same name, which JSON cannot say; select one of them")
     rows = (row for batch in table.to_batches(max_chunksize=4096) for row in batch.to_pylist())
-    return b"".join(_json_line(row) for row in rows)
+    yield from map(_json_line, rows)
 
 
 def _json_line(row: Any) -> bytes:
