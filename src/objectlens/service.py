@@ -245,7 +245,9 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
     """Build the rooms from the ground up, serve, and take them down in the opposite order; yields the URL."""
     url = endpoint_of(settings.server.listen, sock)
     clock = SystemClock()
+    access_log = AccessLog(requests_to)
     async with AsyncExitStack() as stack:
+        stack.callback(access_log.flush)
         database = await _database(settings, stack)
         catalog = Catalog(database, clock)
         meter = await _meter(settings, database, clock, stack)
@@ -329,7 +331,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,
-            access_log=AccessLog(requests_to),
+            access_log=access_log,
         )
         ledger = LedgerPages(meter, access, catalog)
         corridor.show({**_long_pages(settings, corridor), **CachePages(cache, access, catalog).pages, **ledger.pages})

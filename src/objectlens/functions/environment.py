@@ -35,6 +35,7 @@ from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
 from objectlens.http import HttpRequest, HttpResponse
 
+STOPPED = "The function's environment was stopped."
 # A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
 # short invocation.
 _LOOK_SECONDS = 0.1
@@ -73,6 +74,7 @@ class Environment:
         self._reception: Reception | None = None
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
+        self._began: float | None = None
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -217,6 +219,7 @@ class Environment:
         """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
+        self._began = None
         if self._channel is not None and invocation.door is not None:
             await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
@@ -226,7 +229,7 @@ class Environment:
         self._door = invocation.door
         if self._process is not None and self._process.spent is not None:
             self._process.spent.begin()
-        began = self._clock.monotonic()
+        began = self._began = self._clock.monotonic()
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout + _TICK, self._time_out, invocation.request_id)
         try:
@@ -235,6 +238,16 @@ class Environment:
             self._door = None
             alarm.cancel()
         return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
+
+    def cut(self, invocation: Invocation) -> Outcome | None:
+        """Make the outcome of an invocation that is stopped in the middle of it, None when it had not begun.
+
+        What it took until now was used.
+        """
+        if self._began is None:
+            return None
+        elapsed = (self._clock.monotonic() - self._began) * 1000
+        return self._finish(invocation, fault("Sandbox.Stopped", STOPPED), elapsed)
 
     def cpu_us(self, duration_ms: float) -> int:
         """Return the processor time of the last invocation, in microseconds, once it has settled or the process ended.

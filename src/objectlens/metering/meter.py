@@ -133,8 +133,9 @@ class Meter:
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
         """Add a usage, now that it is over; a use stands in `uses` once for each attempt."""
         now = self._clock.now()
-        for use in dict.fromkeys(uses):
-            use.settle(usage, now, uses.count(use))
+        if uses:
+            for use in dict.fromkeys(uses):
+                use.settle(usage, now, uses.count(use))
         # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
         if self.rules.enabled and (usage.invocations or usage.duration_us or (usage.cache and usage.requests)):
             self._gathering.add(usage, now.timestamp())
@@ -161,7 +162,8 @@ class Meter:
     def read(self, query: str, size: int) -> None:
         """Take note that so many bytes were read by a URL with this query, of whomever it was made for."""
         if self._readers and (readers := self._readers.get(signature_of(query))):
-            min(readers, key=lambda one: one.bytes_in).bytes_in += size
+            reader = readers[0] if len(readers) == 1 else min(readers, key=lambda one: one.bytes_in)
+            reader.bytes_in += size
 
     @property
     def sums(self) -> Mapping[Slot, Sums]:
