@@ -78,7 +78,7 @@ def test_frames_at_times(arguments, wanted):
 
 def test_wrong_times():
     with pytest.raises(BadArgument, match="not both"):
-        taken(times=[1.0], fps=1.0)
+        steps.frames(times=[1.0], fps=1.0)
     with pytest.raises(BadInput, match="shows nothing"):
         taken(times=[100.0])
 
