@@ -13,6 +13,8 @@ import http.client
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -179,8 +181,30 @@ class Clients:
             assert body == expected(number, kind), f"{kind} {number}: {len(body)} bytes"
             return "right"
         code = body.decode().partition("<Code>")[2].partition("</Code>")[0]
-        assert (answer.status, code) in DOCUMENTED, body
+        assert (answer.status, code) in DOCUMENTED, self.told(answer, body)
         return code
+
+    def told(self, answer: http.client.HTTPResponse, body: bytes) -> str:
+        """Return all that is known of an answer that nobody documented, so that it need not come a second time."""
+        server, asked = self.lens.server, answer.headers["x-amz-request-id"]
+        assert server.data is not None
+        log = (server.data.parent / f"{server.data.name}.log").read_text().splitlines()
+        # Every request has a line; those of others tell nothing.
+        kept = [line for line in log if " INFO " not in line or (asked and asked in line)][-200:]
+        command = [
+            sys.executable,
+            "-m",
+            "objectlens",
+            "logs",
+            self.lens.function,
+            "--data",
+            str(server.data),
+            "-n",
+            "50",
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        first = f"{answer.status} {body!r} of request {asked}"
+        return "\n".join([first, *kept, "--- the function's log", ran.stdout, ran.stderr])
 
 
 def expected(number: int, kind: str) -> bytes:

@@ -58,12 +58,12 @@ def watchmen_of(host: int) -> list[int]:
     return [child for child in children(host) if runs_script(child, "watch.py")]
 
 
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait until something is so."""
+async def until(condition: Callable[[], object], within: float = 10.0, step: float = 0.01) -> None:
+    """Wait until something is so; look every `step` seconds."""
     end = time.monotonic() + within
     while not condition():
         assert time.monotonic() < end
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(step)
 
 
 async def gone(*pids: int, within: float = 10.0) -> None:

@@ -60,6 +60,7 @@ class Channel:
             self.theirs.close()
             if self._asking is not None:
                 self._asking.cancel()
+            self._discard()
             self._api.lost(self)
 
     # --- what comes ---
@@ -122,6 +123,14 @@ class Channel:
         if self._habit is not None:
             head = f"GET {door.source}\n{self._habit}"
             self._ahead = head.encode(), await _unless_cut(door, _request(head, b""))
+            if not self._open:
+                self._discard()
+
+    def _discard(self) -> None:
+        """Close what was read ahead: nobody takes it any more."""
+        (_, response), self._ahead = self._ahead or (b"", None), None
+        if response is not None and isinstance(response.body, FileSlice):
+            response.body.close()
 
     # --- what goes ---
 

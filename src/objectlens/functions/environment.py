@@ -26,7 +26,14 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import billed_ms, end_lines, failure_of, start_line, timeout_message
+from objectlens.functions.report import (
+    billed_ms,
+    end_lines,
+    failure_of,
+    reason_lines,
+    start_line,
+    timeout_message,
+)
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
@@ -41,6 +48,10 @@ STOPPED = "The function's environment was stopped."
 _LOOK_SECONDS = 0.1
 # uvloop counts whole milliseconds, and may call before the time is over: nobody is to have less than he was given.
 _TICK = 0.001
+
+
+class GoneError(Exception):
+    """The environment ended before it was given the invocation: another can run it."""
 
 
 class Environment:
@@ -177,10 +188,12 @@ class Environment:
         In a sandbox that has no network, also serve what it may reach there.
         """
         if self._reception is not None and process.sockets:  # of one that has ended already, there are none
-            runtime_api, *service = process.sockets
-            await self._api.listen_on(runtime_api)
+            # Copied before anything is waited for: when the process ends meanwhile, they are closed.
+            runtime_api, *service = [one.dup() for one in process.sockets]
+            with runtime_api:
+                await self._api.listen_on(runtime_api)
             if service:
-                await self._reception.open([one.dup() for one in service])
+                await self._reception.open(service)
         self._api.admit(Family(process.pid, process.marker).holds)
 
     async def _ask(self, http: HttpRequest) -> HttpResponse | None:
@@ -217,12 +230,14 @@ class Environment:
     # --- working ---
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run one invocation; raises `states.Forbidden` unless the environment is ready."""
+        """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
+        self._began = None
+        if self.alive and self._channel is not None and invocation.door is not None:
+            await self._channel.foresee(invocation.door)
+        if not self.alive:  # it may have ended while that was read
+            raise GoneError
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        self._began = None
-        if self._channel is not None and invocation.door is not None:
-            await self._channel.foresee(invocation.door)
         self._output.say(start_line(invocation))
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
@@ -284,9 +299,11 @@ class Environment:
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
         billed = billed_ms(duration_ms, self.function.timeout)
-        lines = end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms)
-        self._output.say(*lines)
         payload, failure = failure_of(answer, invocation.request_id)
+        self._output.say(
+            *reason_lines(answer, failure, managed=self.runtime.managed),
+            *end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms),
+        )
         return Outcome(
             payload=payload,
             failure=failure,

@@ -66,6 +66,8 @@ class FunctionHost:
         self._channel: Messenger | None = None
         self._up = asyncio.Event()
         self._closed = False
+        self._lacking = False
+        self._killed = False
         self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
         self._molding: dict[int, _Molding] = {}
@@ -110,7 +112,7 @@ class FunctionHost:
         `output`, which stays the caller's, is where its imports print. When its sandbox has no network, `opened` is
         called before they end, with its number and the sockets at which it reaches the service, which are then its own.
         Raises `TimeoutError` when the imports take more than `limit` seconds, `ConnectionError` when it was dismissed
-        meanwhile, `LeaseError`, and `HostLostError`.
+        or killed meanwhile, `LeaseError`, and `HostLostError`.
         """
         channel = await self._connected()
         number = self._next()
@@ -151,6 +153,8 @@ class FunctionHost:
             async with asyncio.timeout(START_SECONDS):
                 await self._up.wait()
         except TimeoutError:
+            if self._killed:
+                raise HostLostError("the function host was killed before it had started") from None
             raise LeaseError("the function host does not start, as the server's log tells") from None
         if self._channel is None:
             raise HostLostError("the function host ended")
@@ -198,9 +202,10 @@ class FunctionHost:
         """Take a host into use, unless it isolates functions less than the one before: trying that may have failed."""
         if lacking := self._isolation - isolation:
             _LOGGER.error("the function host (process %s) is ended: it lacks %s", self.pid, ", ".join(sorted(lacking)))
+            self._lacking = True
             self._end()
             return
-        self._isolation = isolation
+        self._isolation, self._lacking = isolation, False
         self._up.set()
 
     def _check_start(self) -> None:
@@ -257,6 +262,8 @@ class FunctionHost:
             self._up.clear()
             self.pid = None
             await surely(self._bury(popen, in_peace=in_peace))
+            # By somebody else, or because the machine was too busy: the next one may start.
+            self._killed = popen.returncode < 0 and not self._lacking
         return f"process {popen.pid}, {Exit(popen.returncode)}"
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:

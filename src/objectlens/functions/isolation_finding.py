@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from objectlens.functions.isolation import MIB, PROCESSES, Feature, Isolation, Mode, Processors, sandbox_command
@@ -16,6 +19,10 @@ from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
 
 _HERE = "print('here')"
+# One that was killed shows nothing, and how it ends then depends on how far it was. Functions must not run with less
+# than the machine allows because of that.
+_TRIES = 5
+_SECONDS = 10
 # What a template's fork does, see `private_tmp`. Before it has a mount namespace of its own it must not be able to
 # attach anything: that it cannot shows that its capabilities count for nothing that there was before.
 _OWN_TMP = """
@@ -94,17 +101,39 @@ def _try(bwrap: str, code: Sequence[str], *, forks: bool = False, keep: Sequence
         variables={},
         forks=forks,
     )
-    command, kept = sandbox_command(bwrap, wanted, {}, [sys.executable, "-I", "-S", *code])
-    try:
-        ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=10, check=False, pass_fds=[*kept, *keep], env={}, cwd="/"
+    why = ""
+    for _ in range(_TRIES):
+        command, kept = sandbox_command(bwrap, wanted, {}, [sys.executable, "-I", "-S", *code])
+        try:
+            why = _run(command, [*kept, *keep])
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        finally:
+            for fd in kept:
+                os.close(fd)
+        if not why:
+            break
+    return why
+
+
+def _run(command: Sequence[str], keep: Sequence[int]) -> str:
+    """Run what should say `here`; returns what was wrong. Raises `OSError` and `TimeoutExpired`."""
+    # Not pipes, which have no end as long as bwrap's child waits for a bwrap that was killed.
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told:
+        popen = subprocess.Popen(
+            command, stdout=said, stderr=told, pass_fds=keep, env={}, cwd="/", start_new_session=True
         )
-    except (OSError, subprocess.SubprocessError) as error:
-        return str(error)
-    finally:
-        for fd in kept:
-            os.close(fd)
-    return "" if ran.stdout.strip() == "here" else ran.stderr.strip()[-300:] or f"exit status {ran.returncode}"
+        try:
+            status = popen.wait(_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(popen.pid, signal.SIGKILL)
+            popen.wait()
+        said.seek(0)
+        told.seek(0)
+        if said.read().strip() == b"here":
+            return ""
+        return told.read().decode(errors="replace").strip()[-300:] or f"exit status {status}"
 
 
 def _sandbox_features(bwrap: str | None, why: str) -> Iterator[Feature]:

@@ -11,6 +11,13 @@ _SCRIPT = str(Path(__file__).with_name("tmpfs.py"))
 _PATIENCE = 5.0  # seconds
 
 
+class _EndedError(OSError):
+    """The process has ended."""
+
+    def __str__(self) -> str:
+        return "the process that makes file systems in memory ended"
+
+
 class Storage:
     """Makes them, in a process that is started with the first, and again should it be gone."""
 
@@ -26,19 +33,28 @@ class Storage:
         It takes about a tenth of a millisecond, and may be called on any thread.
         """
         with self._lock:
-            if self._popen is not None and self._popen.poll() is not None:
-                self._stop()
-            if self._channel is None:
-                self._channel = self._start()
             try:
-                self._channel.send(str(size).encode())
-                said, descriptors, _, _ = socket.recv_fds(self._channel, 1024, 1)
-            except OSError:
-                self._stop()
-                raise
-            if not descriptors:
-                self._stop()
-                raise OSError(said.decode() or "the process that makes file systems in memory ended")
+                return self._ask(size)
+            except _EndedError:
+                return self._ask(size)  # it was killed, and another is there to be asked
+
+    def _ask(self, size: int) -> int:
+        if self._popen is not None and self._popen.poll() is not None:
+            self._stop()
+        if self._channel is None:
+            self._channel = self._start()
+        try:
+            self._channel.send(str(size).encode())
+            said, descriptors, _, _ = socket.recv_fds(self._channel, 1024, 1)
+        except ConnectionError as error:
+            self._stop()
+            raise _EndedError from error
+        except OSError:
+            self._stop()
+            raise
+        if not descriptors:
+            self._stop()
+            raise OSError(said.decode()) if said else _EndedError
         return descriptors[0]
 
     def _start(self) -> socket.socket:

@@ -119,7 +119,7 @@ class Molds:
             self._drop(key, entry)
             if isinstance(error, HostLostError):
                 raise
-            return False  # it was dismissed: the next environment asks for another
+            return False  # it was dismissed or killed: the next environment asks for another
         except BaseException:
             self._host.retire(key)
             self._drop(key, entry)

@@ -24,7 +24,7 @@ from objectlens.errors import (
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.cpu import wanted_seconds
 from objectlens.functions.demand import Cores
-from objectlens.functions.environment import STOPPED, Environment
+from objectlens.functions.environment import STOPPED, Environment, GoneError
 from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
 from objectlens.functions.hosting import FunctionHost
@@ -433,22 +433,23 @@ class Pool:
     async def _work(self, group: Group, environment: Environment, place: Place) -> None:
         figures = self._book.of(group.function)
         while ticket := await self._next(group, environment, place):
-            if not environment.alive:
-                self._requeue(group, ticket)
-                return
             figures.busy += 1
             try:
                 outcome = await self._run(group, environment, ticket)
-                figures.count(outcome)
-                ticket.resolve(outcome)
-            except asyncio.CancelledError:
-                if (cut := environment.cut(ticket.invocation)) is not None:
+            except GoneError:
+                self._requeue(group, ticket)
+                return
+            except BaseException as error:
+                group.finish(ticket)
+                if isinstance(error, asyncio.CancelledError) and (cut := environment.cut(ticket.invocation)):
                     ticket.cut(ServiceException(STOPPED), cut, environment.cpu_us(cut.duration_ms))
+                ticket.refuse(ServiceException(STOPPED))
                 raise
             finally:
                 figures.busy -= 1
-                group.finish(ticket)
-                ticket.refuse(ServiceException(STOPPED))
+            figures.count(outcome)
+            ticket.resolve(outcome)
+            group.finish(ticket)
             try:
                 settled = await self._settle(group, environment)
             finally:

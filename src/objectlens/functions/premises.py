@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,9 @@ from objectlens.functions.removing import clear_away
 from objectlens.functions.template import MOLD
 from objectlens.functions.templates import Templates
 from objectlens.functions.watchman import Watchman
+
+# Between the moment at which a process that was killed hangs up and the one at which it is reaped.
+_END_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +171,9 @@ class Premises:
             return Started(process=process, note=note)
         try:
             await doors.open()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OSError) and await _was_killed(process):
+                return Started(process=process, note=note, lent=lent)  # it has ended like any other environment
             await process.stop(0)
             self.watchman.release(process.pid)
             raise
@@ -179,6 +185,12 @@ class Premises:
         self.watchman.close()
         self._crowds.close()
         self._isolation.close()
+
+
+async def _was_killed(process: Process) -> bool:
+    """Whether a process that did not do its part was ended by a signal, maybe a moment ago."""
+    await asyncio.wait([process.ended], timeout=_END_SECONDS)
+    return process.ended.done() and process.ended.result().status < 0
 
 
 def _lend(doors: Doors | None) -> tuple[Doors, Place] | None:

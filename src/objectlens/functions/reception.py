@@ -42,6 +42,12 @@ class Entrances:
         return [_address(url) for url in (self.endpoint_url, *self.others)]
 
     @property
+    def home(self) -> dict[int, tuple[str, int]]:
+        """Return the addresses that take the place of ports 80 and 443 of AWS's."""
+        urls = (self.endpoint_url, *self.others)
+        return {443 if urlsplit(url).scheme == "https" else 80: _address(url) for url in reversed(urls)}
+
+    @property
     def refusal(self) -> str | None:
         """Why a sandbox without a network cannot have this service at its addresses."""
         try:
@@ -75,10 +81,11 @@ class Reception:
         self.addresses = entrances.addresses
         taken = {port for _, port in self.addresses}
         port = next(port for port in range(FIRST_PORT, FIRST_PORT + len(taken) + 1) if port not in taken)
-        self._forwarder = Forwarder(network, port) if network.allowed else None
+        self._forwarder = Forwarder(network, port, entrances.home) if network.allowed else None
         if self._forwarder is not None:
             self.addresses.append(self._forwarder.address)
         self._accepting: list[Closable] = []
+        self._closed = False
 
     @property
     def variables(self) -> dict[str, str]:
@@ -99,9 +106,12 @@ class Reception:
             self._accepting.append(await self._forwarder.start(service.pop()))
         for sock in service:
             self._accepting.append(await self._entrances.accept(sock))
+        if self._closed:  # its sandbox was ended meanwhile
+            self.close()
 
     def close(self) -> None:
         """Accept nothing more."""
+        self._closed = True
         for one in self._accepting:
             one.close()
         if self._forwarder is not None:

@@ -38,6 +38,24 @@ def end_lines(
     return [f"END RequestId: {invocation.request_id}".encode(), "\t".join(fields).encode()]
 
 
+def reason_lines(answer: Answer, failure: Failure | None, *, managed: bool) -> list[bytes]:
+    """Return what a failure's log has of it when nobody has said it there; `managed` runtimes tell their own errors."""
+    if failure is None or failure.type == "Sandbox.Timedout":
+        return []
+    if answer.platform:
+        return _lines(failure.message) + _lines(failure.type)
+    if managed or failure.type == "Runtime.InvalidEntrypoint":
+        return []
+    return _lines(f"[ERROR] {failure.type}: {failure.message}")
+
+
+def _lines(text: str) -> list[bytes]:
+    return [line.encode("utf-8", "replace") for line in text[:_REASON].splitlines()]
+
+
+_REASON = 1000
+
+
 def timeout_message(seconds: int) -> str:
     """Return what Lambda says of a function that ran too long."""
     return f"Task timed out after {seconds}.00 seconds"

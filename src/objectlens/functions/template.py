@@ -20,6 +20,8 @@ from objectlens.functions.watchman import Watchman
 
 MOLD = str(Path(__file__).with_name("mold.py"))
 FORK_SECONDS = 10.0
+# Between the moment at which a process that was killed hangs up and the one at which it is reaped.
+_END_SECONDS = 1.0
 _KILLED = Exit(-9)
 _CREDENTIALS = struct.Struct("3i")  # process, user, group (unix(7))
 
@@ -46,6 +48,7 @@ class Template:
         self._state: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked: dict[int, tuple[asyncio.Future[Process], str]] = {}
         self._number = 0
+        self._told = False
 
     @property
     def doors(self) -> Doors | None:
@@ -88,6 +91,17 @@ class Template:
                 if self.on_open is not None:
                     self.on_open(confinement.doors.service)
             return await asyncio.shield(self._state)
+
+    async def killed(self) -> bool:
+        """Whether somebody else ended it before it told its state; to be asked when `start` did not return True.
+
+        What it imports does not end it by SIGKILL, unless that uses up its memory.
+        """
+        if self._told or self._process is None:
+            return False
+        ended = self._process.ended
+        await asyncio.wait([ended], timeout=_END_SECONDS)
+        return ended.done() and ended.result().status == _KILLED.status and not self._confinement.ran_out_of_memory
 
     async def fork(
         self, confinement: Confinement, variables: Mapping[str, str], descriptors: Sequence[int], marker: str
@@ -144,6 +158,7 @@ class Template:
             return
         message = json.loads(data)
         if "state" in message:
+            self._told = True
             self.refused = message.get("reason")
             self._settle(message["state"] == "ready")
         elif "forked" in message:

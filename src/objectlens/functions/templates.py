@@ -15,6 +15,11 @@ from objectlens.functions.owned import surely
 from objectlens.functions.template import MOLD, Template
 from objectlens.functions.watchman import Watchman
 
+
+class KilledError(ConnectionError):
+    """A template was killed before it told whether it can be forked: another may tell."""
+
+
 Opened = Callable[[int, Sequence[socket.socket]], None]
 """Called with a template's number and the sockets at which its sandbox, which has no network, reaches the service."""
 
@@ -65,7 +70,7 @@ class Templates:
         """See that there is a template; returns its number, and why it cannot be forked, None when it can.
 
         `output` is where its imports print, and is closed. `opened` is called before they end. Raises `TimeoutError`
-        when they take more than `limit` seconds, `ConnectionError` when it was dismissed meanwhile.
+        when they take more than `limit` seconds, `ConnectionError` when it was dismissed or killed meanwhile.
         """
         entry = self._entries.get(key)
         is_new = entry is None
@@ -90,7 +95,7 @@ class Templates:
     def find(self, key: str) -> Template:
         """Return the template of a key; raises `ConnectionError` when there is none."""
         entry = self._entries.get(key)
-        if entry is None or not entry.opening.done() or not entry.opening.result().alive:
+        if entry is None or not entry.opening.done() or entry.opening.exception() or not entry.opening.result().alive:
             raise ConnectionError("the template has ended")
         self._touch(entry)
         return entry.opening.result()
@@ -151,24 +156,16 @@ class Templates:
         try:
             confinement = self._confine(order)
             template = Template(self._watchman, confinement, self._script(order.python))
-            confinement.make_temporary()
             template.on_open = partial(opened, number)
-            variables = order.variables_in(confinement)
-            if await template.start(
-                order.python, variables, order.task_root, output=output, marker=order.marker, limit=limit
-            ):
+            if await _begin(template, order, confinement, limit, output):
                 return template
-        except (TimeoutError, asyncio.CancelledError):
+        except (TimeoutError, asyncio.CancelledError, KilledError):
             if template is not None:
                 await surely(self._close(number, template))
             raise
-        except OSError as error:
-            if template is None:
-                raise
-            template.refused = str(error)
         finally:
             os.close(output)
-        await self._close(number, template)
+        await surely(self._close(number, template))
         return template
 
     async def _end(self, entry: _Entry) -> None:
@@ -185,3 +182,19 @@ class Templates:
     async def _close(self, number: int, template: Template) -> None:
         await template.close()
         self._announce("closed", number)
+
+
+async def _begin(template: Template, order: Order, confinement: Confinement, limit: float, output: int) -> bool:
+    """Start a template; returns whether it can be forked, else it tells why. Raises `TimeoutError`, `KilledError`."""
+    variables, marker = order.variables_in(confinement), order.marker
+    try:
+        confinement.make_temporary()
+        if await template.start(order.python, variables, order.task_root, output=output, marker=marker, limit=limit):
+            return True
+    except TimeoutError:
+        raise
+    except OSError as error:
+        template.refused = str(error)
+    if await template.killed():
+        raise KilledError("the template was killed while it was started")
+    return False

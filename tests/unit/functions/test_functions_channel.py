@@ -1,12 +1,16 @@
 """The channel between the server and an accelerated environment: what comes with an invocation, what is asked for."""
 
 import asyncio
+import gc
 import os
+import signal
+import time
 
 import pytest
 
 from objectlens.http import Headers, HttpResponse
 from objectlens.testing.executors import make_function, make_zip
+from support.hosts import alive
 from support.recorder import Door
 
 SOURCE = "/photos-s3alias/key-?X-Amz-Signature=ab"
@@ -281,3 +285,46 @@ def test_noise_on_the_channel_ends_the_environment_and_nothing_else(bench, recor
             return outcome.failure.type
 
     assert asyncio.run(main()) == "Runtime.ExitError"
+
+
+class Deadly(Counting):
+    """A door at which the environment ends that is about to be given its second invocation."""
+
+    async def __call__(self, http):
+        response = await super().__call__(http)
+        if len(self.asked) == 2:
+            await self.end()
+        return response
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["the server knows", "the server does not know yet"])
+def test_an_environment_killed_while_its_source_is_foreseen_is_replaced_unseen(bench, recorder, heard):
+    door = Deadly(recorder, SOURCE)
+    code = READ + "\ndef handler(event, context):\n    return [read(event), os.getpid()]"
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code}))
+            function = make_function(package, environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            _, first = await opened.value(function, SOURCE, door=door)
+
+            async def end():
+                os.kill(first, signal.SIGKILL)
+                while alive(first):
+                    time.sleep(0.001)  # noqa: ASYNC251  (the event loop must not hear of it before the invocation)
+                if heard:
+                    await asyncio.sleep(0.2)
+
+            door.end = end
+            read, second = await opened.value(function, SOURCE, door=door)
+            assert (read, second != first) == ("3", True)
+            (figures,) = opened.executor.snapshot()
+            assert (figures.invocations, figures.busy) == (2, 0)
+
+    before = set(os.listdir("/proc/self/fd"))
+    gc.disable()  # the file that was read ahead is closed by whoever knows that nobody takes it
+    try:
+        asyncio.run(main())
+        assert set(os.listdir("/proc/self/fd")) <= before
+    finally:
+        gc.enable()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from objectlens.errors import ServiceException
+from objectlens.errors import ServiceException, TooManyRequestsException
 from objectlens.functions import Limits, Surroundings, hosting
 from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.leased import HostLostError, Leased, LeaseError, NodeFullError
@@ -407,6 +407,40 @@ def test_a_host_that_cannot_start_is_said(bench, monkeypatch, caplog):
 
     asyncio.run(main())
     assert any("No such file" in record.getMessage() for record in caplog.records)
+
+
+def test_a_host_killed_whenever_it_starts_costs_nobody_an_answer(bench, monkeypatch, caplog):
+    monkeypatch.setattr(hosting, "START_SECONDS", 0.3)
+
+    async def main():
+        async with bench() as opened:
+            host = opened.executor._host
+            waiting = asyncio.ensure_future(opened.value(opened.function(COUNTER)))
+            for _ in range(3):
+                await until(lambda: host.pid is not None)
+                os.kill(killed := host.pid, signal.SIGKILL)
+                await until(lambda killed=killed: host.pid != killed)
+            monkeypatch.undo()
+            assert (await waiting)["count"] == 1
+
+    asyncio.run(main())
+    assert sum("signal: killed" in record.getMessage() for record in caplog.records) == 3
+
+
+def test_who_waited_too_long_for_a_host_may_try_again(bench, monkeypatch):
+    monkeypatch.setattr(hosting, "START_SECONDS", 0.3)
+
+    async def main():
+        async with bench(queue_seconds=0.5) as opened:
+            host = opened.executor._host
+            waiting = asyncio.ensure_future(opened.invoke(opened.function(COUNTER)))
+            while not waiting.done():
+                if host.pid is not None:
+                    os.kill(host.pid, signal.SIGKILL)
+                await asyncio.sleep(0.01)
+            assert isinstance(waiting.exception(), TooManyRequestsException)
+
+    asyncio.run(main())
 
 
 def test_a_host_that_isolates_less_than_the_one_before_is_not_used(bench, monkeypatch, caplog):

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import resource
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -193,7 +195,12 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
     code = """
         import os, time
         open("/tmp/left-by-the-module", "w").write("here")
+        used = False
         def handler(event, context):
+            global used
+            if used:
+                return time.sleep(0.5)  # on a busy machine it is not another environment's turn
+            used = True
             import package_of
             left = open("/tmp/left-by-the-module").read()
             open(f"/tmp/{os.urandom(8).hex()}", "w").close()
@@ -208,10 +215,14 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
     async def main():
         async with isolated(tmp_path) as bench:
             function = make_function(bench.install(make_zip(files)), environment=environment, timeout=20)
-            return await asyncio.gather(*(bench.value(function) for _ in range(4)))
+            found = []
+            while len(found) < 4:
+                found += filter(None, await asyncio.gather(*(bench.value(function) for _ in range(4))))
+            return found
 
     # Its own file, its temporary directory, and in a fork the template's, which is empty.
-    assert asyncio.run(main()) == [[2 if environment else 3, "here", "imported later", 0o1777]] * 4
+    found = [2 if environment else 3, "here", "imported later", 0o1777]
+    assert all(one == found for one in asyncio.run(main()))
 
 
 def test_a_module_that_leaves_much_in_tmp_is_not_forked(tmp_path):
@@ -267,6 +278,35 @@ def test_file_systems_in_memory_come_again_after_their_maker_died():
             storage._popen.wait()
     finally:
         storage.close()
+
+
+def test_a_maker_of_file_systems_that_is_killed_while_it_is_asked_is_replaced_unseen():
+    storage = Storage(sys.executable)
+    try:
+        os.close(storage.make(MIB))
+        first = storage._popen.pid
+        os.kill(first, signal.SIGSTOP)
+        asked = ThreadPoolExecutor(1).submit(storage.make, MIB)
+        time.sleep(0.1)
+        os.kill(first, signal.SIGKILL)
+        os.close(asked.result())
+        assert storage._popen.pid != first
+    finally:
+        storage.close()
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 137", "exit 139"])
+def test_a_probe_that_is_killed_is_tried_again(tmp_path, monkeypatch, end):
+    bwrap, tries = tmp_path / "bwrap", tmp_path / "tries"
+    bwrap.write_text(
+        f'#!/bin/sh\necho >> {tries}\n[ $(wc -l < {tries}) -lt 3 ] && {end}\nexec {ISOLATION.bwrap} "$@"\n'
+    )
+    bwrap.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    isolation = find_isolation("auto")
+    isolation.close()
+    assert isolation.bwrap == str(bwrap)
+    assert [one.active for one in isolation.features] == [one.active for one in ISOLATION.features]
 
 
 @pytest.mark.parametrize("environment", KINDS)

@@ -25,7 +25,7 @@ from objectlens.functions.reception import reception_for
 from objectlens.functions.starting import Code
 from objectlens.testing.executors import Bench, make_function, make_zip
 from support.debian import debian_program
-from support.hosts import descendants, gone, until
+from support.hosts import children, descendants, gone, until
 
 debian_program("bubblewrap", "bwrap")
 KINDS = [pytest.param({}, id="forked"), pytest.param({"OBJECTLENS_TEMPLATE": "0"}, id="plain")]
@@ -40,6 +40,8 @@ def test_policies_are_read():
     assert policy("open") is OPEN
     assert policy(" None ") == Network(open=False)
     mixed = policy("api.example.com:443, .example.org,10.0.0.0/8, 192.0.2.1:8080, [2001:db8::1]:80, 2001:db8::/32")
+    assert mixed.captured
+    assert not network_of({"OBJECTLENS_NETWORK": "a.example", "OBJECTLENS_CAPTURE": "0"}).captured
     assert mixed.by_name("API.example.com.", 443)
     assert not mixed.by_name("api.example.com", 80)
     assert mixed.by_name("deep.below.example.org", 1)
@@ -283,6 +285,30 @@ def test_a_host_that_is_killed_takes_the_sandboxes_with_it_and_another_makes_new
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("environment", KINDS)
+def test_a_sandbox_killed_before_it_has_made_its_sockets_ends_like_any_other(tmp_path, environment):
+    code = REACH + "def handler(event, context):\n    return event or ask(SERVICE)"
+
+    async def main():
+        async with pool_with_service(tmp_path) as (bench, _):
+            assert await bench.value(bench.function(code, "first"), 1)
+            host = bench.executor._host.pid
+            others = set(children(host))
+            variables = environment | {"OBJECTLENS_NETWORK": "none"}
+            function = bench.function(code, environment=variables, timeout=20)
+            outcome = asyncio.ensure_future(bench.invoke(function))
+            await until(lambda: set(children(host)) - others, step=0.001)
+            os.kill(*(set(children(host)) - others), signal.SIGKILL)
+            failure = (await outcome).failure
+            if environment:
+                assert failure.message.endswith("signal: killed")
+            else:  # it was a template's: the environment had one of its own
+                assert failure is None
+            assert await bench.value(function) == "GET / HTTP/1.1"
+
+    asyncio.run(main())
+
+
 def test_gateways_share_the_sandbox_of_a_template(tmp_path):
     """Each that asks for it gets its sockets, and each environment an address of its own."""
     code = REACH + "def handler(event, context):\n    return ask(SERVICE)"
@@ -435,6 +461,10 @@ def test_a_family_knows_its_ipv6_sockets():
         (b"GET http://localhost:{port}/ HTTP/1.1\r\n\r\n", b"200 OK"),
         (b"GET https://localhost:{port}/ HTTP/1.1\r\n\r\n", b"400 Bad Request"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT Bucket.S3.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n", b"200 Connection established"),
+        (b"GET http://sts.amazonaws.com/ HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"CONNECT bucket.s3.amazonaws.com:8443 HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n", b"403 Forbidden"),
         (b"CONNECT localhost HTTP/1.1\r\n\r\n", b"400 Bad Request"),
         (b"CONNECT localhost:x HTTP/1.1\r\n\r\n", b"400 Bad Request"),
     ],
@@ -453,7 +483,8 @@ def test_what_the_way_out_lets_through(request_, status, monkeypatch):
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port_))]
 
         monkeypatch.setattr(loop, "getaddrinfo", resolve)
-        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0)
+        home = dict.fromkeys((80, 443), ("127.0.0.1", port))
+        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0, home)
         sock = socket.create_server(forwarder.address)
         server = await forwarder.start(sock)
         reader, writer = await asyncio.open_connection(sock=socket.create_connection(sock.getsockname()))
