@@ -331,9 +331,18 @@ def test_usage_is_for_those_who_may_see_it(server):
     for wrong in ("by=colour", "start=soon", "step=x", "cold=x", "limit=x", "offset=-1", "colour=x"):
         assert ask(server, f"/-/usage?{wrong}")[0] == 400
     assert ask(server, f"/-/budgets/{name}?byte=5&kind=caller&subject=root", "PUT")[0] == 400
-    log = (server.data.parent / f"{server.data.name}.log").read_text()
     for line in ("GetUsage GET /-/usage 403", "GetUsage GET /-/usage 200", f"PutBudget PUT /-/budgets/{name} 200"):
-        assert line in log
+        assert is_logged(server, line), line
+
+
+def is_logged(server, line):
+    """Whether a line is in the server's log, or comes within the moment for which it is held back."""
+    log, deadline = server.data.parent / f"{server.data.name}.log", time.monotonic() + 5
+    while line not in log.read_text():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def test_metrics_count_what_the_ledger_counts(server, writer):
