@@ -1,7 +1,7 @@
 """What metering costs: the same requests to a server that counts and to one that does not, in turn.
 
-What is judged is work: the reference job, and a handler that does nothing, which is the least a function can do. Beside
-it stand answers of a few bytes out of the cache, the least that is counted at all.
+What is judged is the reference job, as a native transform and by an unmodified handler. Beside it stand a handler that
+does nothing and answers of a few bytes out of the cache, the least of each that is counted at all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from contestants import PIPELINE, Contestant, through
+from contestants import HANDLER, PIPELINE, Contestant, through
 from functions.found import HANDLERS, Target, line, spread
 from live import Server, started
 from load import Round
@@ -34,7 +34,7 @@ def measure(seconds: float, rounds: int, say: Callable[[str], None]) -> dict[str
     cpu: dict[tuple[str, str], list[float]] = {}
     for number in range(rounds):
         say(f"metering: round {number + 1} of {rounds}")
-        for settings, kinds in ((_NOTHING_KEPT, _WORK), ({}, _KEPT)):
+        for settings, kinds in ((_NOTHING_KEPT, _WORK | _LEAST), ({}, _KEPT)):
             with started(OFF | settings) as plain, started(ON | settings) as metered:
                 for kind, start in kinds.items():
                     for side, server in (("without", plain), ("with", metered)):
@@ -44,7 +44,9 @@ def measure(seconds: float, rounds: int, say: Callable[[str], None]) -> dict[str
                         taken.setdefault((kind, side), []).append(one.run(seconds))
                         cpu.setdefault((kind, side), []).append(cpu_since(before, one.process))
     return {
-        kind: _judged(kind, taken, cpu, target) for kinds, target in ((_WORK, TARGET), (_KEPT, None)) for kind in kinds
+        kind: _judged(kind, taken, cpu, target)
+        for kinds, target in ((_WORK, TARGET), (_LEAST | _KEPT, None))
+        for kind in kinds
     }
 
 
@@ -76,6 +78,12 @@ def _photographs(server: Server, name: str) -> Contestant:
     return through(server, name, server.native("counted-job", PIPELINE.read_text()), files)
 
 
+def _by_handler(server: Server, name: str) -> Contestant:
+    files = make(server.folder, "500x375")
+    server.upload(files)
+    return through(server, name, server.handler("counted-handler", HANDLER), files)
+
+
 def _kept(server: Server, name: str) -> Contestant:
     file = server.folder / "native.txt"
     file.write_bytes(b"a few bytes")
@@ -91,7 +99,8 @@ def _handler(server: Server, name: str) -> Contestant:
     return through(server, name, alias, [file])
 
 
-_WORK = {"reference job": _photographs, "handler": _handler}
+_WORK = {"reference job": _photographs, "reference job by a handler": _by_handler}
+_LEAST = {"handler that does nothing": _handler}
 _KEPT = {"kept answers": _kept}
 
 

@@ -32,3 +32,18 @@ class Call:
     bucket: Bucket | None
     body: RequestBody
     patience: Patience | None = None
+
+    def at(self, resource: Resource, bucket: Bucket, caller: Caller) -> Call:
+        """Return the same call as another caller's on another resource."""
+        # Every transformed request asks for this: `dataclasses.replace` takes three times as long.
+        return Call(
+            request_id=self.request_id,
+            http=self.http,
+            operation=self.operation,
+            caller=caller,
+            address=self.address,
+            resource=resource,
+            bucket=bucket,
+            body=self.body,
+            patience=self.patience,
+        )

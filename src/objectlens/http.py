@@ -38,6 +38,18 @@ class Headers:
         """Return the value, repeated headers joined with commas; None when absent. `name` in any case."""
         return (self._made or self._index).get(name.lower())
 
+    def first(self, name: str) -> str | None:
+        """Return the first value of that name, given in lower case; for who asks for one header of an answer once."""
+        length = len(name)
+        for one, value in self._items:
+            if len(one) == length and one.lower() == name:
+                return value
+        return None
+
+    def any_of(self, names: frozenset[str]) -> bool:
+        """Tell whether one of these is there; `names` in lower case."""
+        return not names.isdisjoint(self._made or self._index)
+
     def lower(self) -> dict[str, str]:
         """Return all headers by lower-case name, repeated ones joined with commas."""
         return dict(self._index)

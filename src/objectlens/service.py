@@ -77,7 +77,9 @@ from objectlens.settings import Listen, Settings, root_credentials
 from objectlens.settings.credentials import FILE_NAME as CREDENTIALS
 from objectlens.stores import UnknownStore
 from objectlens.stores.opener import StoreOpener
+from objectlens.transforms import Limits as TransformLimits
 from objectlens.transforms.process import tune_allocator
+from objectlens.transforms.terms import Terms
 
 _log = logging.getLogger(__name__)
 
@@ -243,7 +245,9 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
     """Build the rooms from the ground up, serve, and take them down in the opposite order; yields the URL."""
     url = endpoint_of(settings.server.listen, sock)
     clock = SystemClock()
+    access_log = AccessLog(requests_to)
     async with AsyncExitStack() as stack:
+        stack.callback(access_log.flush)
         database = await _database(settings, stack)
         catalog = Catalog(database, clock)
         meter = await _meter(settings, database, clock, stack)
@@ -279,7 +283,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
         stack.push_async_callback(pool.close)
         remotes = _remotes(settings)
         executor = _executor(settings, pool, remotes, clock, stack)
-        native = Native()
+        native = Native(_terms(settings))
         stack.push_async_callback(native.close)
         background = Background()
         stack.push_async_callback(background.close)
@@ -327,7 +331,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             ready=accepting.is_set,
             pages={awslambda.downloads.PREFIX: downloads.serve},
             metrics_for=settings.server.metrics,
-            access_log=AccessLog(requests_to),
+            access_log=access_log,
         )
         ledger = LedgerPages(meter, access, catalog)
         corridor.show({**_long_pages(settings, corridor), **CachePages(cache, access, catalog).pages, **ledger.pages})
@@ -392,7 +396,8 @@ async def _management(
     identity = Identity(catalog=catalog, access=access, clock=clock, account=account)
     return {
         "s3control": s3control_api(
-            S3Control(catalog=catalog, clock=clock, region=region, remotes=lens.remotes), access.authorize
+            S3Control(catalog=catalog, clock=clock, region=region, remotes=lens.remotes, programs=lens.native.compiled),
+            access.authorize,
         ),
         "lambda": ControlApi("lambda", awslambda.HANDLERS, functions, access.authorize, declined=awslambda.DECLINED),
         "iam": iam_api(identity),
@@ -511,6 +516,30 @@ def _executor(settings: Settings, pool: Pool, remotes: Remotes, clock: Clock, st
     elsewhere = RemoteExecutor(remotes, folder=settings.data / "functions", clock=clock)
     stack.push_async_callback(elsewhere.close)
     return Dispatch(pool, elsewhere)
+
+
+def _terms(settings: Settings) -> Terms:
+    folder = settings.transforms.resources
+    if folder is not None and not Path(folder).is_dir():
+        raise StartError(f"transforms.resources is {folder}, which is no folder: make it, or leave the setting out")
+    limits = TransformLimits(
+        bytes=settings.transforms.bytes,
+        output_bytes=settings.transforms.output_bytes,
+        pixels=settings.transforms.pixels,
+        frames=settings.transforms.frames,
+        duration=settings.transforms.duration,
+        members=settings.transforms.members,
+        ratio=settings.transforms.ratio,
+        nesting=settings.transforms.nesting,
+        columns=settings.transforms.columns,
+        rows=settings.transforms.rows,
+    )
+    return Terms(
+        limits=limits,
+        folder=folder,
+        trust_pickles=settings.transforms.trust_pickles,
+        trusted_types=settings.transforms.trusted_types,
+    )
 
 
 def _cache(settings: Settings, opener: StoreOpener, clock: Clock) -> Cache:

@@ -84,7 +84,7 @@ class Authenticator:
             claim = replace(claim, payload_hash=await digest() if digest is not None else None)
         now = self._clock.now()
         seed = verify(http, claim, secret, now, self._keys)
-        return replace(caller, signature=_signature(claim, max(now - claim.signed_at, timedelta()), seed))
+        return caller.signed(_signature(claim, max(now - claim.signed_at, timedelta()), seed))
 
     async def authenticate_form(self, form: Mapping[str, str]) -> Caller | None:
         """Return who signed a form, None when nobody did; raises the errors of `read_form` and `verify_form`."""
@@ -93,7 +93,7 @@ class Authenticator:
             return None
         caller, secret = await self._principal(claim.access_key_id, claim.session_token)
         verify_form(claim, secret, self._keys)
-        return replace(caller, signature=_form_signature(claim, self._clock.now()))
+        return caller.signed(_form_signature(claim, self._clock.now()))
 
     async def _principal(self, key_id: str, token: str | None) -> tuple[Caller, Secret]:
         if self._sessions.made_here(key_id) is not None:

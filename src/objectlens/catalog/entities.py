@@ -104,7 +104,10 @@ class ObjectLambdaConfiguration:
 
     def transformation(self, action: str) -> Transformation | None:
         """Return the transformation that serves `action`, None when the action is proxied."""
-        return next((one for one in self.transformations if action in one.actions), None)
+        for one in self.transformations:
+            if action in one.actions:
+                return one
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +127,16 @@ class ObjectLambdaAccessPoint:
     public_access_block: PublicAccessBlock = field(default_factory=PublicAccessBlock)
     tags: Mapping[str, str] = field(default_factory=dict)
     configured_at: datetime | None = None
+    _arn: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Every transformed request asks for it several times.
+        object.__setattr__(self, "_arn", arn.object_lambda_arn(self.region, self.account, self.name))
 
     @property
     def arn(self) -> str:
         """The Object Lambda access point's ARN, in the region it was made in."""
-        return arn.object_lambda_arn(self.region, self.account, self.name)
+        return self._arn
 
 
 Resource = Bucket | AccessPoint | ObjectLambdaAccessPoint

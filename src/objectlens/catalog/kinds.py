@@ -24,7 +24,7 @@ from objectlens.catalog.entities import (
     Role,
     User,
 )
-from objectlens.catalog.refusals import AlreadyExists
+from objectlens.catalog.refusals import AlreadyExists, InUse
 from objectlens.catalog.shelf import Kind, Shelf
 
 P = TypeVar("P", bound=AccessPoint | ObjectLambdaAccessPoint)
@@ -102,10 +102,13 @@ class FunctionShelf(Shelf[Function]):
     def delete(self, *key: str) -> bool:
         """Remove one version, or with `$LATEST` the whole function with its versions and aliases.
 
-        Says whether it was there; raises `InUse` for a version that an alias names.
+        Says whether it was there; raises `InUse` for a version that an alias names, as its own or with a weight.
         """
         account, name, version = key
         if version != LATEST:
+            weights = select(tables.function_aliases.c.weights).filter_by(account=account, function=name)
+            if any(version in routed for routed in self._connection.scalars(weights)):
+                raise InUse(f"The {self.kind.named(key)} is in use.")
             gone = super().delete(*key)
             _delete_attached(self._connection, account, name, qualifier=version)
             return gone

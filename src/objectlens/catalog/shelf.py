@@ -41,7 +41,7 @@ class Kind(Generic[E]):
     @property
     def fields(self) -> tuple[str, ...]:
         """The names of the columns that are fields."""
-        return tuple(one.name for one in fields(self.entity))  # type: ignore[arg-type]
+        return tuple(one.name for one in fields(self.entity) if one.init)  # type: ignore[arg-type]
 
     def key_of(self, value: E) -> tuple[str, ...]:
         """Return the key of an entity."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 from rich.console import Console
@@ -84,7 +83,7 @@ def report(
     if as_json:
         print_json(report_value(made, compared))
     elif as_csv:
-        click.echo(_csv(report_value(made, compared)["rows"]), nl=False)
+        click.echo(_csv(report_value(made, compared)), nl=False)
     elif html is None:
         console = Console()
         console.print(screen(made, compared, console.width))
@@ -92,12 +91,12 @@ def report(
         click.echo(f"The report is in {html}")
 
 
-def _csv(rows: Sequence[dict[str, object]]) -> str:
+def _csv(value: dict[str, Any]) -> str:
     out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    # A row has what the total has; of nothing there is a header all the same.
+    writer = csv.DictWriter(out, [value["by"], "name", *value["total"]], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(value["rows"])
     return out.getvalue()
 
 

@@ -11,6 +11,7 @@ import importlib.util
 import io
 import json
 import sys
+import traceback
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -109,6 +110,11 @@ def load(target: str, folder: Path) -> Transform:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:
         raise NotDeployable(f"cannot import {module!r} from {folder}: {error}") from error
+    # Whatever the user's own code raises, or the parser of it; the last line is where to look.
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f" ({place.filename}, line {place.lineno})" if not isinstance(error, SyntaxError) else ""
+        raise NotDeployable(f"cannot import {module!r}: {type(error).__name__}: {error}{where}") from error
     if not isinstance(found, Step | Pipeline):
         raise NotDeployable(
             f"{target} is not a transform: decorate the function with @transform, or chain steps with >>"

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from objectlens.cli.figures import Reading, Row, Source, row
@@ -26,10 +27,17 @@ Examples:
 
 Rates, errors and times are those of the last ten seconds; with --once, of the time since the server began to count.
 The figures are those of /-/metrics, which the key that is used must be allowed to read (cloudwatch:GetMetricData).
+A narrow terminal goes without some of the columns.
 """
 _SPAN = 10.0
 _NAME = 24
-_COLUMNS = ("function", "version", "busy", "idle", "starting", "queue", "inv/s", "errors", "throttles", "p50", "p99")
+_COLUMNS = (
+    *("function", "version", "busy", "idle", "starting", "queue", "inv/s", "errors", "throttles"),
+    *("p50", "p99", "inits", "peak", "since"),
+)
+_SPARE = ("since", "starting", "inits", "throttles", "idle", "peak")
+"""What a narrow terminal goes without, in this order."""
+_WIDE = Console(width=1000)
 
 
 @click.command("top", epilog=_EPILOG)
@@ -51,7 +59,8 @@ def command(
         if as_json:
             print_json([asdict(one) for one in found])
         else:
-            Console().print(table(found, time.time()))
+            console = Console()
+            console.print(table(found, time.time(), console.width))
         return
     try:
         _show(source, interval, as_json=as_json)
@@ -67,7 +76,7 @@ def _show(source: Source, interval: float, *, as_json: bool) -> None:
     console = Console()
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         for found in _followed(source, interval):
-            live.update(table(found, time.time()), refresh=True)
+            live.update(table(found, time.time(), console.width), refresh=True)
 
 
 def _followed(source: Source, interval: float) -> Iterator[list[Row]]:
@@ -90,36 +99,49 @@ def since_begin(readings: Sequence[Reading], now: float) -> list[Row]:
     return [row(one, None, max(0.0, now - one.values["since_seconds"])) for one in readings]
 
 
-def table(rows: Sequence[Row], now: float) -> Table:
-    """Return rows as a table for people; `now` is Unix time."""
-    drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    first, *others = (*_COLUMNS, "inits", "peak", "since")
-    # Where the terminal is narrow, names go before figures.
-    longest = max((len(one.function) for one in rows), default=0)
-    drawn.add_column(first, no_wrap=True, min_width=min(longest, _NAME))
-    for index, name in enumerate(others):
-        drawn.add_column(name, justify="right" if index else "left", no_wrap=True)
-    for one in rows:
-        drawn.add_row(
-            escape(one.function),
-            one.version,
-            *(
-                _number(value, style)
-                for value, style in ((one.busy, "green"), (one.idle, ""), (one.starting, "yellow"))
-            ),
-            _number(one.waiting, "yellow"),
-            f"{one.invocations_per_second:.1f}",
-            _number(one.errors, "red"),
-            _number(one.throttles, "red"),
-            _milliseconds(one.p50),
-            _milliseconds(one.p99),
-            str(one.inits),
-            f"{one.memory_peak // 2**20} MB",
-            _span(now - one.since),
-        )
+def table(rows: Sequence[Row], now: float, width: int = 1000) -> Table:
+    """Return rows as a table for people that fits so many columns of text if it can; `now` is Unix time."""
+    for left_out in range(len(_SPARE) + 1):
+        drawn = _table(rows, now, frozenset(_SPARE[:left_out]))
+        if Measurement.get(_WIDE, _WIDE.options, drawn).maximum <= width:
+            break
     if not rows:
         drawn.caption = "No function has run since the server was started."
     return drawn
+
+
+def _table(rows: Sequence[Row], now: float, left_out: frozenset[str]) -> Table:
+    drawn = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    longest = max((len(one.function) for one in rows), default=0)
+    shown = [index for index, name in enumerate(_COLUMNS) if name not in left_out]
+    for index in shown:
+        name = _COLUMNS[index]
+        # Names go before figures.
+        least = min(longest, _NAME) if index == 0 else None
+        drawn.add_column(name, justify="right" if index > 1 else "left", no_wrap=True, min_width=least)
+    for one in rows:
+        cells = _cells(one, now)
+        drawn.add_row(*(cells[index] for index in shown))
+    return drawn
+
+
+def _cells(one: Row, now: float) -> list[str]:
+    return [
+        escape(one.function),
+        one.version,
+        _number(one.busy, "green"),
+        _number(one.idle, ""),
+        _number(one.starting, "yellow"),
+        _number(one.waiting, "yellow"),
+        f"{one.invocations_per_second:.1f}",
+        _number(one.errors, "red"),
+        _number(one.throttles, "red"),
+        _milliseconds(one.p50),
+        _milliseconds(one.p99),
+        str(one.inits),
+        f"{one.memory_peak // 2**20} MB",
+        _span(now - one.since),
+    ]
 
 
 def _number(value: int, style: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,18 @@ from rich.console import Console
 from objectlens.cli import pictures
 from objectlens.cli.options import json_option, print_json
 from objectlens.cli.writing import check_output, write_whole
-from objectlens.transforms import Arguments, Program, Result, TransformError, compile_pipeline, pipeline_schema
+from objectlens.transforms import (
+    Arguments,
+    Program,
+    Resources,
+    Result,
+    TransformError,
+    compile_pipeline,
+    pipeline_schema,
+)
 from objectlens.transforms import payload as payloads
 from objectlens.transforms.registry import FAMILIES, find
+from objectlens.transforms.terms import Terms
 
 _CHECK_EPILOG = """\b
 Examples:
@@ -27,6 +38,7 @@ Examples:
   objectlens transform run pipeline.json photograph.jpg
   objectlens transform run pipeline.json photograph.jpg -o small.jpg --arg width=64
   objectlens transform run pipeline.json photograph.jpg --picture before-and-after.png
+  curl -s https://example.org/photograph.jpg | objectlens transform run pipeline.json - -o - > small.jpg
 """
 _EXPLAIN_EPILOG = """\b
 Examples:
@@ -38,7 +50,14 @@ Examples:
   objectlens transform schema > pipeline.schema.json
   objectlens transform schema --family image
 """
+_EPILOG = """\b
+Examples:
+  objectlens transform check pipeline.json
+  objectlens transform run pipeline.json photograph.jpg -o small.jpg
+"""
 _SHOWN_TEXT = 2000
+# The standard input, or output.
+_DASH = Path("-")
 
 _file = click.argument("file", metavar="FILE|-", type=click.File("r", encoding="utf-8"))
 _arguments = click.option(
@@ -46,17 +65,40 @@ _arguments = click.option(
 )
 
 
-@click.group("transform")
+def _files(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which files steps may read besides the object, as `resources`."""
+    folder = click.option(
+        "--resources",
+        "folder",
+        metavar="DIR",
+        type=click.Path(exists=True, file_okay=False),
+        help="The folder of tokenizers and models; of a server it is transforms.resources.",
+    )
+    pickles = click.option("--trust-pickles", is_flag=True, help="Load .joblib files, which runs the code in them.")
+    types = click.option(
+        "--trusted-type", "trusted_types", metavar="TYPE", multiple=True, help="What .skops files may hold; repeatable."
+    )
+
+    @wraps(command)
+    def given(*, folder: str | None, trust_pickles: bool, trusted_types: tuple[str, ...], **others: Any) -> None:
+        terms = Terms(folder=folder, trust_pickles=trust_pickles, trusted_types=trusted_types)
+        command(resources=terms.resources(), **others)
+
+    return folder(pickles(types(given)))
+
+
+@click.group("transform", epilog=_EPILOG)
 def command() -> None:
     """Check, try and explain pipelines of native transforms."""
 
 
 @command.command("check", epilog=_CHECK_EPILOG)
 @_file
+@_files
 @json_option
-def check(file: Any, as_json: bool) -> None:
+def check(file: Any, resources: Resources, as_json: bool) -> None:
     """Say whether a pipeline is valid, or what is wrong with it and where."""
-    program = _compiled(file.name, file.read())
+    program = _compiled(file, resources)
     if as_json:
         print_json({"valid": True, "steps": [str(one) for one in program.defaults.declared], "digest": program.digest})
         return
@@ -66,23 +108,37 @@ def check(file: Any, as_json: bool) -> None:
 
 @command.command("run", epilog=_RUN_EPILOG)
 @_file
-@click.argument("object_", metavar="OBJECT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write what comes out.")
+@click.argument(
+    "object_", metavar="OBJECT|-", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
+@click.option("-o", "--output", type=click.Path(allow_dash=True, path_type=Path), help="Where to write what comes out.")
 @click.option("--picture", type=click.Path(path_type=Path), help="A PNG to write: before and after, side by side.")
 @_arguments
+@_files
 @json_option
 def run(
-    *, file: Any, object_: Path, output: Path | None, picture: Path | None, given: tuple[str, ...], as_json: bool
+    *,
+    file: Any,
+    object_: Path,
+    output: Path | None,
+    picture: Path | None,
+    given: tuple[str, ...],
+    resources: Resources,
+    as_json: bool,
 ) -> None:
     """Run a pipeline on a local file and show what came out."""
-    sources = [object_, *([Path(file.name)] if file.name != "-" else [])]
-    if output is not None:
+    if file.name in ("-", "<stdin>") and object_ == _DASH:
+        raise click.ClickException("FILE and OBJECT cannot both come from the standard input: name one of them")
+    if output == _DASH and as_json:
+        raise click.ClickException("--json and the result cannot both go to the standard output: name a file")
+    sources = [one for one in (object_, Path(file.name)) if one.exists()]
+    if output is not None and output != _DASH:
         check_output(output, "--output", sources)
     if picture is not None:
         check_output(picture, "--picture", sources)
         if output is not None and output.absolute() == picture.absolute():
             raise click.ClickException(f"--output and --picture both name {output}: name two files")
-    program = _compiled(file.name, file.read())
+    program = _compiled(file, resources)
     data = _read(object_)
     began = time.perf_counter()
     try:
@@ -93,13 +149,15 @@ def run(
     seconds = time.perf_counter() - began
     # Both are made before either is written.
     drawn = None if picture is None else _side_by_side(data, body)
-    if output is not None:
+    if output == _DASH:
+        sys.stdout.buffer.write(body)
+    elif output is not None:
         write_whole(output, body)
     if picture is not None and drawn is not None:
         write_whole(picture, drawn)
     if as_json:
         print_json(_facts(result, body, data, seconds))
-    else:
+    elif output != _DASH:
         _show(Console(), result, data, body, seconds=seconds)
         _say_where(output, picture)
 
@@ -107,10 +165,11 @@ def run(
 @command.command("explain", epilog=_EXPLAIN_EPILOG)
 @_file
 @_arguments
+@_files
 @json_option
-def explain(file: Any, given: tuple[str, ...], as_json: bool) -> None:
+def explain(file: Any, given: tuple[str, ...], resources: Resources, as_json: bool) -> None:
     """Print the steps as declared, the plan that is run, and what the planner did."""
-    program = _compiled(file.name, file.read())
+    program = _compiled(file, resources)
     arguments = _checked(program, given)
     if not as_json:
         click.echo(program.explain(arguments))
@@ -132,11 +191,16 @@ def schema(families: tuple[str, ...]) -> None:
         raise click.ClickException(f"{error}; or ask for the families that you have with --family") from error
 
 
-def _compiled(name: str, text: str) -> Program:
+def _compiled(file: Any, resources: Resources) -> Program:
     try:
-        return compile_pipeline(text)
+        # Editors on Windows begin files with a mark.
+        text = file.read().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name}: the pipeline is not UTF-8: {error}") from error
+    try:
+        return compile_pipeline(text, resources=resources)
     except TransformError as error:
-        raise click.ClickException(f"{name}: {_placed(text) or error}") from error
+        raise click.ClickException(f"{file.name}: {_placed(text) or error}") from error
 
 
 def _placed(text: str) -> str | None:
@@ -173,7 +237,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return sys.stdin.buffer.read() if path == _DASH else path.read_bytes()
     except OSError as error:
         raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
 

@@ -92,6 +92,11 @@ class Database:
             raise
         return cls(engine)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may have it open, too: a data directory, and the file in it, is one server's alone."""
+        return self._engine.dialect.name != "sqlite"
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a read transaction; raises `errors.ServiceUnavailable` when the database does not answer."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work, False)

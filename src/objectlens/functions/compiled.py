@@ -23,6 +23,7 @@ MODULES = (
     "mold",
     "polling",
     "private_tmp",
+    "randomness",
     "searching",
     "wire",
     "writing",

@@ -26,7 +26,14 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import end_lines, failure_of, start_line, timeout_message
+from objectlens.functions.report import (
+    billed_ms,
+    end_lines,
+    failure_of,
+    reason_lines,
+    start_line,
+    timeout_message,
+)
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
 from objectlens.functions.starting import CannotStart, Code, command
@@ -35,6 +42,7 @@ from objectlens.functions.values import Door, Invocation, Outcome
 from objectlens.functions.variables import make_variables
 from objectlens.http import HttpRequest, HttpResponse
 
+STOPPED = "The function's environment was stopped."
 # A peak is the highest ever: who looks a little later misses nothing, and looking takes as long as other parts of a
 # short invocation.
 _LOOK_SECONDS = 0.1
@@ -77,6 +85,8 @@ class Environment:
         self._reception: Reception | None = None
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
+        self._began: float | None = None
+        self._answered_at = 0.0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
         self._init_failure: Answer | None = None
@@ -221,6 +231,7 @@ class Environment:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
+        self._began = None
         if self.alive and self._channel is not None and invocation.door is not None:
             await self._channel.foresee(invocation.door)
         if not self.alive:  # it may have ended while that was read
@@ -234,7 +245,7 @@ class Environment:
         self._door = invocation.door
         if self._process is not None and self._process.spent is not None:
             self._process.spent.begin()
-        began = self._clock.monotonic()
+        began = self._began = self._clock.monotonic()
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
         alarm = loop.call_later(timeout + _TICK, self._time_out, invocation.request_id)
         try:
@@ -242,7 +253,17 @@ class Environment:
         finally:
             self._door = None
             alarm.cancel()
-        return self._finish(invocation, answer, (self._clock.monotonic() - began) * 1000)
+        return self._finish(invocation, answer, (self._answered_at - began) * 1000)
+
+    def cut(self, invocation: Invocation) -> Outcome | None:
+        """Make the outcome of an invocation that is stopped in the middle of it, None when it had not begun.
+
+        What it took until now was used.
+        """
+        if self._began is None:
+            return None
+        elapsed = (self._clock.monotonic() - self._began) * 1000
+        return self._finish(invocation, fault("Sandbox.Stopped", STOPPED), elapsed)
 
     def cpu_us(self, duration_ms: float) -> int:
         """Return the processor time of the last invocation, in microseconds, once it has settled or the process ended.
@@ -270,15 +291,19 @@ class Environment:
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
             self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
-            self._answer.set_result(fault("Sandbox.Timedout", message))
+            self._take(fault("Sandbox.Timedout", message))
             self._end()
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
         self._output.drain()
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
-        self._output.say(*end_lines(invocation, duration_ms=duration_ms, memory_mb=memory_mb, init_ms=init_ms))
+        billed = billed_ms(duration_ms, self.function.timeout)
         payload, failure = failure_of(answer, invocation.request_id)
+        self._output.say(
+            *reason_lines(answer, failure, managed=self.runtime.managed),
+            *end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms),
+        )
         return Outcome(
             payload=payload,
             failure=failure,
@@ -306,7 +331,12 @@ class Environment:
     def answered(self, answer: Answer) -> None:
         """Take the answer to the invocation under way."""
         if not self._answer.done():
-            self._answer.set_result(answer)
+            self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        # Whoever waits for it runs when others have had their turn, which is no time that the function took.
+        self._answered_at = self._clock.monotonic()
+        self._answer.set_result(answer)
 
     def init_failed(self, answer: Answer) -> None:
         """Take the error that ended initialisation."""
@@ -323,7 +353,7 @@ class Environment:
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():
-            self._answer.set_result(crash)
+            self._take(crash)
         self._end()
 
     def _fail(self, answer: Answer) -> None:

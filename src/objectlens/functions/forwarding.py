@@ -2,7 +2,8 @@
 
 It takes CONNECT, which programs use for TLS, and plain HTTP in absolute form (RFC 9110, section 9.3.6; RFC 9112,
 section 3.2.2), one request on each connection of the latter. It runs in the server, resolves names itself and connects
-to what it resolved, so that a name cannot mean one address when it is looked at and another when it is used.
+to what it resolved, so that a name cannot mean one address when it is looked at and another when it is used. AWS's host
+names lead to this service here, too: who goes by the proxy does not resolve them himself.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from objectlens.functions.labels import is_service
 from objectlens.functions.network import Address, Network
 
 MAX_HEAD = 64 * 1024
@@ -29,11 +32,12 @@ class Refused(Exception):
 
 
 class Forwarder:
-    """The proxy of one sandbox; `address` is where it listens in it."""
+    """The proxy of one sandbox; `address` is where it listens in it, `home` what is ours for ports of AWS's."""
 
-    def __init__(self, network: Network, port: int) -> None:
+    def __init__(self, network: Network, port: int, home: Mapping[int, tuple[str, int]]) -> None:
         self.address = ("127.0.0.1", port)
         self._network = network
+        self._home = home if network.captured else {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -82,13 +86,18 @@ class Forwarder:
                 await _join((reader, writer), there)
 
     async def _connect(self, host: str, port: int) -> _Way:
-        for address in await self._addresses(host, port):
+        for address in await self._places(host, port):
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    return await asyncio.open_connection(str(address), port)
+                    return await asyncio.open_connection(*address)
             except OSError:
                 continue
         raise Refused("502 Bad Gateway")
+
+    async def _places(self, host: str, port: int) -> list[tuple[str, int]]:
+        if port in self._home and is_service(host.lower().removesuffix(".")):
+            return [self._home[port]]
+        return [(str(address), port) for address in await self._addresses(host, port)]
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         """Return the addresses of a host that may be reached; raises `Refused` when none may."""

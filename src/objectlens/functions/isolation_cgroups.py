@@ -13,7 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from objectlens.functions.spent import grouped_ns
+
 CONTROLLERS = ("memory", "pids", "cpu")
+ACCOUNTING = "cpuacct"
+"""The controller of version 1 that counts processor time."""
 MB_OF_A_PROCESSOR = 1769
 """The MemorySize at which a function has the equivalent of one processor (Lambda guide, "Configure memory")."""
 _PERIOD_US = 100_000
@@ -74,11 +78,21 @@ class Group:
     def usage(self) -> str | None:
         """The file with the processor time that the group has taken, None where no group counts it.
 
-        With version 1 it is there when the controllers cpu and cpuacct are mounted together, as is usual.
+        With version 1 it is in the group of the controller cpu, where cpuacct is mounted together with it, as is usual,
+        or in one of its own.
         """
         found = [folder / name for folder in set(self.folders.values()) for name in ("cpuacct.usage", "cpu.stat")]
         # (`cpu.stat` of version 1 counts other things.)
         return next((str(one) for one in found if one.is_file() and _counts(one)), None)
+
+    @property
+    def spent(self) -> float | None:
+        """The seconds of processor time that all of it has taken, also who ended; None where no group counts it."""
+        usage = self.usage
+        try:
+            return None if usage is None else grouped_ns(Path(usage).read_bytes()) / 1e9
+        except OSError:
+            return None  # it was removed
 
     @property
     def refusals(self) -> Path | None:
@@ -127,6 +141,7 @@ class Cgroups:
             "memory": [("memory.limit_in_bytes" if self.version == 1 else "memory.max", str(memory))],
             "pids": [("pids.max", str(processes))],
             "cpu": list(self._processors(processors, hard)),
+            ACCOUNTING: [],
         }
         try:
             for controller, folder in group.folders.items():
@@ -189,6 +204,11 @@ def find_cgroups() -> Cgroups:
             _sweep(parent)
         else:
             missing[controller] = why or ""
+    apart = own.get(ACCOUNTING) if version == 1 else None
+    # It limits nothing, so it is not missing where it is not to be had: processes can be asked for their time.
+    if apart is not None and apart != own.get("cpu") and _try(apart, ACCOUNTING, version) is None:
+        parents[ACCOUNTING] = apart
+        _sweep(apart)
     return Cgroups(parents, missing, version)
 
 

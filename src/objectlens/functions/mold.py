@@ -14,8 +14,8 @@ more descriptors the fork joins its control groups. When B is true, the last des
 the `/tmp` of the fork (see `private_tmp`); what the handler's module left in the template's is copied to it.
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
-module, files open for writing. Files open for reading are opened anew in each environment, so that none moves another's
-position. It imports nothing of objectlens, because it runs beside user code.
+module, files open for writing, memory that would be the same in all. Files open for reading are opened anew in each
+environment, so that none moves another's position. It imports nothing of objectlens, because it runs beside user code.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     load("labels").install()
     load("accelerate").install()
     load("searching").put_first()
+    chance = load("randomness").CHANCE
+    chance.watch()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
     gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time
@@ -66,6 +68,8 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
         raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+    chance.settle()
+    run_hooks("before_snapshot")
     _loaded["accelerate"].warm()
     load("polling")  # so that no fork has to compile it
     files = check_forkable(channel)
@@ -75,6 +79,25 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     gc.freeze()
     gc.enable()
     return files
+
+
+def run_hooks(which: str) -> None:
+    """Run what the handler's module registered with AWS's `snapshot_restore_py`: a template is such a snapshot.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+    Raises `Plain` for what goes wrong before a snapshot.
+    """
+    if "snapshot_restore_py" not in sys.modules:
+        return
+    from awslambdaric import lambda_runtime_hooks_runner as hooks  # noqa: PLC0415  (only then it is needed)
+
+    if which == "after_restore":
+        hooks.run_after_restore()
+        return
+    try:
+        hooks.run_before_snapshot()
+    except BaseException as error:  # noqa: BLE001  (whatever it is, plain processes need no such function)
+        raise Plain(f"what is to run before a snapshot failed: {type(error).__name__}: {error}") from None
 
 
 def import_runtime() -> Any:
@@ -116,6 +139,9 @@ def check_forkable(channel: int) -> list[int]:
         raise Plain("its module started threads")
     if _read(f"/proc/self/task/{os.getpid()}/children").strip():
         raise Plain("its module started processes")
+    # The kernel gives forks the very same pages of such memory (proc(5): rw-s), whether a file is behind it or not.
+    if any(line.split(" ", 2)[1][1::2] == "ws" for line in _read("/proc/self/maps").splitlines()):
+        raise Plain("its module has memory that forks would share")
     files = []
     for fd in _descriptors() - {0, 1, 2, channel}:
         mode = os.fstat(fd).st_mode
@@ -249,12 +275,11 @@ def _open_anew(fd: int) -> None:
 
 
 def renew_state() -> None:
-    """Part what an environment would otherwise share with its siblings; Python's own `random` does so itself."""
+    """Part what an environment would otherwise share with its siblings."""
     modules: dict[str, Any] = sys.modules
     if "tempfile" in modules:
         modules["tempfile"].tempdir = None  # it remembers the template's
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
+    _loaded["randomness"].CHANCE.renew()
 
 
 def mark(old: str, new: str) -> None:
@@ -290,7 +315,22 @@ def run(descriptor: int | None) -> None:
         _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
     runtime = lambda_runtime_client.LambdaRuntimeClient(address)
+    restore(bootstrap, runtime)
     bootstrap.run(os.environ["_HANDLER"], runtime)
+
+
+def restore(bootstrap: Any, runtime: Any) -> None:
+    """Run what is to run in each environment; what goes wrong is reported as the runtime does, and ends the process."""
+    try:
+        run_hooks("after_restore")
+    except BaseException:  # noqa: BLE001  (as the runtime has it)
+        failure = bootstrap.build_fault_result(sys.exc_info(), None)
+        with bootstrap.create_log_sink() as sink:
+            bootstrap.log_error(failure, sink)
+        runtime.post_init_error(failure)
+        sys.exit(1)
+    finally:
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> None:

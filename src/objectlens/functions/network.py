@@ -30,10 +30,11 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A function's policy."""
+    """A function's policy. `captured` tells that AWS's host names are this service's, as they are unless refused."""
 
     open: bool
     allowed: tuple[Allowed, ...] = ()
+    captured: bool = True
 
     def by_name(self, host: str, port: int) -> bool:
         """Whether a host may be reached, whatever its address."""
@@ -62,7 +63,8 @@ def network_of(environment: Mapping[str, str]) -> Network:
         return OPEN
     if text == "none":
         return Network(open=False)
-    return Network(open=False, allowed=tuple(_read(word.strip()) for word in text.split(",") if word.strip()))
+    allowed = tuple(_read(word.strip()) for word in text.split(",") if word.strip())
+    return Network(open=False, allowed=allowed, captured=environment.get("OBJECTLENS_CAPTURE") != "0")
 
 
 def _read(word: str) -> Allowed:

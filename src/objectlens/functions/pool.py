@@ -24,7 +24,7 @@ from objectlens.errors import (
 from objectlens.functions.configuration import Credentials, CredentialSource, Limits, Surroundings
 from objectlens.functions.cpu import wanted_seconds
 from objectlens.functions.demand import Cores
-from objectlens.functions.environment import Environment, GoneError
+from objectlens.functions.environment import STOPPED, Environment, GoneError
 from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
 from objectlens.functions.hosting import FunctionHost
@@ -112,7 +112,7 @@ class Pool:
             # What has not begun need not run for nobody; what has begun runs on, as on AWS.
             if not ticket.running:
                 group.drop(ticket)
-                ticket.outcome.cancel()
+                ticket.cancel()
             raise
         finally:
             alarm.cancel()
@@ -216,8 +216,7 @@ class Pool:
         if len(group.waiting) >= self._limits.queue:
             raise throttled("ConcurrentInvocationLimitExceeded")
         self._throttle.count(function, 1)
-        ticket.outcome.add_done_callback(lambda _: self._throttle.count(function, -1))
-        ticket.admit()
+        ticket.admit(lambda: self._throttle.count(function, -1))
         group.put(ticket)
         self._grow()
         return group
@@ -440,9 +439,11 @@ class Pool:
             except GoneError:
                 self._requeue(group, ticket)
                 return
-            except BaseException:
+            except BaseException as error:
                 group.finish(ticket)
-                ticket.refuse(ServiceException("The function's environment was stopped."))
+                if isinstance(error, asyncio.CancelledError) and (cut := environment.cut(ticket.invocation)):
+                    ticket.cut(ServiceException(STOPPED), cut, environment.cpu_us(cut.duration_ms))
+                ticket.refuse(ServiceException(STOPPED))
                 raise
             finally:
                 figures.busy -= 1

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import islice
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
 from objectlens.functions.demand import Cores, Demand
+from objectlens.functions.report import billed_ms
 from objectlens.functions.scaling import Scaler
 from objectlens.functions.values import Invocation, Outcome
 
@@ -41,6 +42,7 @@ class Ticket:
         self.running = False
         self.promised = 0.0
         self.queued_at = 0.0
+        self._leave: Callable[[], None] | None = None
 
     @property
     def patient(self) -> bool:
@@ -48,37 +50,68 @@ class Ticket:
         patience = self.invocation.patience
         return patience is not None and not patience.over
 
-    def admit(self) -> None:
-        """Take note that it is in line: its tally hears of its end, whatever that is."""
+    def admit(self, leave: Callable[[], None]) -> None:
+        """Take note that it is in line: `leave` is called at its end, whatever that is, and its tally hears of it."""
+        self._leave = leave
         if (tally := self.invocation.tally) is not None:
             tally.begin()
-            self.outcome.add_done_callback(lambda done: tally.refused() if _failed(done) else None)
 
     def count(self, outcome: Outcome, cpu_us: int) -> None:
         """Tell the tally what a run that has been resolved used."""
-        if (tally := self.invocation.tally) is not None and not _failed(self.outcome):
+        if not _failed(self.outcome):
+            self._tell(outcome, cpu_us)
+
+    def cut(self, error: Exception, outcome: Outcome, cpu_us: int) -> None:
+        """Tell who still waits, and the tally, of a run that was stopped in the middle of it."""
+        if not self.outcome.done():
+            self._refuse(error)
+            self._left()
+            self._tell(outcome, cpu_us)
+
+    def _tell(self, outcome: Outcome, cpu_us: int) -> None:
+        if (tally := self.invocation.tally) is not None:
+            function = self.invocation.function
             tally.ended(
                 version=outcome.executed_version,
                 runtime="lambda",
-                memory_size=self.invocation.function.memory_size,
+                memory_size=function.memory_size,
                 duration_ms=outcome.duration_ms,
                 init_ms=outcome.init_ms,
                 cpu_us=cpu_us,
                 peak_mb=outcome.memory_mb,
                 failed=outcome.failure is not None,
                 returned=len(outcome.payload),
+                billed_ms=billed_ms(outcome.duration_ms, function.timeout),
             )
 
     def resolve(self, outcome: Outcome) -> None:
         """Give the outcome to whoever still waits for it."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
+            self._left()
+
+    def cancel(self) -> None:
+        """Take note that nobody waits for it and it shall not run."""
+        if self.outcome.cancel():
+            self._left(ran=False)
 
     def refuse(self, error: Exception) -> None:
         """Tell whoever still waits why it cannot run."""
         if not self.outcome.done():
-            self.outcome.set_exception(error)
-            self.outcome.exception()  # seen: nobody may be waiting any more
+            self._refuse(error)
+            self._left(ran=False)
+
+    def _refuse(self, error: Exception) -> None:
+        self.outcome.set_exception(error)
+        self.outcome.exception()  # seen: nobody may be waiting any more
+
+    def _left(self, *, ran: bool = True) -> None:
+        leave, self._leave = self._leave, None
+        if leave is None:
+            return
+        leave()
+        if not ran and (tally := self.invocation.tally) is not None:
+            tally.refused()
 
 
 def _failed(outcome: asyncio.Future[Outcome]) -> bool:

@@ -42,6 +42,12 @@ class Entrances:
         return [_address(url) for url in (self.endpoint_url, *self.others)]
 
     @property
+    def home(self) -> dict[int, tuple[str, int]]:
+        """Return the addresses that take the place of ports 80 and 443 of AWS's."""
+        urls = (self.endpoint_url, *self.others)
+        return {443 if urlsplit(url).scheme == "https" else 80: _address(url) for url in reversed(urls)}
+
+    @property
     def refusal(self) -> str | None:
         """Why a sandbox without a network cannot have this service at its addresses."""
         try:
@@ -75,7 +81,7 @@ class Reception:
         self.addresses = entrances.addresses
         taken = {port for _, port in self.addresses}
         port = next(port for port in range(FIRST_PORT, FIRST_PORT + len(taken) + 1) if port not in taken)
-        self._forwarder = Forwarder(network, port) if network.allowed else None
+        self._forwarder = Forwarder(network, port, entrances.home) if network.allowed else None
         if self._forwarder is not None:
             self.addresses.append(self._forwarder.address)
         self._accepting: list[Closable] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -24,7 +25,10 @@ def lines_of(invocation: Invocation, reply: Reply, outcome: Outcome) -> list[byt
     said: list[bytes] = []
     if reply.failure is not None and not tail:
         said = f"[ERROR] {reply.failure.type}: {reply.failure.message}".encode("utf-8", "replace").splitlines()
-    end = end_lines(seen, duration_ms=outcome.duration_ms, memory_mb=outcome.memory_mb, init_ms=outcome.init_ms)
+    took = outcome.duration_ms
+    end = end_lines(
+        seen, duration_ms=took, billed=math.ceil(took), memory_mb=outcome.memory_mb, init_ms=outcome.init_ms
+    )
     return [start_line(seen), *tail, *said, *end]
 
 

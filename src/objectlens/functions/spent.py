@@ -57,7 +57,7 @@ class Spent:
         """Return the nanoseconds so far; what they were when last looked at, once it is gone."""
         try:
             if self._files.get("usage", -1) >= 0:
-                self._total = _grouped(os.pread(self._files["usage"], 4096, 0))
+                self._total = grouped_ns(os.pread(self._files["usage"], 4096, 0))
             else:
                 self._total = self._own(thorough=thorough)
         except (OSError, IndexError, ValueError):
@@ -102,8 +102,8 @@ def _opened(path: str) -> int:
         return -1
 
 
-def _grouped(text: bytes) -> int:
-    """Read `cpuacct.usage` of version 1, in nanoseconds, or `cpu.stat` of version 2, whose first line is in micro."""
+def grouped_ns(text: bytes) -> int:
+    """Return the nanoseconds in `cpuacct.usage` of version 1, or `cpu.stat` of version 2, which has microseconds."""
     words = text.split()
     return int(words[1]) * 1000 if words[0] == b"usage_usec" else int(words[0])
 

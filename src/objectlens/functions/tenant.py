@@ -189,7 +189,11 @@ class Tenant:
         self._premises.watchman.release(process.pid)
 
     def _say_ended(self, number: int, exit_: Exit, confinement: Confinement) -> None:
-        self.say("ended", id=number, exit=exit_.status, out_of_memory=confinement.ran_out_of_memory, cpu=exit_.cpu)
+        # What the process left behind, or started and did not wait for, only its group knows; and who reads the group
+        # while it lives must not be told another count at its end.
+        spent = None if confinement.group is None else confinement.group.spent
+        cpu = exit_.cpu if spent is None else spent
+        self.say("ended", id=number, exit=exit_.status, out_of_memory=confinement.ran_out_of_memory, cpu=cpu)
 
 
 def _settle(stopping: asyncio.Future[float], patience: float) -> None:

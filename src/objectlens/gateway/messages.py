@@ -86,24 +86,22 @@ def _date_of(second: int) -> str:
 def render_head(response: HttpResponse, length: int | None, *, chunked: bool, close: bool, date: str) -> bytes:
     """Render status line and headers; `length` None leaves Content-Length out."""
     reason = response.reason or _REASONS.get(response.status, "Unknown")
-    lines = [f"HTTP/1.1 {response.status} {reason}".encode("latin-1")]
     names = response.headers
-    for name, value in names:
-        # Metadata may hold any Unicode; S3 sends it as UTF-8 bytes and botocore reads it so.
-        lines.append(name.encode("latin-1") + b": " + value.encode("utf-8", "surrogateescape"))
+    lines = [f"HTTP/1.1 {response.status} {reason}", *[f"{name}: {value}" for name, value in names]]
     if length is not None and "content-length" not in names:
-        lines.append(b"Content-Length: %d" % length)
+        lines.append(f"Content-Length: {length}")
     if chunked:
-        lines.append(b"Transfer-Encoding: chunked")
+        lines.append("Transfer-Encoding: chunked")
     if "date" not in names:
-        lines.append(b"Date: " + date.encode("ascii"))
+        lines.append(f"Date: {date}")
     if "server" not in names:
-        lines.append(b"Server: " + _SERVER.encode("ascii"))
+        lines.append(f"Server: {_SERVER}")
     if close:
-        lines.append(b"Connection: close")
-    lines.append(b"\r\n")
-    head = b"\r\n".join(lines)
+        lines.append("Connection: close")
+    lines.append("\r\n")
+    head = "\r\n".join(lines)
     # One look at the whole finds what a reason, a name or a value would have smuggled in.
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
         raise ValueError("a line break or NUL stands within a header of the answer")
-    return head
+    # Metadata may hold any Unicode; S3 sends it as UTF-8 bytes and botocore reads it so.
+    return head.encode("utf-8", "surrogateescape")

@@ -8,7 +8,6 @@ reads such figures on AWS.
 from __future__ import annotations
 
 import ipaddress
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -70,7 +69,7 @@ async def serve(
             caller = await access.authenticate(http)
             await access.authorize(caller, ACTION, "*", http=http)
         except ServiceError as error:
-            request_id = str(uuid.uuid4())
+            request_id = render.new_request_id()
             return render.with_ids(render.s3_error(error, request_id), request_id)
     text = exposition(figures()) + cache_exposition(await cache()) + usage.exposition(meter)
     return HttpResponse(200, Headers([_TYPE]), text)

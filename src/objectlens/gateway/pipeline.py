@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -167,7 +166,7 @@ class Corridor:
 
         It is given the request's id. The answer has all the headers that it would have on the wire.
         """
-        visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation=operation, caller=caller.arn)
+        visit = _Visit(render.new_request_id(), time.perf_counter(), operation=operation, caller=caller.arn)
         self._visits[id(http)] = visit
         response = await self._answered(http, visit, work(visit.request_id))
         length = _size(response)
@@ -184,11 +183,11 @@ class Corridor:
                     http, rooms.access, rooms.figures, rooms.cache.stats, rooms.meter, public=self._metrics_for
                 )
             if pages := pages_at(self._signed, http.path):
-                visit = _Visit(str(uuid.uuid4()), time.perf_counter())
+                visit = _Visit(render.new_request_id(), time.perf_counter())
                 self._visits[id(http)] = visit
                 return await self._answered(http, visit, self._page(http, visit, pages))
             return reserved.serve(http, self._ready, self._pages)
-        visit = _Visit(str(uuid.uuid4()), time.perf_counter())
+        visit = _Visit(render.new_request_id(), time.perf_counter())
         self._visits[id(http)] = visit
         return await self._answered(http, visit, self._walk(http, visit))
 
@@ -353,7 +352,7 @@ class Corridor:
         http = target.request(outer)
         if spare:
             await self._spare.enter()
-        visit = _Visit(str(uuid.uuid4()), time.perf_counter(), operation="GetObject", caller=caller.arn)
+        visit = _Visit(render.new_request_id(), time.perf_counter(), operation="GetObject", caller=caller.arn)
         visit.lane = self._spare if spare else None
         self._visits[id(http)] = visit
         response, complete = None, False

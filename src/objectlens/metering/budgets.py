@@ -20,6 +20,7 @@ MOST = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # What fits into every database's integers, with room to add.
 _LARGEST = 2**60
+_DIGITS = 19
 MB_MS_OF_A_GB_SECOND = 1_024_000
 
 
@@ -95,6 +96,9 @@ def edited(old: Budget | None, name: str, changes: Mapping[str, str]) -> Budget:
 def _amount(key: str, text: str) -> int:
     try:
         number = Decimal(text)
+        # Making a whole number of 1e999999 takes minutes, in which the server would do nothing else.
+        if number.adjusted() >= _DIGITS:
+            raise BadBudget(f"{key} must be below 10^{_DIGITS}, not {text!r}")
         if key == "gb_seconds":
             return memory_mb_ms(number)
         if number != int(number):

@@ -34,6 +34,8 @@ from objectlens.metering.writing import add_rows, is_next, register
 _LOGGER = logging.getLogger(__name__)
 
 _ROLL_SECONDS = 300.0
+# Between two writings, however pressing they are.
+_PRESSED_SECONDS = 0.05
 # Those whose answer is out are over within moments, but for functions that go on after it.
 _LATE_SECONDS = 2.0
 
@@ -74,7 +76,7 @@ class Meter:
         self._database = database
         self._clock = clock
         self._gathering = Gathering(self.rules.most)
-        self._watch = Watch(journal)
+        self._watch = Watch(journal, shared=database.shared)
         self._writer = secrets.token_hex(8)
         self._number = 0
         self._unsent: _Batch | None = None
@@ -84,6 +86,7 @@ class Meter:
         self._late = 0
         self._calm = asyncio.Event()
         self._calm.set()
+        self._pressed = asyncio.Event()
 
     async def start(self) -> None:
         """Load the budgets and begin to write; raises `ServiceUnavailable` when the database does not answer."""
@@ -133,8 +136,11 @@ class Meter:
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
         """Add a usage, now that it is over; a use stands in `uses` once for each attempt."""
         now = self._clock.now()
-        for use in dict.fromkeys(uses):
-            use.settle(usage, now, uses.count(use))
+        if uses:
+            for use in dict.fromkeys(uses):
+                use.settle(usage, now, uses.count(use))
+                if use.pressing:
+                    self._pressed.set()
         # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
         if self.rules.enabled and (usage.invocations or usage.duration_us or (usage.cache and usage.requests)):
             self._gathering.add(usage, now.timestamp())
@@ -161,7 +167,8 @@ class Meter:
     def read(self, query: str, size: int) -> None:
         """Take note that so many bytes were read by a URL with this query, of whomever it was made for."""
         if self._readers and (readers := self._readers.get(signature_of(query))):
-            min(readers, key=lambda one: one.bytes_in).bytes_in += size
+            reader = readers[0] if len(readers) == 1 else min(readers, key=lambda one: one.bytes_in)
+            reader.bytes_in += size
 
     @property
     def sums(self) -> Mapping[Slot, Sums]:
@@ -236,7 +243,7 @@ class Meter:
         """Write every so often, and make coarser what has grown old."""
         rolled = -_ROLL_SECONDS
         while True:
-            await asyncio.sleep(self.rules.flush_seconds)
+            await self._pause()
             try:
                 await self.flush()
                 if self._clock.monotonic() - rolled >= _ROLL_SECONDS:
@@ -246,6 +253,15 @@ class Meter:
                 _LOGGER.warning("what was used cannot be written, and is kept until it can: %s", error)
             except Exception:  # whatever it is, counting goes on, and the next round tries again
                 _LOGGER.exception("what was used could not be written")
+
+    async def _pause(self) -> None:
+        """Wait until it is time to write, which it is at once when a budget comes to its end."""
+        least = min(_PRESSED_SECONDS, self.rules.flush_seconds)
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.rules.flush_seconds - least):
+                await self._pressed.wait()
+        self._pressed.clear()
 
     async def roll(self) -> None:
         """Make the rows coarser that are old enough, one span after the other."""

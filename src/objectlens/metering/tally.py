@@ -104,14 +104,22 @@ class Tally:
         self._requests = answers
         self._bytes_out += bytes_out
         self._cache = cache
-        self.leave()
+        if self._pending == 1:
+            self._end()
+        else:
+            self._go()
 
     def leave(self) -> None:
         """Take note that nobody waits any more; of an invocation that nobody asked for by S3, there is no answer."""
-        self._late = self._pending > 1
-        if self._late:
-            self._counter.late(1)
-        self._over()
+        if self._pending == 1:
+            self._end()
+        else:
+            self._go()
+
+    def _go(self) -> None:
+        self._pending -= 1
+        self._late = True
+        self._counter.late(1)
 
     # --- the invocation of a function ---
 
@@ -201,14 +209,19 @@ class Tally:
     # --- the end ---
 
     def _over(self) -> None:
-        self._pending -= 1
-        if self._pending:
-            return
+        if self._pending > 1:
+            self._pending -= 1
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._pending = 0
         usage = self._usage()
         if self._late:
             self._late = False
             self._counter.late(-1)
-        self._expect_no_more()
+        if self._source:
+            self._expect_no_more()
         uses, self._uses = self._uses, ()
         self._counter.count(usage, uses)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from objectlens.errors import SlowDown
@@ -46,12 +46,15 @@ class Use:
     `unwritten` is what the database does not have yet, by the beginning of its period; `untold` whether it does not
     know of the warning. An admitted request is held against the limit of invocations from its beginning on, so that
     many at once cannot pass it, and each further attempt at it once more; what it takes of the others is known when it
-    is over.
+    is over. `shared` tells that other servers may use the same budget meanwhile: `_told` is what all of them had used
+    when the database was last asked.
     """
 
-    def __init__(self, budget: Budget, journal: Journal, now: datetime) -> None:
+    def __init__(self, budget: Budget, journal: Journal, now: datetime, *, shared: bool = False) -> None:
         self.budget = budget
+        self._shared = shared
         self.spent = Spent()
+        self._told = Spent()
         self.unwritten: dict[int, Spent] = {}
         self.warned = False
         self.untold = False
@@ -75,6 +78,7 @@ class Use:
             if lost:
                 self._owed(measure, lost)
         self.warned = warned
+        self._told = replace(self.spent)
         self._note()
 
     def _owed(self, measure: Measure, amount: int) -> None:
@@ -93,6 +97,7 @@ class Use:
             self.budget, self.warned = budget, False
         owed = self.unwritten.get(self.start, Spent())
         self.spent = Spent(*(written.of(one) + owed.of(one) for one in MEASURES))
+        self._told = replace(self.spent)
         self._note()
 
     # --- requests ---
@@ -132,17 +137,34 @@ class Use:
         self._note()
         self._warn()
 
+    @property
+    def pressing(self) -> bool:
+        """Whether the database should hear of it at once, and tell what others used: a quarter of the rest is gone.
+
+        The rest is what was left when the database last told. The less that is, the sooner it is asked again, so that
+        servers that share a budget do not each use up what only one of them may.
+        """
+        limits = self.budget.limits.items() if self._shared else ()
+        return any((self.spent.of(one) - self._told.of(one)) * 4 >= limit - self._told.of(one) for one, limit in limits)
+
     def _exhausted(self) -> Measure | None:
         for measure, limit in self.budget.limits.items():
             held = self._in_flight if measure == "invocations" else 0
-            if self.spent.of(measure) + held >= limit:
+            if self.spent.of(measure) + held >= self._bound(measure, limit):
                 return measure
         return None
+
+    def _bound(self, measure: Measure, limit: int) -> int:
+        """Return how far this server may go before it hears of others: half of what was left when the database told."""
+        if not self._shared:
+            return limit
+        told = self._told.of(measure)
+        return min(limit, told + max(1, (limit - told + 1) // 2))
 
     def _advance(self, now: datetime) -> None:
         if int(now.timestamp()) >= self.end:
             self._begin(now)
-            self.spent, self.warned = Spent(), False
+            self.spent, self._told, self.warned = Spent(), Spent(), False
 
     def _note(self) -> None:
         # What is under way when the server is killed counts as an invocation: perhaps it was answered already.
@@ -172,9 +194,10 @@ class Use:
         )
 
     def _held(self, measure: Measure) -> str:
+        whose = "Requests under way, also on other servers," if self._shared else "Requests under way"
         return (
-            f"{self._said(measure)} Requests under way may need the rest: {self._in_flight}. What they leave is free "
-            "when they are over: try again."
+            f"{self._said(measure)} {whose} may need the rest: {self._in_flight} here. What they leave is free when "
+            "they are over: try again."
         )
 
     def _resets(self) -> str:

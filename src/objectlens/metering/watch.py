@@ -14,9 +14,13 @@ from objectlens.metering.use import Spent, Use
 
 
 class Watch:
-    """The budgets of this server. `journal` is the file in which use outlives a server that is killed."""
+    """The budgets of this server. `journal` is the file in which use outlives a server that is killed.
 
-    def __init__(self, journal: Path) -> None:
+    `shared` tells that other servers may use the same budgets.
+    """
+
+    def __init__(self, journal: Path, *, shared: bool = False) -> None:
+        self._shared = shared
         self._journal = Journal(journal)
         self._uses: dict[str, Use] = {}
         self._by_payer: dict[str, tuple[Use, ...]] = {}
@@ -39,7 +43,7 @@ class Watch:
                 use.refresh(kept.budget, kept.spent, now)
             else:
                 # Requests that are under way count against the one that they were admitted to, which nobody keeps.
-                use = Use(kept.budget, self._journal, now)
+                use = Use(kept.budget, self._journal, now, shared=self._shared)
                 use.recover(kept.spent, warned=kept.warned)
             self._uses[kept.budget.name] = use
         self._by_payer = {}

@@ -16,6 +16,7 @@ from objectlens.http import HttpRequest, HttpResponse
 from objectlens.metering import Meter
 from objectlens.objectlambda.background import Background
 from objectlens.objectlambda.looks import Looks
+from objectlens.objectlambda.names import Names
 from objectlens.objectlambda.native import Native
 from objectlens.objectlambda.rendezvous import Rendezvous
 from objectlens.objects import Objects
@@ -61,6 +62,7 @@ class ObjectLambda:
     url_seconds: int = 61
     draw: Callable[[], float] = random.random
     prepared: dict[tuple[str, str], tuple[int, object]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
 
     async def prepare(self, name: tuple[str, str], make: Callable[[], Awaitable[tuple[T, bool]]]) -> T:
         """Return what `make` makes of the catalog alone, made anew when anything in the catalog has changed.

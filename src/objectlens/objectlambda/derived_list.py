@@ -95,8 +95,7 @@ class _Teller:
             # Removed since it was listed.
             self.source += 1
             return entry
-        source = managed.source_of(bucket_of(self.there).name, stat)
-        derived = Derived(source=source, maker=work.maker, arguments=work.arguments)
+        derived = self.lens.names.of(bucket_of(self.there).name, stat, work.maker, work.arguments)
         if not work.reusable or self.lens.cache.is_private(derived):
             self.source += 1
             return entry

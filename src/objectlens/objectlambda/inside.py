@@ -69,14 +69,17 @@ class Inside:
         bucket = await self._lens.catalog.buckets.get(self._access_point.bucket)
         if bucket is None:
             raise NoSuchBucket(BucketName=self._access_point.bucket)
-        call = replace(
-            self._call,
+        asked = self._call
+        call = Call(
             request_id=request_id,
-            http=replace(http, query=self._query),
+            http=http if http.query == self._query else replace(http, query=self._query),
+            operation=asked.operation,
             caller=caller,
+            address=asked.address,
             resource=self._access_point,
             bucket=bucket,
             body=http.body,
+            patience=asked.patience,
         )
         await permit(self._lens.objects, call)
         return await OPERATIONS["GetObject"](self._lens.objects, call)
@@ -89,17 +92,15 @@ class Inside:
     def _as_function(self) -> Caller:
         function = self._function
         caller = self._lens.access.sessions.function_caller(function.role, function.arn)
-        return replace(caller, signature=_signature("REST-HEADER", 0.0, function.region))
+        return caller.signed(_signature("REST-HEADER", 0.0, function.region))
 
     def _as_caller(self) -> Caller | None:
         """Return the caller of the GET, None when the URL has expired."""
         age = asyncio.get_running_loop().time() - self._made
         if age >= self._lens.url_seconds:
             return None
-        via = (*self._call.caller.called_via, SERVICE)
-        return replace(
-            self._call.caller, called_via=via, signature=_signature("REST-QUERY-STRING", age, self._access_point.region)
-        )
+        signature = _signature("REST-QUERY-STRING", age, self._access_point.region)
+        return self._call.caller.via(SERVICE, signature)
 
 
 def _signature(kind: Literal["REST-HEADER", "REST-QUERY-STRING"], age: float, region: str) -> Signature:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 
 from objectlens import errors
 from objectlens.access import Caller, Elsewhere
@@ -65,7 +64,7 @@ async def may_invoke(
     lens: ObjectLambda, call: Call, function: Function | Elsewhere | str, via: Caller | None = None
 ) -> None:
     """Return when the caller may invoke a function; raises `LambdaPermissionError`. `via` as of `at_source`."""
-    caller = via or replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    caller = via or call.caller.via(SERVICE)
     try:
         await lens.access.authorize(caller, "lambda:InvokeFunction", function, http=call.http)
     except errors.AccessDenied:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from objectlens import errors
-from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Pairs, Source, Spilled
+from objectlens.cache import Begun, Derived, Entry, Failed, Flight, Head, Made, Pairs, Spilled
 from objectlens.call import Call
 from objectlens.catalog.entities import ObjectLambdaAccessPoint
 from objectlens.http import Headers, HttpResponse, ResponseBody
@@ -38,46 +38,45 @@ from objectlens.objects.reading import Chosen, chosen, discard, facts
 from objectlens.objects.whole import open_whole
 from objectlens.s3.dates import http_date
 from objectlens.s3.headers import encode_value, object_headers
-from objectlens.s3.inputs import ReadObject, check_bucket_owner
+from objectlens.s3.inputs import WHOLE, ReadObject, check_bucket_owner
 from objectlens.s3.ranges import content_range, parse_range
-from objectlens.stores import NULL, Attributes, KeyNotFound, Opened, Stat
+from objectlens.stores import Attributes, KeyNotFound, Opened, Stat
 from objectlens.streams import FileSlice
 
 # How often a source may be replaced while one request is at work on it.
 _MOVES = 8
-_WHOLE = ReadObject()
 
 
 async def answer(lens: ObjectLambda, call: Call, access_point: ObjectLambdaAccessPoint, work: Work) -> HttpResponse:
     """Answer a GET or HEAD.
 
-    Raises what reading the source raises, `NotModified`, `PreconditionFailed`, `InvalidRange` and `InvalidPart`
-    of the derived object, and the errors of reference section 8.2 when it cannot be made.
+    Raises what reading the source raises, `PreconditionFailed`, `InvalidRange` and `InvalidPart` of the derived object,
+    and the errors of reference section 8.2 when it cannot be made.
     """
     # The rights of who calls through this service are asked for twice.
-    via = replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
+    via = call.caller.via(SERVICE)
     await work.permit(via)
     there = await at_source(lens, call, access_point, via)
     visit = Visit(lens, call, there, work, _asked(call))
     try:
         for _ in range(_MOVES):
-            derived = Derived(source=await visit.source(), maker=work.maker, arguments=work.arguments)
+            derived = await visit.derived()
             try:
                 return await visit.serve(derived)
             except SourceMoved:
                 continue
+            except errors.NotModified as error:
+                # Of all answers the shortest one: it is not carried through the whole corridor as an error.
+                return HttpResponse(304, Headers([*lineage.headers(derived, "hit", 0), *error.headers.items()]))
             except errors.ServiceError as error:
-                way = "hit" if isinstance(error, _DECIDED) else visit.way
+                # What the name alone decides: nothing is made for it.
+                way = "hit" if isinstance(error, errors.PreconditionFailed) else visit.way
                 told = dict(lineage.headers(derived, way, 0))
                 error.headers = told | error.headers
                 raise
     finally:
         await visit.close()
     raise errors.SlowDown("The source object is replaced again and again while it is read: try again later.")
-
-
-# What the name alone decides: nothing is made for it.
-_DECIDED = (errors.NotModified, errors.PreconditionFailed)
 
 
 def _asked(call: Call) -> ReadObject:
@@ -107,13 +106,16 @@ class Visit:
     opened: Opened | None = None
     way: Way = "bypass"
 
-    async def source(self) -> Source:
-        """Return the present state of the source; raises `NoSuchKey`, or `AccessDenied` for who may not learn that."""
+    async def derived(self) -> Derived:
+        """Return what is made of the present state of the source.
+
+        Raises `NoSuchKey`, or `AccessDenied` for who may not learn that.
+        """
         bucket = bucket_of(self.there)
         check_bucket_owner(self.there.http.headers, bucket.account)
         stat = await self._opened() if self._opens else await self._looked_at()
         self.told_version = versioning.of_read(bucket, stat)
-        return source_of(bucket.name, stat)
+        return self.lens.names.of(bucket.name, stat, self.work.maker, self.work.arguments)
 
     @property
     def _opens(self) -> bool:
@@ -169,7 +171,7 @@ class Visit:
     # --- kept ---------------------------------------------------------------------------------------------------------
 
     def _kept(self, derived: Derived, entry: Entry, body: FileSlice) -> HttpResponse:
-        if self.asked == _WHOLE and not self.is_head:
+        if self.asked is WHOLE and not self.is_head:
             headers = entry.told(derived.modified, lambda: self._headers(derived, entry))
             return HttpResponse(200, Headers([*headers, *self.told_version]), body, entry.size)
         self.way = "hit"
@@ -414,19 +416,6 @@ def _admit_again(tally: Tally) -> None:
         tally.attempt()
     except BudgetUsedUp as error:
         raise Failed(error) from error
-
-
-def source_of(bucket: str, stat: Stat) -> Source:
-    """Return a source as the names of derived objects hold it."""
-    return Source(
-        bucket=bucket,
-        key=stat.key,
-        etag=stat.etag,
-        size=stat.size,
-        modified=stat.modified,
-        state=stat.state(),
-        version_id=None if stat.version == NULL else stat.version,
-    )
 
 
 def _extra(head: Head) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ def open_tally(
 
 def cache_outcome(response: HttpResponse | None) -> str:
     """Return what an answer says of the cache of derived objects: its first word; empty when that was not asked."""
-    said = None if response is None else response.headers.get(CACHE)
+    said = None if response is None else response.headers.first(CACHE)
     if said is None or said in _OUTCOMES:
         return said or ""
     found = _OUTCOME.match(said.lower())

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from objectlens import errors
@@ -34,11 +35,11 @@ from objectlens.transforms import (
     Program,
     Result,
     TransformError,
-    compile_pipeline,
     parse_header,
 )
 from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
+from objectlens.transforms.terms import Programs, Terms
 from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
@@ -46,10 +47,12 @@ ARGUMENTS_HEADER = "x-objectlens-args"
 # Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
-_END = object()
+_SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _PIECE = 8 * 1024 * 1024
 # A result in a file that is not longer is handed on in memory.
 _SMALL = 1024 * 1024
+# What streams goes out in pieces: of so many bytes, or of what was made in so many seconds.
+_ENOUGH, _LONG_ENOUGH = 256 * 1024, 0.01
 
 _T = TypeVar("_T")
 Facts = dict[str, str | None]
@@ -74,9 +77,11 @@ def is_of_s3(parameter: str) -> bool:
 def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
     """Return the arguments of a request: those of the header `x-objectlens-args`, and of the query.
 
-    Raises `InvalidArgument` for a name given twice.
+    Raises `InvalidArgument` for a name given twice, and `AccessDenied` for a header that is not signed with the rest.
     """
     header = http.headers.get(ARGUMENTS_HEADER)
+    if header is not None:
+        _check_signed(http)
     found = {} if header is None else parse_header(header)
     for name, value in http.parameters():
         if is_of_s3(name):
@@ -87,14 +92,28 @@ def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
     return found
 
 
+def _check_signed(http: HttpRequest) -> None:
+    """Demand of the header what S3 demands of its own: whoever has a presigned URL may not say more than its maker.
+
+    The signature itself is verified already.
+    """
+    lists = [value for name, value in http.parameters() if name.lower() == "x-amz-signedheaders"]
+    lists += _SIGNED_HEADERS.findall(http.headers.get("authorization") or "")
+    if any(ARGUMENTS_HEADER not in one.lower().split(";") for one in lists):
+        raise errors.AccessDenied(
+            "There were headers present in the request which were not signed", HeadersNotSigned=ARGUMENTS_HEADER
+        )
+
+
 class Native:
     """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._workers = Workers()
+    def __init__(self, terms: Terms | None = None, threads: int | None = None) -> None:
+        terms = terms or Terms()
+        self._workers = Workers(terms=terms)
         self._turns = Turns(len(os.sched_getaffinity(0)))
         self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
-        self._compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
+        self.compiled = Programs(terms)
 
     async def close(self) -> None:
         """Wait for the threads and processes to end."""
@@ -104,7 +123,7 @@ class Native:
     def program(self, payload: str | None) -> Program:
         """Return the compiled pipeline of a payload; raises `LambdaInvocationFailed` with what is wrong with it."""
         try:
-            return self._compiled(payload or "")
+            return self.compiled(payload or "")
         except BadPipeline as error:
             raise errors.LambdaInvocationFailed(f"The pipeline of this access point is not valid: {error}") from error
 
@@ -195,8 +214,11 @@ class Native:
     async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
             with _under_way():
-                while (chunk := await self._call(partial(next, chunks, _END))) is not _END:
-                    yield chunk
+                ended = False
+                while not ended:
+                    piece, ended = await self._call(partial(_piece, chunks))
+                    if piece:
+                        yield piece
         except errors.ServiceError as error:
             if (tally := current.get()) is not None:
                 tally.failed()
@@ -280,11 +302,36 @@ def _transformed(program: Program, read: Callable[[Any], Any], body: Any, argume
     if (tally := current.get()) is not None:
         tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
     try:
-        return program.run(read(body), arguments, **facts)
+        result = program.run(read(body), arguments, **facts)
+        return result if isinstance(result.body, bytes) else _begun(result)
     except BaseException:
         if tally is not None:
             tally.failed()
         raise
+
+
+def _begun(result: Result) -> Result:
+    """Make the first piece of a stream before anything is promised: what is wrong mostly shows there."""
+    chunks = result.chunks
+    first, ended = _piece(chunks)
+    return replace(result, body=first if ended else _continued(first, chunks))
+
+
+def _continued(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _piece(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Return what comes next of a stream, and whether that was all."""
+    parts: list[bytes] = []
+    size, until = 0, time.perf_counter() + _LONG_ENOUGH
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size >= _ENOUGH or time.perf_counter() >= until:
+            return b"".join(parts), False
+    return b"".join(parts), True
 
 
 def _facts(stat: Stat) -> Facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -101,8 +100,7 @@ async def at_source(
         return (source, bucket), True
 
     source, bucket = await lens.prepare((access_point.arn, "source"), find)
-    caller = via or replace(call.caller, called_via=(*call.caller.called_via, SERVICE))
-    there = replace(call, caller=caller, resource=source, bucket=bucket)
+    there = call.at(source, bucket, via or call.caller.via(SERVICE))
     await permit(lens.objects, there)
     return there
 

@@ -134,7 +134,9 @@ async def _managed(
     lens: ObjectLambda, access_point: ObjectLambdaAccessPoint, transformation: Transformation, point: float
 ) -> tuple[Engaged | NativeMaker | None, bool]:
     if is_native(transformation.function_arn):
-        return NativeMaker.of(lens, access_point, transformation), True
+        made = NativeMaker.of(lens, access_point, transformation)
+        # Files of the operator may change at any time.
+        return made, not made.program.files
     return await _engaged(lens, access_point, transformation, point)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import Message, receive, send
+from objectlens.transforms.terms import Terms
 from objectlens.transforms.worker import PLACE_BYTES
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,9 +63,10 @@ class _Job:
 class Workers:
     """Does jobs in the order in which they come. `seconds` is how long one may take from when it was handed out."""
 
-    def __init__(self, count: int | None = None, seconds: float = SECONDS) -> None:
+    def __init__(self, count: int | None = None, seconds: float = SECONDS, terms: Terms | None = None) -> None:
         self._count = count or len(os.sched_getaffinity(0))
         self._seconds = seconds
+        self._terms = terms or Terms()
         self._numbers = 0
         self._waiting: deque[_Job] = deque()
         self._out: dict[int, _Job] = {}
@@ -96,7 +98,7 @@ class Workers:
 
     def _hand_out(self) -> None:
         if self._crew is None:
-            self._crew = _Crew(self._count, self._answered, self._ended)
+            self._crew = _Crew(self._count, self._terms, self._answered, self._ended)
         while self._waiting and len(self._out) < self._count * AHEAD:
             job = self._waiting.popleft()
             self._out[job.number] = job
@@ -137,8 +139,10 @@ class Workers:
 class _Crew:
     """The processes and the socket; `ended` is called with the job that a process had when it ended (or 0), and how."""
 
-    def __init__(self, count: int, answered: Callable[[Message], None], ended: Callable[[int, str], None]) -> None:
-        self._answered, self._told = answered, ended
+    def __init__(
+        self, count: int, terms: Terms, answered: Callable[[Message], None], ended: Callable[[int, str], None]
+    ) -> None:
+        self._terms, self._answered, self._told = terms, answered, ended
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._board = os.memfd_create("objectlens-jobs", os.MFD_CLOEXEC)
@@ -194,10 +198,10 @@ class _Crew:
         files = (self._theirs.fileno(), self._board)
         self._places[place] = 0
         command = [sys.executable, "-P", "-m", "objectlens.transforms.worker"]
-        numbers = [*map(str, files), str(place), str(os.getpid())]
+        arguments = [*map(str, files), str(place), str(os.getpid()), str(self._terms)]
         # On this thread, which lives as long as the server: the kernel ends the process with it (prctl(2)).
         process = subprocess.Popen(
-            [*command, *numbers], pass_fds=files, stdin=subprocess.DEVNULL, env=_environment(), close_fds=True
+            [*command, *arguments], pass_fds=files, stdin=subprocess.DEVNULL, env=_environment(), close_fds=True
         )
         pidfd = os.pidfd_open(process.pid)
         self._processes[place] = (process, pidfd)
@@ -210,7 +214,9 @@ class _Crew:
         code = process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         number = self._places[place]
-        _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
+        # By status 0 one ends that has grown too large.
+        if code or number:
+            _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
         # What it had sent before lies in the socket.
         self._receive()
         # At once after a job that brought it down; one that ends without having one would do so again and again.

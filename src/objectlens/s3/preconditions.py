@@ -45,6 +45,8 @@ class ReadConditions:
 
         `etag` without quotes; `modified` counts in whole seconds, as HTTP dates do.
         """
+        if self is NONE:
+            return
         failed = self._failed(etag, modified.replace(microsecond=0))
         if failed in {"If-None-Match", "If-Modified-Since"}:
             raise NotModified(headers={"ETag": f'"{etag}"', "Last-Modified": http_date(modified)})
@@ -69,6 +71,10 @@ class ReadConditions:
         elif self.if_modified_since is not None and modified <= self.if_modified_since:
             return "If-Modified-Since"
         return None
+
+
+NONE = ReadConditions()
+"""What most requests depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from objectlens.settings.values import (
     RootSettings,
     ServerSettings,
     Settings,
+    TransformSettings,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "TransformSettings",
     "load",
     "root_credentials",
 ]

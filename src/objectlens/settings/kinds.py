@@ -17,6 +17,7 @@ _URL = re.compile(rf"https?://({_DOMAIN.pattern}|\[[0-9a-f:.]+\])(?::(?P<port>[0
 _FUNCTION_ARN = re.compile(
     r"arn:aws[a-z-]*:lambda:[a-z0-9*?-]+:[0-9*?]{1,12}:function:[a-zA-Z0-9_*?-]+(:[a-zA-Z0-9_*?$-]+)?"
 )
+_TYPE = re.compile(r"[A-Za-z_][\w.]*")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
 
 
@@ -102,6 +103,13 @@ def _listed(value: Any) -> list[Any]:
     return names
 
 
+def _types(value: Any) -> tuple[str, ...]:
+    names = _listed(value)
+    if not all(isinstance(one, str) and _TYPE.fullmatch(one) for one in names):
+        raise ValueError
+    return tuple(names)
+
+
 def _listen(value: Any) -> Listen:
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or int(match["port"]) > 65535:
@@ -133,6 +141,9 @@ FUNCTION_ARNS = Kind(
     "ARNs of functions such as `arn:aws:lambda:eu-west-1:210987654321:function:*`, in which `*` and `?` stand for "
     "other text: a list in TOML, separated by commas elsewhere",
     _function_arns,
+)
+TYPES = Kind(
+    "names of Python types such as `package.module.Class`: a list in TOML, separated by commas elsewhere", _types
 )
 PROFILE = text(r"[^\s\[\]]{1,128}", "the name of a profile in the AWS configuration files")
 LOOPBACK = text(r"127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}", "an IPv4 address of this machine alone, such as 127.9.0.1")

@@ -32,12 +32,16 @@ from objectlens.settings.kinds import (
     SECRET,
     STORE_URL,
     SWITCH,
+    TYPES,
     URL,
     Kind,
     Listen,
     count,
     seconds,
 )
+from objectlens.transforms import Limits
+
+_LIMITS = Limits()
 
 
 def _setting(kind: Kind, default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -276,6 +280,40 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransformSettings:
+    """Native transforms: what their steps may read besides the object, and the most that one of them may cost.
+
+    Pipelines can lower these limits for themselves, and not raise them.
+    """
+
+    resources: str | None = _setting(
+        FOLDER, None, "The folder of the files that steps may name: tokenizers, models. Unset, they may name none."
+    )
+    trust_pickles: bool = _setting(
+        SWITCH, "false", "Whether `.joblib` files of that folder are loaded, which runs whatever code they hold."
+    )
+    trusted_types: tuple[str, ...] = _setting(
+        TYPES, "", "Types beside those that skops knows as safe which `.skops` files of that folder may hold."
+    )
+    bytes: int = _setting(count(1, 2**40), _LIMITS.bytes, "Of the object, or of what is gathered of a stream.")
+    output_bytes: int = _setting(
+        count(1, 2**40), _LIMITS.output_bytes, "Of what is made of it, results between steps included."
+    )
+    pixels: int = _setting(count(1, 2**30), _LIMITS.pixels, "Of one picture.")
+    frames: int = _setting(
+        count(1, 2**31), _LIMITS.frames, "Pictures of an animation, pages, or frames taken of a film."
+    )
+    duration: float = _setting(seconds(0.001, 10 * 86_400), _LIMITS.duration, "Of sound or film.")
+    members: int = _setting(count(1, 2**31), _LIMITS.members, "Entries of an archive.")
+    ratio: int = _setting(
+        count(1, 2**31), round(_LIMITS.ratio), "Decompressed by compressed size, past the first 16 MiB."
+    )
+    nesting: int = _setting(count(1, 256), _LIMITS.nesting, "Depth of JSON, HTML (64 tags count as one) and pipelines.")
+    columns: int = _setting(count(1, 2**31), _LIMITS.columns, "Of a table.")
+    rows: int = _setting(count(1, 2**40), _LIMITS.rows, "Of a table.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
     """How many requests are in work at the same time."""
 
@@ -344,6 +382,7 @@ class Settings:
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     metering: MeteringSettings = field(default_factory=MeteringSettings)
+    transforms: TransformSettings = field(default_factory=TransformSettings)
     remote: Mapping[str, RemoteSettings] = field(default_factory=dict)
 
 
@@ -357,6 +396,7 @@ TABLES: dict[str, type] = {
     "admission": AdmissionSettings,
     "cache": CacheSettings,
     "metering": MeteringSettings,
+    "transforms": TransformSettings,
 }
 
 # Tables of which there may be several: `[remote.NAME]`, and OBJECTLENS_REMOTE_NAME_KEY in the environment.

@@ -87,11 +87,11 @@ class Files:
     def refuse_links(self) -> None:
         """Raise `OSError` when one of our own folders is a link, which would have us write and remove things elsewhere.
 
-        Whoever packed or owned the folder before may have put one there.
+        Whoever packed or owned the folder before may have put one there, or who may write to it does so now. Of the
+        many folders below `meta` it is asked once.
         """
-        if self.checked.is_set():
-            return
-        for folder in (self.inner, self.meta, self.locks, self.uploads, self.drafts, *_shards(self.meta)):
+        shards = () if self.checked.is_set() else _shards(self.meta)
+        for folder in (self.inner, self.meta, self.locks, self.uploads, self.drafts, *shards):
             if os.path.islink(folder):
                 name = os.fsdecode(os.path.relpath(folder, self.root))
                 raise OSError(errno.ELOOP, f"{name} in the bucket's folder is a link; it must be a folder of its own")

@@ -445,6 +445,8 @@ class CatalogSuite:
             for qualifier in ("10", "prod"):
                 await catalog.provisioned_concurrency.create(provisioned(qualifier))
             await _refused(InUse, catalog.functions.delete(ACCOUNT, "f", "11"))
+            await catalog.function_aliases.create(replace(alias("canary", "11"), weights={"9": 0.5}))
+            await _refused(InUse, catalog.functions.delete(ACCOUNT, "f", "9"))
             assert await catalog.functions.delete(ACCOUNT, "f", "10")
             assert [one.qualifier for one in await catalog.provisioned_concurrency.list(account=ACCOUNT)] == ["prod"]
             assert await catalog.functions.delete(ACCOUNT, "f", LATEST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from objectlens.transforms.errors import BadArgument, BadPipeline
 Type = Literal["integer", "number", "boolean", "string"]
 PRESET = "preset"
 _FIELDS = frozenset({"type", "default", "minimum", "maximum", "enum", "maxLength", "description"})
+_BOUNDS: Mapping[str, Any] = {"minimum": (int, float), "maximum": (int, float), "maxLength": int, "enum": list}
 _TYPES: Mapping[str, Any] = {
     "integer": int,
     "number": (int, float),
@@ -48,6 +50,10 @@ class Declared:
             raise BadPipeline(f"a parameter cannot be called {name!r}")
         if "default" not in said:
             raise BadPipeline(f"parameter {name!r} needs a default")
+        for field, kinds in _BOUNDS.items():
+            value = said.get(field)
+            if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+                raise BadPipeline(f"{field} of parameter {name!r} cannot be {value!r}")
         enum = said.get("enum")
         declared = cls(
             name=name,
@@ -85,7 +91,7 @@ class Declared:
         if isinstance(value, str) and len(value) > self.max_length:
             raise BadArgument(f"argument {self.name!r} is longer than {self.max_length} characters", self.name)
         if self.type in ("integer", "number"):
-            self._check_bounds(float(value))
+            self._check_bounds(value)
         return float(value) if self.type == "number" else value
 
     def _check_bounds(self, value: float) -> None:
@@ -151,9 +157,18 @@ def parse_header(text: str) -> dict[str, str]:
     """Read the header `x-objectlens-args`: `width=64; fit=cover`, or the same as a JSON object of plain values."""
     try:
         if text.lstrip().startswith("{"):
-            said = json.loads(text)
-            return {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
-        pairs = [part.split("=", 1) for part in text.split(";") if part.strip()]
-        return {name.strip(): value.strip() for name, value in pairs}
+            said = json.loads(text, object_pairs_hook=list)
+            pairs = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in said]
+        else:
+            pairs = [(name.strip(), value.strip()) for name, value in _parted(text)]
     except (ValueError, RecursionError) as error:
         raise BadArgument("x-objectlens-args must be name=value pairs parted by ; or a JSON object") from error
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise BadArgument(f"x-objectlens-args says {', '.join(twice)} more than once", *twice)
+    return found
+
+
+def _parted(text: str) -> list[list[str]]:
+    return [part.split("=", 1) for part in text.split(";") if part.strip()]

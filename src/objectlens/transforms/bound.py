@@ -11,7 +11,7 @@ from objectlens.transforms.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`call(value, ctx)` does the step; `note` is what the planner did to it.
+    """`call(value, ctx)` does the step; `note` is what the planner did to it, `content_type` that of untyped results.
 
     `takes` and `gives` are kinds of value: bytes, chunks (a stream of bytes), text, image, pixels (a bare RGB array),
     audio, frames, tensor, table.
@@ -23,6 +23,7 @@ class Bound:
     call: Callable[[Any, Context], Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    content_type: str | None = None
 
     def __str__(self) -> str:
         """Return the step as pipelines write it, without what stands at None."""

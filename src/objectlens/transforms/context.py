@@ -14,6 +14,7 @@ from objectlens.transforms.limits import Limits
 
 Quality = Literal["fast", "exact"]
 Loaded = TypeVar("Loaded")
+Version = tuple[int, int]
 
 
 class Resources:
@@ -28,7 +29,7 @@ class Resources:
         self, root: Path | None = None, *, trust_pickles: bool = False, trusted_types: tuple[str, ...] = ()
     ) -> None:
         self._root = root.resolve() if root else None
-        self._loaded: dict[tuple[str, Path], tuple[tuple[int, int], Any]] = {}
+        self._loaded: dict[tuple[str, Path], tuple[Version, Any]] = {}
         self._lock = threading.Lock()
         self.trust_pickles = trust_pickles
         self.trusted_types = trusted_types
@@ -36,17 +37,29 @@ class Resources:
     def path(self, name: str) -> Path:
         """Return the file called `name`; raises `BadPipeline` when there is none, or it is outside the folder."""
         if self._root is None:
-            raise BadPipeline(f"the file {name!r} cannot be read: this server has no folder for resources; set one")
+            raise BadPipeline(
+                f"the file {name!r} cannot be read: there is no folder for resources; name one, for a server by the "
+                "setting transforms.resources"
+            )
         path = (self._root / name).resolve()
         if not path.is_relative_to(self._root) or not path.is_file():
-            raise BadPipeline(f"there is no file {name!r} in this server's folder for resources")
+            raise BadPipeline(f"there is no file {name!r} in the folder for resources")
         return path
+
+    def version(self, name: str) -> Version:
+        """Return what changes when the file called `name` does; raises `BadPipeline` as `path` does."""
+        status = self.path(name).stat()
+        return status.st_mtime_ns, status.st_size
+
+    @property
+    def loaded_bytes(self) -> int:
+        """The sizes of all files that are kept in memory."""
+        return sum(size for (_, size), _ in self._loaded.values())
 
     def load(self, name: str, loader: Callable[[Path], Loaded]) -> Loaded:
         """Return `loader(path)` of the file called `name`, from memory while the file has not changed."""
-        path = self.path(name)
-        status = path.stat()
-        key, version = (loader.__qualname__, path), (status.st_mtime_ns, status.st_size)
+        path, version = self.path(name), self.version(name)
+        key = (loader.__qualname__, path)
         with self._lock:
             known = self._loaded.get(key)
             if known is None or known[0] != version:

@@ -58,7 +58,9 @@ class Parameter:
 class Step:
     """A transform function with what its signature says; called on an object it runs, without one it takes arguments.
 
-    `family` is "" for a user's own. The function itself stays reachable as `function`.
+    `family` is "" for a user's own. The function itself stays reachable as `function`. `check` is given all arguments
+    before anything runs, and raises `BadArgument` for what annotations cannot say. `content_type` is that of results
+    that have none of their own.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Step:
     gives: str
     parameters: tuple[Parameter, ...]
     summary: str
+    check: Callable[..., object] | None = None
+    content_type: str | None = None
 
     def bind(self, arguments: Mapping[str, Any]) -> Bound:
         """Check the arguments and fix them; raises `BadArgument` that names the first wrong one."""
@@ -77,7 +81,10 @@ class Step:
                 listed = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
                 raise BadArgument(f"{self.title} has no argument {name!r}; {listed}", name)
         values = {one.name: self._value(one, arguments) for one in self.parameters}
-        return Bound(self.title, self.takes, self.gives, partial(self.function, **values), MappingProxyType(values))
+        if self.check is not None:
+            self.check(**values)
+        call = partial(self.function, **values)
+        return Bound(self.title, self.takes, self.gives, call, MappingProxyType(values), "", self.content_type)
 
     def _value(self, parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
         if parameter.name not in arguments:
@@ -133,13 +140,21 @@ class Pipeline:
 @overload
 def transform(function: Callable[..., Any], /) -> Step: ...
 @overload
-def transform(*, name: str = "", family: str = "") -> Callable[[Callable[..., Any]], Step]: ...
-def transform(function: Callable[..., Any] | None = None, /, *, name: str = "", family: str = "") -> Any:
-    """Make a function a transform; see the module for the two tiers."""
-    return _step(function, name, family) if function else partial(_step, name=name, family=family)
+def transform(
+    *, name: str = "", family: str = "", check: Callable[..., object] | None = None, content_type: str | None = None
+) -> Callable[[Callable[..., Any]], Step]: ...
+def transform(function: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
+    """Make a function a transform; see the module for the two tiers, and `Step` for what else may be said."""
+    return _step(function, **facts) if function else partial(_step, **facts)
 
 
-def _step(function: Callable[..., Any], name: str, family: str) -> Step:
+def _step(
+    function: Callable[..., Any],
+    name: str = "",
+    family: str = "",
+    check: Callable[..., object] | None = None,
+    content_type: str | None = None,
+) -> Step:
     hints = typing.get_type_hints(function, include_extras=True)
     positional: list[inspect.Parameter] = []
     keywords: list[inspect.Parameter] = []
@@ -157,6 +172,8 @@ def _step(function: Callable[..., Any], name: str, family: str) -> Step:
         gives=next(iter(sorted(gives))),
         parameters=tuple(Parameter(one.name, hints.get(one.name, Any), one.default) for one in keywords),
         summary=(inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " "),
+        check=check,
+        content_type=content_type,
     )
 
 

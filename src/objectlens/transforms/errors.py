@@ -24,7 +24,7 @@ class LimitExceeded(TransformError):
     def __init__(self, limit: str, value: float | str, allowed: float) -> None:
         super().__init__(
             f'{value} is more than the limit of {allowed:,} on {limit!r}; raise "limits": {{"{limit}": ...}} of the '
-            f"pipeline, or the server's own ceiling where that is lower"
+            f"pipeline, or transforms.{limit} of the server's settings where that is lower"
         )
         self.limit = limit
         self.value = value

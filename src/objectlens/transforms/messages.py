@@ -17,6 +17,8 @@ INLINE = 64 * 1024
 
 FILES = 4
 _ROOM = 2 * INLINE + 4096
+# As numbers: their own type takes longer to join two of them than the kernel to receive.
+_CUT, _CLOSED_BY_EXEC = int(socket.MSG_TRUNC | socket.MSG_CTRUNC), int(socket.MSG_CMSG_CLOEXEC)
 _RIGHTS = socket.CMSG_SPACE(FILES * array.array("i").itemsize)
 # The message itself is in the last of the files: pipelines may be long.
 _BESIDE = b"beside"
@@ -47,10 +49,10 @@ def send(sock: socket.socket, head: Mapping[str, Any], body: bytes = b"", files:
 
 def receive(sock: socket.socket) -> Message:
     """Return the next message; raises `ConnectionError` when the other end is gone, or sent what is no message."""
-    data, ancillary, flags, _ = sock.recvmsg(_ROOM, _RIGHTS, socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, flags, _ = sock.recvmsg(_ROOM, _RIGHTS, _CLOSED_BY_EXEC)
     files = _files(ancillary)
     try:
-        return _message(data, files, cut=bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)))
+        return _message(data, files, cut=bool(flags & _CUT))
     except (ValueError, IndexError, EOFError) as error:
         for one in files:
             os.close(one)

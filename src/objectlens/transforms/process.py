@@ -22,6 +22,13 @@ def tune_allocator() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, 32 * 1024 * 1024) and mallopt(_M_TRIM_THRESHOLD, 256 * 1024 * 1024))
 
 
+def trim_allocator() -> None:
+    """Give free memory back to the system, also what lies between what is in use (malloc_trim(3))."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def quiet_codecs(threads: int = 1) -> None:
     """Give OpenCV this many threads a call (requests already run side by side) and keep its complaints off stderr."""
     try:

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from objectlens.transforms import payload as payloads
 from objectlens.transforms.arguments import canonical
 from objectlens.transforms.bound import Bound
-from objectlens.transforms.context import Context, Resources
+from objectlens.transforms.context import Context, Resources, Version
 from objectlens.transforms.errors import BadArgument, BadPipeline
 from objectlens.transforms.hints import PipelineMap, ResourceName
 from objectlens.transforms.limits import Limits
@@ -21,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "4"
+VOCABULARY = "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Program:
 
     `digest` is the SHA-256 (hex) of all that decides results besides the object and the arguments: steps, quality,
     limits, files of the operator, and versions of the libraries. `text` is the pipeline as JSON. `streaming` tells that
-    the object need not be gathered before `run`.
+    the object need not be gathered before `run`. `files` are the operator's that it names, as they were when it was
+    made.
     """
 
     payload: payloads.Payload
@@ -53,6 +55,7 @@ class Program:
     digest: str
     defaults: Arguments
     text: str
+    files: Mapping[str, Version]
 
     @property
     def streaming(self) -> bool:
@@ -68,7 +71,11 @@ class Program:
         """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""
         if not given:
             return self.defaults
-        return replace(self._planned(self.payload.parameters.resolve(given)), given=given)
+        planned = self._planned(self.payload.parameters.resolve(given))
+        # Files that requests choose are not in the digest.
+        chosen = sorted(set(_named(self.steps, planned.declared)) - set(self.files))
+        versions = [[name, *self.context.resources.version(name)] for name in chosen]
+        return replace(planned, given=given, canonical=planned.canonical + (json.dumps(versions) if chosen else ""))
 
     def run(
         self,
@@ -124,8 +131,12 @@ def compile_pipeline(
     resources = resources or Resources()
     limits = (ceiling or Limits()).tightened(said.limits)
     context = Context(limits=limits, quality=said.quality, resources=resources)
-    digest = _digest(said, steps, context, defaults)
-    return Program(said, steps, context, digest, defaults, text if isinstance(text, str) else json.dumps(dict(text)))
+    own = {name: resources.version(name) for name in _named(steps, defaults.declared)}
+    inner = _inner(steps, defaults.declared, context)
+    digest = _digest(said, steps, context, defaults, own=own, inner=inner)
+    files = own | {name: version for one in inner for name, version in one.files.items()}
+    text = text if isinstance(text, str) else json.dumps(dict(text))
+    return Program(said, steps, context, digest, defaults, text, files)
 
 
 def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
@@ -154,18 +165,38 @@ def _families(steps: Sequence[Bound]) -> list[str]:
     return sorted({step.name.partition(".")[0] for step in steps if "." in step.name})
 
 
-def _digest(said: payloads.Payload, steps: Sequence[Any], context: Context, defaults: Arguments) -> str:
-    files, inner = {}, []
-    for step, bound in zip(steps, defaults.declared, strict=True):
-        for name in step.marked(ResourceName):
-            path = context.resources.path(bound.arguments[name])
-            files[bound.arguments[name]] = hashlib.sha256(path.read_bytes()).hexdigest()
-        for name in step.marked(PipelineMap):
-            inner += [compile_inner(one, context)[0].digest for one in bound.arguments[name].values()]
+def _named(steps: Sequence[Any], declared: Sequence[Bound]) -> list[str]:
+    """Return the operator's files that the steps name."""
+    pairs = zip(steps, declared, strict=True)
+    return [bound.arguments[name] for step, bound in pairs for name in step.marked(ResourceName)]
+
+
+def _inner(steps: Sequence[Any], declared: Sequence[Bound], context: Context) -> list[Program]:
+    """Return the pipelines within the pipeline."""
+    pairs = zip(steps, declared, strict=True)
+    said = [bound.arguments[name] for step, bound in pairs for name in step.marked(PipelineMap)]
+    return [compile_inner(one, context)[0] for each in said for one in each.values()]
+
+
+def _digest(
+    said: payloads.Payload,
+    steps: Sequence[Any],
+    context: Context,
+    defaults: Arguments,
+    *,
+    own: Iterable[str],
+    inner: Sequence[Program],
+) -> str:
+    files = {name: _sum(context.resources.path(name)) for name in own}
     versions = {family: dict(load(family).versions) for family in _families(defaults.plan)}
     declared = [[step.title, arguments] for step, (_, arguments) in zip(steps, said.steps, strict=True)]
     limits = {name: getattr(context.limits, name) for name in context.limits.__dataclass_fields__}
     said_all = {"steps": declared, "quality": said.quality, "files": files, "versions": versions, "limits": limits}
     # Defaults count: a request without arguments has the same canonical form as one that says them.
-    rest = {"vocabulary": VOCABULARY, "inner": inner, "defaults": defaults.canonical}
+    rest = {"vocabulary": VOCABULARY, "inner": [one.digest for one in inner], "defaults": defaults.canonical}
     return hashlib.sha256(canonical(said_all | rest).encode()).hexdigest()
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -44,9 +45,10 @@ def connected(steps: Sequence[Bound], start: str) -> tuple[Bound, ...]:
     return (*found, *_convert(given, frozenset({"bytes", "chunks"}), "the end of the pipeline"))
 
 
-def run(steps: Iterable[Bound], value: Any, ctx: Context) -> Result:
+def run(steps: Sequence[Bound], value: Any, ctx: Context) -> Result:
     """Run connected steps on bytes or a stream of bytes."""
     result = as_result(run_values(steps, value, ctx))
+    result = replace(result, content_type=result.content_type or steps[-1].content_type)
     if isinstance(result.body, bytes):
         ctx.limits.check("output_bytes", len(result.body), f"a result of {len(result.body):,} bytes")
         return result

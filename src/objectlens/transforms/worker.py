@@ -1,4 +1,4 @@
-"""A process in which transforms run, one at a time: `python -m objectlens.transforms.worker SOCKET BOARD PLACE PARENT`.
+"""A process in which transforms run, one at a time: `python -m objectlens.transforms.worker` and what `main` takes.
 
 It is apart from the server for two reasons: pictures side by side share no lock of Python's, and a file that brings a
 codec down, or hangs it, costs this process and its own request. It has nothing of the server's but the socket: each
@@ -18,27 +18,29 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
-from objectlens.transforms.process import quiet_codecs, tune_allocator
-from objectlens.transforms.program import Program, compile_pipeline
+from objectlens.transforms.process import quiet_codecs, trim_allocator, tune_allocator
+from objectlens.transforms.terms import Programs, Terms
 from objectlens.transforms.values import Result
 
 # Classes by what they mean to whoever asked; what is none of them is a fault of ours.
 KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
 
 PLACE_BYTES = 8
+# A process that holds more than this between two jobs is replaced.
+_KEPT_MB = 512
 _NICE = 5
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the server hangs up, or is gone."""
-    sock, board, place, parent = map(int, arguments)
+    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS."""
+    sock, board, place, parent = map(int, arguments[:4])
+    programs = Programs(Terms.parse(arguments[4]))
     tie_to(parent)
     stand_back(place)
     tune_allocator()
@@ -48,7 +50,7 @@ def main(arguments: list[str]) -> None:
     gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
-        serve(jobs, places, place)
+        serve(jobs, programs, places, place)
 
 
 def tie_to(parent: int) -> None:
@@ -74,20 +76,43 @@ def stand_back(place: int) -> None:
     os.sched_setaffinity(0, {cores[place % len(cores)]})
 
 
-def serve(sock: socket.socket, places: memoryview, place: int) -> None:
+def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
     """Do one job after the other."""
-    compiled: Callable[[str], Program] = lru_cache(maxsize=256)(compile_pipeline)
     while True:
         try:
             job = receive(sock)
         except ConnectionError:
             return
         places[place] = job.head["job"]
-        _answer(sock, job, compiled)
+        peak = _answer(sock, job, compiled)
         places[place] = 0
+        # Models stay, and take more than their files do.
+        allowed = _KEPT_MB + 3 * compiled.loaded_bytes // 2**20
+        if peak > allowed and not gave_back(allowed):
+            return
 
 
-def _answer(sock: socket.socket, job: Message, compiled: Callable[[str], Program]) -> None:
+def gave_back(allowed: int) -> bool:
+    """Give the system back what a large job left; returns whether no more than `allowed` MiB are kept.
+
+    Allocators keep what they once had, and pieces that are in use still: whoever has too much of that makes room for
+    another process.
+    """
+    if _resident_mb() > allowed:
+        gc.collect()
+        if (arrow := sys.modules.get("pyarrow")) is not None:
+            arrow.default_memory_pool().release_unused()
+        trim_allocator()
+    return _resident_mb() <= allowed
+
+
+def _resident_mb() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  (proc(5))
+        return int(file.read().split()[1]) * resource.getpagesize() // 2**20
+
+
+def _answer(sock: socket.socket, job: Message, compiled: Programs) -> int:
+    """Do a job; returns the most that this process ever held, in MiB."""
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
     try:
@@ -102,16 +127,17 @@ def _answer(sock: socket.socket, job: Message, compiled: Callable[[str], Program
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
         head, body = _said(error), b""
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
-    # The most that this process ever held, in KiB (getrusage(2)).
-    head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # In KiB (getrusage(2)).
+    peak = head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     try:
         send(sock, head, body, [file] if file >= 0 else [])
     finally:
         if file >= 0:
             os.close(file)
+    return peak
 
 
-def _run(job: Message, compiled: Callable[[str], Program]) -> Result:
+def _run(job: Message, compiled: Programs) -> Result:
     try:
         program = compiled(job.head["payload"])
         data = read_file(job.files[0], job.head["offset"], job.head["length"])
@@ -128,6 +154,8 @@ def _said(error: Exception) -> dict[str, Any]:
     for kind, one in KINDS.items():
         if isinstance(error, one):
             return {"error": kind, "message": str(error)}
+    if isinstance(error, TransformError):
+        return {"error": "input", "message": str(error)}
     traceback.print_exception(error)
     return {"error": "fault", "message": type(error).__name__}
 

@@ -97,6 +97,22 @@ def test_a_stop_loses_nothing(live):
     assert total(server, function=lens.function_arn)["invocations"] == 5
 
 
+GOES_ON = WRITE.replace("    return", "    import time; time.sleep(60)\n    return")
+
+
+def test_what_a_stop_cuts_is_counted_as_far_as_it_came(live):
+    server = live()
+    lens = make_lens_on(server, GOES_ON)
+    lens.put("k")
+    lens.read("k")
+    time.sleep(0.3)
+    assert stop_server(server) == 0
+    server = live()
+    found = total(server, function=lens.function_arn)
+    assert (found["requests"], found["invocations"], found["errors"]) == (1, 1, 1)
+    assert 300 <= found["billed_duration_ms"] < 60_000
+
+
 def test_a_budget_holds_against_many_at_once_and_over_kills_and_restarts(live):
     server = live()
     lens = native_lens(server)

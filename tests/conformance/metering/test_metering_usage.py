@@ -185,6 +185,7 @@ def test_a_function_that_dies_or_times_out_has_used_what_it_used(server):
     found = total(server, function=slow_arn)
     assert (found["invocations"], found["errors"]) == (1, 1)
     assert 1_000_000 <= found["duration_us"] < 3_000_000
+    assert found["billed_duration_ms"] == 1000
     assert 300_000 < found["cpu_us"] <= found["duration_us"] + 50_000
 
 

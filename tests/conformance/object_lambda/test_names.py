@@ -281,6 +281,26 @@ def test_a_handler_that_names_the_endpoint_answers(lens) -> None:
     assert lens.read("k") == b"HELLO"
 
 
+LISTED = """
+import boto3, json, os, subprocess
+from botocore.config import Config
+def lambda_handler(event, context):
+    given = event["getObjectContext"]
+    client = boto3.client("s3", config=Config(ignore_configured_endpoint_urls=True))
+    url = f"https://sts.{os.environ['AWS_REGION']}.amazonaws.com/"
+    said = subprocess.run(["curl", "-sS", "-w", "%{http_code}", "-o", "/dev/null", url], capture_output=True, text=True)
+    client.write_get_object_response(
+        RequestRoute=given["outputRoute"], RequestToken=given["outputToken"], Body=said.stdout + said.stderr)
+"""
+
+
+def test_names_lead_here_for_functions_that_go_by_a_proxy(sandboxed) -> None:
+    server, _ = sandboxed
+    lens = make_lens_on(server, LISTED, environment={"OBJECTLENS_NETWORK": ".example.org:443"}, timeout=30)
+    lens.put("k", b"hello")
+    assert lens.read("k") == b"403"  # of this service, over TLS that curl trusts
+
+
 OFF = """
 import os, socket
 def lambda_handler(event, context):

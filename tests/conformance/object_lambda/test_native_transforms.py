@@ -4,8 +4,11 @@ import gzip
 import hashlib
 import io
 import json
+import urllib.error
+import urllib.request
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,10 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
-from support.live import LiveServer
+from support.live import LiveServer, start_server, stop_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PHOTOGRAPHS = sorted(path for path in (EXAMPLES / "photographs").iterdir() if path.suffix in {".jpg", ".png"})
@@ -51,36 +56,39 @@ class NativeLens:
         return client.get_object(Bucket=self.arn, Key=key, **members)
 
 
+def lens_on(
+    server: LiveServer, payload: str | dict[str, Any], features=(), actions=("GetObject", "HeadObject")
+) -> NativeLens:
+    name = f"n{uuid.uuid4().hex[:16]}"
+    server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
+    control = server.client("s3control")
+    control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    control.create_access_point_for_object_lambda(
+        AccountId=server.account,
+        Name=f"{name}-ol",
+        Configuration={
+            "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
+            "AllowedFeatures": list(features),
+            "TransformationConfigurations": [
+                {
+                    "Actions": list(actions),
+                    "ContentTransformation": {
+                        "AwsLambda": {
+                            "FunctionArn": f"{LAMBDA}:{server.account}:function:objectlens-transform",
+                            "FunctionPayload": text,
+                        }
+                    },
+                }
+            ],
+        },
+    )
+    return NativeLens(server, name, f"{name}-ol")
+
+
 @pytest.fixture
 def native(server: LiveServer):
-    def make(payload: str | dict[str, Any], features=(), actions=("GetObject", "HeadObject")) -> NativeLens:
-        name = f"n{uuid.uuid4().hex[:16]}"
-        server.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": server.region})
-        control = server.client("s3control")
-        control.create_access_point(AccountId=server.account, Name=f"{name}-ap", Bucket=name)
-        text = payload if isinstance(payload, str) else json.dumps(payload)
-        control.create_access_point_for_object_lambda(
-            AccountId=server.account,
-            Name=f"{name}-ol",
-            Configuration={
-                "SupportingAccessPoint": f"arn:aws:s3:{server.region}:{server.account}:accesspoint/{name}-ap",
-                "AllowedFeatures": list(features),
-                "TransformationConfigurations": [
-                    {
-                        "Actions": list(actions),
-                        "ContentTransformation": {
-                            "AwsLambda": {
-                                "FunctionArn": f"{LAMBDA}:{server.account}:function:objectlens-transform",
-                                "FunctionPayload": text,
-                            }
-                        },
-                    }
-                ],
-            },
-        )
-        return NativeLens(server, name, f"{name}-ol")
-
-    return make
+    return partial(lens_on, server)
 
 
 def test_the_reference_job_on_every_photograph(native) -> None:
@@ -154,6 +162,42 @@ def test_arguments_come_in_the_query_or_the_header(native) -> None:
     assert len(tags) == 2
 
 
+def test_presigned_urls_hold_their_arguments(native) -> None:
+    payload = {
+        "pipeline": ["decode", {"resize": {"width": {"$param": "width"}, "height": 20}}, {"encode": {"format": "png"}}],
+        "parameters": {"width": {"type": "integer", "default": 40}},
+    }
+    lens = native(payload)
+    lens.s3.put_object(Bucket=lens.bucket, Key="a", Body=PHOTOGRAPHS[0].read_bytes())
+    client = lens.server.client("s3", cached=False, signature_version="s3v4")
+
+    def presigned(header: str | None = None) -> str:
+        def change(request: Any, **_: Any) -> None:
+            request.url += ("&" if "?" in request.url else "?") + "width=33" * (header is None)
+            if header is not None:
+                request.headers["x-objectlens-args"] = header
+
+        client.meta.events.register("before-sign.s3.GetObject", change, unique_id="arguments")
+        url: str = client.generate_presigned_url("get_object", Params={"Bucket": lens.arn, "Key": "a"})
+        client.meta.events.unregister("before-sign.s3.GetObject", unique_id="arguments")
+        return url
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": lens.server.url}))
+
+    def width(url: str, **headers: str) -> int:
+        with opener.open(urllib.request.Request(url, headers=headers)) as answer:
+            return Image.open(io.BytesIO(answer.read())).width
+
+    said = {"x-objectlens-args": "width=50"}
+    assert width(presigned()) == 33
+    assert width(presigned("width=50"), **said) == 50
+    for url, headers in ((presigned().replace("width=33", "width=34"), {}), (presigned(), said)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            width(url, **headers)
+        assert refused.value.code == 403
+        refused.value.close()
+
+
 @pytest.mark.parametrize(
     ("members", "named"),
     [
@@ -223,3 +267,56 @@ def test_a_head_of_a_streamed_result_leaves_no_file_open(native, server) -> None
     for _ in range(20):
         lens.s3.head_object(Bucket=lens.arn, Key="k.gz")
     assert process.num_fds() <= before + 4
+
+
+def test_the_operators_files_and_limits_are_settings(tmp_path) -> None:
+    folder = tmp_path / "resources"
+    folder.mkdir()
+
+    def known(number: int) -> None:
+        Tokenizer(WordLevel({"hello": number, "?": 0}, unk_token="?")).save(str(folder / "words.json"))
+
+    known(7)
+    settings = {"RESOURCES": str(folder), "PIXELS": "5000"}
+    server = start_server(
+        tmp_path / "data", env={f"OBJECTLENS_TRANSFORMS_{name}": value for name, value in settings.items()}
+    )
+    try:
+        words = lens_on(server, {"family": "text", "pipeline": [{"tokenize": {"file": "words.json"}}]})
+        words.s3.put_object(Bucket=words.bucket, Key="a.txt", Body=b"hello")
+
+        def ids() -> list[int]:
+            return np.load(io.BytesIO(words.get("a.txt")["Body"].read())).tolist()
+
+        assert ids() == [7]
+        # What was made with another file is not given again.
+        known(2048)
+        assert ids() == [2048]
+        with pytest.raises(ClientError, match=r"no file 'none\.json' in the folder for resources"):
+            lens_on(server, {"family": "text", "pipeline": [{"tokenize": {"file": "none.json"}}]})
+
+        small = lens_on(server, {"pipeline": ["decode", "encode"], "limits": {"pixels": 10**9}})
+        small.s3.put_object(Bucket=small.bucket, Key="a", Body=cv2.imencode(".png", np.zeros((51, 100)))[1].tobytes())
+        with pytest.raises(ClientError, match=r"5,000 on 'pixels'.*transforms\.pixels of the server's settings"):
+            small.get("a")
+    finally:
+        assert stop_server(server) == 0
+
+
+def test_files_of_the_operator_are_refused_where_there_are_none(native) -> None:
+    with pytest.raises(ClientError, match=r"transforms\.resources"):
+        native({"family": "text", "pipeline": [{"tokenize": {"file": "words.json"}}]})
+
+
+def test_streams_that_fail_at_once_are_errors_of_s3(native) -> None:
+    lens = native({"family": "text", "pipeline": [{"jsonl": {"keep": ["a"]}}]})
+    for key, body in (("good", b'{"a": 1, "b": 2}\n'), ("bad", b'{"a": 1}\n{bad\n')):
+        lens.s3.put_object(Bucket=lens.bucket, Key=key, Body=body)
+    answer = lens.get("good")
+    assert (answer["Body"].read(), answer["ContentLength"]) == (b'{"a":1}\n', 8)
+    assert answer["ContentType"] == "application/x-ndjson"
+    with pytest.raises(ClientError, match="line 2 is not JSON") as caught:
+        lens.get("bad")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
+    with pytest.raises(ClientError, match="operators are"):
+        native({"family": "text", "pipeline": [{"jsonl": {"where": [["a", "~", 1]]}}]})

@@ -3,10 +3,14 @@
 There is none of Google Cloud Storage, on PyPI or npm, that knows the requests that obstore sends.
 """
 
+import asyncio
+import base64
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from objectlens.stores.protocols import StoreDenied, StoreUnreachable
 from objectlens.stores.remote.blobs import BlobStore
 from objectlens.stores.remote.location import Location
 from objectlens.testing.stores import HARD_KEYS, FarStoreSuite
@@ -39,3 +43,28 @@ class TestBlobStoreOnAzurite(BlobSuite):
             return BlobStore(Location.parse(url), executor, tmp_path)
 
         return make
+
+
+@pytest.mark.parametrize(
+    ("there", "key", "error", "reason"),
+    [
+        (True, base64.b64encode(b"another").decode(), StoreDenied, "the store refuses the server's credentials"),
+        (True, "no base64", StoreUnreachable, "AZURE_STORAGE_ACCOUNT_KEY is no key of Azure's"),
+        (False, azure.KEY, StoreUnreachable, "there is no such bucket"),
+    ],
+)
+class TestWhatIsWrongWithAContainer:
+    @pytest.fixture
+    def url(self, azurite, there, key, monkeypatch):
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", key)
+        container = azurite.container() if there else "not-there"
+        return f"az://{container}?endpoint={azurite.url}&account={azure.ACCOUNT}"
+
+    def test_it_is_told_with_its_remedy(self, url, key, error, reason, tmp_path):
+        async def check():
+            with ThreadPoolExecutor(1) as executor:
+                await BlobStore(Location.parse(url), executor, tmp_path).check()
+
+        with pytest.raises(error, match=reason) as raised:
+            asyncio.run(check())
+        assert key not in str(raised.value)

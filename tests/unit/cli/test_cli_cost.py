@@ -52,6 +52,7 @@ ROWS = [
         invocations=1000,
         duration_us=91_900_000,
         cpu_us=88_000_123,
+        init_us=250_500,
     ),
     used("thumbnails", "images", 512, 0, job="train", cache="hit", requests=3000, bytes_out=6 * 10**8),
     used("redact", "documents", 300, 7777, requests=333, invocations=333, cpu_us=1_000_001, bytes_out=12_345_679),
@@ -107,6 +108,15 @@ def test_what_a_row_says(data):
     assert thumbnails["on_host"] == "0.0055000076875"
 
 
+def test_what_lambda_bills_besides_is_told_and_in_no_figure(data):
+    said = report(data)
+    assert [one["init_ms"] for one in said["rows"]] == ["0", "250.5"]
+    # 0.2505 s x 0.5 GB x 0.0000166667
+    assert any("0.2505 seconds to initialise, 0.12525 GB-seconds" in one for one in said["arithmetic"])
+    assert any("as much would be 0.00000209 USD more" in one for one in said["arithmetic"])
+    assert Decimal(said["total"]["gb_seconds"]) == Decimal(sum(row["memory_mb_ms"] for row in ROWS)) / 1_024_000
+
+
 def test_a_span_of_time(data):
     assert len(report(data, "--from", "1d", "--by", "access-point")["rows"]) == 2
     assert [one["name"] for one in report(data, "--to", "1d", "--by", "access-point")["rows"]] == ["(invoked directly)"]
@@ -119,6 +129,8 @@ def test_csv_has_the_rows_of_json(data):
     shown = run("cost", "report", "--data", data, "--csv")
     rows = list(csv.DictReader(io.StringIO(shown.output)))
     assert [(one["name"], one["cost"]) for one in rows] == [(one["name"], one["cost"]) for one in report(data)["rows"]]
+    nothing = run("cost", "report", "--data", data, "--csv", "--to", "2000-01-01")
+    assert nothing.output == shown.output.splitlines(keepends=True)[0]
 
 
 def test_the_page_stands_alone(data, tmp_path):

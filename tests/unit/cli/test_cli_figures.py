@@ -83,3 +83,16 @@ def test_the_table_says_everything():
     assert line.split()[:7] == ["resize", "$LATEST", "2", "1", "1", "3", "0.1"]
     assert line.split()[-4:] == ["70", "MB", "5", "m"]
     assert "No function has run" in " ".join(rest)
+
+
+def test_a_narrow_terminal_goes_without_columns_and_what_is_shown_is_whole():
+    now = time.time()
+    (read,) = parse(exposition([snapshot(function="image-normalizer", since=now - 300, invocations=30)]).decode())
+    console = Console(width=80)
+    with console.capture() as drawn:
+        console.print(table(since_begin([read], now), now, console.width))
+    heading, row_ = drawn.get().splitlines()
+    assert heading.split()[:4] == ["function", "version", "busy", "idle"]
+    assert heading.split()[-3:] == ["p50", "p99", "peak"]
+    assert row_.startswith("image-normalizer $LATEST")
+    assert "…" not in drawn.get()

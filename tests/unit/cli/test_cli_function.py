@@ -119,6 +119,16 @@ def test_what_cannot_be_deployed_is_said(module, tmp_path, name, said):
         deployment.load(name.format(module=module), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [("1 / 0", "ZeroDivisionError: division by zero"), ("def x(:", "SyntaxError")]
+)
+def test_a_module_that_cannot_be_imported_is_one_line(tmp_path, code, said):
+    file = tmp_path / f"broken_{said[:4].lower()}.py"
+    file.write_text(f"{code}\n")
+    with pytest.raises(deployment.NotDeployable, match=rf"cannot import '{file.stem}': {said}.*line 1\)"):
+        deployment.load(f"{file.stem}:x", tmp_path)
+
+
 def test_without_a_server_the_command_says_how_to_start_one(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["function", "deploy", f"{module}:shout", "--access-point", "a", "--bucket", "bbb"]

@@ -182,3 +182,30 @@ def test_explain_prints_the_plan():
 
 def test_schema_is_that_of_the_code():
     assert json.loads(run("schema", "--family", "image").output) == json.loads(json.dumps(pipeline_schema(["image"])))
+
+
+def test_object_and_result_go_through_pipes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.json").write_text(json.dumps(WITH_PARAMETERS), encoding="utf-8-sig")
+    shown = run("run", "p.json", "-", "-o", "-", text=PHOTOGRAPH.read_bytes())
+    assert shown.exit_code == 0
+    assert Image.open(io.BytesIO(shown.stdout_bytes)).size == (48, 32)
+    assert not Path("-").exists()
+    for wrong in (["-", "-"], ["p.json", PHOTOGRAPH, "-o", "-", "--json"]):
+        refused = run("run", *wrong, text="{}")
+        assert (refused.exit_code, "cannot both" in refused.output) == (1, True)
+
+
+def test_a_pipeline_that_is_no_text_is_told_so(tmp_path):
+    file = tmp_path / "p.json"
+    file.write_bytes(b"\xff\xfe{")
+    shown = run("check", file)
+    assert (shown.exit_code, "not UTF-8" in shown.output) == (1, True)
+
+
+def test_files_of_steps_are_found_in_their_folder(tmp_path):
+    pipeline = tmp_path / "p.json"
+    pipeline.write_text('{"pipeline": ["image.decode", "to_tensor", {"learned.onnx": {"file": "m.onnx"}}]}')
+    (tmp_path / "m.onnx").write_bytes(b"a model")
+    assert "no folder for resources" in run("check", pipeline).output
+    assert run("check", pipeline, "--resources", tmp_path).exit_code == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -350,6 +351,35 @@ def test_a_process_joins_control_groups_by_itself():
             inside.stdin.write(b"end\n")
     finally:
         made.remove()
+
+
+ORPHAN = """
+(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo > {done}) &
+"""
+
+
+@pytest.mark.skipif(ISOLATION.cgroups is None or not ISOLATION.cgroups.parents, reason="no control groups here")
+def test_a_control_group_counts_the_processor_time_of_what_nobody_waited_for(tmp_path):
+    made = ISOLATION.cgroups.make(memory=64 * MIB, processes=8, processors=1.0, hard=False)
+    try:
+        before = made.spent
+        assert before is not None or ISOLATION.cgroups.version == 1
+        if before is None:
+            return  # nobody may count here
+        join = "".join(f"echo 0 > {path}; " for path in made.entrances)
+        done = tmp_path / "done"
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["/bin/sh", "-c", join + ORPHAN.format(done=done)], check=True)
+        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+        deadline = time.monotonic() + 20
+        while not done.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        # A loop of 200,000 steps takes a shell a tenth of a second; whoever started it heard of none of that.
+        own = waited.ru_utime + waited.ru_stime - used.ru_utime - used.ru_stime
+        assert made.spent - before > own + 0.02
+    finally:
+        made.remove()
+    assert made.spent is None
 
 
 def test_without_control_groups_processes_limit_themselves(tmp_path):

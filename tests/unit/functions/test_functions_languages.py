@@ -104,7 +104,7 @@ def test_what_cannot_be_started_is_an_invalid_entrypoint(run, c_program, tmp_pat
     error = json.loads(outcome.payload)
     assert error["errorType"] == "Runtime.InvalidEntrypoint"
     assert words in error["errorMessage"]
-    assert make is None or any(words in line for line in log(tmp_path))
+    assert any(words in line for line in log(tmp_path))
 
 
 def test_a_bootstrap_that_may_not_be_executed(run):
@@ -112,6 +112,7 @@ def test_a_bootstrap_that_may_not_be_executed(run):
     error = json.loads(outcome.payload)
     assert error["errorType"] == "Runtime.InvalidEntrypoint"
     assert "permission denied: bootstrap is not executable" in error["errorMessage"]
+    assert b"permission denied: bootstrap is not executable\nRuntime.InvalidEntrypoint\nEND " in outcome.log_tail
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,20 @@ def test_a_runtime_that_ends(run, script, words):
     error = json.loads(outcome.payload)
     assert error["errorType"] == "Runtime.ExitError"
     assert error["errorMessage"].endswith(words)
+    told = outcome.log_tail.decode().splitlines()
+    assert (told[-4], told[-3]) == (error["errorMessage"], "Runtime.ExitError")
+
+
+REPORTS = """#!/bin/sh
+curl -s -X POST -d '{"errorMessage": "no\\nluck", "errorType": "Bad.Start"}' \
+  "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/init/error" > /dev/null
+"""
+
+
+def test_what_a_program_reports_and_does_not_print_is_in_its_log(run):
+    (outcome,) = run({"bootstrap": REPORTS}, 1, **PROVIDED)
+    assert outcome.failure.type == "Bad.Start"
+    assert b"\n[ERROR] Bad.Start: no\nluck\nEND " in outcome.log_tail
 
 
 JAVA = {"runtime": "java17", "handler": "App::tell", "memory_size": 256}

@@ -40,6 +40,8 @@ def test_policies_are_read():
     assert policy("open") is OPEN
     assert policy(" None ") == Network(open=False)
     mixed = policy("api.example.com:443, .example.org,10.0.0.0/8, 192.0.2.1:8080, [2001:db8::1]:80, 2001:db8::/32")
+    assert mixed.captured
+    assert not network_of({"OBJECTLENS_NETWORK": "a.example", "OBJECTLENS_CAPTURE": "0"}).captured
     assert mixed.by_name("API.example.com.", 443)
     assert not mixed.by_name("api.example.com", 80)
     assert mixed.by_name("deep.below.example.org", 1)
@@ -459,6 +461,10 @@ def test_a_family_knows_its_ipv6_sockets():
         (b"GET http://localhost:{port}/ HTTP/1.1\r\n\r\n", b"200 OK"),
         (b"GET https://localhost:{port}/ HTTP/1.1\r\n\r\n", b"400 Bad Request"),
         (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"CONNECT Bucket.S3.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n", b"200 Connection established"),
+        (b"GET http://sts.amazonaws.com/ HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"CONNECT bucket.s3.amazonaws.com:8443 HTTP/1.1\r\n\r\n", b"403 Forbidden"),
+        (b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n", b"403 Forbidden"),
         (b"CONNECT localhost HTTP/1.1\r\n\r\n", b"400 Bad Request"),
         (b"CONNECT localhost:x HTTP/1.1\r\n\r\n", b"400 Bad Request"),
     ],
@@ -477,7 +483,8 @@ def test_what_the_way_out_lets_through(request_, status, monkeypatch):
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port_))]
 
         monkeypatch.setattr(loop, "getaddrinfo", resolve)
-        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0)
+        home = dict.fromkeys((80, 443), ("127.0.0.1", port))
+        forwarder = Forwarder(policy("rebound.example, nowhere.example, localhost"), 0, home)
         sock = socket.create_server(forwarder.address)
         server = await forwarder.start(sock)
         reader, writer = await asyncio.open_connection(sock=socket.create_connection(sock.getsockname()))

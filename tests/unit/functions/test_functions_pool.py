@@ -13,6 +13,7 @@ import pytest
 
 from objectlens.errors import ServiceException, ServiceUnavailable, TooManyRequestsException
 from objectlens.functions import watch
+from objectlens.functions.environment import Environment
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
@@ -334,6 +335,27 @@ def test_retiring_moves_those_who_wait(bench):
             await asyncio.sleep(0.2)
             await opened.executor.retire(function)
             assert len(await asyncio.gather(*running)) == 3
+
+    asyncio.run(main())
+
+
+def test_what_the_service_does_before_it_hears_the_answer_is_not_billed(bench, monkeypatch):
+    honest = Environment.answered
+
+    def busy(self, answer):
+        # Others have their turn before whoever waits for the answer.
+        asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+        honest(self, answer)
+
+    async def main():
+        async with bench() as opened:
+            function = opened.function("def handler(event, context):\n    return 1")
+            await opened.value(function)
+            monkeypatch.setattr(Environment, "answered", busy)
+            began = time.monotonic()
+            outcome = await opened.invoke(function)
+            assert time.monotonic() - began >= 1.0
+            assert outcome.duration_ms < 1000
 
     asyncio.run(main())
 

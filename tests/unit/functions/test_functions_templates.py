@@ -58,6 +58,9 @@ def test_environments_are_forked_from_one_process_that_imported_once(bench, tmp_
     [
         ("__import__('random').random()", "__import__('random').random()"),
         ("__import__('numpy.random')", "float(value.random.rand())"),
+        ("__import__('random').Random()", "value.random()"),
+        ("__import__('numpy').random.default_rng()", "float(value.random())"),
+        ("__import__('numpy').random.RandomState()", "float(value.rand())"),
         ("__import__('uuid').uuid4()", "str(__import__('uuid').uuid4())"),
         ("__import__('tempfile').gettempdir()", "__import__('tempfile').gettempdir()"),
         ("__import__('secrets').token_hex()", "__import__('secrets').token_hex()"),
@@ -76,6 +79,76 @@ def test_what_must_differ_between_environments_does(bench, made, shown):
             seen = await spread(opened, opened.function(who(made, shown)))
             assert template_pids(opened)
             assert len({str(answer[2:]) for answer in seen}) == len(seen)
+
+    asyncio.run(main())
+
+
+SEEDED = """
+import os, random, time
+import numpy
+random.seed(7)
+numpy.random.seed(7)
+makers = [random.random, random.Random(7).random, numpy.random.rand, numpy.random.RandomState(7).rand]
+makers += [numpy.random.default_rng(7).random, numpy.random.default_rng(7 << 100).random]
+seen = []
+def handler(event, context):
+    time.sleep((event or {}).get("sleep", 0))
+    if not seen:
+        seen.extend(float(make()) for make in makers)
+    return [os.getpid(), os.getppid(), seen]
+"""
+
+
+def test_what_a_module_seeds_gives_every_environment_the_same_numbers(bench):
+    async def main():
+        async with bench() as opened:
+            seen = await spread(opened, opened.function(SEEDED))
+            assert template_pids(opened)
+            plain = make_function(opened.install(make_zip({"app.py": SEEDED})), "plain", environment={OPT_OUT: "0"})
+            expected = (await opened.value(plain))[2]
+            assert [numbers for *_, numbers in seen] == [expected] * len(seen)
+
+    asyncio.run(main())
+
+
+HOOKS = """
+import os, socket, time
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+pair = socket.socketpair()
+ran = []
+@register_before_snapshot
+def close():
+    for one in pair: one.close()
+@register_after_restore
+def begin(fail="{fail}"):
+    print("restored")
+    if fail: raise LookupError("nothing there")
+    ran.append([os.getpid(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]])
+def handler(event, context):
+    time.sleep((event or {{}}).get("sleep", 0))
+    return [os.getpid(), os.getppid(), ran]
+"""
+
+
+def test_what_is_to_run_in_each_environment_does(bench, tmp_path):
+    async def main():
+        async with bench() as opened:
+            seen = await spread(opened, opened.function(HOOKS.format(fail="")))
+            assert {parent for _, parent, _ in seen} == set(template_pids(opened))
+            assert [[pid for pid, _ in ran] for *_, ran in seen] == [[pid] for pid, *_ in seen]
+            assert len({stream for *_, [[_, stream]] in seen}) == len(seen)
+
+    asyncio.run(main())
+    assert messages(tmp_path).count("restored") >= 3
+
+
+def test_what_fails_in_each_environment_is_told(bench):
+    async def main():
+        async with bench() as opened:
+            outcome = await opened.invoke(opened.function(HOOKS.format(fail="yes")))
+            assert outcome.failure is not None
+            assert (outcome.failure.type, outcome.failure.message) == ("LookupError", "nothing there")
+            assert b"LookupError" in outcome.log_tail
 
     asyncio.run(main())
 
@@ -121,6 +194,8 @@ def handler(event, context):
         ("import asyncio\nloop = asyncio.new_event_loop()", "sockets, pipes"),
         ("import os\nr, w = os.pipe()", "pipes"),
         ("import tempfile\nfile = tempfile.TemporaryFile()", "write"),
+        ("import mmap\nmemory = mmap.mmap(-1, 16)", "memory"),
+        ("import multiprocessing\nlock = multiprocessing.Lock()", "memory"),
         ("import subprocess\nchild = subprocess.Popen(['sleep', '60'])", "processes"),
         ("import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': os._exit(3)", "ended the process"),
         ("import os, sys\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': sys.exit(3)", "SystemExit"),

@@ -91,6 +91,23 @@ def test_when_nothing_can_be_written_the_last_minute_goes_on():
     assert total(taken).invocations == 1000
 
 
+def test_what_waits_to_be_added_up_is_told_and_taken():
+    gathering = Gathering(10)
+    for _ in range(1000):
+        gathering.add(make_usage(), NOON)
+    assert total(gathering.sums).invocations == 1000
+    gathering.add(make_usage(), NOON)
+    assert total(gathering.take()).invocations == 1001
+    assert gathering.take() == {}
+
+
+def test_an_answer_out_of_the_cache_is_a_request_and_its_bytes():
+    kept = make_usage(cache="hit", invocations=0, duration_us=0, billed_duration_ms=0, cpu_us=0, peak_mb=0, bytes_in=0)
+    gathering = Gathering(10)
+    gathering.add(kept, NOON)
+    assert total(gathering.take()) == Sums(requests=1, bytes_out=20)
+
+
 def test_a_clock_that_is_set_back_loses_nothing():
     gathering = Gathering(10)
     for second in (0, 60, 0, 60, 3600, 0):

@@ -17,6 +17,7 @@ import pytest
 from objectlens.objectlambda.workers import Made, WorkerEnded, Workers, WorkerTimeout
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import INLINE, memory_file
+from objectlens.transforms.worker import gave_back
 
 SMALL = json.dumps(
     {
@@ -172,3 +173,24 @@ def test_they_know_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) 
         assert all("sesame" not in one.environ().values() for one in processes())
 
     run(main, count=1)
+
+
+def test_memory_falls_back_after_a_large_job() -> None:
+    async def main(workers: Workers) -> None:
+        grow = json.dumps({"pipeline": ["image.decode", {"image.resize": {"width": 10_000, "height": 9_900}},
+                                        {"image.resize": {"width": 8, "height": 8}}, "image.encode"]})  # fmt: skip
+        assert content(await do(workers, grow, picture()))
+        # The same one when it gave its memory back, and a new one when it could not.
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if processes() and processes()[0].memory_info().rss < 600 * 2**20:
+                break
+        assert processes()[0].memory_info().rss < 600 * 2**20
+        assert content(await do(workers, SMALL, picture()))
+
+    run(main, count=1)
+
+
+def test_memory_is_given_back() -> None:
+    assert gave_back(10**9)
+    assert not gave_back(1)

@@ -403,6 +403,29 @@ def test_our_own_folders_must_not_be_links(tmp_path, name):
     play(root, scenario)
 
 
+@pytest.mark.parametrize("name", ["", "/meta", "/tmp", "/uploads"])
+def test_our_own_folders_must_not_become_links_either(tmp_path, name):
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    root.mkdir()
+    for folder in ("tmp", "meta", "locks", "uploads"):
+        (outside / folder).mkdir(parents=True)
+
+    async def scenario(store):
+        await store.put("k", stream(b"x"), PNG)
+        ours = root / f".objectlens{name}"
+        ours.rename(tmp_path / "ours")
+        ours.symlink_to(outside)
+        for attempt in (store.put("k", stream(b"y"), PNG), store.begin("k", PNG), store.delete("k")):
+            with pytest.raises(StoreUnavailable, match=f".objectlens{name} in the bucket's folder is a link"):
+                await attempt
+        assert {path.name for path in outside.rglob("*")} == {"tmp", "meta", "locks", "uploads"}
+        ours.unlink()
+        (tmp_path / "ours").rename(ours)
+        await store.put("k", stream(b"z"), PNG)
+
+    play(root, scenario)
+
+
 def test_odd_keys_are_not_looked_for_behind_a_link(tmp_path):
     outside, root = tmp_path / "outside", tmp_path / "root"
     outside.mkdir()

@@ -185,3 +185,56 @@ def test_webdataset_without_the_others_and_as_a_stream():
     assert sum(taken) < len(shard(50)) / 2
     with tarfile.open(fileobj=io.BytesIO(b"".join([*body])), mode="r|") as archive:
         assert {name.split(".")[1] for name in archive.getnames()} == {"png"}
+
+
+@pytest.mark.parametrize("name", ["zstd", "lz4"])
+def test_frames_for_others_are_left_out(name):
+    pack = {"zstd": zstandard.compress, "lz4": lz4.frame.compress}[name]
+    frame = b"\x5a\x2a\x4d\x18" + (40).to_bytes(4, "little") + bytes(40)
+    for arguments in ({}, {"format": name}):
+        for size in (7, 10**6):
+            got = steps.decompress(pieces(frame + frame + pack(TEXT), size), **arguments)
+            assert bytes(got) == TEXT
+    with pytest.raises(BadInput, match="cut short"):
+        bytes(steps.decompress(frame[:20]))
+
+
+def test_archives_from_before_tar_had_a_magic():
+    data = bytearray(tar(MEMBERS))
+    for place in range(0, len(data), tarfile.BLOCKSIZE):
+        if data[place + 257 : place + 262] == b"ustar":
+            header = data[place : place + tarfile.BLOCKSIZE]
+            header[257:512] = bytes(255)
+            header[148:156] = b"%06o\0 " % tarfile.calc_chksums(header)[0]
+            data[place : place + tarfile.BLOCKSIZE] = header
+    assert steps.member(bytes(data), name="dir/b.txt").body == TEXT
+    assert steps.member(bytes(data), name="./a.txt").body == b"first"
+
+
+def test_archives_that_end_within_a_header():
+    whole = shard()
+    second = whole.index(b"0000.json")
+    for end in (second + 1, second + 300):
+        with pytest.raises(BadInput, match="within a header"):
+            bytes(steps.webdataset(whole[:end], pipelines={"jpg": RESIZE}))
+    assert bytes(steps.webdataset(whole + b"behind the end", pipelines={"jpg": RESIZE}))
+
+
+def test_extensions_of_cameras():
+    data = tar({"A/IMG_1.JPG": cv2.imencode(".jpg", np.zeros((9, 9, 3)))[1].tobytes()})
+    made = steps.webdataset(data, pipelines={"jpg": RESIZE})
+    with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
+        assert archive.getnames() == ["A/IMG_1.png"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_hostile_extended_headers(kind):
+    def header(size: int) -> bytes:
+        info = tarfile.TarInfo("more")
+        info.type, info.size = kind, size
+        return info.tobuf()
+
+    with pytest.raises(BadInput, match="extended header of 1,000,000,000 bytes"):
+        steps.member(header(10**9) + bytes(5000), name="a")
+    with pytest.raises(BadInput):
+        steps.member(header(0) * 3000, name="a")

@@ -10,7 +10,17 @@ import scipy.signal
 import soundfile
 import soxr
 
-from objectlens.transforms import Audio, BadInput, Context, LimitExceeded, Limits, Tensor, compile_pipeline, transform
+from objectlens.transforms import (
+    Audio,
+    BadArgument,
+    BadInput,
+    Context,
+    LimitExceeded,
+    Limits,
+    Tensor,
+    compile_pipeline,
+    transform,
+)
 from objectlens.transforms import audio as steps
 from objectlens.transforms.audio.features import integrated_loudness
 
@@ -124,7 +134,7 @@ def mel_centres(count: int, rate: int) -> np.ndarray:
 
 
 def test_features_refuse_what_makes_no_sense():
-    with pytest.raises(BadInput, match="coefficients"):
+    with pytest.raises(BadArgument, match="coefficients"):
         steps.mfcc(AUDIO, n_mfcc=50, n_mels=40)
     assert isinstance(steps.mel(Audio(np.zeros((4000, 1), np.float32), RATE)), Tensor)
 

@@ -1,5 +1,8 @@
 """Models as steps against scikit-learn and ONNX's own meaning, and what is not trusted."""
 
+import json
+import shutil
+
 import cv2
 import joblib
 import numpy as np
@@ -9,8 +12,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from objectlens.transforms import BadInput, BadPipeline, Context, Resources, Tensor, compile_pipeline
+from objectlens.transforms import BadInput, BadPipeline, Context, Limits, Resources, Tensor, compile_pipeline
 from objectlens.transforms import learned as steps
+from objectlens.transforms.terms import Programs, Terms
 
 ROWS = np.random.default_rng(0).normal(3, 2, (50, 4))
 FITTED = make_pipeline(StandardScaler(), PCA(2)).fit(ROWS)
@@ -60,6 +64,8 @@ def test_sklearn(folder, name):
     ctx = Context(resources=Resources(folder, trust_pickles=True))
     assert np.allclose(steps.fitted(file=name)(Tensor(ROWS), ctx=ctx).array, FITTED.transform(ROWS))
     assert np.allclose(steps.fitted(file=name)(Tensor(ROWS[0]), ctx=ctx).array, FITTED.transform(ROWS[:1])[0])
+    picture = Tensor(ROWS[0].reshape(1, 2, 2), "CHW")
+    assert np.allclose(steps.fitted(file=name)(picture, ctx=ctx).array, FITTED.transform(ROWS[:1])[0])
     with pytest.raises(BadInput, match="does not take"):
         steps.fitted(file=name)(Tensor(ROWS[:, :2]), ctx=ctx)
 
@@ -76,3 +82,25 @@ def test_models_follow_pictures(folder):
     with pytest.raises(BadInput, match="does not take"):
         program.run(data)
     assert len(program.digest) == 64
+
+
+def test_terms_go_to_other_processes_as_text(folder):
+    terms = Terms(limits=Limits(pixels=7, duration=1.5), folder=str(folder), trusted_types=("a.B",))
+    assert Terms.parse(str(terms)) == terms
+
+
+def test_programs_are_made_anew_when_their_files_change(folder):
+    programs = Programs(Terms(folder=str(folder)))
+    text = json.dumps({"pipeline": ["decode", "to_tensor", {"learned.onnx": {"file": {"$param": "model"}}}],
+                       "parameters": {"model": {"type": "string", "default": "double.onnx"}}})  # fmt: skip
+    shutil.copy(folder / "double.onnx", folder / "other.onnx")
+    first = programs(text)
+    assert programs(text) is first
+    other = first.arguments({"model": "other.onnx"}).canonical
+    (folder / "other.onnx").write_bytes(b"changed")
+    assert first.arguments({"model": "other.onnx"}).canonical != other
+    (folder / "double.onnx").write_bytes(double() + field(3, "another name"))
+    assert programs(text).digest != first.digest
+    (folder / "double.onnx").unlink()
+    with pytest.raises(BadPipeline, match="no file"):
+        programs(text)

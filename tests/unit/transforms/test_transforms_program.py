@@ -124,6 +124,9 @@ def test_header_in_both_spellings():
         parse_header("size")
     with pytest.raises(BadArgument):
         parse_header('{"a":' * 5000)
+    for twice in ("size=1; size=1", '{"size": 1, "size": 2}'):
+        with pytest.raises(BadArgument, match="size more than once"):
+            parse_header(twice)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,8 @@ def test_header_in_both_spellings():
         ('{"pipeline": ["decode"], "limits": {"pixel": 1}}', "no limit 'pixel'"),
         ('{"pipeline": ["decode"], "limits": {"pixels": -1}}', "over 0"),
         ('{"pipeline": ["decode"], "quality": "good"}', "fast or exact"),
+        ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": 1, "minimum": "x"}}}', "minimum"),
+        ('{"pipeline": ["decode"], "parameters": {"a": {"type": "string", "default": "", "enum": "ab"}}}', "enum"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": "x"}}}', "default does not fit"),
     ],
 )

@@ -125,3 +125,70 @@ def test_a_parquet_file_that_grows():
     pa.parquet.write_table(pa.table({"a": pa.array([0.5] * 2_000_000)}), sink, use_dictionary=False, compression="zstd")
     with pytest.raises(LimitExceeded, match="'output_bytes'"):
         steps.read()(sink.getvalue().to_pybytes(), ctx=Context(limits=Limits(output_bytes=1_000_000)))
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_times_and_decimals_are_compared_with_text(name, quality):
+    rows = pa.table(
+        {
+            "n": [1, 2, 3],
+            "day": pa.array(["2024-01-01", "2024-02-01", None]).cast(pa.date32()),
+            "at": pa.array(["2024-01-01T12:00:00Z", "2024-02-01T12:00:00Z", None]).cast(pa.timestamp("s", "UTC")),
+            "price": pa.array(["1.10", "2.20", None]).cast(pa.decimal128(5, 2)),
+        }
+    )
+    sink = pa.BufferOutputStream()
+    (pa.csv.write_csv if name == "csv" else pa.parquet.write_table)(rows, sink)
+    data = sink.getvalue().to_pybytes()
+
+    def kept(*where):
+        steps = [
+            "read",
+            {"filter": {"where": list(where)}},
+            {"select": {"columns": ["n"]}},
+            {"write": {"format": "json"}},
+        ]
+        made = compile_pipeline({"family": "table", "quality": quality, "pipeline": steps}).run(data)
+        return [json.loads(line)["n"] for line in made.body.splitlines()]
+
+    assert kept(["day", ">", "2024-01-15"]) == [2]
+    assert kept(["day", "in", ["2024-01-01", "2024-01-02"]]) == [1]
+    assert kept(["at", "<", "2024-01-15"], ["at", ">=", "2024-01-01T13:00:00+01:00"]) == [1]
+    if name == "parquet":
+        assert kept(["price", "==", "2.20"]) == [2]
+    with pytest.raises(BadInput, match="soon"):
+        kept(["day", ">", "soon"])
+
+
+def test_json_arrays():
+    written = '[\n  {"a": 1, "b": "x\\ny, ]"},\n  {"a": 2, "b": null}\n]\n'
+    assert steps.read.function(written.encode(), Context()).to_pylist() == json.loads(written)
+    assert steps.read.function(b"[1,b]\n2,3\n", Context()).column_names == ["[1", "b]"]
+    for broken in (b'[{"a": 1}', b'[{"a": 1} {"a": 2}]', b'[{"a": 1}] x', b'[{"a": 1},]', b'[{"a"', b"[]"):
+        with pytest.raises(BadInput):
+            steps.read.function(broken, Context())
+    with pytest.raises(LimitExceeded, match="'rows'"):
+        steps.read.function(b"[" + b"{}," * 99 + b"{}]", Context(limits=Limits(rows=50)))
+
+
+def test_json_with_a_name_of_its_own_in_each_line():
+    ctx = Context(limits=Limits(columns=100))
+    for gap in ("", " "):
+        lines = "".join(f'{{"k{number}"{gap}: 1}}\n' for number in range(5000))
+        with pytest.raises(LimitExceeded, match="'columns'"):
+            steps.read.function(lines.encode(), ctx)
+    said = "".join(json.dumps({"a": f'"k{number}": 1'}) + "\n" for number in range(5000))
+    assert steps.read.function(said.encode(), ctx).num_rows == 5000
+
+
+def test_words_that_are_repeated_are_counted_as_often():
+    sink = pa.BufferOutputStream()
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000), ["x" * 1000])
+    pa.parquet.write_table(pa.table({"a": repeated.cast(pa.string())}), sink)
+    small = Context(limits=Limits(output_bytes=10_000_000))
+    assert sink.tell() < 100_000
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.read.function(sink.getvalue().to_pybytes(), small)
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.write.function(pa.table({"a": ["x" * 1000] * 50_000}), small, format="json")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 from fractions import Fraction
 
 import av
@@ -15,8 +16,8 @@ from objectlens.transforms import video as steps
 WIDTH, HEIGHT, FPS, COUNT = 96, 64, 10, 40
 
 
-def film(container: str = "mp4", codec: str = "mpeg4") -> bytes:
-    """Return a film whose frame number n is grey of 6 n."""
+def film(container: str = "mp4", codec: str = "mpeg4", begin: int = 0) -> bytes:
+    """Return a film whose frame number n is grey of 6 n; the clock of its first frame shows `begin` seconds."""
     sink = io.BytesIO()
     with av.open(sink, "w", format=container) as output:
         stream = output.add_stream(codec, rate=FPS)
@@ -24,7 +25,7 @@ def film(container: str = "mp4", codec: str = "mpeg4") -> bytes:
         stream.codec_context.gop_size = 10
         for number in range(COUNT):
             frame = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number * 6, np.uint8), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            frame.pts, frame.time_base = number + begin * FPS, Fraction(1, FPS)
             for packet in stream.encode(frame):
                 output.mux(packet)
         for packet in stream.encode():
@@ -65,6 +66,8 @@ def test_every_frame_is_pyavs(container):
         ({"times": [2.0]}, [20]),
         ({"fps": 2.0}, [0, 5, 10, 15, 20, 25, 30, 35]),
         ({"fps": 1.0, "start": 1.0, "end": 3.0}, [10, 20]),
+        ({"times": [3.95]}, [39]),
+        ({"fps": 20.0, "start": 3.8}, [38, 38, 39, 39]),
         ({"start": 3.5}, [35, 36, 37, 38, 39]),
         ({"start": 1.0, "end": 1.3}, [10, 11, 12]),
     ],
@@ -75,7 +78,7 @@ def test_frames_at_times(arguments, wanted):
 
 def test_wrong_times():
     with pytest.raises(BadArgument, match="not both"):
-        taken(times=[1.0], fps=1.0)
+        steps.frames(times=[1.0], fps=1.0)
     with pytest.raises(BadInput, match="shows nothing"):
         taken(times=[100.0])
 
@@ -135,3 +138,35 @@ def test_limits(limit, value):
 def test_corrupt_films_and_lists_of_other_files(data):
     with pytest.raises(BadInput):
         taken(data)
+
+
+def test_times_count_from_the_start_of_a_recording():
+    broadcast = film("mpegts", "libx264", begin=20_000)
+    assert numbers(taken(broadcast, times=[0.0, 1.55, 3.95]).pictures) == [0, 15, 39]
+    assert numbers(taken(steps.clip(broadcast, start=1.5, end=2.0).body).pictures)[0] == 10
+
+
+@pytest.mark.parametrize(("container", "codec"), [("matroska", "libx264"), ("mp4", "libx264"), ("webm", "libvpx-vp9")])
+def test_clips_can_be_shown_from_their_first_frame_on(container, codec):
+    got = taken(steps.clip(film(container, codec), start=1.55, end=3.0).body)
+    assert numbers(got.pictures)[:20] == list(range(10, 30))
+    assert got.times[0] == 0
+
+
+def test_clips_of_codecs_that_have_no_encoder_here():
+    data = film("mp4", "libsvtav1")
+    assert json.loads(steps.probe(data).body)["streams"][0]["codec"] == "av1"
+    assert numbers(taken(steps.clip(data, end=1.0).body).pictures)[:10] == list(range(10))
+    with pytest.raises(BadInput, match="shows nothing"):
+        steps.clip(data, end=0)
+
+
+def test_films_of_telephones_are_turned_upright():
+    data = bytearray(FILM)
+    # The matrix of the track (ISO/IEC 14496-12, 8.3.2): a quarter turn to the right.
+    place = data.index(b"tkhd") + 4 + 40
+    data[place : place + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, HEIGHT << 16, 0, 1 << 30)
+    upright, lying = taken(bytes(data), times=[1.0]).pictures[0], taken(FILM, times=[1.0]).pictures[0]
+    assert np.array_equal(upright, np.rot90(lying, -1))
+    assert np.array_equal(taken(bytes(data), times=[1.0], orient=False).pictures[0], lying)
+    assert taken(steps.clip(bytes(data), end=1.0).body).pictures[0].shape == (WIDTH, HEIGHT, 3)

@@ -10,21 +10,25 @@ from objectlens.arn import NATIVE_FUNCTION, Arn
 from objectlens.catalog.entities import Feature, ObjectLambdaConfiguration, Transformation
 from objectlens.errors import InvalidRequest
 from objectlens.functions import Remotes
-from objectlens.transforms import BadPipeline, compile_pipeline
+from objectlens.transforms import BadPipeline
+from objectlens.transforms.terms import Programs
 
 Document = Mapping[str, Any]
 
 _FUNCTION = re.compile(r"[a-zA-Z0-9_-]{1,64}(?::(?:\$LATEST|[a-zA-Z0-9_-]{1,128}))?")
 
 
-def read(document: Document, account: str, remotes: Remotes) -> ObjectLambdaConfiguration:
+def read(document: Document, account: str, remotes: Remotes, programs: Programs) -> ObjectLambdaConfiguration:
     """Return the configuration that a document describes; raises `InvalidRequest` that names what is wrong.
 
     The shapes, lengths and enumerations of the model hold already. That the supporting access point exists is for the
-    caller to see to; the function may be made later. It is of the same account, or one of the `remotes` has it.
+    caller to see to; the function may be made later. It is of the same account, or one of the `remotes` has it. What
+    pipelines may do is for `programs` to say.
     """
     supporting_access_point(document["SupportingAccessPoint"], account)
-    transformations = tuple(_transformation(one, account, remotes) for one in document["TransformationConfigurations"])
+    transformations = tuple(
+        _transformation(one, account, remotes, programs) for one in document["TransformationConfigurations"]
+    )
     if not transformations:
         raise InvalidRequest("TransformationConfigurations must have at least one TransformationConfiguration.")
     actions = [action for one in transformations for action in one.actions]
@@ -63,7 +67,7 @@ def supporting_access_point(text: str, account: str) -> str:
     return name
 
 
-def _transformation(document: Document, account: str, remotes: Remotes) -> Transformation:
+def _transformation(document: Document, account: str, remotes: Remotes, programs: Programs) -> Transformation:
     if not document["Actions"]:
         raise InvalidRequest("Every TransformationConfiguration needs at least one Action.")
     function = document["ContentTransformation"]["AwsLambda"]
@@ -80,7 +84,7 @@ def _transformation(document: Document, account: str, remotes: Remotes) -> Trans
             "the server's settings says where it runs."
         )
     if name.partition(":")[0] == NATIVE_FUNCTION:
-        _check_pipeline(document["Actions"], function.get("FunctionPayload"))
+        _check_pipeline(document["Actions"], function.get("FunctionPayload"), programs)
     return Transformation(
         actions=frozenset(document["Actions"]),
         function_arn=function["FunctionArn"],
@@ -95,13 +99,13 @@ def _arn(text: str, what: str) -> Arn:
         raise InvalidRequest(f"{what} {text} is not an ARN.") from None
 
 
-def _check_pipeline(actions: Sequence[str], payload: str | None) -> None:
+def _check_pipeline(actions: Sequence[str], payload: str | None, programs: Programs) -> None:
     """Refuse a native pipeline that could never run, while the one who declares it is still there to mend it."""
     lists = sorted({"ListObjects", "ListObjectsV2"} & set(actions))
     if lists:
         raise InvalidRequest(f"{NATIVE_FUNCTION} transforms objects and not listings: leave out {', '.join(lists)}.")
     try:
-        compile_pipeline(payload or "")
+        programs(payload or "")
     except BadPipeline as error:
         raise InvalidRequest(f"FunctionPayload is not a pipeline that can run: {error}") from error
 

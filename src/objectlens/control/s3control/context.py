@@ -12,18 +12,20 @@ from objectlens.clock import Clock
 from objectlens.control.protocol import Request
 from objectlens.errors import AccessDenied, NoSuchAccessPoint
 from objectlens.functions import Remotes
+from objectlens.transforms.terms import Programs, Terms
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Control:
-    """The catalog, the clock, the region of requests that name none, and where functions of others run."""
+    """The catalog, the clock, the region of requests that name none, where functions of others run, and pipelines."""
 
     catalog: Catalog
     clock: Clock
     region: str
     remotes: Remotes = field(default_factory=Remotes)
+    programs: Programs = field(default_factory=lambda: Programs(Terms()))
 
     def region_of(self, caller: Caller) -> str:
         """Return the region that a new resource is in: the one that its creator's client works in, as on AWS."""

@@ -90,7 +90,7 @@ async def put_access_point_configuration_for_object_lambda(context: S3Control, r
 
 async def _configuration(context: S3Control, request: Request) -> ObjectLambdaConfiguration:
     account = request.params["AccountId"]
-    new = configuration.read(request.params["Configuration"], account, context.remotes)
+    new = configuration.read(request.params["Configuration"], account, context.remotes, context.programs)
     name = configuration.supporting_access_point(new.supporting_access_point, account)
     if await context.catalog.access_points.get(account, name) is None:
         raise InvalidRequest(

@@ -55,6 +55,12 @@ def _cost(report: Report) -> Iterator[str]:
             "On Lambda itself less than 1,769 MB have less than a processor, and the same work takes longer: "
             f"{cpu} CPU seconds x 1,769 / 1,024 GB x {book.tiers[0]} = {money(least, unit)} for computing alone."
         )
+    if book.tiers and report.starting:
+        yield (
+            f"Not in it: new environments took {plain(divided(Decimal(sums.init_us), 10**6))} seconds to initialise, "
+            f"{plain(report.starting)} GB-seconds. Lambda bills its own initialisation, which takes other times, since "
+            f"August 2025: as much would be {money(report.starting * book.tiers[0].each, unit)} more."
+        )
     if power := book.price("power"):
         yield f"Power: {cpu} CPU seconds x {power.watts_per_core} W x {power} = {money(cost.power, unit)}."
     if price := book.price("requests"):

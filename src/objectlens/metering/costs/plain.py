@@ -41,6 +41,7 @@ def line(one: Line, report: Report) -> dict[str, Any]:
         "from_cache": one.cached,
         "duration_ms": plain(sums.duration_ms),
         "billed_duration_ms": sums.billed_duration_ms,
+        "init_ms": plain(Decimal(sums.init_us) / 1000),
         "gb_seconds": plain(one.gb_seconds),
         "cpu_seconds": plain(Decimal(sums.cpu_us) / 10**6),
         "peak_memory_mb": sums.peak_mb,

@@ -22,7 +22,7 @@ _DAY = 86_400
 
 def selection_of(by: Dimension, start: datetime | None, end: datetime | None) -> Selection:
     """Return which rows of the ledger a report takes: days, for tiers go by the month, and what a price depends on."""
-    wanted: tuple[Dimension, ...] = (by, "function", "access_point", "cache")
+    wanted: tuple[Dimension, ...] = (by, "function", "access_point", "memory_size", "cache")
     return Selection(start=start, end=end, by=tuple(dict.fromkeys(wanted)), step=_DAY)
 
 
@@ -52,7 +52,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Lines and their total, and what they were priced by."""
+    """Lines and their total, and what they were priced by.
+
+    `starting` is what the initialisation of new environments took, in GB-seconds: no line has it among its own.
+    """
 
     by: Dimension
     start: datetime | None
@@ -61,6 +64,7 @@ class Report:
     host: Price | None
     lines: tuple[Line, ...]
     total: Line
+    starting: Decimal
 
 
 def make_report(rows: Iterable[Row], selection: Selection, library: Library, host: Price | None) -> Report:
@@ -80,6 +84,7 @@ def make_report(rows: Iterable[Row], selection: Selection, library: Library, hos
         host=host,
         lines=lines,
         total=_total(lines),
+        starting=_starting(rows),
     )
 
 
@@ -106,6 +111,11 @@ class _Elsewhere:
             copy_month=None if self._copy is None else self._copy.by(copied),
             cache_saved=self._saved.by(rows),
         )
+
+
+def _starting(rows: Iterable[Row]) -> Decimal:
+    with localcontext(EXACT):
+        return Decimal(sum(row.sums.init_us * (row.key.memory_size or 0) for row in rows)) / 1_024_000_000
 
 
 def _added(costs: Iterable[Cost]) -> Cost:

@@ -19,12 +19,13 @@ from objectlens.s3.inputs.multipart import (
     UploadPart,
     upload_id,
 )
-from objectlens.s3.inputs.reading import ReadAttributes, ReadObject, version_id
+from objectlens.s3.inputs.reading import WHOLE, ReadAttributes, ReadObject, version_id
 from objectlens.s3.inputs.tagging import parse_tagging, parse_tagging_header
 from objectlens.s3.inputs.versioning import parse_versioning
 from objectlens.s3.inputs.writing import Kept, PutObject
 
 __all__ = [
+    "WHOLE",
     "CompleteMultipartUpload",
     "CompletedPart",
     "CopyObject",

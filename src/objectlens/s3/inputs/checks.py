@@ -15,7 +15,7 @@ from objectlens.http import Headers
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ENCRYPTION: Final = "x-amz-server-side-encryption"
-_CUSTOMER_KEYS: Final = tuple(f"{_ENCRYPTION}-customer-{name}" for name in ("algorithm", "key", "key-md5"))
+CUSTOMER_KEYS: Final = frozenset(f"{_ENCRYPTION}-customer-{name}" for name in ("algorithm", "key", "key-md5"))
 
 
 def check_bucket_owner(headers: Headers, account: str, name: str = "x-amz-expected-bucket-owner") -> None:
@@ -34,7 +34,7 @@ def check_bucket_owner(headers: Headers, account: str, name: str = "x-amz-expect
 
 def check_customer_keys(headers: Headers) -> None:
     """Refuse encryption with the customer's own keys; S3 answers 400 where an object was not stored with them."""
-    if any(name in headers for name in _CUSTOMER_KEYS):
+    if headers.any_of(CUSTOMER_KEYS):
         raise InvalidRequest(
             "The encryption parameters are not applicable to this object. Leave the customer-key headers out; encrypt "
             "on the client or encrypt the disk instead."

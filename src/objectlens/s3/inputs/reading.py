@@ -9,13 +9,18 @@ from objectlens.errors import InvalidRequest
 from objectlens.http import HttpRequest
 from objectlens.s3.headers import response_overrides
 from objectlens.s3.inputs.arguments import bad_argument, integer, page_size, parameters, part_number
-from objectlens.s3.inputs.checks import check_customer_keys
-from objectlens.s3.preconditions import ReadConditions
+from objectlens.s3.inputs.checks import CUSTOMER_KEYS, check_customer_keys
+from objectlens.s3.preconditions import NONE, ReadConditions
 from objectlens.s3.ranges import ByteRange, parse_range
 
 # In the URLs that functions read sources with: the digest of the one state that may be read (see `stores.Stat.state`).
 STATE_PARAMETER = "x-objectlens-state"
 
+# What a request may say in headers beside the address.
+_SAID = CUSTOMER_KEYS | {
+    *("range", "if-range", "x-amz-checksum-mode"),
+    *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since"),
+}
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
@@ -32,7 +37,7 @@ class ReadObject:
     if_range: str | None = None
     part_number: int | None = None
     version_id: str | None = None
-    conditions: ReadConditions = field(default_factory=ReadConditions)
+    conditions: ReadConditions = NONE
     overrides: Mapping[str, str] = field(default_factory=dict)
     checksums: bool = False
     state: str | None = None
@@ -40,11 +45,13 @@ class ReadObject:
     @property
     def partial(self) -> bool:
         """Tell whether it may well be answered with less than the whole object."""
-        return self.byte_range is not None or self.part_number is not None or self.conditions != ReadConditions()
+        return self.byte_range is not None or self.part_number is not None or self.conditions != NONE
 
     @classmethod
     def parse(cls, http: HttpRequest) -> ReadObject:
         """Read the request; raises `InvalidArgument` or `InvalidRequest`."""
+        if not http.query and not http.headers.any_of(_SAID):
+            return WHOLE
         query = parameters(http)
         check_customer_keys(http.headers)
         part = part_number(query["partNumber"]) if "partNumber" in query else None
@@ -61,6 +68,10 @@ class ReadObject:
             checksums=(http.headers.get("x-amz-checksum-mode") or "").upper() == "ENABLED",
             state=query.get(STATE_PARAMETER),
         )
+
+
+WHOLE = ReadObject()
+"""What most ask for: all of an object, whatever state it is in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

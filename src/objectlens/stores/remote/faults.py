@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -30,8 +31,15 @@ _REMEDIES: Final = {
     "IllegalLocationConstraintException": "the bucket is in another region: set region= in the store's URL",
     "NoSuchBucket": "there is no such bucket: see its name, and make it first",
 }
-# Obstore has no codes; this is how its error begins that is about the URL, not about the store.
-_NO_ACCOUNT = "Generic MicrosoftAzure error: Account must be specified"
+# Obstore has no codes: this is how its errors begin that are about what it was given, not about the store. What a store
+# answered when asked for a list is told by a status in the text, whatever it was.
+_BLOB_REMEDIES: Final = {
+    "Generic MicrosoftAzure error: Account must be specified": (
+        "add account=NAME to the store's URL, or set AZURE_STORAGE_ACCOUNT_NAME for the server"
+    ),
+    "Generic MicrosoftAzure error: Invalid Access Key": "AZURE_STORAGE_ACCOUNT_KEY is no key of Azure's: copy it anew",
+}
+_STATUS = re.compile(r"status code: ([0-9]{3}) ")
 _ELSEWHERE = "see the store's own log, and whether it can be reached from this machine"
 
 
@@ -56,18 +64,24 @@ def told(doing: str, store: str) -> Iterator[None]:
     except (aws.BotoCoreError, aws.HTTPClientError) as error:
         raise StoreUnreachable(f"cannot {doing} at {store}: {_brief(error)}; {_ELSEWHERE}") from error
     except (obs.PermissionDeniedError, obs.UnauthenticatedError) as error:
-        raise StoreDenied(
-            f"cannot {doing} at {store}: the store refuses the server's credentials ({_cause(error)}); see those in "
-            "the server's environment, and what they may do"
-        ) from error
+        raise _refused_by_blobs(doing, store, error) from error
     except obs.NotSupportedError as error:
         raise StoreLacks(f"cannot {doing} at {store}: the store cannot do that ({_cause(error)})") from error
     except obs.BaseError as error:
         cause = _cause(error)
-        remedy = "add account=NAME to the store's URL, or set AZURE_STORAGE_ACCOUNT_NAME for the server"
-        raise StoreUnreachable(
-            f"cannot {doing} at {store}: {cause}; {remedy if cause.startswith(_NO_ACCOUNT) else _ELSEWHERE}"
-        ) from error
+        status = found[1] if (found := _STATUS.search(cause)) else ""
+        if status in _DENIED:
+            raise _refused_by_blobs(doing, store, error) from error
+        remedies = (remedy for begin, remedy in _BLOB_REMEDIES.items() if cause.startswith(begin))
+        remedy = next(remedies, _REMEDIES["NoSuchBucket"] if status == "404" else _ELSEWHERE)
+        raise StoreUnreachable(f"cannot {doing} at {store}: {cause}; {remedy}") from error
+
+
+def _refused_by_blobs(doing: str, store: str, error: obs.BaseError) -> StoreDenied:
+    return StoreDenied(
+        f"cannot {doing} at {store}: the store refuses the server's credentials ({_cause(error)}); see those in the "
+        "server's environment, and what they may do"
+    )
 
 
 def refused(doing: str, store: str, error: aws.ClientError) -> StoreDenied | StoreLacks | StoreUnreachable:

@@ -27,6 +27,7 @@ _MAGIC = {
     b"\x04\x22\x4d\x18": "lz4",
     b"\xff\x06\x00\x00sNaPpY": "snappy",
 }
+_SKIPPABLE = b"\x2a\x4d\x18"
 _FAULTS = (zlib.error, OSError, EOFError, RuntimeError, ValueError, zstandard.ZstdError, cramjam.DecompressionError)
 # A window of 128 MiB, which is what `zstd --long` writes, and no more (RFC 8878 section 3.1.1.1.2).
 _ZSTD_WINDOW = 128 * 1024 * 1024
@@ -41,6 +42,8 @@ def decompress(chunks: Iterator[bytes], ctx: Context, *, format: Format = "auto"
 def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Iterator[bytes]:
     """Yield what the stream decompresses to, within the limits of ratio and output."""
     head, rest = _peek(iter(chunks))
+    if name in ("auto", "zstd", "lz4"):
+        head, rest = _past_skippable(head, rest)
     if name == "auto":
         name = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
         if not name:
@@ -65,6 +68,19 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         if len(head) >= 16:
             break
     return head, chunks
+
+
+def _past_skippable(head: bytes, rest: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Leave out frames for others (RFC 8878 section 3.1.2, and the LZ4 frame format), with which pzstd begins."""
+    while len(head) >= 8 and head[1:4] == _SKIPPABLE and head[0] & 0xF0 == 0x50:
+        left = 8 + int.from_bytes(head[4:8], "little")
+        while left > len(head):
+            left -= len(head)
+            head = next(rest, b"")
+            if not head:
+                raise BadInput("the stream is cut short within a skippable frame")
+        head, rest = _peek(chain((head[left:],), rest))
+    return head, rest
 
 
 class _Counted:

@@ -19,8 +19,14 @@ from objectlens.transforms.hints import Bounds, PipelineMap
 from objectlens.transforms.program import compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
-_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError)
+# RecursionError: tarfile calls itself for each extended header that follows another.
+_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, RecursionError)
 _FREE = 16 * 1024 * 1024
+# Headers that only say more about the next one; each is read as a whole.
+_EXTENDED = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
+_EXTENDED_BYTES = 1024 * 1024
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
 
 
@@ -31,12 +37,12 @@ def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) 
         return _zip_member(data, ctx, name)
     with reading("tar archive", *_TAR_FAULTS):
         for info, file in _tar_members(iter((data,)), ctx):
-            if info.name.removeprefix("./") == name:
+            if info.name.removeprefix("./") == name.removeprefix("./"):
                 return _whole(file, info.size, ctx)
     raise BadInput(f"the archive has no member {name!r}")
 
 
-@transform(family="archive")
+@transform(family="archive", content_type="application/x-tar")
 def webdataset(
     chunks: Iterator[bytes], ctx: Context, *, pipelines: Pipelines, keep_others: bool = True
 ) -> Iterator[bytes]:
@@ -49,8 +55,10 @@ def webdataset(
     with reading("tar archive", *_TAR_FAULTS):
         for info, file in _tar_members(chunks, ctx):
             stem, extension = _split(info.name)
-            if extension in programs:
-                program, renamed = programs[extension]
+            # As webdataset does it, for cameras write JPG.
+            found = programs.get(extension) or programs.get(extension.lower())
+            if found is not None:
+                program, renamed = found
                 body = bytes(program.run(_whole(file, info.size, ctx), key=info.name, content_type=None))
                 yield _entry(f"{stem}.{renamed}" if renamed else info.name, body, info)
             elif keep_others:
@@ -71,15 +79,29 @@ def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
+class _Header(tarfile.TarInfo):
+    """One header; tarfile itself would make room for extended ones of any size."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > _EXTENDED_BYTES:
+            raise BadInput(f"the archive has an extended header of {self.size:,} bytes; {_EXTENDED_BYTES:,} are read")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
+
+
 def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """Yield the regular files; links and devices are left out, for nobody may follow them here."""
-    with tarfile.open(fileobj=Reader(_plain(chunks, ctx)), mode="r|") as archive:
+    reader = Reader(_plain(chunks, ctx))
+    with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
         for count, info in enumerate(archive, start=1):
             ctx.limits.check("members", count, f"an archive of {count:,} members or more")
             archive.members.clear()  # type: ignore[attr-defined]
             file = archive.extractfile(info) if info.isreg() else None
             if file is not None:
                 yield info, file
+        # A header that is cut off ends the archive for tarfile as an empty one does.
+        if 0 < reader.size - archive.offset < tarfile.BLOCKSIZE:
+            raise BadInput("the archive is cut short within a header")
 
 
 def _plain(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
@@ -89,7 +111,18 @@ def _plain(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
         if len(head) >= tarfile.BLOCKSIZE:
             break
     whole = _after(head, chunks)
-    return whole if head[257:262] == b"ustar" or not head.strip(b"\0") else expanded(whole, ctx)
+    return whole if _is_header(head[: tarfile.BLOCKSIZE]) or not head.strip(b"\0") else expanded(whole, ctx)
+
+
+def _is_header(block: bytes) -> bool:
+    """Tell a header of tar: by its magic, or in archives older than that, by its sum (tar(5))."""
+    if block[257:262] == b"ustar":
+        return True
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

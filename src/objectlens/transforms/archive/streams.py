@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 
 class Reader(io.RawIOBase):
-    """Reads forward only; keeps no more than one chunk."""
+    """Reads forward only; keeps no more than one chunk. `size` is how many bytes were read."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
+        self.size = 0
 
     def readable(self) -> bool:
         """Say yes."""
@@ -30,4 +31,6 @@ class Reader(io.RawIOBase):
             self._rest = self._rest[len(taken) :]
             left -= len(taken) if left > 0 else 0
             parts.append(taken)
-        return b"".join(parts)
+        data = b"".join(parts)
+        self.size += len(data)
+        return data

@@ -9,7 +9,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Audio, Tensor
 
@@ -103,7 +103,14 @@ def mel(
     return Tensor((_decibels(bands) if log else bands).astype(np.float32), "MT")
 
 
-@transform(family="audio")
+def _check(*, n_mfcc: int, n_mels: int, **_: Any) -> None:
+    if n_mfcc > n_mels:
+        raise BadArgument(
+            f"n_mfcc is {n_mfcc}: there cannot be more coefficients than mel bands, {n_mels}", "n_mfcc", "n_mels"
+        )
+
+
+@transform(family="audio", check=_check)
 def mfcc(
     audio: Audio,
     ctx: Context,
@@ -114,8 +121,6 @@ def mfcc(
     n_mels: Bands = 128,
 ) -> Tensor:
     """Make cepstral coefficients, n_mfcc x frames, float32 (`librosa.feature.mfcc`)."""
-    if n_mfcc > n_mels:
-        raise BadInput(f"n_mfcc is {n_mfcc}: there cannot be more coefficients than mel bands, {n_mels}")
     bands = _decibels(_mel_bands(audio, ctx, n_fft=n_fft, hop=hop_length, n_mels=n_mels, power=2.0))
     angles = np.pi / n_mels * np.outer(np.arange(n_mfcc), np.arange(n_mels) + 0.5)
     cosines = np.cos(angles) * np.sqrt(2 / n_mels)

@@ -27,6 +27,8 @@ _FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": 
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
 _LOSSY = frozenset({"ogg", "mp3"})
+# Only WAV has a place for samples that are no numbers, and for none at all.
+_STRICT = frozenset({"flac", "ogg", "mp3"})
 _WRITTEN = {
     "wav": ("WAV", "PCM_16", "audio/wav"),
     "flac": ("FLAC", "PCM_16", "audio/flac"),
@@ -135,9 +137,11 @@ def encode(
     container, usual, content_type = _WRITTEN[name]
     sink, samples = io.BytesIO(), audio.samples
     _check_writable(name, audio.rate, samples.shape[1])
+    if name in _STRICT and not np.isfinite(samples).all():
+        raise BadInput(f"samples that are no numbers cannot be written as {name}")
+    if name in _STRICT and not len(samples):
+        raise BadInput(f"a sound of no length cannot be written as {name}")
     if name in _LOSSY:
-        if not np.isfinite(samples).all():
-            raise BadInput(f"samples that are no numbers cannot be written as {name}")
         # LAME ends the process for samples far out of range, which damaged files decode to.
         samples = np.clip(samples, -1.0, 1.0)
     with _sounding(f"write the samples as {name}"):

@@ -13,7 +13,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.image.geometry import Seed
 from objectlens.transforms.values import Image, Order
@@ -132,7 +132,12 @@ def jitter(
 _JITTER = (brightness, contrast, saturation)
 
 
-@transform(family="image")
+def _check(*, mean: list[float], std: list[float]) -> None:
+    if min(std) <= 0:
+        raise BadArgument("std must be over 0 for each channel", "std")
+
+
+@transform(family="image", check=_check)
 def normalize(
     image: Image,
     ctx: Context,

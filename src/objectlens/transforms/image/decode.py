@@ -42,6 +42,9 @@ def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = Fals
         return _by_pillow(data, header, orient=orient, alpha=alpha)
     if alpha:
         image = _by_opencv(data, header, cv2.IMREAD_UNCHANGED)
+        if header.format == "tiff" and image.order == "bgra":
+            # OpenCV hands out colours that are darkened by their transparency.
+            return _by_pillow(data, header, orient=orient, alpha=True)
         # What is read unchanged is not turned either.
         return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
     return _by_opencv(data, header, cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

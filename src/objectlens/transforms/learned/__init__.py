@@ -46,7 +46,7 @@ def onnx(
 
 @transform(family="learned", name="sklearn")
 def fitted(tensor: Tensor, ctx: Context, *, file: File) -> Tensor:
-    """Apply a fitted scikit-learn transformer (`transform`); a vector is taken as one sample.
+    """Apply a fitted scikit-learn transformer (`transform`); all but a matrix is taken as one sample, as a vector.
 
     `.skops` files load when all their types are trusted; `.joblib` only where the operator trusts pickles.
     """
@@ -56,13 +56,14 @@ def fitted(tensor: Tensor, ctx: Context, *, file: File) -> Tensor:
         return load_fitted(path, resources)
 
     model = resources.load(file, load)
-    rows = tensor.array[None] if tensor.array.ndim == 1 else tensor.array
+    single = tensor.array.ndim != 2
+    rows = tensor.array.reshape(1, -1) if single else tensor.array
     try:
         result = model.transform(rows)
     except (ValueError, TypeError, AttributeError) as error:
         raise BadInput(f"the model {file!r} does not take this tensor: {str(error)[:200]}") from error
     dense = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
-    return Tensor(dense[0] if tensor.array.ndim == 1 else dense)
+    return Tensor(dense[0] if single else dense)
 
 
 def load_onnx(path: Path) -> Any:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from operator import and_
 from typing import Annotated, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import Bounds
 
+# What is behind a time of day to say in which zone it is (ISO 8601).
+_ZONE = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
 Where = Annotated[list[list[Any]], Bounds(1, 64)]
 
 
-def expression(where: list[list[Any]]) -> pc.Expression:
-    """Return Arrow's expression for the conditions; raises `BadArgument` for a wrong one."""
-    return reduce(and_, (_one(condition) for condition in where))
+def expression(where: list[list[Any]], schema: pa.Schema | None = None) -> pc.Expression:
+    """Return Arrow's expression for the conditions; raises `BadArgument` for a wrong one.
+
+    Text that is compared with a column of times or decimals in `schema` is read as one.
+    Raises `pa.ArrowInvalid` when it is none.
+    """
+    return reduce(and_, (_one(condition, schema) for condition in where))
+
+
+def check(*, where: list[list[Any]]) -> None:
+    """Raise `BadArgument` for conditions that are wrong for all tables."""
+    try:
+        expression(where)
+    except (pa.ArrowException, OverflowError, TypeError) as error:
+        raise BadArgument(f"where: {error}", "where") from error
 
 
 def columns_of(where: list[list[Any]]) -> list[str]:
@@ -24,11 +40,14 @@ def columns_of(where: list[list[Any]]) -> list[str]:
     return [str(condition[0]) for condition in where]
 
 
-def _one(condition: list[Any]) -> pc.Expression:
+def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
     if len(condition) != 3 or not isinstance(condition[0], str):
         raise BadArgument(f"a condition must be [column, operator, value], not {condition!r}", "where")
     name, operator, value = condition
     field = pc.field(name)
+    index = -1 if schema is None else schema.get_field_index(name)
+    if schema is not None and index >= 0:
+        value = _typed(value, schema.field(index).type)
     match operator:
         case "==":
             return field == value
@@ -47,3 +66,14 @@ def _one(condition: list[Any]) -> pc.Expression:
         case "is_null":
             return field.is_null() if value else field.is_valid()
     raise BadArgument(f"there is no operator {operator!r}; there are ==, !=, <, <=, >, >=, in, is_null", "where")
+
+
+def _typed(value: Any, kind: pa.DataType) -> Any:
+    """Return text as the time or decimal that it says: JSON has neither."""
+    if isinstance(value, list):
+        return [_typed(one, kind) for one in value]
+    if not isinstance(value, str) or not (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
+        return value
+    if pa.types.is_timestamp(kind) and kind.tz is not None and not _ZONE.search(value):
+        return pa.scalar(value).cast(pa.timestamp(kind.unit)).cast(kind)
+    return pa.scalar(value).cast(kind)

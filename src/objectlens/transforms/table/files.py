@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
+from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, expression
 from objectlens.transforms.values import Result
 
@@ -33,6 +35,7 @@ _TYPES = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1024 * 1024
 _HEADER = 4 * 1024 * 1024
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
@@ -49,7 +52,7 @@ def read(
     format: Format = "auto",  # noqa: A002
     delimiter: Annotated[str, Bounds(1, 1)] = ",",
 ) -> pa.Table:
-    """Read CSV with a header line, JSON lines, Parquet or an Arrow file; `auto` looks at the first bytes."""
+    """Read CSV with a header line, JSON lines or an array, Parquet or an Arrow file; `auto` looks at how it begins."""
     return read_planned(data, ctx, format=format, delimiter=delimiter)
 
 
@@ -63,14 +66,26 @@ def read_planned(
     where: Where | None = None,
 ) -> pa.Table:
     """Read only these columns, and of Parquet only the row groups that can hold rows for which `where` holds."""
+    if data.startswith(_UTF16):
+        raise BadInput("the table is UTF-16; begin with text.decode")
     name = _told(data) if format == "auto" else format
     with reading(f"{name} table", *_FAULTS):
         table = _readers(name)(data, ctx, delimiter, columns, where)
-        # Names are decoded only when asked for; better here than in a later step.
-        str(table.schema)
+        _check_names(table)
     ctx.limits.check("columns", table.num_columns, f"a table of {table.num_columns:,} columns")
     ctx.limits.check("rows", table.num_rows, f"a table of {table.num_rows:,} rows")
+    # Few words that are repeated take little room in a Parquet file.
+    ctx.limits.check("output_bytes", table.nbytes, f"a table of {table.nbytes:,} bytes, decoded,")
     return table
+
+
+def _check_names(table: pa.Table) -> None:
+    """Decode the names of columns, which Arrow does only when asked for them: better here than in a later step."""
+    try:
+        str(table.schema)
+        table.column_names  # noqa: B018
+    except UnicodeDecodeError as error:
+        raise BadInput("the names of the columns are not UTF-8; begin with text.decode") from error
 
 
 @transform(family="table")
@@ -85,7 +100,8 @@ def write(
     sink = pa.BufferOutputStream()
     with reading(f"table as {format}", *_FAULTS):
         if format == "json":
-            sink.write(_json_lines(table))
+            for line in ctx.limits.counted(_json_lines(table), "output_bytes"):
+                sink.write(line)
         elif format == "csv":
             pa.csv.write_csv(table, sink)
         elif format == "parquet":
@@ -101,7 +117,8 @@ def _told(data: bytes) -> str:
         return "parquet"
     if data[:6] == b"ARROW1":
         return "arrow"
-    return "json" if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{" else "csv"
+    plain = data.removeprefix(codecs.BOM_UTF8)
+    return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) else "csv"
 
 
 def _readers(name: str) -> Any:
@@ -141,14 +158,29 @@ def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block
 
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     data = data.removeprefix(codecs.BOM_UTF8)
-    rows = data.count(b"\n")
-    ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
     ctx.limits.check("nesting", _depth(data), "JSON nested too deeply")
+    _check_fields(data, ctx)
+    if arrays.is_array(data):
+        data = arrays.lines(data)
+    rows = data.count(b"\n")
+    ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
     block = max(1024 * 1024, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
     options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
     table = pa.json.read_json(pa.py_buffer(data), read_options=options)
     return table.select(columns) if columns is not None else table
+
+
+def _check_fields(data: bytes, ctx: Context) -> None:
+    """Count the names of fields: Arrow makes a column of each, and a place in it for every line."""
+    names: set[bytes] = set()
+    for part in data.translate(None, b" \t\r").split(b'":')[:-1]:
+        # A quote behind an odd number of backslashes is one within a text.
+        if not (len(part) - len(part.rstrip(b"\\"))) % 2:
+            names.add(part[part.rfind(b'"') + 1 :])
+            if len(names) > ctx.limits.columns:
+                break
+    ctx.limits.check("columns", len(names), f"JSON with {len(names):,} names of fields or more")
 
 
 def _depth(data: bytes) -> int:
@@ -165,14 +197,15 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
         raise BadInput("the Parquet file is cut short")
     buffer = pa.BufferReader(pa.py_buffer(data))
     limits = {"thrift_string_size_limit": len(data) + 1024, "thrift_container_size_limit": len(data) + 1024}
-    metadata = pa.parquet.ParquetFile(buffer, **limits).metadata
+    file = pa.parquet.ParquetFile(buffer, **limits)
+    metadata = file.metadata
     ctx.limits.check("columns", metadata.num_columns, f"a table of {metadata.num_columns:,} columns")
     if where is None:
         ctx.limits.check("rows", metadata.num_rows, f"a table of {metadata.num_rows:,} rows")
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
-    filters = expression(where) if where else None
+    filters = expression(where, file.schema_arrow) if where else None
     return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
 
 
@@ -188,11 +221,11 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
     return table.select(columns) if columns is not None else table
 
 
-def _json_lines(table: pa.Table) -> bytes:
+def _json_lines(table: pa.Table) -> Iterator[bytes]:
     if len(set(table.column_names)) < table.num_columns:
         raise BadInput("two columns have the same name, which JSON cannot say; select one of them")
     rows = (row for batch in table.to_batches(max_chunksize=4096) for row in batch.to_pylist())
-    return b"".join(_json_line(row) for row in rows)
+    yield from map(_json_line, rows)
 
 
 def _json_line(row: Any) -> bytes:

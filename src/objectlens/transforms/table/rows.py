@@ -10,7 +10,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.conditions import Where, check, expression
 from objectlens.transforms.table.files import Names
 
 Count = Annotated[int, Bounds(0, 2**62)]
@@ -24,11 +24,11 @@ def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
     return table.select(columns)
 
 
-@transform(family="table", name="filter")
+@transform(family="table", name="filter", check=check)
 def where(table: pa.Table, ctx: Context, *, where: Where) -> pa.Table:
     """Keep the rows for which all conditions hold (`Table.filter`); empty values never do, except for `is_null`."""
     with reading("conditions for this table", pa.ArrowException, OverflowError):
-        return table.filter(expression(where))
+        return table.filter(expression(where, table.schema))
 
 
 @transform(family="table")

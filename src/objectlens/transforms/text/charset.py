@@ -10,14 +10,25 @@ import ftfy
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
 
 
-@transform(family="text")
+def _check(*, charset: str, errors: str) -> None:
+    try:
+        # Names are not looked up for nothing.
+        b"a".decode("utf-8" if charset == "detect" else charset, errors)
+    except UnicodeError:
+        return
+    except (LookupError, ValueError) as error:
+        # ValueError: a name with a zero byte in it.
+        raise BadArgument(f"there is no charset {charset!r}", "charset") from error
+
+
+@transform(family="text", check=_check)
 def decode(
     data: bytes,
     ctx: Context,
@@ -30,15 +41,10 @@ def decode(
         charset = _detected(data)
     try:
         return data.decode(charset, errors)
-    except LookupError as error:
-        raise BadInput(f"there is no charset {charset!r}") from error
     except UnicodeError as error:
         raise BadInput(
             f"the text is not {charset}: {error}; set errors to replace, or charset to the right one"
         ) from error
-    except ValueError as error:
-        # A name with a zero byte in it.
-        raise BadInput(f"there is no charset {charset!r}") from error
 
 
 @transform(family="text")

@@ -16,7 +16,12 @@ _MUTE = ("script", "style", "noscript", "template", "head")
 _DEPTH_FACTOR = 64
 
 
-@transform(family="text")
+def _check(*, separator: str, selector: str) -> None:
+    if selector:
+        _selected(LexborHTMLParser(""), selector)
+
+
+@transform(family="text", check=_check)
 def html(
     text: str,
     ctx: Context,

@@ -5,18 +5,26 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 
-Operator = Literal["==", "!=", "<", "<=", ">", ">=", "contains", "exists"]
+OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "contains", "exists")
 LINE = 64 * 1024 * 1024
 
 
-@transform(family="text")
+def _check(*, where: list[list[Any]], **_: Any) -> None:
+    for test in where:
+        if len(test) != 3 or not isinstance(test[0], str) or test[1] not in OPERATORS:
+            raise BadArgument(
+                f"a test must be [name, operator, value], not {test!r}; operators are {', '.join(OPERATORS)}", "where"
+            )
+
+
+@transform(family="text", check=_check, content_type="application/x-ndjson")
 def jsonl(
     chunks: Iterator[bytes],
     ctx: Context,
@@ -91,8 +99,6 @@ def _field(record: Any, name: str, missing: Any = None) -> Any:
 
 
 def _holds(record: Any, test: list[Any]) -> bool:
-    if len(test) != 3 or not isinstance(test[0], str):
-        raise BadInput(f"a test must be [name, operator, value], not {test!r}")
     name, operator, wanted = test
     found = _field(record, name, _MISSING)
     if operator == "exists":
@@ -119,9 +125,7 @@ def _compare(found: Any, operator: str, wanted: Any) -> Any:
             return found > wanted
         case ">=":
             return found >= wanted
-        case "contains":
-            return wanted in found
-    raise BadInput(f"there is no operator {operator!r}; there are ==, !=, <, <=, >, >=, contains, exists")
+    return wanted in found
 
 
 def _dumped(record: Any) -> bytes:

@@ -15,7 +15,9 @@ Kind = Literal["email", "phone", "card"]
 _PATTERNS = {
     "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     "card": re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
-    "phone": re.compile(r"(?<![\w+])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"),
+    "phone": re.compile(
+        r"(?<![\w+])(?<!\w-)(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"
+    ),
 }
 # Digits in groups that are no telephone number: days (ISO 8601) and addresses of machines.
 _NO_PHONE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d|\d{1,3}(?:\.\d{1,3}){3}")
@@ -25,7 +27,12 @@ _REPEATED = re.compile(r"[*+]|\{(?!0?,?1\})")
 _FIXED = re.compile(r"\{\d+\}")
 
 
-@transform(family="text")
+def _check(*, kinds: list[Kind], patterns: dict[str, str], replacement: str) -> None:
+    for name, pattern in patterns.items():
+        compiled(name, pattern)
+
+
+@transform(family="text", check=_check)
 def redact(
     text: str,
     ctx: Context,

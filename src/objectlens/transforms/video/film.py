@@ -6,11 +6,14 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count, takewhile
 from typing import Annotated, Any
 
 import av
 import av.error
+import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
@@ -40,7 +43,12 @@ def probe(data: bytes, ctx: Context) -> Result:
     return Result(json.dumps(found).encode(), "application/json")
 
 
-@transform(family="video")
+def _check(*, times: list[float] | None, fps: float | None, **_: Any) -> None:
+    if times is not None and fps is not None:
+        raise BadArgument("give times or fps, not both", "times", "fps")
+
+
+@transform(family="video", check=_check)
 def frames(
     data: bytes,
     ctx: Context,
@@ -49,20 +57,20 @@ def frames(
     fps: Annotated[float, Bounds(0.001, 240)] | None = None,
     start: Time = 0.0,
     end: Time | None = None,
+    orient: bool = True,
 ) -> Frames:
     """Take pictures: those shown at `times` (seconds), or `fps` a second from `start` to `end`, or every one.
 
-    Decoding begins at the key frame before the first that is wanted and ends after the last.
+    Decoding begins at the key frame before the first that is wanted and ends after the last. `orient` turns pictures
+    upright as the film says, which telephones do not keep upright themselves.
     """
-    if times is not None and fps is not None:
-        raise BadArgument("give times or fps, not both", "times", "fps")
     wanted = sorted(times) if times is not None else None
     with opened(data) as film:
         stream = _checked(film, ctx)
         begin = wanted[0] if wanted else start
-        if begin > 0:
-            film.seek(int(begin * av.time_base))
-        return _taken(film.decode(stream), ctx, wanted or _ticks(fps, start, end), start, end)
+        _seek(film, stream, begin)
+        shown = _shown(film, stream, orient=orient)
+        return _taken(shown, ctx, wanted or _ticks(fps, start, end), start, end)
 
 
 @transform(family="video")
@@ -70,20 +78,25 @@ def clip(data: bytes, ctx: Context, *, start: Time = 0.0, end: Time) -> Result:
     """Cut out `start` to `end` as MP4 without decoding: it begins at the key frame at or before `start`."""
     sink = io.BytesIO()
     with opened(data) as film:
-        _checked(film, ctx)
+        video = _checked(film, ctx)
         with av.open(sink, "w", format="mp4") as output:
             streams = [stream for stream in film.streams if stream.type in ("video", "audio")]
-            targets = {stream.index: output.add_stream_from_template(stream) for stream in streams}
-            if start > 0:
-                film.seek(int(start * av.time_base))
-            first: dict[int, int] = {}
-            for packet in film.demux(streams):
-                if packet.dts is None or packet.pts is None or packet.pts * packet.time_base >= end:
+            # What is copied as it is needs no encoder.
+            targets = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in streams}
+            _seek(film, video, start)
+            last = Fraction(_stamp(film, end), av.time_base)
+            shift: Fraction | None = None
+            for packet in _from_key_frame(_timed(film.demux(streams)), video, _stamp(film, start)):
+                # By when it is decoded: what is shown before the end may be made of what is shown after it.
+                if packet.dts * packet.time_base >= last:
                     continue
-                shift = first.setdefault(packet.stream.index, packet.dts)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                shift = packet.pts * packet.time_base if shift is None else shift
+                ticks = round(shift / packet.time_base)
+                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
                 packet.stream = targets[packet.stream.index]
                 output.mux(packet)
+    if shift is None:
+        raise BadInput("the film shows nothing at the times that are wanted")
     return Result(sink.getvalue(), "video/mp4")
 
 
@@ -94,9 +107,93 @@ def opened(data: bytes) -> Iterator[Any]:
         yield film
 
 
+def _stamp(film: Any, time: float) -> int:
+    """Return seconds from the start of a film in FFmpeg's ticks: recordings of broadcasts begin at any time."""
+    return int(time * av.time_base) + (film.start_time or 0)
+
+
+def _seek(film: Any, stream: Any, time: float) -> None:
+    """Go to the key frame at or before a time; to the start where the container cannot tell where that is."""
+    if time <= 0:
+        return
+    stamp = _stamp(film, time)
+    film.seek(stamp)
+    first = next((packet for packet in film.demux(stream) if packet.pts is not None), None)
+    found = first is not None and first.is_keyframe and _microseconds(first) <= stamp
+    # MPEG-TS finds a place near the one that is asked for, also at its start: one before all of it is found for sure.
+    film.seek(stamp if found else min(0, film.start_time or 0))
+
+
+def _microseconds(packet: Any) -> int:
+    return int(packet.pts * packet.time_base * av.time_base)
+
+
+def _from_key_frame(packets: Iterator[Any], stream: Any, stamp: int) -> Iterator[Any]:
+    """Yield packets from the last key frame of a stream at or before a time on, or from the first one there is."""
+    held: list[Any] = []
+    begun = False
+    for packet in packets:
+        if begun:
+            yield packet
+            continue
+        if packet.stream.index == stream.index and packet.is_keyframe and (not held or _microseconds(packet) <= stamp):
+            held = [packet]
+        elif held:
+            held.append(packet)
+        if held and packet.stream.index == stream.index and _microseconds(packet) > stamp:
+            begun = True
+            yield from held
+    if not begun:
+        yield from held
+
+
+def _timed(packets: Iterator[Any]) -> Iterator[Any]:
+    """Yield the packets that are shown at all, each with the time at which it is decoded.
+
+    Matroska has no such times, and FFmpeg finds them out only some pictures after the first, the key frame.
+    """
+    early: dict[int, list[Any]] = {}
+    for packet in packets:
+        if packet.pts is None:
+            continue
+        waiting = early.setdefault(packet.stream.index, [])
+        waiting.append(packet)
+        if packet.dts is not None:
+            for distance, one in enumerate(reversed(waiting)):
+                one.dts = packet.dts - distance
+            yield from waiting
+            waiting.clear()
+
+
+def _shown(film: Any, stream: Any, *, orient: bool) -> Iterator[tuple[float, Any]]:
+    """Yield the pictures, upright if wanted, with the seconds from the start of the film."""
+    begin = (film.start_time or 0) / av.time_base
+    for frame in film.decode(stream):
+        turns = round(frame.rotation / 90) % 4 if orient else 0
+        lasts = float((frame.duration or 0) * (frame.time_base or 0))
+        yield float(frame.time or 0.0) - begin, _Picture(frame, turns, lasts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A decoded picture, how often it is to be turned to the left by 90 degrees, and for how long it is shown."""
+
+    frame: Any
+    turns: int
+    seconds: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.frame.width, self.frame.height
+
+    def pixels(self) -> np.ndarray[Any, Any]:
+        pixels = self.frame.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(pixels, self.turns)) if self.turns else pixels
+
+
 def _described(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
-    found = {"type": stream.type, "codec": context.name if context else None}
+    found = {"type": stream.type, "codec": context.codec.canonical_name if context else None}
     if context is None:
         return found
     if stream.type == "video":
@@ -127,29 +224,32 @@ def _ticks(fps: float | None, start: float, end: float | None) -> Iterator[float
     return times if end is None else takewhile(lambda time: time < end, times)
 
 
-def _taken(shown: Iterator[Any], ctx: Context, wanted: Any, start: float, end: float | None) -> Frames:
+def _taken(
+    shown: Iterator[tuple[float, _Picture]], ctx: Context, wanted: Any, start: float, end: float | None
+) -> Frames:
     """Keep for every wanted time the last frame shown at or before it, or all frames from start to end."""
     pictures: list[Any] = []
     times: list[float] = []
 
-    def keep(frame: Any, time: float) -> None:
+    def keep(picture: _Picture, time: float) -> None:
+        width, height = picture.size
         ctx.limits.check("frames", len(pictures) + 1, f"a film of {len(pictures) + 1:,} pictures or more")
-        ctx.limits.check("pixels", frame.width * frame.height, f"pictures of {frame.width}x{frame.height} pixels")
-        total = sum(picture.nbytes for picture in pictures[:1]) * (len(pictures) + 1)
+        ctx.limits.check("pixels", width * height, f"pictures of {width}x{height} pixels")
+        total = sum(one.nbytes for one in pictures[:1]) * (len(pictures) + 1)
         ctx.limits.check("output_bytes", total, f"pictures of {total:,} bytes together")
-        pictures.append(frame.to_ndarray(format="rgb24"))
+        pictures.append(picture.pixels())
         times.append(time)
 
     ticks = iter(wanted) if wanted is not None else None
     tick = next(ticks, None) if ticks is not None else None
-    last = None
-    for frame in shown:
-        now = float(frame.time or 0.0)
+    last: _Picture | None = None
+    now = 0.0
+    for now, picture in shown:
         if ticks is None:
             if end is not None and now >= end:
                 break
             if now >= start:
-                keep(frame, now)
+                keep(picture, now)
             continue
         # Half a millisecond of grace: containers round their times.
         while tick is not None and last is not None and tick < now - 0.0005:
@@ -157,9 +257,10 @@ def _taken(shown: Iterator[Any], ctx: Context, wanted: Any, start: float, end: f
             tick = next(ticks, None)
         if tick is None:
             break
-        last = frame
-    if ticks is not None and last is not None and tick is not None and tick <= float(last.time or 0.0) + 0.0005:
+        last = picture
+    while tick is not None and last is not None and tick < now + max(last.seconds, 0.001) - 0.0005:
         keep(last, tick)
+        tick = next(ticks, None) if ticks is not None else None
     if not pictures:
         raise BadInput("the film shows nothing at the times that are wanted")
     return Frames(tuple(pictures), tuple(times))
