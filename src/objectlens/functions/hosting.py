@@ -67,7 +67,7 @@ class FunctionHost:
         self._up = asyncio.Event()
         self._closed = False
         self._lacking = False
-        self._killed = False
+        self._hopeless = False
         self._isolation: set[str] = set()
         self._leased: dict[int, Leased] = {}
         self._molding: dict[int, _Molding] = {}
@@ -153,9 +153,9 @@ class FunctionHost:
             async with asyncio.timeout(START_SECONDS):
                 await self._up.wait()
         except TimeoutError:
-            if self._killed:
-                raise HostLostError("the function host was killed before it had started") from None
-            raise LeaseError("the function host does not start, as the server's log tells") from None
+            if self._hopeless:
+                raise LeaseError("the function host does not start, as the server's log tells") from None
+            raise HostLostError("no function host had started, as the machine is busy or somebody kills them") from None
         if self._channel is None:
             raise HostLostError("the function host ended")
         return self._channel
@@ -228,7 +228,7 @@ class FunctionHost:
             try:
                 status = await self._run()
             except OSError as error:
-                status = str(error)
+                status, self._hopeless = str(error), True
             pause = min(2 * pause, LONGEST_PAUSE) if loop.time() - began < STEADY_SECONDS else FIRST_PAUSE
             _LOGGER.error(
                 "the function host ended (%s), and all functions' environments with it; another starts in %.1f seconds",
@@ -262,8 +262,8 @@ class FunctionHost:
             self._up.clear()
             self.pid = None
             await surely(self._bury(popen, in_peace=in_peace))
-            # By somebody else, or because the machine was too busy: the next one may start.
-            self._killed = popen.returncode < 0 and not self._lacking
+            # After one that was killed, be it because the machine was too busy for it, the next one may start.
+            self._hopeless = popen.returncode >= 0 or self._lacking
         return f"process {popen.pid}, {Exit(popen.returncode)}"
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:

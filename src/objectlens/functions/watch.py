@@ -25,7 +25,12 @@ def find_members(sessions: Collection[int], markers: Collection[bytes]) -> list[
 
 
 def end_all(sessions: Collection[int], markers: Collection[bytes]) -> None:
-    """Kill those processes; again while there are any, because they may start others meanwhile."""
+    """Kill those processes; again while there are any, because they may start others meanwhile.
+
+    Once more when none was found: one that started another and ended, after the list of all processes was taken and
+    before it was looked at, leaves a child that is not on that list. Daemons begin so.
+    """
+    missed = 0
     for _ in range(ROUNDS):
         found = find_members(sessions, markers)
         for pid in found:
@@ -33,7 +38,8 @@ def end_all(sessions: Collection[int], markers: Collection[bytes]) -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        if not found:
+        missed = 0 if found else missed + 1
+        if missed == 2:
             return
 
 

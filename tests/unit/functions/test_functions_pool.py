@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from objectlens.errors import ServiceException, ServiceUnavailable, TooManyRequestsException
+from objectlens.functions import watch
 from objectlens.functions.environment import Environment
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.watch import find_members
@@ -98,6 +99,39 @@ def test_an_idle_process_killed_from_outside_is_replaced_unseen(bench):
             assert (await opened.value(function))["pid"] != pid
 
     asyncio.run(main())
+
+
+HOPPING = """
+import os, sys, time
+sys.stdin.readline()
+if os.fork():
+    os._exit(0)
+os.setsid()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_daemon_that_begins_while_processes_are_looked_at_is_ended(monkeypatch):
+    marker = f"HOPPING={os.urandom(8).hex()}"
+    name, _, value = marker.partition("=")
+    command = [sys.executable, "-c", HOPPING]
+    first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={name: value})
+    listed, daemons = watch._all_pids, []
+
+    def all_pids():
+        found = listed()
+        if not daemons:  # between the list and the look at each
+            first.stdin.write("\n")
+            first.stdin.flush()
+            daemons.append(int(first.stdout.readline()))
+            first.wait()
+        return found
+
+    with first:
+        monkeypatch.setattr(watch, "_all_pids", all_pids)
+        watch.end_all((), [marker.encode()])
+        assert [alive(pid) for pid in daemons] == [False]
 
 
 SERVER = """
