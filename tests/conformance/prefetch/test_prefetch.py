@@ -360,6 +360,7 @@ def test_a_transform_that_somebody_waits_for_goes_before_prefetched_ones(tmp_pat
             assert "key" in json.loads(answer.readline())
             lens.read("live")
             assert json.loads(answer.readlines()[-1])["summary"]["errors"] == 0
+        time.sleep(0.5)  # lines are held for a moment
         lines = server.data.with_name("data.log").read_text().splitlines()
         ended = [line for line in lines if "GetObject GET" in line]
         (place,) = (number for number, line in enumerate(ended) if "/live" in line)
