@@ -365,7 +365,7 @@ def test_a_control_group_counts_the_processor_time_of_what_nobody_waited_for(tmp
         before = made.spent
         assert before is not None or ISOLATION.cgroups.version == 1
         if before is None:
-            return  # nobody may count here
+            pytest.skip("no group counts processor time here")
         join = "".join(f"echo 0 > {path}; " for path in made.entrances)
         done = tmp_path / "done"
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
