@@ -5,6 +5,7 @@ import pytest
 
 from objectlens.functions.crowds import LOOK_SECONDS, Crowds
 from objectlens.functions.isolation_cgroups import Group, find_cgroups
+from support.hosts import until
 
 MIB = 2**20
 CGROUPS = find_cgroups()
@@ -21,13 +22,6 @@ def use_up(group):
     subprocess.run(
         ["/bin/sh", "-c", join + "for i in 1 2 3 4; do sleep 0.1 & done; wait"], stderr=subprocess.DEVNULL, check=False
     )
-
-
-async def until(condition):
-    for _ in range(100):
-        if condition():
-            return
-        await asyncio.sleep(LOOK_SECONDS / 4)
 
 
 @pytest.mark.skipif(not {"pids", "cpu"} <= CGROUPS.parents.keys(), reason="no control groups here")

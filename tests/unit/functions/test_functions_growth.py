@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from objectlens.errors import TooManyRequestsException
 from objectlens.functions import Arrangement
 from objectlens.testing.executors import COUNTER
+from support.hosts import until
 
 # Computes for `burn` seconds of its own processor time, or waits until a file is there. Tells who it is.
 WORKER = """
@@ -33,13 +33,6 @@ async def learn(opened, function, burn=0.05):
             return group
         await opened.value(function, {"burn": burn})
     raise AssertionError(group.demand.share)
-
-
-async def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 def test_a_burst_is_answered_and_leaves_nothing(bench):

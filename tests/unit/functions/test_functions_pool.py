@@ -17,7 +17,7 @@ from objectlens.functions.environment import Environment
 from objectlens.functions.logs import log_folder, read_log
 from objectlens.functions.watch import find_members
 from objectlens.testing.executors import COUNTER, make_function, make_zip
-from support.hosts import alive, descendants, gone, templates_of, watchmen_of
+from support.hosts import alive, descendants, gone, templates_of, until, watchmen_of
 
 
 def resident_kib():
@@ -178,8 +178,7 @@ def test_the_watchman_is_replaced_when_it_dies(bench):
             (watchman,) = watchmen_of(opened.executor._host.pid)
             os.kill(watchman, signal.SIGKILL)
             await gone(watchman)
-            await asyncio.sleep(0.5)
-            assert watchmen_of(opened.executor._host.pid) not in ([], [watchman])
+            await until(lambda: watchmen_of(opened.executor._host.pid) not in ([], [watchman]))
             seen = await asyncio.gather(*(opened.value(function, {"sleep": 0.2}) for _ in range(3)))
             assert len({one["pid"] for one in seen}) > 1
             assert len(watchmen_of(opened.executor._host.pid)) == 1
@@ -221,8 +220,7 @@ def test_hundreds_of_environments_leave_nothing_behind(bench, tmp_path, template
             for _ in range(60):
                 outcome = await opened.invoke(function)
                 assert outcome.failure.type == "Runtime.ExitError"
-            await asyncio.sleep(0.1)
-            assert len(opened.executor._tasks) == 0
+            await until(lambda: not opened.executor._tasks)
             assert opened.executor._size == opened.executor._starting == 0
             assert opened.executor._groups == opened.executor._running == {}
             assert len(os.listdir(tmp_path / "tmp")) == templates
@@ -310,8 +308,7 @@ def test_idle_environments_retire(bench):
             function = opened.function(COUNTER)
             first = await opened.value(function)
             await gone(first["pid"])
-            await asyncio.sleep(0.05)
-            assert opened.executor._size == 0
+            await until(lambda: opened.executor._size == 0)
             assert (await opened.value(function))["count"] == 1
 
     asyncio.run(main())

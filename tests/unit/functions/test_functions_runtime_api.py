@@ -6,6 +6,7 @@ import pytest
 
 from objectlens.functions.runtime_api import MAX_RESPONSE, Dispatch, RuntimeApi
 from objectlens.functions.states import Forbidden, State
+from support.hosts import until
 
 ROOT = "/2018-06-01/runtime"
 EVENT = Dispatch(
@@ -82,11 +83,6 @@ def transcript(test, admits=lambda peer, own: True):
         assert api._connections == set()
 
     asyncio.run(run())
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
 
 
 async def working(api, listener, connect):

@@ -12,6 +12,7 @@ from objectlens.gateway.connection import Limits, Sent
 from objectlens.gateway.server import Server
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.streams import FileSlice, read_all
+from support.hosts import until
 
 
 @dataclass
@@ -326,9 +327,8 @@ def test_a_client_that_leaves_cancels_its_request() -> None:
         writer.close()
         async with asyncio.timeout(2):
             await cancelled.wait()
-        await asyncio.sleep(0.05)
+        await until(lambda: server.sent and server.server.connections == 0)
         assert server.sent[0].response is None
-        assert server.server.connections == 0
 
     with_server(app, test)
 
