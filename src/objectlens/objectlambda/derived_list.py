@@ -51,7 +51,9 @@ async def list_objects(lens: ObjectLambda, call: Call, access_point: ObjectLambd
     there = await at_source(lens, call, access_point)
     teller = _Teller(lens, call, access_point, there, exact=sizes == "exact")
     opener = cast("StoreOpener", _Opener(lens.objects.opener, teller.retold))
-    answer = await OPERATIONS[call.operation.name](replace(lens.objects, opener=opener), there)
+    # What is current is listed in the same way whether versions are kept or not, and it is all that is asked here.
+    current = replace(there, bucket=replace(bucket_of(there), versioning=None))
+    answer = await OPERATIONS[call.operation.name](replace(lens.objects, opener=opener), current)
     mark = (MARK, f"derived={teller.derived} source={teller.source}")
     return replace(answer, headers=Headers([*answer.headers, mark]))
 

@@ -282,7 +282,8 @@ class Visit:
         finally:
             if tally is not None:
                 tally.done()
-        if not made.reusable:
+        if self.work.reusable and not made.reusable:
+            # What the answer says; what the function's tags say counts only as long as they say it.
             self.lens.cache.mark_private(derived)
         return made
 

@@ -252,6 +252,16 @@ def test_what_changes_each_time_is_never_kept_nor_named(make_managed: MakeManage
     assert refused(managed.get, key, IfMatch='"x"')["Error"]["Code"] == "PreconditionFailed"
 
 
+def test_a_tag_counts_as_long_as_it_is_there(make_managed: MakeManaged) -> None:
+    managed = make_managed(tags={"objectlens:deterministic": "false"})
+    managed.put("k", BODY)
+    assert "ETag" not in managed.get("k")
+    lambdas = managed.lens.server.client("lambda")
+    lambdas.untag_resource(Resource=managed.lens.function_arn, TagKeys=["objectlens:deterministic"])
+    assert [way(managed.get("k")) for _ in range(2)] == ["miss", "hit"]
+    assert managed.get("k", Range="bytes=0-1")["Body"].read() == HALF[:2]
+
+
 def test_strict_is_the_default_and_tags_switch(make_lens: Any, halves: Managed) -> None:
     lens = make_lens("")
     lens.put("k", BODY)
@@ -312,6 +322,18 @@ def test_listings_tell_what_is_known(make_managed: MakeManaged) -> None:
     page = managed.s3.list_objects_v2(Bucket=managed.alias)
     assert [entry["Size"] for entry in page["Contents"]] == [len(BODY), len(BODY), len(LARGE)]
     assert "x-objectlens-sizes" not in page["ResponseMetadata"]["HTTPHeaders"]
+
+
+def test_listings_of_a_bucket_that_keeps_versions(make_managed: MakeManaged) -> None:
+    managed = make_managed()
+    managed.s3.put_bucket_versioning(Bucket=managed.lens.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("gone", "kept", "kept"):
+        managed.put(key, BODY)
+    managed.s3.delete_object(Bucket=managed.lens.bucket, Key="gone")
+    derived = managed.head("kept")
+    for call in (managed.s3.list_objects_v2, managed.s3.list_objects):
+        (one,) = call(Bucket=managed.alias)["Contents"]
+        assert (one["Key"], one["Size"], one["ETag"]) == ("kept", len(HALF), derived["ETag"])
 
 
 def test_answers_equal_those_of_a_plain_object(halves: Managed) -> None:
