@@ -477,8 +477,9 @@ class Cache:
         """Do something with the index; one that fails is opened anew for the next time."""
         try:
             if self._index is None:
-                self._index = Index(self._index_path)
-            return work(self._index)
+                # Files that came while it failed would be in no row, and stay for ever.
+                self._reopen()
+            return None if self._index is None else work(self._index)
         except (sqlite3.Error, OSError) as error:
             self._complain("write", error)
             if self._index is not None:

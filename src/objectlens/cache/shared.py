@@ -59,7 +59,7 @@ class Shared:
                 await self._store.put(_key(entry.id), body, Attributes())
             self._complained = False
         except (StoreUnavailable, StoreFull, TimeoutError, ConnectionError) as error:
-            self._complain("write", error)
+            self._complain("written", error)
         finally:
             body.close()
 
@@ -69,12 +69,12 @@ class Shared:
             for id_ in ids:
                 await self._store.delete(_key(id_))
         except (StoreUnavailable, StoreFull) as error:
-            self._complain("write", error)
+            self._complain("written", error)
 
     def _complain(self, doing: str, error: Exception) -> None:
         if not self._complained:
             self._complained = True
-            _log.warning("the shared cache cannot be %s (%s); requests go on without it", f"{doing}", error)
+            _log.warning("the shared cache cannot be %s (%s); requests go on without it", doing, error)
 
 
 def _key(id_: str) -> str:
