@@ -391,7 +391,7 @@ class LambdaWork:
         if answer.forwarded.status != 200 or answer.forwarded.error_code is not None:
             refused = await gathered(answer)
             await self._see_to_source(there, state)
-            raise Failed(refused, lasting=refused.forwarded.status in _LASTING_STATUSES)
+            raise _refusal(refused)
         return self._made(answer, there, state)
 
     def _made(self, answer: Answer, there: Call, state: str) -> Made:
@@ -418,6 +418,15 @@ class LambdaWork:
         """Raise `Failed` with `SourceMoved` when that may be why the function failed: it could read nothing else."""
         if not await self._is_in(there, state):
             raise Failed(SourceMoved())
+
+
+def _refusal(answer: Answer) -> Failed:
+    status = answer.forwarded.status
+    if status < 400:
+        # The client would take a part for the whole, or what it never had for unchanged.
+        said = f"The function answered {status}. A managed function answers 200 with the whole object, or an error."
+        return Failed(errors.LambdaInvalidResponse(said), lasting=True)
+    return Failed(answer, lasting=status in _LASTING_STATUSES)
 
 
 def _is_version(piece: str) -> bool:

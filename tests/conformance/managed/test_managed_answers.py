@@ -212,6 +212,15 @@ def test_errors_of_the_function_pass_through(halves: Managed) -> None:
     assert refused(halves.get, "missing")["Error"]["Code"] == "NoSuchKey"
 
 
+@pytest.mark.parametrize("status", ["206", "304"])
+def test_what_only_the_gateway_may_answer(halves: Managed, status: str) -> None:
+    halves.put(f"y.{status}", BODY)
+    for call in (halves.get, halves.head):
+        assert refused(call, f"y.{status}")["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error = refused(halves.get, f"y.{status}", Range="bytes=0-4")["Error"]
+    assert (error["Code"], f"answered {status}" in error["Message"]) == ("LambdaInvalidResponse", True)
+
+
 @pytest.mark.parametrize("key", ["y.raises", "y.refused"])
 def test_failures_are_remembered_for_a_moment(halves: Managed, key: str) -> None:
     halves.put(key, BODY)
