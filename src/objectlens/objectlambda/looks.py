@@ -52,18 +52,23 @@ class Looks:
 
     async def _run(self, place: tuple[Hashable, str], task: asyncio.Task[Stat]) -> Stat:
         self._running[place] = task
-        task.add_done_callback(lambda _: self._running.pop(place, None))
+        task.add_done_callback(lambda done: self._ended(place, done))
         return await asyncio.shield(task)
+
+    def _ended(self, place: tuple[Hashable, str], look: asyncio.Task[Stat]) -> None:
+        if self._running.get(place) is look:
+            del self._running[place]
 
     async def _with_the_next(self, store: Get, place: tuple[Hashable, str]) -> Stat:
         """Share the look that begins when the one under way has ended."""
         task = self._next.get(place)
         if task is None:
-            task = self._next[place] = asyncio.ensure_future(self._follow(store, place))
+            before = self._running[place]
+            task = self._next[place] = asyncio.ensure_future(self._follow(store, place, before))
         return await asyncio.shield(task)
 
-    async def _follow(self, store: Get, place: tuple[Hashable, str]) -> Stat:
-        await asyncio.wait({self._running[place]})
+    async def _follow(self, store: Get, place: tuple[Hashable, str], before: asyncio.Task[Stat]) -> Stat:
+        await asyncio.wait({before})
         del self._next[place]
         began = self._clock.monotonic()
         return self._remember(place, began, await self._run(place, asyncio.ensure_future(store.stat(place[1]))))

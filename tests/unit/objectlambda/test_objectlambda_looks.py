@@ -62,6 +62,26 @@ def test_who_comes_later_never_shares_an_older_look() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("steps", range(6))
+def test_who_comes_while_a_look_ends_has_another(steps: int) -> None:
+    async def work() -> None:
+        store, looks = Slow(), Looks(FixedClock(NOW))
+        first = asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        store.version = 2
+        store.gates.pop().set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        later = [asyncio.ensure_future(looks.stat(cast("Store", store), "k", "s")) for _ in range(2)]
+        for _ in range(3):
+            await store.go()
+        assert [(await one).size for one in (first, *later)] == [1, 2, 2]
+        assert store.looks <= 3
+
+    asyncio.run(work())
+
+
 def test_freshness_is_counted_from_the_beginning_of_a_look() -> None:
     async def work() -> None:
         clock = FixedClock(NOW)
