@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -296,9 +297,7 @@ def test_copies_and_tags(lens_server, attached):
     assert len(done["Deleted"]) == 3
 
 
-def test_an_access_point_over_a_remote_bucket(lens_server, seaweed, attached):
-    there, here = attached
-    source = """
+UPPER = """
 import boto3, urllib.request
 def lambda_handler(event, context):
     where = event["getObjectContext"]
@@ -307,12 +306,37 @@ def lambda_handler(event, context):
     boto3.client("s3").write_get_object_response(
         Body=body, RequestRoute=where["outputRoute"], RequestToken=where["outputToken"])
 """
-    lens = make_lens_on(lens_server, source, bucket=here)
+
+
+def test_an_access_point_over_a_remote_bucket(lens_server, seaweed, attached):
+    there, here = attached
+    lens = make_lens_on(lens_server, UPPER, bucket=here)
     seaweed.client().put_object(Bucket=there, Key="k", Body=b"from elsewhere")
     assert lens.read("k") == b"FROM ELSEWHERE"
     assert (
         lens_server.client("s3").get_object(Bucket=lens.access_point_arn, Key="k")["Body"].read() == b"from elsewhere"
     )
+
+
+def test_managed_answers_over_a_remote_bucket(lens_server, seaweed, attached):
+    there, here = attached
+    lens = make_lens_on(lens_server, UPPER, bucket=here, tags={"objectlens:answers": "managed"})
+    s3 = lens_server.client("s3", max_pool_connections=8)
+
+    def read(number):
+        asked = {"Range": "bytes=2-5"} if number % 2 else {}
+        return s3.get_object(Bucket=lens.arn, Key="k", **asked)["Body"].read()
+
+    with ThreadPoolExecutor(8) as threads:
+        for state in range(10):
+            body = b"state %d of it" % state
+            seaweed.client().put_object(Bucket=there, Key="k", Body=body)
+            # Looks at the store are shared by those who come together, and tell what is there now.
+            assert set(threads.map(read, range(16))) == {body.upper(), body.upper()[2:6]}
+    head = s3.head_object(Bucket=lens.arn, Key="k")
+    assert head["ContentLength"] == len(body)
+    (listed,) = s3.list_objects_v2(Bucket=lens.arn)["Contents"]
+    assert (listed["ETag"], listed["Size"]) == (head["ETag"], len(body))
 
 
 def test_a_native_transform_over_a_remote_bucket(lens_server, seaweed, attached):
