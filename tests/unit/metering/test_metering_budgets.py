@@ -322,15 +322,15 @@ def test_each_further_attempt_asks_the_budget_anew(place):
         async with place.meter() as meter:
             await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "3"})
             tally, other = opened(meter), opened(meter)
-            tally.attempt()
+            await tally.attempt()
             ran(tally, failed=True)
             tally.done()
             # Of three, two are held and one more is left.
-            tally.attempt()
-            other.attempt()
+            await tally.attempt()
+            await other.attempt()
             other.done()
             with pytest.raises(BudgetUsedUp):
-                other.attempt()
+                await other.attempt()
             ran(tally)
             tally.done()
             tally.sent(100)
@@ -349,17 +349,17 @@ def test_what_goes_on_after_its_request_counts_and_is_let_in_anew_or_not_at_all(
         async with place.meter() as meter:
             await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "2"})
             tally = opened(meter)
-            tally.attempt()
+            await tally.attempt()
             tally.done()
             tally.sent(0)  # its client has gone, and others wait for what it asked for
-            tally.attempt()
+            await tally.attempt()
             ran(tally)
             tally.done()
             assert meter.uses[0].spent.invocations == 1
             ran(tally)  # without a question, as functions do that were in line already
             assert meter.uses[0].spent.invocations == 2
             with pytest.raises(BudgetUsedUp):
-                tally.attempt()
+                await tally.attempt()
             return await counted(meter)
 
     assert story(work).invocations == 2
