@@ -121,7 +121,7 @@ def servers(**limits: str) -> Iterator[list[Server]]:
             engine.dispose()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(STEPS, st.integers(1, 40))
 def test_invocations_never_pass_the_limit(steps, limit):
     with servers(invocations=str(limit)) as found:
@@ -141,7 +141,7 @@ def test_invocations_never_pass_the_limit(steps, limit):
         assert sum(one.admitted for one in found) == limit
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(STEPS, st.integers(1, 500))
 def test_gb_seconds_pass_the_limit_by_what_is_under_way(steps, limit):
     with servers(gb_seconds=str(Decimal(limit) / MB_MS_OF_A_GB_SECOND)) as found:

@@ -83,14 +83,15 @@ class Share:
         idle_seconds = _IDLE_NEARING_SECONDS if nearing else _IDLE_SECONDS
         return not self.waiting and now.timestamp() - self._asked_at >= idle_seconds
 
-    def offer(self, since: Spent, owed: Spent, now: datetime, *, idle: bool) -> tuple[Spent, bool] | None:
+    def offer(self, since: Spent, owed: Spent, each: Spent | None, now: datetime) -> tuple[Spent, bool] | None:
         """Return what a claim says: the least and whether more is wanted; None when there is nothing to be said.
 
         `since` is what was used since the share was granted, `owed` what the database will not have heard of; in both
-        is what is under way. While the database is asked, requests come in: they may have half of what is free, and
-        the other half is given up before. Without that, the database could not give less than there was. One that is
-        `idle` gives up all.
+        is what is under way. `each` is what one more takes, None when none is wanted: then all is given up. While the
+        database is asked, requests come in: they may have half of what is free, and the other half is given up before.
+        Without that, the database could not give less than there was.
         """
+        idle = each is None
         # One that was asked for and not heard of may be this server's all the same.
         if idle and not self.held and not self._offered:
             return None
@@ -101,8 +102,7 @@ class Share:
                 given = free if idle else free - free // 2
                 setattr(self._amounts, measure, self.of(measure, now) - given)
                 free -= given
-            # Of what one request takes nothing is known but that it is an invocation.
-            wanted = 0 if idle else self.waiting if measure == "invocations" else 1
+            wanted = 0 if each is None else self.waiting * each.of(measure)
             setattr(least, measure, owed.of(measure) + max(free, wanted))
         self._offered = True
         return least, not idle

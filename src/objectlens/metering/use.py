@@ -16,6 +16,9 @@ from objectlens.metering.usage import Usage
 # A limit is near when this part of it is left.
 _NEAR = 16
 
+# Of so many requests about, what one takes is learnt.
+_LEARNT_OF = 16
+
 _log = logging.getLogger(__name__)
 
 
@@ -29,10 +32,11 @@ class Use:
     """The use of one budget in the running period, by all servers as far as this one knows.
 
     `unwritten` is what the database does not have yet, by the beginning of its period; `untold` whether it does not
-    know of the warning. An admitted request is held against the limit of invocations from its beginning on, so that
-    many at once cannot pass it, and each further attempt at it once more; what it takes of the others is known when it
-    is over. `shared` tells that other servers may use the same budget meanwhile: then this one keeps to its `Share`.
-    `_told` is what all of them had used when the database was last asked, and `_own` what of it was this one's.
+    know of the warning. An admitted request is held against the limits from its beginning on, so that many at once
+    cannot pass them, and each further attempt at it once more: with one invocation, and with as much of the others as
+    those before it took. What it takes is known when it is over. `shared` tells that other servers may use the same
+    budget meanwhile: then this one keeps to its `Share`. `_told` is what all of them had used when the database was
+    last asked, and `_own` what of it was this one's.
     """
 
     def __init__(self, budget: Budget, journal: Journal, now: datetime, *, shared: bool = False) -> None:
@@ -46,6 +50,7 @@ class Use:
         self.untold = False
         self.refusals = 0
         self._in_flight = 0
+        self._each: dict[Measure, float] = {"invocations": 1.0}
         self._journal = journal
         self._entry = budget.entry
         self._begin(now)
@@ -105,12 +110,13 @@ class Use:
         self._advance(now)
         if self._share is None:
             return None
-        owed = replace(self.unwritten.get(self.start, Spent()))
-        since = self.spent.less(self._told)
-        for one in (owed, since):
-            one.invocations += self._in_flight
+        held = Spent(*(self._held_of(one) for one in MEASURES))
+        owed, since = replace(held), self.spent.less(self._told)
+        owed.add(self.unwritten.get(self.start, Spent()))
+        since.add(held)
         idle = leaving or self._share.is_idle(now, nearing=self.nearing)
-        offer = self._share.offer(since, owed, now, idle=idle)
+        each = Spent(*(max(1, round(self._each.get(one, 0.0))) for one in MEASURES))
+        offer = self._share.offer(since, owed, None if idle else each, now)
         if offer is None:
             return None
         least, more = offer
@@ -168,17 +174,28 @@ class Use:
         self._in_flight -= held
         self._advance(now)
         used = Spent(usage.invocations, usage.memory_size * usage.billed_duration_ms, usage.bytes_out)
+        self._learn(used)
         self.spent.add(used)
         self.unwritten.setdefault(self.start, Spent()).add(used)
         self._note()
         self._warn()
+
+    def _learn(self, used: Spent) -> None:
+        """Expect of the next ones what the last ones took, the last of them most."""
+        for measure in MEASURES:
+            if measure != "invocations":
+                known = self._each.get(measure, float(used.of(measure)))
+                self._each[measure] = known + (used.of(measure) - known) / _LEARNT_OF
 
     def pressing(self, now: datetime) -> bool:
         """Whether the database should hear of it soon, and give a new share: half of the share is gone."""
         return self._beyond_share(now, part=2) is not None
 
     def _used(self, measure: Measure) -> int:
-        return self.spent.of(measure) + (self._in_flight if measure == "invocations" else 0)
+        return self.spent.of(measure) + self._held_of(measure)
+
+    def _held_of(self, measure: Measure) -> int:
+        return round(self._in_flight * self._each.get(measure, 0.0))
 
     def _at_limit(self) -> Measure | None:
         return next((one for one, limit in self.budget.limits.items() if self._used(one) >= limit), None)
@@ -202,8 +219,10 @@ class Use:
     def _note(self) -> None:
         # Of this server alone: what others wrote meanwhile must not hide what it could not write any more. What is
         # under way when it is killed counts as an invocation: perhaps it was answered already.
-        own = [self._own.of(measure) - self._told.of(measure) + self._used(measure) for measure in MEASURES]
-        self._journal.write(self._entry, self.start, tuple(own))
+        own = self.spent.less(self._told)
+        own.add(self._own)
+        own.invocations += self._in_flight
+        self._journal.write(self._entry, self.start, tuple(own.of(measure) for measure in MEASURES))
 
     def _warn(self) -> None:
         if self.warned:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 import signal
 import time
@@ -328,3 +329,24 @@ def test_an_environment_killed_while_its_source_is_foreseen_is_replaced_unseen(b
         assert set(os.listdir("/proc/self/fd")) <= before
     finally:
         gc.enable()
+
+
+def test_a_result_ended_when_it_came_however_late_that_is_looked_at(bench, recorder):
+    code = """
+import time
+def handler(event, context):
+    began = time.monotonic()
+    time.sleep(event)
+    return [began, time.monotonic()]
+"""
+
+    async def main():
+        async with bench() as opened:
+            function = make_function(opened.install(make_zip({"app.py": code})))
+            await opened.value(function, 0)
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 1)  # the server is busy with something else
+            return await opened.invoke(function, 0.2)
+
+    outcome = asyncio.run(main())
+    began, ended = json.loads(outcome.payload)
+    assert (ended - began) * 1000 <= outcome.duration_ms < 800

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from objectlens.clock import SystemClock
 from objectlens.functions.channel import Channel as Server
 from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, INVOKE, NEXT, UNUSED, Channel
 from objectlens.http import Headers, HttpResponse
@@ -115,7 +116,7 @@ class Api:
 @pytest.mark.parametrize("foreseen", [None, b"GET /x"])
 def test_a_file_that_finds_the_channel_full_is_not_sent_without_its_file(foreseen):
     async def main():
-        server = Server(Api(), None)
+        server = Server(Api(), None, SystemClock())
         server._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         filled = 0
         try:

@@ -67,6 +67,24 @@ def test_other_limits_refuse_what_comes_after_they_are_reached(place, limit, sai
     assert said in story(work)
 
 
+def test_what_is_under_way_is_held_with_as_much_as_those_before_it_took(place):
+    async def work():
+        async with place.meter() as meter:
+            await meter.put_budget("b", OF_CALLER | {"bytes": "1000"})
+            answered(meter)  # 100 bytes
+            under_way = [opened(meter) for _ in range(9)]
+            with pytest.raises(SlowDown, match="used 100 of 1,000 bytes .* may need the rest: 9 here") as held:
+                opened(meter)
+            assert held.value.headers == {"Retry-After": "1"}
+            for tally in under_way:
+                tally.sent(90)
+            answered(meter)  # of 90 that are left
+            with pytest.raises(SlowDown, match="used 1,010 of 1,000 bytes"):
+                opened(meter)
+
+    story(work)
+
+
 def test_the_period_ends_at_midnight_utc(place):
     async def work():
         async with place.meter() as meter:
