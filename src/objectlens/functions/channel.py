@@ -88,6 +88,7 @@ class Channel:
         except OSError:
             data = b""
         if not data:
+            self._handed()  # the last thing that it did, perhaps
             self.close()
             return
         self._incoming = self._incoming + data if self._incoming else data

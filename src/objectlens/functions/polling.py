@@ -81,15 +81,17 @@ class Channel:
         """Hand a result in, if there is one, and wait for an invocation: its event and headers. Raises `OSError`."""
         with self._lock:
             self._socket.settimeout(None)
-            name, body = result or ("", b"")
             self._forget()
-            self._hand_in(NEXT if result is None else UNUSED if self._wasted else RESULT, name.encode(), body)
+            if result is None:
+                self._send(NEXT, b"", b"")
+            else:
+                self._hand_in(UNUSED if self._wasted else RESULT, result[0].encode(), result[1])
             self._wasted = False
             head, body = self._receive(INVOKE)
             return body, dict(_pairs(head.decode().split("\n")))
 
     def _hand_in(self, kind: int, head: bytes, body: bytes) -> None:
-        """Send the frame of a result, or the question for work; never before a request whose wait was given up."""
+        """Send the frame of a result, and never before a request whose wait was given up."""
         frame = FRAME.pack(kind, len(head), len(body)) + head + body
         if self._hand is None or self._unsent or self._unread or len(frame) > SHORT:
             self._send(kind, head, body)

@@ -350,3 +350,38 @@ def handler(event, context):
     outcome = asyncio.run(main())
     began, ended = json.loads(outcome.payload)
     assert (ended - began) * 1000 <= outcome.duration_ms < 800
+
+
+def test_a_result_counts_although_its_environment_ends_at_once(bench, recorder):
+    code = """
+import os, threading
+from awslambdaric import lambda_runtime_client
+def handler(event, context):
+    # It ends as soon as the result is handed in, before any other work is asked for.
+    channel = lambda_runtime_client.runtime_client._channel
+    channel._receive = lambda kind: os._exit(0)
+    return event
+"""
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code}))
+            # Each has an environment of its own: the next invocation would go to one that ends just now.
+            return [await opened.value(make_function(package, name=f"f{number}"), number) for number in range(5)]
+
+    assert asyncio.run(main()) == [0, 1, 2, 3, 4]
+
+
+def test_work_is_asked_for_after_errors_as_after_results(bench, recorder):
+    code = """
+def handler(event, context):
+    return 1 / event
+"""
+
+    async def main():
+        async with bench() as opened:
+            function = make_function(opened.install(make_zip({"app.py": code})))
+            outcomes = [await opened.invoke(function, number) for number in (1, 0, 2, 0, 0, 4)]
+            return [outcome.failure is None for outcome in outcomes]
+
+    assert asyncio.run(main()) == [True, False, True, False, False, True]

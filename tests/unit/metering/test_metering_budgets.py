@@ -73,7 +73,7 @@ def test_what_is_under_way_is_held_with_as_much_as_those_before_it_took(place):
             await meter.put_budget("b", OF_CALLER | {"bytes": "1000"})
             answered(meter)  # 100 bytes
             under_way = [opened(meter) for _ in range(9)]
-            with pytest.raises(SlowDown, match="used 100 of 1,000 bytes .* may need the rest: 9 here") as held:
+            with pytest.raises(SlowDown, match=r"used 100 of 1,000 bytes .* may need the rest: 9 here") as held:
                 opened(meter)
             assert held.value.headers == {"Retry-After": "1"}
             for tally in under_way:
