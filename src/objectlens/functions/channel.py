@@ -61,7 +61,10 @@ class Channel:
         if self._open:
             self._loop.add_reader(self._socket, self._readable)
             self._loop.add_reader(self._hand, self._handed)
-            socket.send_fds(self._socket, [_frame(HAND, b"", b"")], [self._their_hand.fileno()])
+            try:
+                socket.send_fds(self._socket, [_frame(HAND, b"", b"")], [self._their_hand.fileno()])
+            except OSError:  # it has ended already
+                self.close()
         self._their_hand.close()
 
     def close(self) -> None:

@@ -141,3 +141,15 @@ def test_a_file_that_finds_the_channel_full_is_not_sent_without_its_file(foresee
         return left[filled:]
 
     assert asyncio.run(main()) == (b"" if foreseen else frame(ANSWER, b"0 0 -1 "))
+
+
+def test_an_environment_that_has_ended_is_no_fault():
+    async def main():
+        before = len(os.listdir("/proc/self/fd"))
+        server = Server(Api(), None, SystemClock())
+        server._socket.shutdown(socket.SHUT_WR)  # as when all that had the other end are gone
+        server.listen()
+        assert not server._open
+        return len(os.listdir("/proc/self/fd")) - before
+
+    assert asyncio.run(main()) == 0
