@@ -91,8 +91,9 @@ def put_budget(connection: Connection, name: str, changes: Mapping[str, str], no
 
 def remove_budget(connection: Connection, name: str) -> bool:
     """Remove a budget; returns whether it was there."""
+    found = connection.execute(delete(budgets).where(budgets.c.name == name)).rowcount
     _forget(connection, name)
-    return bool(connection.execute(delete(budgets).where(budgets.c.name == name)).rowcount)
+    return bool(found)
 
 
 def add_spent(connection: Connection, spent: Mapping[tuple[str, int], Spent]) -> None:
