@@ -19,6 +19,11 @@ from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
 
 _HERE = "print('here')"
+# What is reported, in this order.
+_NAMES = (
+    *("own namespaces", "file system", "system calls", "private /tmp", "no new privileges", "address space"),
+    *("memory limit", "process limit", "processor share", "network policy"),
+)
 # One that was killed shows nothing, and how it ends then depends on how far it was. Functions must not run with less
 # than the machine allows because of that.
 _TRIES = 5
@@ -44,7 +49,8 @@ except PermissionError:
 def find_isolation(mode: Mode, processors: Processors = "share") -> Isolation:
     """Try what this machine allows; the result is to be closed."""
     if mode == "off":
-        return Isolation(mode, None, None, (Feature("isolation", False, "off by functions.isolation"),))
+        off = tuple(Feature(name, False, "functions.isolation is off") for name in _NAMES)
+        return Isolation(mode, None, None, off)
     bwrap, why = _find_bwrap()
     storage, why_shared = _find_storage(bwrap) if bwrap else (None, why)
     cgroups = find_cgroups()
