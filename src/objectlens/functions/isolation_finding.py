@@ -160,8 +160,10 @@ def _tmp_feature(bwrap: str | None, storage: Storage | None, why: str) -> Featur
 
 def _limit_features(bwrap: str | None, cgroups: Cgroups, processors: Processors) -> Iterator[Feature]:
     yield Feature("no new privileges", True, "programs that change the user do not (PR_SET_NO_NEW_PRIVS)")
-    shared = "" if "memory" in cgroups.parents else "; of any kind, MemorySize and 4 GiB, with Node.js no limit"
-    writable = f"a process's writable memory: MemorySize and 512 MiB, with Node.js 2 GiB{shared}"
+    shared = (
+        "" if "memory" in cgroups.parents else "; of any kind, MemorySize and 4 GiB, with Node.js and Java no limit"
+    )
+    writable = f"a process's writable memory: MemorySize and 512 MiB, with Node.js and Java 2 GiB{shared}"
     yield Feature("address space", True, writable)
     yield _from_group(
         cgroups, "memory", "memory limit", "MemorySize, and EphemeralStorage for /tmp, in a control group"
