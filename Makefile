@@ -65,6 +65,7 @@ lint: $(STAMP)
 
 chaos: $(STAMP)
 	OBJECTLENS_CHAOS_ROUNDS='$(or $(ROUNDS),20)' OBJECTLENS_CHAOS_SEED='$(or $(SEED),1)' $(BIN)/python -m pytest tests/chaos
+	OBJECTLENS_FUNCTIONS_ISOLATION=strict $(BIN)/python -m pytest tests/conformance/functions/test_hostile_functions.py
 	OBJECTLENS_CRASH_CASES_EVERY=1 $(BIN)/python -m pytest tests/unit/stores/test_stores_versions_crash.py
 
 crashes: $(STAMP)

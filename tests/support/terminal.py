@@ -23,7 +23,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
+        self.resize(160, 60)
         environ = dict(os.environ if env is None else env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
         # Those of whoever runs the tests would count for more than the size of this terminal.
         for name in ("COLUMNS", "LINES"):
@@ -52,6 +52,10 @@ class Terminal:
         self.process.kill()
         self.process.wait()
         os.close(self._master)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size of the terminal."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type(self, keys: str) -> None:
         """Press keys."""

@@ -19,7 +19,7 @@ from objectlens.cli import pictures
 from objectlens.cli.build import pair
 from objectlens.cli.building import default_handler, default_runtime
 from objectlens.cli.clients import Clients, connect
-from objectlens.cli.dev_screen import State, deploy_line, request_line, screen, try_command
+from objectlens.cli.dev_screen import State, deploy_line, harmless, log_text, request_line, screen, try_command
 from objectlens.cli.developing import Answered, Deployed, Project, Watch
 from objectlens.cli.keyboard import Pressed, keyboard
 from objectlens.cli.options import config_option, data_option, json_option, print_json
@@ -142,9 +142,9 @@ def _once(project: Project, key: str | None, *, as_json: bool) -> int:
     for line in _said(deployed, answered):
         console.print(line, soft_wrap=True)
     if answered is not None:
-        if console.is_terminal and answered.pictures:
+        if console.is_terminal and answered.pictures and not console.no_color:
             console.print(pictures.blocks(answered.pictures, console.width))
-        console.print(Text("\n".join(answered.log)), soft_wrap=True)
+        console.print(log_text(answered.log), soft_wrap=True)
     return 0 if good else 1
 
 
@@ -183,6 +183,9 @@ class _Session:
     def __init__(self, project: Project, key: str | None, console: Console, *, repeat: bool) -> None:
         self._project = project
         self._console = console
+        # One that can move no cursor gets lines, as a pipe does.
+        self._live = console.is_terminal and not console.is_dumb_terminal
+        self._size = console.size
         self._repeat = repeat
         self._key = key or _first_key(project)
         self._state = State()
@@ -191,11 +194,13 @@ class _Session:
     def run(self, pressed: Pressed) -> None:
         """Go on until `q` or Ctrl-C."""
         watch = Watch(self._project.folder)
-        with Live(console=self._console, auto_refresh=False, screen=self._console.is_terminal) as live:
-            if self._console.is_terminal:
+        with Live(console=self._console, auto_refresh=False, screen=self._live) as live:
+            if self._live:
                 self._show = lambda: live.update(self._drawn(), refresh=True)
             self._deploy(ask=True)
             while (key := pressed(_POLL)) != "q":
+                if self._console.size != self._size:
+                    self._show()
                 if key in {"n", "p"}:
                     self._move(1 if key == "n" else -1)
                 if key in {"r", "n", "p"} and self._project.alias:
@@ -204,6 +209,7 @@ class _Session:
                     self._deploy(ask=self._repeat)
 
     def _drawn(self) -> RenderableType:
+        self._size = self._console.size
         return screen(self._project, self._state, self._key, self._console)
 
     def _deploy(self, *, ask: bool) -> None:
@@ -233,7 +239,7 @@ class _Session:
     def _tell(self, *lines: Text | str) -> None:
         """Show the state; where no terminal is, what is new of it."""
         self._show()
-        if not self._console.is_terminal:
+        if not self._live:
             # Past the console: a signal between its writing and its forgetting would have it write the same once more.
-            self._console.file.write("".join(f"{line}\n" for line in lines))
+            self._console.file.write("".join(f"{harmless(str(line))}\n" for line in lines))
             self._console.file.flush()

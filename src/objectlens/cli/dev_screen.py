@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +18,16 @@ from objectlens.cli.developing import Answered, Deployed, Project
 
 _KEYS = "r again   n next object   p previous object   q quit"
 _LEAST_LOG = 3
+# The empty line, the rule, the keys, and one for the cursor.
+_FRAME = 4
+# What a small terminal goes without, in this order.
+_SPARE = ("ARN", "try", "alias", "function")
+# ECMA-48: control sequences, strings such as window titles, other escapes, and single control characters but tab and
+# line feed. A function may print any of them.
+_CONTROLS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(slots=True)
@@ -36,21 +48,47 @@ def try_command(project: Project, key: str) -> str:
 
 
 def screen(project: Project, state: State, key: str, console: Console) -> RenderableType:
-    """Return all of it, no higher than the terminal."""
+    """Return all of it, no higher than the terminal: a small one goes without some of the facts, or the picture."""
+    rows, drawn = _rows(project, state, key), _picture(state.answered, console)
+    facts, picture = next(_fitting(rows, drawn, console))
+    used = _height(facts, console) + _height(picture, console) + _FRAME
+    log = _log(state.answered, console, max(_LEAST_LOG, console.height - used))
+    keys = Text(_KEYS, style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(facts, Text(), *picture, Rule("log", style="dim"), log, keys)
+
+
+def _fitting(rows: dict[str, Text], drawn: Text | None, console: Console) -> Iterator[tuple[Table, list[Text]]]:
+    """Yield facts and picture as they fit, what says most first; at last the least, whether that fits or not."""
+    for picture in ([drawn], []) if drawn else ([],):
+        for left_out in range(len(_SPARE) + 1):
+            facts = _grid({name: told for name, told in rows.items() if name not in _SPARE[:left_out]})
+            if _height(facts, console) + _height(picture, console) + _FRAME + _LEAST_LOG <= console.height:
+                yield facts, picture
+    yield facts, []
+
+
+def _height(shown: Table | list[Text], console: Console) -> int:
+    return len(console.render_lines(shown if isinstance(shown, Table) else Group(*shown), pad=False))
+
+
+def _rows(project: Project, state: State, key: str) -> dict[str, Text]:
+    rows: dict[str, Text] = {
+        "function": Text(f"{project.plan.name}  ({project.plan.runtime}, {project.plan.handler})"),
+        "alias": Text(project.alias or "-"),
+        "ARN": Text(project.access_point or "-"),
+    }
+    if project.alias:
+        rows["try"] = Text(harmless(try_command(project, key)), style="cyan")
+    return rows | {"deploy": deploy_line(state.deployed, state.doing), "request": request_line(state.answered)}
+
+
+def _grid(rows: Mapping[str, Text]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
-    facts.add_row("function", Text(f"{project.plan.name}  ({project.plan.runtime}, {project.plan.handler})"))
-    facts.add_row("alias", Text(project.alias or "-"))
-    facts.add_row("ARN", Text(project.access_point or "-"))
-    if project.alias:
-        facts.add_row("try", Text(try_command(project, key), style="cyan"))
-    facts.add_row("deploy", deploy_line(state.deployed, state.doing))
-    facts.add_row("request", request_line(state.answered))
-    drawn = _picture(state.answered, console)
-    used = len(console.render_lines(facts, pad=False)) + (len(drawn.plain.splitlines()) if drawn else 0) + 4
-    log = _log(state.answered, console, max(_LEAST_LOG, console.height - used))
-    return Group(facts, Text(), *((drawn,) if drawn else ()), Rule("log", style="dim"), log, Text(_KEYS, style="dim"))
+    for name, told in rows.items():
+        facts.add_row(name, told)
+    return facts
 
 
 def deploy_line(deployed: Deployed | None, doing: str = "") -> Text:
@@ -78,11 +116,25 @@ def request_line(answered: Answered | None) -> Text:
         parts.append(f"{'cold' if answered.cold else 'warm'}, {answered.function_ms:.0f} ms in the function")
     if answered.error is not None:
         parts.append(answered.error)
-    return Text("  ".join(parts), style="green" if good else "red")
+    return Text(harmless("  ".join(parts)), style="green" if good else "red")
+
+
+def harmless(text: str) -> str:
+    """Return text without what would move a terminal's cursor, clear its screen or colour it."""
+    return _CONTROLS.sub("", text)
+
+
+def log_text(lines: Iterable[str]) -> Text:
+    """Return what a function printed in its colours, without what would move the cursor or clear the screen."""
+    return Text("\n").join(Text.from_ansi(_CONTROLS.sub(_colour, line)) for line in lines)
+
+
+def _colour(found: re.Match[str]) -> str:
+    return found[0] if _COLOURS.fullmatch(found[0]) else ""
 
 
 def _picture(answered: Answered | None, console: Console) -> Text | None:
-    if answered is None or not answered.pictures:
+    if answered is None or not answered.pictures or console.no_color:
         return None
     try:
         return pictures.blocks(answered.pictures, console.width, max(4, min(20, console.height // 2)))
@@ -91,5 +143,6 @@ def _picture(answered: Answered | None, console: Console) -> Text | None:
 
 
 def _log(answered: Answered | None, console: Console, lines: int) -> Text:
-    told = Text("\n".join(answered.log if answered else ()))
+    # Each takes a line at least. All of a long log would take seconds, at every drawing.
+    told = log_text(answered.log[-lines:] if answered else ())
     return Text("\n").join(told.wrap(console, console.width)[-lines:])

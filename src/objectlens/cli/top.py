@@ -74,7 +74,13 @@ def _show(source: Source, interval: float, *, as_json: bool) -> None:
             click.echo(json.dumps([asdict(one) for one in found]))
         return
     console = Console()
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    if not console.is_terminal or console.is_dumb_terminal:
+        # In a pipe, or where no cursor can be moved, one table comes after another.
+        for found in _followed(source, interval):
+            console.print(table(found, time.time(), console.width))
+            console.file.flush()
+        return
+    with Live(console=console, auto_refresh=False, screen=True) as live:
         for found in _followed(source, interval):
             live.update(table(found, time.time(), console.width), refresh=True)
 

@@ -19,6 +19,11 @@ from objectlens.functions.isolation_seccomp import make_filter
 from objectlens.functions.isolation_storage import Storage
 
 _HERE = "print('here')"
+# What is reported, in this order.
+_NAMES = (
+    *("own namespaces", "file system", "system calls", "private /tmp", "no new privileges", "address space"),
+    *("memory limit", "process limit", "processor share", "network policy"),
+)
 # One that was killed shows nothing, and how it ends then depends on how far it was. Functions must not run with less
 # than the machine allows because of that.
 _TRIES = 5
@@ -44,7 +49,8 @@ except PermissionError:
 def find_isolation(mode: Mode, processors: Processors = "share") -> Isolation:
     """Try what this machine allows; the result is to be closed."""
     if mode == "off":
-        return Isolation(mode, None, None, (Feature("isolation", False, "off by functions.isolation"),))
+        off = tuple(Feature(name, False, "functions.isolation is off") for name in _NAMES)
+        return Isolation(mode, None, None, off)
     bwrap, why = _find_bwrap()
     storage, why_shared = _find_storage(bwrap) if bwrap else (None, why)
     cgroups = find_cgroups()
@@ -154,8 +160,10 @@ def _tmp_feature(bwrap: str | None, storage: Storage | None, why: str) -> Featur
 
 def _limit_features(bwrap: str | None, cgroups: Cgroups, processors: Processors) -> Iterator[Feature]:
     yield Feature("no new privileges", True, "programs that change the user do not (PR_SET_NO_NEW_PRIVS)")
-    shared = "" if "memory" in cgroups.parents else "; of any kind, MemorySize and 4 GiB, with Node.js no limit"
-    writable = f"a process's writable memory: MemorySize and 512 MiB, with Node.js 2 GiB{shared}"
+    shared = (
+        "" if "memory" in cgroups.parents else "; of any kind, MemorySize and 4 GiB, with Node.js and Java no limit"
+    )
+    writable = f"a process's writable memory: MemorySize and 512 MiB, with Node.js and Java 2 GiB{shared}"
     yield Feature("address space", True, writable)
     yield _from_group(
         cgroups, "memory", "memory limit", "MemorySize, and EphemeralStorage for /tmp, in a control group"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 CLIENT = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 MISSING = (
-    "AWS's runtime interface client for Java is neither in the package nor in a layer: put the jars "
-    "aws-lambda-java-runtime-interface-client, aws-lambda-java-core and aws-lambda-java-serialization (Maven group "
-    "com.amazonaws) into lib/ of the package, or into java/lib/ of a layer"
+    "AWS's runtime interface client for Java is neither in the package nor in a layer: put the jar "
+    "aws-lambda-java-runtime-interface-client (Maven group com.amazonaws) and those that it depends on "
+    "(mvn dependency:copy-dependencies) into lib/ of the package, or into java/lib/ of a layer"
 )
 
 # The likeliest name of the jar; it may be part of another.

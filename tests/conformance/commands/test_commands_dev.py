@@ -147,6 +147,10 @@ def test_in_a_terminal_every_save_is_deployed_and_tried(environ, folder, source,
         terminal.wait_for(r"deploy .* in .*request +one\.txt  200 .*5 bytes text/x-loud  cold.*seen 5.*REPORT")
         terminal.type("r")
         terminal.wait_for(r"request +one\.txt  200 .*  warm, ")
+        # Without a key it is drawn anew for another size.
+        terminal.resize(60, 20)
+        terminal.wait_for(r"request +one\.txt  200 .*REPORT.*r again")
+        terminal.resize(160, 60)
         terminal.type("n")
         terminal.wait_for(r"request +two\.txt  200 .*10 bytes .*seen 10")
         # A save with a fault: the old code stays, and answers.

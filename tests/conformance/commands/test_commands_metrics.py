@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -141,3 +142,18 @@ def test_top_says_why_it_is_told_nothing(server, user):
     assert done.returncode == 1
     assert "tells no figures: User: arn:aws:iam::" in done.stderr
     assert "is not authorized to perform: cloudwatch:GetMetricData" in done.stderr
+
+
+def test_top_in_a_pipe_is_one_table_after_another(server, function):
+    command = top(server, "--interval", "0.2")
+    with subprocess.Popen(command, env=environment(server), stdout=subprocess.PIPE, text=True) as process:
+        said = ""
+        while said.count("function ") < 3:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(timeout=60) == 0
+    assert function in said
+    assert "\x1b" not in said

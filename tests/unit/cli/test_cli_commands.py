@@ -205,6 +205,29 @@ def test_doctor_changes_nothing_and_finds_the_port(tmp_path):
     assert not data.exists()
 
 
+LIMITS = {
+    *("own namespaces", "file system", "system calls", "private /tmp", "no new privileges", "address space"),
+    *("memory limit", "process limit", "processor share", "network policy"),
+}
+
+
+def test_doctor_tells_each_limit_and_why_it_is_not_active(tmp_path):
+    def limits(**environ):
+        done = run(
+            "doctor", "--data", tmp_path, "--json", environ={"OBJECTLENS_SERVER_LISTEN": "127.0.0.1:0"} | environ
+        )
+        found = {one["what"]: (one["state"], one["detail"]) for one in json.loads(done.output)}
+        return done.exit_code, {name: found[name] for name in LIMITS}
+
+    code, found = limits(OBJECTLENS_FUNCTIONS_ISOLATION="off")
+    assert (code, set(found.values())) == (0, {("note", "not active: functions.isolation is off")})
+    # Without bubblewrap: told where that is allowed, and fatal where it is not.
+    for mode, ending, state in (("auto", 0, "note"), ("strict", 1, "bad")):
+        code, found = limits(OBJECTLENS_FUNCTIONS_ISOLATION=mode, PATH=str(tmp_path))
+        assert code == ending
+        assert found["file system"] == (state, "not active: bwrap is not on the server's PATH: install bubblewrap")
+
+
 def address_found(data):
     found = json.loads(run("doctor", "--data", data, "--json").output)
     return next((one["state"], one["detail"]) for one in found if one["what"] == "address")
