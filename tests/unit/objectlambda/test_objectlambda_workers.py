@@ -108,6 +108,24 @@ def test_a_pipeline_longer_than_a_message() -> None:
     run(main, count=1)
 
 
+def test_more_of_long_pipelines_than_the_socket_takes_at_once() -> None:
+    steps = [{"text.redact": {"patterns": {f"p{i}": f"x{i}y" + "z" * 200 for i in range(5)}}} for _ in range(50)]
+    payload = json.dumps({"pipeline": steps, "family": "text"})
+
+    async def main(workers: Workers) -> None:
+        # Ended in the middle of it, so that what lies in the socket is given out again.
+        ended = asyncio.ensure_future(do(workers, LONG, picture(1500, 1500)))
+        others = [asyncio.ensure_future(do(workers, payload, b"nothing of it")) for _ in range(12)]
+        (await at_work(workers)).kill()
+        with pytest.raises(WorkerEnded, match="SIGKILL"):
+            await ended
+        assert {content(made) for made in await asyncio.gather(*others)} == {b"nothing of it"}
+        assert not workers._out
+        assert not workers._waiting
+
+    run(main, count=1)
+
+
 def test_what_transforms_report_is_told_by_kind() -> None:
     limited = json.dumps({**json.loads(SMALL), "limits": {"pixels": 10}})
 
