@@ -121,6 +121,31 @@ def test_too_many_members(make):
         steps.member(name="49")(data, ctx=Context(limits=Limits(members=10)))
 
 
+def test_zips_that_lie_about_the_number_of_their_members():
+    data = zipped({f"{number}": b"" for number in range(50)})
+    end = data.rindex(b"PK\x05\x06")
+    lying = data[: end + 8] + (1).to_bytes(2, "little") * 2 + data[end + 12 :]
+    with pytest.raises(LimitExceeded, match="50 members or more is more than the limit of 10 on 'members'"):
+        steps.member(name="49")(lying, ctx=Context(limits=Limits(members=10)))
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_members_of_archives_in_archives_count_together(make):
+    inner = make({f"{number}": b"" for number in range(9)})
+    pipelines = {"arc": {"pipeline": [{"archive.member": {"name": "8"}}]}}
+    pipelines = pipelines | {"shard": {"pipeline": [{"archive.webdataset": {"pipelines": pipelines}}]}}
+    for data in (
+        tar({f"{n}.arc": inner for n in range(5)}),
+        tar({f"{n}.shard": tar({"a.arc": inner}) for n in (1, 2)}),
+    ):
+        program = compile_pipeline({"pipeline": [{"archive.webdataset": {"pipelines": pipelines}}]})
+        assert bytes(program.run(data))
+        with pytest.raises(LimitExceeded, match="'members'"):
+            bytes(compile_pipeline(json.loads(program.text), ceiling=Limits(members=20)).run(data))
+    # What was counted is forgotten at the end.
+    assert steps.member(name="8")(inner, ctx=Context(limits=Limits(members=9))).body == b""
+
+
 def test_zip_bomb_and_lies():
     with pytest.raises(LimitExceeded, match="'ratio'"):
         steps.member(name="z")(zipped({"z": bytes(64 * MIB)}), ctx=Context(limits=Limits(ratio=100.0)))
