@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from typing import Annotated, Literal
 
@@ -15,6 +16,13 @@ from objectlens.transforms.hints import Bounds
 
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
+# The longer ones first: one of UTF-32 begins as one of UTF-16 does.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def _check(*, charset: str, errors: str) -> None:
@@ -72,6 +80,11 @@ def lower(text: str, ctx: Context) -> str:
 
 
 def _detected(data: bytes) -> str:
+    for mark, charset in _MARKS.items():
+        if data.startswith(mark):
+            return charset
+    if half := _zeros(data[:_SAMPLE]):
+        return half
     try:
         data.decode("utf-8")
         return "utf-8-sig"
@@ -80,3 +93,12 @@ def _detected(data: bytes) -> str:
     if found is None:
         raise BadInput("the object is no text of a known charset")
     return found.encoding
+
+
+def _zeros(sample: bytes) -> str | None:
+    """Tell UTF-16 without a mark by its zeros: every other byte of most European text; to UTF-8 they are characters."""
+    pairs = len(sample) // 2
+    first, second = sample[::2].count(0), sample[1::2].count(0)
+    if pairs < 2 or max(first, second) <= pairs // 2 or min(first, second) > pairs // 16:
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"

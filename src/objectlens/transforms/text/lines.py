@@ -50,8 +50,11 @@ def jsonl(
 
 
 def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
-    rest = b""
+    rest, begun = b"", False
     for chunk in chunks:
+        if not begun and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadInput("the lines are UTF-16; begin with text.decode")
+        begun = True
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
         ctx.limits.check("bytes", len(rest), f"a line of {len(rest):,} bytes")
@@ -129,4 +132,8 @@ def _compare(found: Any, operator: str, wanted: Any) -> Any:
 
 
 def _dumped(record: Any) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    except UnicodeEncodeError:
+        # JSON can name half of a pair of surrogates, UTF-8 cannot hold it (RFC 8259 section 8.2).
+        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
