@@ -58,6 +58,25 @@ def test_corrupt_in_the_middle(name):
         bytes(steps.decompress(bytes(damaged)))
 
 
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bz2", "lz4"])
+@pytest.mark.parametrize("size", [7, 1000, 10**9])
+def test_zeros_behind_each_of_several_streams(name, size):
+    data = PACKED[name] + bytes(600) + PACKED[name] + bytes(20_000)
+    assert bytes(steps.decompress(pieces(data, size))) == TEXT * 2
+    with pytest.raises(BadInput):
+        bytes(steps.decompress(pieces(data + b"no stream", size)))
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_very_many_short_streams_and_frames_for_others(name):
+    pack = {"gzip": gzip.compress, "zstd": zstandard.compress}[name]
+    assert bytes(steps.decompress(pack(b"") * 50_000 + pack(b"end"))) == b"end"
+    frames = b"\x50\x2a\x4d\x18\0\0\0\0" * 100_000
+    assert bytes(steps.decompress(frames + zstandard.compress(b"end"))) == b"end"
+    for size in (5, 8, 30):
+        assert bytes(steps.decompress(pieces(frames[:80] + zstandard.compress(b"end"), size))) == b"end"
+
+
 def test_unknown_compression():
     with pytest.raises(BadInput, match="not compressed"):
         bytes(steps.decompress(b"plain"))
@@ -250,6 +269,27 @@ def test_extensions_of_cameras():
     made = steps.webdataset(data, pipelines={"jpg": RESIZE})
     with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
         assert archive.getnames() == ["A/IMG_1.png"]
+
+
+def sized(size: bytes) -> bytes:
+    """Return the header of a member of a size in GNU's notation for what octal digits cannot say."""
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("size", [b"\x80" + b"\xff" * 11, b"\xff" * 12, b"\xff" + b"\0" * 10 + b"\x01"])
+def test_sizes_that_cannot_be(size):
+    data = sized(size) * 3 + bytes(1024)
+    with pytest.raises(BadInput):
+        steps.member(data, name="other")
+    with pytest.raises((BadInput, LimitExceeded)):
+        steps.member(data, name="a.jpg")
+    for others in (True, False):
+        with pytest.raises((BadInput, LimitExceeded)):
+            bytes(steps.webdataset(data, pipelines={"png": RESIZE}, keep_others=others))
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])

@@ -21,7 +21,7 @@ from objectlens.transforms.program import Program, compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 # RecursionError: tarfile calls itself for each extended header that follows another.
-_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, RecursionError)
+_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, OverflowError, RecursionError)
 _FREE = 16 * 1024 * 1024
 # Headers that only say more about the next one; each is read as a whole.
 _EXTENDED = frozenset(
@@ -106,12 +106,19 @@ def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
+def _check_size(size: int) -> None:
+    # Both notations, of GNU and of pax, can say less than nothing.
+    if size < 0:
+        raise BadInput(f"the archive has a member of {size:,} bytes")
+
+
 class _Header(tarfile.TarInfo):
     """One header; tarfile itself would make room for extended ones of any size."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _EXTENDED and self.size > _EXTENDED_BYTES:
             raise BadInput(f"the archive has an extended header of {self.size:,} bytes; {_EXTENDED_BYTES:,} are read")
+        _check_size(self.size)
         found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         return found
 
@@ -159,6 +166,7 @@ def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
     ctx.limits.check("bytes", size, f"a member of {size:,} bytes")
+    _check_size(size)
     data = file.read(size)
     if len(data) < size:
         raise BadInput("the archive is cut short within a member")
