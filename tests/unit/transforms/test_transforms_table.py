@@ -83,6 +83,22 @@ def test_wrong_columns_and_conditions():
         assert steps.where(TABLE, where=[["id", operator, 5]]).num_rows == count
 
 
+@pytest.mark.parametrize("source", ["csv", "json", "parquet", "arrow"])
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_columns_that_a_file_does_not_have(source, quality):
+    def run(*between, columns):
+        steps = ["read", *between, {"select": {"columns": columns}}, {"write": {"format": "json"}}]
+        return compile_pipeline({"family": "table", "quality": quality, "pipeline": steps}).run(stored(source))
+
+    with pytest.raises(BadInput, match="other"):
+        run(columns=["id", "other"])
+    with pytest.raises(BadInput, match="other"):
+        run({"filter": {"where": [["other", "==", 1]]}}, columns=["id"])
+    with pytest.raises(BadInput, match="more than one column id"):
+        run({"select": {"columns": ["id", "id"]}}, columns=["id"])
+    assert list(json.loads(run(columns=["size", "id"]).body.splitlines()[0])) == ["size", "id"]
+
+
 def test_functions_on_tables():
     @transform
     def first(table: pa.Table, ctx: Context) -> pa.Table:
