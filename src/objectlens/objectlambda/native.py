@@ -129,7 +129,7 @@ class Native:
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
         facts = _facts(opened.stat)
-        if program.streaming and isinstance(body, FileSlice):
+        if program.streams and program.streaming and isinstance(body, FileSlice):
             return await self._in_thread(program, arguments, _file_chunks, body, facts)
         if not isinstance(body, FileSlice):
             # A stream comes in on the event loop; what the program allows of it is gathered first.

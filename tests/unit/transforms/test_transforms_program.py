@@ -176,6 +176,22 @@ def test_a_streaming_program_takes_whole_objects_too(source):
         bytes(compile_pipeline(lines).run(source))
 
 
+@pytest.mark.parametrize(
+    ("steps", "streams"),
+    [
+        (["archive.decompress", "text.jsonl"], True),
+        ([{"archive.member": {"name": "a.gz"}}, "archive.decompress"], True),
+        # What gathers all of it on the way gains nothing by a stream, and belongs into a process of its own.
+        (["archive.decompress", "image.decode"], False),
+        (["text.decode", "text.normalize", "text.jsonl"], False),
+        (["archive.decompress", {"archive.member": {"name": "a"}}], False),
+        (["image.decode"], False),
+    ],
+)
+def test_what_is_done_a_chunk_at_a_time(steps, streams):
+    assert compile_pipeline({"pipeline": steps}).streams is streams
+
+
 def test_digest_tells_programs_apart():
     texts = [REFERENCE, {**json.loads(REFERENCE), "quality": "exact"}, {"pipeline": ["decode"]}]
     assert len({compile_pipeline(text).digest for text in texts}) == 3

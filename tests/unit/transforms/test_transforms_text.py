@@ -56,6 +56,15 @@ def test_encode_normalize_fix_lower():
     assert bytes(steps.lower("ÄB".encode())).decode() == "äb"
 
 
+@pytest.mark.parametrize("step", [steps.normalize(form="NFD"), steps.normalize(form="NFKC"), steps.fix()])
+def test_very_many_marks_on_one_letter_are_refused(step):
+    marks = "\u0315\u0300"
+    with pytest.raises(BadInput, match="more than 1000 combining marks in a row"):
+        step(("a" + marks * 1_000_000).encode())
+    assert bytes(step(("a" + marks * 500).encode()))
+    assert bytes(step(("漢" * 5000 + "e\u0301" * 5000).encode()))
+
+
 def test_html():
     page = (
         b"<html><head><title>t</title></head><body><p>One &amp; <b>two</b></p><script>x()</script><p>three</p></body>"
