@@ -26,6 +26,12 @@ def opened(meter: Meter, **changes: Any) -> Tally:
     return tally
 
 
+async def let_in(meter: Meter) -> Tally:
+    """Open a tally as servers do, which may ask the database for a share of a budget first."""
+    await meter.room(CALLER, POINT)
+    return opened(meter)
+
+
 def ran(
     tally: Tally, *, duration_ms: float = 1.2, returned: int = 4, failed: bool = False, init_ms: float | None = None
 ) -> None:
@@ -82,5 +88,6 @@ class Place:
                 if closing:
                     await meter.close()
                 else:
-                    meter._task.cancel()
-                    await asyncio.gather(meter._task, return_exceptions=True)
+                    for task in meter._tasks:
+                        task.cancel()
+                    await asyncio.gather(*meter._tasks, return_exceptions=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -44,6 +45,11 @@ class Postgres:
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://objectlens@/{name}?host={self.folder}"
+
+    def break_off(self) -> None:
+        """Stop the server in the middle of whatever it does; `stop` follows."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
 
     def stop(self) -> None:
         """Stop the server and remove all that it kept."""

@@ -33,6 +33,7 @@ Examples:
 Rows add up to the ledger exactly; in JSON and CSV, amounts are decimals as text, with all their digits. The server that
 runs on --data, or at --endpoint, writes first what it has counted; callers need ce:GetCostAndUsage.
 """
+_PRINTED = Path("-")
 _BY = {"function": "function", "access-point": "access_point", "caller": "caller", "job": "job"}
 
 
@@ -52,7 +53,15 @@ def command() -> None:
 @endpoint_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV.")
-@click.option("--html", "html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with a plot.")
+@click.option(
+    "--html",
+    "html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value=_PRINTED,
+    metavar="[FILE]",
+    help="Write a page with a plot; without FILE, print it.",
+)
 def report(
     *,
     start: datetime | None,
@@ -68,22 +77,26 @@ def report(
     html: Path | None,
 ) -> None:
     """Print what functions used, what it costs, and what the same work costs in a training host."""
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv both print: leave one of them")
+    printed = {"--json": as_json, "--csv": as_csv, "--html": html == _PRINTED}
+    if sum(printed.values()) > 1:
+        both = " and ".join(name for name, given in printed.items() if given)
+        raise click.UsageError(f"{both} all print: leave one of them")
     check_span(start, end)
-    if html is not None:
+    if html is not None and html != _PRINTED:
         check_output(html, "--html")
     library, against = chosen(books, host)
     selection = selection_of(cast("Dimension", _BY[by]), start, end)
     rows = read_rows(data, config, endpoint, selection)
     made = make_report(rows, selection, library, against)
     compared = compare(rows, made.book, made.host)
-    if html is not None:
+    if html is not None and html != _PRINTED:
         write_whole(html, page(made, compared).encode())
     if as_json:
         print_json(report_value(made, compared))
     elif as_csv:
         click.echo(_csv(report_value(made, compared)), nl=False)
+    elif html == _PRINTED:
+        click.echo(page(made, compared))
     elif html is None:
         console = Console()
         console.print(screen(made, compared, console.width))

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
-from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, INVOKE, NEXT, RESULT, SMALL, UNUSED
+from objectlens.clock import Clock
+from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, HAND, INVOKE, NEXT, RESULT, SHORT, SMALL, UNUSED
 from objectlens.functions.runtime_api import RuntimeApi
 from objectlens.functions.states import Forbidden
 from objectlens.functions.values import Door
@@ -24,6 +26,11 @@ _LOGGER = logging.getLogger(__name__)
 
 _READ = 256 * 1024
 _NO_ANSWER = b"0 0 -1 "
+# The kernel's asm-generic/socket.h; Python has no name for it. A `struct timespec` of the wall clock comes with each
+# packet. Sockets of streams have no such times (net/unix/af_unix.c), so results have a socket of their own.
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@ll")
+_WITH_IT = socket.CMSG_SPACE(_TIMESPEC.size)
 
 Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 
@@ -31,11 +38,15 @@ Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 class Channel:
     """The server's end; `theirs` is the other, to be given to the environment and then closed by `listen`."""
 
-    def __init__(self, api: RuntimeApi, ask: Ask) -> None:
+    def __init__(self, api: RuntimeApi, ask: Ask, clock: Clock) -> None:
         self._api = api
         self._ask = ask
+        self._clock = clock
         self._socket, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.setblocking(False)
+        self._hand, self._their_hand = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._hand.setblocking(False)
+        self._hand.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._loop = asyncio.get_running_loop()
         self._incoming = b""
         self._outgoing = b""
@@ -49,6 +60,12 @@ class Channel:
         self.theirs.close()
         if self._open:
             self._loop.add_reader(self._socket, self._readable)
+            self._loop.add_reader(self._hand, self._handed)
+            try:
+                socket.send_fds(self._socket, [_frame(HAND, b"", b"")], [self._their_hand.fileno()])
+            except OSError:  # it has ended already
+                self.close()
+        self._their_hand.close()
 
     def close(self) -> None:
         """End it; what is asked for is cancelled."""
@@ -56,8 +73,9 @@ class Channel:
             self._open = False
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
-            self._socket.close()
-            self.theirs.close()
+            self._loop.remove_reader(self._hand)
+            for one in (self._socket, self.theirs, self._hand, self._their_hand):
+                one.close()
             if self._asking is not None:
                 self._asking.cancel()
             self._discard()
@@ -73,6 +91,7 @@ class Channel:
         except OSError:
             data = b""
         if not data:
+            self._handed()  # the last thing that it did, perhaps
             self.close()
             return
         self._incoming = self._incoming + data if self._incoming else data
@@ -82,6 +101,32 @@ class Channel:
         except (ValueError, TypeError, Forbidden) as error:
             _LOGGER.warning("the channel of an environment is closed: %s", error)
             self.close()
+
+    def _handed(self) -> None:
+        """Take a short result, which ended when the kernel says it came: under load nobody looks for a while."""
+        try:
+            packet, more, _, _ = self._hand.recvmsg(SHORT, _WITH_IT)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet, more = b"", []
+        if not packet:
+            self.close()
+            return
+        try:
+            self._take(*_result(packet), self._late(more))
+        except (ValueError, struct.error, Forbidden) as error:
+            _LOGGER.warning("the channel of an environment is closed: %s", error)
+            self.close()
+
+    def _late(self, more: list[tuple[int, int, bytes]]) -> float:
+        """Return for how many seconds a packet was there, by what came with it; both times are of the wall clock."""
+        for level, kind, content in more:
+            if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+                seconds, nanoseconds = _TIMESPEC.unpack(content)
+                ago: float = self._clock.now().timestamp() - seconds - nanoseconds / 1e9
+                return max(0.0, ago)
+        return 0.0
 
     def _frame(self) -> tuple[int, bytes, bytes] | None:
         """Cut the next frame off, None while it is incomplete; raises `ValueError` for one that is too long."""
@@ -97,11 +142,11 @@ class Channel:
         self._incoming = data[end:]
         return kind, data[FRAME.size : start], data[start:end]
 
-    def _take(self, kind: int, head: bytes, body: bytes) -> None:
+    def _take(self, kind: int, head: bytes, body: bytes, late: float = 0.0) -> None:
         if kind in {RESULT, UNUSED}:
             if kind == UNUSED:
                 self._habit = None
-            self._api.take_result(head.decode(), body)
+            self._api.take_result(head.decode(), body, late)
             self._api.poll(self)
         elif kind == NEXT:
             self._api.poll(self)
@@ -213,6 +258,14 @@ async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
 def _breaks_lines(response: HttpResponse) -> bool:
     """Whether a header of an answer would be read as several."""
     return any("\n" in name + value or "\r" in name + value for name, value in response.headers)
+
+
+def _result(packet: bytes) -> tuple[int, bytes, bytes]:
+    """Read the frame of a result, which is all of a packet; raises `ValueError` and `struct.error`."""
+    kind, head, body = FRAME.unpack_from(packet)
+    if kind not in {RESULT, UNUSED} or len(packet) != FRAME.size + head + body:
+        raise ValueError("what came is no result")
+    return kind, packet[FRAME.size : FRAME.size + head], packet[FRAME.size + head :]
 
 
 def _frame(kind: int, head: bytes, body: bytes) -> bytes:

@@ -169,7 +169,7 @@ class Environment:
     async def _lease(self, order: Order, template: str | None, output: int) -> None:
         files = [output]
         if template is not None and order.variables.get(OPT_OUT) != "0":
-            self._channel = Channel(self._api, self._ask)
+            self._channel = Channel(self._api, self._ask, self._clock)
             files.append(self._channel.theirs.fileno())
         self._process = await self._host.lease(order, template, files)
         await self._admit(self._process)
@@ -334,8 +334,9 @@ class Environment:
             self._take(answer)
 
     def _take(self, answer: Answer) -> None:
-        # Whoever waits for it runs when others have had their turn, which is no time that the function took.
-        self._answered_at = self._clock.monotonic()
+        # Whoever waits for it runs when others have had their turn, which is no time that the function took. Nor is
+        # that in which it lay there, but no clock that is set meanwhile makes it end before it began.
+        self._answered_at = max(self._clock.monotonic() - answer.late, self._began or 0.0)
         self._answer.set_result(answer)
 
     def init_failed(self, answer: Answer) -> None:

@@ -26,9 +26,10 @@ NEXT, RESULT, UNUSED, ASK = 1, 2, 3, 4
 """From the environment: for work; a result (the head is its request id), with `UNUSED` also that what was foreseen was
 not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`."""
 
-INVOKE, ANSWER, FORESEEN = 1, 2, 3
+INVOKE, ANSWER, FORESEEN, HAND = 1, 2, 3, 4
 """To the environment: an invocation with its headers; an answer: `STATUS OFFSET SIZE REASON`, then its headers; the
-answer to a request that will probably be made, with that request's head and an empty line before its own.
+answer to a request that will probably be made, with that request's head and an empty line before its own; a socket
+that takes short results, which comes along.
 
 An answer's content is the frame's body, or, when SIZE is not negative, so many bytes at OFFSET of the file that comes
 along, as does that of a foreseen one. The status 0 says that this request needs a connection of its own.
@@ -36,6 +37,9 @@ along, as does that of a foreseen one. The status 0 says that this request needs
 
 SMALL = 1024 * 1024
 """Results and requests of up to so many bytes go through the channel; longer ones take the usual way."""
+
+SHORT = 16 * 1024
+"""Frames of results of up to so many bytes go through the socket that takes those alone, one in each packet."""
 
 FRESH = 1.0
 """Seconds for which a foreseen answer is as good as one that is asked for now."""
@@ -71,17 +75,28 @@ class Channel:
         self._ahead: tuple[bytes, bytes, bytes] | None = None
         self._came = 0.0
         self._wasted = False
+        self._hand: socket.socket | None = None
 
     def next(self, result: tuple[str, bytes] | None) -> tuple[bytes, dict[str, Any]]:
         """Hand a result in, if there is one, and wait for an invocation: its event and headers. Raises `OSError`."""
         with self._lock:
             self._socket.settimeout(None)
-            name, body = result or ("", b"")
             self._forget()
-            self._send(NEXT if result is None else UNUSED if self._wasted else RESULT, name.encode(), body)
+            if result is None:
+                self._send(NEXT, b"", b"")
+            else:
+                self._hand_in(UNUSED if self._wasted else RESULT, result[0].encode(), result[1])
             self._wasted = False
             head, body = self._receive(INVOKE)
             return body, dict(_pairs(head.decode().split("\n")))
+
+    def _hand_in(self, kind: int, head: bytes, body: bytes) -> None:
+        """Send the frame of a result, and never before a request whose wait was given up."""
+        frame = FRAME.pack(kind, len(head), len(body)) + head + body
+        if self._hand is None or self._unsent or self._unread or len(frame) > SHORT:
+            self._send(kind, head, body)
+        else:
+            self._hand.send(frame)
 
     def ask(
         self, method: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
@@ -167,6 +182,8 @@ class Channel:
                 self._ahead, self._came = (request, answer, found[start:]), time.monotonic()
             elif kind == ANSWER:
                 self._drop(found[FRAME.size : start])
+            elif kind == HAND and (descriptor := self._files.pop(0)) != _LOST:
+                self._hand = socket.socket(fileno=descriptor)
 
     def _more(self) -> None:
         data, controls, flags, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)

@@ -57,12 +57,14 @@ class Dispatch:
 class Answer:
     """What an invocation or an initialisation came to: the return value, or an error document with its type.
 
-    `platform` tells that not the runtime but we say so.
+    `platform` tells that not the runtime but we say so; `late` for how many seconds it was there before we looked, as
+    far as the kernel tells.
     """
 
     body: bytes
     error_type: str | None = None
     platform: bool = False
+    late: float = 0.0
 
 
 class Poller(Protocol):
@@ -226,11 +228,11 @@ class RuntimeApi:
 
         return answer
 
-    def take_result(self, request_id: str, body: bytes) -> None:
+    def take_result(self, request_id: str, body: bytes, late: float = 0.0) -> None:
         """Take what an invocation came to; raises `Forbidden` when it is not the one under way."""
         if self._current is None or self._undelivered or request_id != self._current.request_id:
             raise Forbidden(self.state, Event.ANSWER)
-        self._settle(Answer(body))
+        self._settle(Answer(body, late=late))
 
     def _error(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:

@@ -321,7 +321,7 @@ class Corridor:
         await self._authorize(call)
         if isinstance(resource, ObjectLambdaAccessPoint):
             transformation = await transformation_of(self._rooms.lens, call, resource)
-            visit.tally = open_tally(self._rooms.meter, call, resource, transformation)
+            visit.tally = await open_tally(self._rooms.meter, call, resource, transformation)
         return await self._handle(call)
 
     async def _page(self, http: HttpRequest, visit: _Visit, pages: Sequence[Page]) -> HttpResponse:

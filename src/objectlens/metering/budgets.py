@@ -73,6 +73,11 @@ class Budget:
         front, role, name = self.subject.partition(":role/")
         return f"{front}{role}{name.rpartition('/')[2]}"
 
+    @property
+    def entry(self) -> str:
+        """What its use is kept under: another budget of the same name is another entry."""
+        return f"{self.name} {self.payer} {self.period}"
+
 
 def edited(old: Budget | None, name: str, changes: Mapping[str, str]) -> Budget:
     """Return the budget of a name with changes made to it, or a new one; raises `BadBudget`.

@@ -1,4 +1,4 @@
-"""What was used of budgets, in a file that the kernel keeps when this process is killed.
+"""What this server used of budgets, in a file that the kernel keeps when this process is killed.
 
 The database hears of it every few seconds; a server that is killed in between, over and over, must not hand out again
 what was used. A shared mapping of a file costs no system call, and what is in it outlives the process (mmap(2)); it is
@@ -27,7 +27,8 @@ class Journal:
     """The file, of one process at a time; a slot for each budget."""
 
     def __init__(self, path: Path) -> None:
-        size = MOST * _SIZE
+        # One place more, for whose it is.
+        size = (MOST + 1) * _SIZE
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Not a file with holes: there would be nobody to tell, but by a signal, that the disk is full.
@@ -38,6 +39,15 @@ class Journal:
         self._places: dict[str, int] = {}
         self._by_digest = {self._digest_at(place): place for place in range(MOST)}
         self._by_digest.pop(_FREE, None)
+
+    @property
+    def server(self) -> str:
+        """The name that this server had in the database when it last started; empty before it first did."""
+        return self._map[MOST * _SIZE : (MOST + 1) * _SIZE].rstrip(b"\0").decode()
+
+    def name(self, server: str) -> None:
+        """Keep the name that this server has from now on: up to 64 letters of ASCII."""
+        self._map[MOST * _SIZE : (MOST + 1) * _SIZE] = server.encode().ljust(_SIZE, b"\0")
 
     def read(self, name: str, start: int) -> Amounts | None:
         """Return what was written of a budget for the period that began at `start`, None when nothing was."""

@@ -19,15 +19,16 @@ from sqlalchemy import Connection
 from objectlens.clock import Clock
 from objectlens.database import Database
 from objectlens.errors import ServiceError
-from objectlens.metering import storing
+from objectlens.metering import sharing, storing
 from objectlens.metering.gathering import Gathering, Slot
 from objectlens.metering.ledger import Ledger
 from objectlens.metering.rollup import DAY, HOUR, MINUTE, Step, roll
 from objectlens.metering.rows import Row, Sums
+from objectlens.metering.spent import Spent
 from objectlens.metering.tally import Tally, signature_of
 from objectlens.metering.totals import Totals
 from objectlens.metering.usage import Usage
-from objectlens.metering.use import Spent, Use
+from objectlens.metering.use import Use
 from objectlens.metering.watch import Watch
 from objectlens.metering.writing import add_rows, is_next, register
 
@@ -36,6 +37,12 @@ _LOGGER = logging.getLogger(__name__)
 _ROLL_SECONDS = 300.0
 # Between two writings, however pressing they are.
 _PRESSED_SECONDS = 0.05
+_NEARING_SECONDS = 1.0
+# So long a request waits for a share of a budget, and for so many writings: the first may have begun before it came.
+_SHARE_SECONDS = 2.0
+_WRITINGS = 2
+# So long, or for two intervals, a server goes on with its shares when the database does not answer.
+_SHARES_LAST_SECONDS = 600
 # Those whose answer is out are over within moments, but for functions that go on after it.
 _LATE_SECONDS = 2.0
 
@@ -76,37 +83,45 @@ class Meter:
         self._database = database
         self._clock = clock
         self._gathering = Gathering(self.rules.most)
-        self._watch = Watch(journal, shared=database.shared)
+        self._shared = database.shared
+        self._watch = Watch(journal, shared=self._shared)
         self._writer = secrets.token_hex(8)
         self._number = 0
         self._unsent: _Batch | None = None
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._readers: dict[str, list[Tally]] = {}
         self._late = 0
         self._calm = asyncio.Event()
         self._calm.set()
         self._pressed = asyncio.Event()
+        self._heard = asyncio.Event()
 
     async def start(self) -> None:
         """Load the budgets and begin to write; raises `ServiceUnavailable` when the database does not answer."""
         now = self._clock.now()
-        await self._database.write(lambda connection: register(connection, self._writer, int(now.timestamp())))
+        await self._database.write(lambda connection: self._register(connection, int(now.timestamp())))
+        self._watch.name(self._writer)
         await self._load()
         if self._watch.uses and not self.rules.enabled:
             _LOGGER.warning(
                 "metering.enabled is false: budgets are kept all the same, what they cannot tell is who used what"
             )
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._keep_writing()), loop.create_task(self._keep_rolling())]
+
+    def _register(self, connection: Connection, now: int) -> None:
+        register(connection, self._writer, now)
+        # A copy of the data directory has the same name in it: who comes first has what was kept under it.
+        sharing.take_over(connection, self._writer, self._watch.server)
 
     async def close(self) -> None:
         """Write what is left, and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self.flush()
+            await self.flush(leaving=True)
         except ServiceError as error:
             _LOGGER.warning("what was used in the last %g seconds is lost: %s", self.rules.flush_seconds, error)
         self._watch.close()
@@ -125,6 +140,27 @@ class Meter:
             function = ":".join(function.split(":", 7)[:7])
         return Tally(self, function=function, access_point=access_point, caller=caller, job=job, uses=uses)
 
+    async def room(self, caller: str, access_point: str) -> None:
+        """Return when a request may be let in or is to be refused: at once, unless this server's share is used up.
+
+        Then the database is asked for another one. `open`, or `admit`, follows before anything else is waited for.
+        """
+        for _ in range(_WRITINGS):
+            lacking = self._watch.lacking(caller, access_point, self._clock)
+            if not lacking:
+                return
+            self._pressed.set()
+            for use in lacking:
+                use.wait(1)
+            try:
+                async with asyncio.timeout(_SHARE_SECONDS):
+                    await self._heard.wait()
+            except TimeoutError:
+                return
+            finally:
+                for use in lacking:
+                    use.wait(-1)
+
     def admit(self, caller: str, access_point: str) -> Sequence[Use]:
         """Let another attempt begin; raises `BudgetUsedUp`."""
         return self._watch.admit(caller, access_point, self._clock)
@@ -139,7 +175,7 @@ class Meter:
         if uses:
             for use in dict.fromkeys(uses):
                 use.settle(usage, now, uses.count(use))
-                if use.pressing:
+                if use.pressing(now):
                     self._pressed.set()
         # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
         if self.rules.enabled and (usage.invocations or usage.duration_us or (usage.cache and usage.requests)):
@@ -204,15 +240,18 @@ class Meter:
                 await self._calm.wait()
         await self.flush()
 
-    async def flush(self) -> None:
-        """Write what was added up, and read the budgets anew; raises `ServiceUnavailable`, and loses nothing then."""
+    async def flush(self, *, leaving: bool = False) -> None:
+        """Write what was added up, and read the budgets anew; raises `ServiceUnavailable`, and loses nothing then.
+
+        `leaving` gives this server's shares of budgets back.
+        """
         async with self._writing:
             # What could not be written before, then what came since.
             while batch := self._unsent or self._taken():
                 self._unsent = batch
                 await self._database.write(partial(self._write, batch))
                 self._unsent = None
-            await self._load()
+            await self._load(leaving=leaving)
 
     def _taken(self) -> _Batch | None:
         sums = self._gathering.take()
@@ -233,33 +272,57 @@ class Meter:
             [Row(start=slot.start, seconds=MINUTE, key=slot.key, sums=sums) for slot, sums in batch.sums.items()],
         )
         storing.add_spent(connection, batch.spent)
+        if self._shared:
+            sharing.add_own(connection, self._writer, batch.spent)
         storing.mark_warned(connection, batch.warned)
 
-    async def _load(self) -> None:
+    async def _load(self, *, leaving: bool = False) -> None:
         now = self._clock.now()
-        self._watch.load(await self._database.read(lambda connection: storing.read_budgets(connection, now)), now)
+        server = self._writer if self._shared else None
+        claims = self._watch.claims(now, leaving=leaving)
+        if server is not None and claims:
+            seconds = max(_SHARES_LAST_SECONDS, int(2 * self.rules.flush_seconds))
+            kept = await self._database.write(
+                lambda connection: storing.renew(connection, server, claims, now, seconds)
+            )
+        else:
+            kept = await self._database.read(lambda connection: storing.read_budgets(connection, now, server))
+        self._watch.load(kept, now)
 
-    async def _work(self) -> None:
-        """Write every so often, and make coarser what has grown old."""
-        rolled = -_ROLL_SECONDS
+    async def _keep_writing(self) -> None:
+        """Write every so often."""
         while True:
             await self._pause()
             try:
                 await self.flush()
-                if self._clock.monotonic() - rolled >= _ROLL_SECONDS:
-                    await self.roll()
-                    rolled = self._clock.monotonic()
             except ServiceError as error:
                 _LOGGER.warning("what was used cannot be written, and is kept until it can: %s", error)
             except Exception:  # whatever it is, counting goes on, and the next round tries again
                 _LOGGER.exception("what was used could not be written")
+            heard, self._heard = self._heard, asyncio.Event()
+            heard.set()
+
+    async def _keep_rolling(self) -> None:
+        """Make coarser what has grown old."""
+        await asyncio.sleep(self.rules.flush_seconds)
+        while True:
+            try:
+                await self.roll()
+            except ServiceError as error:
+                _LOGGER.warning("what was used cannot be made coarser now: %s", error)
+            except Exception:  # the next round tries again
+                _LOGGER.exception("what was used could not be made coarser")
+            await asyncio.sleep(_ROLL_SECONDS)
 
     async def _pause(self) -> None:
-        """Wait until it is time to write, which it is at once when a budget comes to its end."""
-        least = min(_PRESSED_SECONDS, self.rules.flush_seconds)
+        """Wait until it is time to write, which it is sooner when a budget comes to its end, or has come to it here."""
+        interval = self.rules.flush_seconds
+        if self._watch.nearing:
+            interval = min(_NEARING_SECONDS, interval)
+        least = min(_PRESSED_SECONDS, interval)
         await asyncio.sleep(least)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.rules.flush_seconds - least):
+            async with asyncio.timeout(interval - least):
                 await self._pressed.wait()
         self._pressed.clear()
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from objectlens.metering import sharing
 from objectlens.metering.budgets import MEASURES, MOST, BadBudget, Budget, edited, payers, span
 from objectlens.metering.ledger import Selection, read_rows
 from objectlens.metering.rows import Dimension
-from objectlens.metering.tables import budget_uses, budgets
-from objectlens.metering.use import Spent
+from objectlens.metering.share import Claim, Granted
+from objectlens.metering.spent import Spent
+from objectlens.metering.tables import budget_shares, budget_uses, budgets
 from objectlens.metering.writing import add
 
 _FIELDS = tuple(one.name for one in fields(Budget))
@@ -21,22 +23,50 @@ _KEPT_SECONDS = 400 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A budget as the database has it, with its use in the running period."""
+    """A budget as the database has it, with its use in the running period.
+
+    `granted` is this server's part, None when there is no other.
+    """
 
     budget: Budget
     spent: Spent
     warned: bool
+    granted: Granted | None = None
 
 
-def read_budgets(connection: Connection, now: datetime) -> list[Kept]:
-    """Return all budgets in the order of their names."""
-    columns = [budgets.c[name] for name in _FIELDS]
-    found = [Budget(**row) for row in connection.execute(select(*columns).order_by(budgets.c.name)).mappings()]
+def read_budgets(connection: Connection, now: datetime, server: str | None = None) -> list[Kept]:
+    """Return all budgets in the order of their names; `server` is who asks, when there may be others."""
+    found = _budgets(connection)
     starts = {_start(one, now) for one in found}
     used = [budget_uses.c[name] for name in ("name", "start", *MEASURES, "warned")]
     rows = connection.execute(select(*used).where(budget_uses.c.start.in_(starts)))
     uses = {(row[0], row[1]): (Spent(*row[2:5]), bool(row[5])) for row in rows}
-    return [Kept(one, *uses.get((one.name, _start(one, now)), (Spent(), False))) for one in found]
+    kept = [Kept(one, *uses.get((one.name, _start(one, now)), (Spent(), False))) for one in found]
+    if server is None:
+        return kept
+    periods = {one.name: (one.name, _start(one, now)) for one in found}
+    parts = sharing.granted(connection, server, list(periods.values()))
+    nothing = Granted(None, Spent(), 0)
+    return [replace(one, granted=parts.get(periods[one.budget.name], nothing)) for one in kept]
+
+
+def renew(connection: Connection, server: str, claims: Sequence[Claim], now: datetime, seconds: int) -> list[Kept]:
+    """Give a server the shares that it claims, good for so many seconds; returns all budgets as `read_budgets` does."""
+    found = {one.entry: one for one in _budgets(connection)}
+    # One that was removed, or made another one, is nobody's any more.
+    good = [
+        (claim, budget)
+        for claim in claims
+        if (budget := found.get(claim.entry)) is not None and claim.start == _start(budget, now)
+    ]
+    if good:
+        sharing.renew(connection, server, good, now=int(now.timestamp()), seconds=seconds)
+    return read_budgets(connection, now, server)
+
+
+def _budgets(connection: Connection) -> list[Budget]:
+    columns = [budgets.c[name] for name in _FIELDS]
+    return [Budget(**row) for row in connection.execute(select(*columns).order_by(budgets.c.name)).mappings()]
 
 
 def put_budget(connection: Connection, name: str, changes: Mapping[str, str], now: datetime) -> Budget:
@@ -51,7 +81,7 @@ def put_budget(connection: Connection, name: str, changes: Mapping[str, str], no
     connection.execute(delete(budgets).where(budgets.c.name == budget.name))
     connection.execute(insert(budgets).values({name: getattr(budget, name) for name in _FIELDS}))
     if old is None or (old.payer, old.kind, old.period) != (budget.payer, budget.kind, budget.period):
-        connection.execute(delete(budget_uses).where(budget_uses.c.name == budget.name))
+        _forget(connection, budget.name)
         add_spent(connection, {(budget.name, _start(budget, now)): _from_ledger(connection, budget, now)})
     else:
         # A limit that was raised deserves its own warning.
@@ -61,8 +91,9 @@ def put_budget(connection: Connection, name: str, changes: Mapping[str, str], no
 
 def remove_budget(connection: Connection, name: str) -> bool:
     """Remove a budget; returns whether it was there."""
-    connection.execute(delete(budget_uses).where(budget_uses.c.name == name))
-    return bool(connection.execute(delete(budgets).where(budgets.c.name == name)).rowcount)
+    found = connection.execute(delete(budgets).where(budgets.c.name == name)).rowcount
+    _forget(connection, name)
+    return bool(found)
 
 
 def add_spent(connection: Connection, spent: Mapping[tuple[str, int], Spent]) -> None:
@@ -82,7 +113,13 @@ def mark_warned(connection: Connection, warned: Mapping[str, int]) -> None:
 
 def forget_uses(connection: Connection, now: int) -> None:
     """Forget what was used of budgets more than a year ago."""
-    connection.execute(delete(budget_uses).where(budget_uses.c.start < now - _KEPT_SECONDS))
+    for table in (budget_uses, budget_shares):
+        connection.execute(delete(table).where(table.c.start < now - _KEPT_SECONDS))
+
+
+def _forget(connection: Connection, name: str) -> None:
+    for table in (budget_uses, budget_shares):
+        connection.execute(delete(table).where(table.c.name == name))
 
 
 def _set_warned(connection: Connection, name: str, start: int, *, warned: bool) -> None:

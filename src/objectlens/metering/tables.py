@@ -47,7 +47,7 @@ budgets = Table(
     Column("warn_percent", Integer, nullable=False),
 )
 
-# What was used of a budget in the period that began at `start`.
+# What was used of a budget by all servers in the period that began at `start`.
 budget_uses = Table(
     "budget_uses",
     metadata,
@@ -55,4 +55,20 @@ budget_uses = Table(
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     *(Column(name, BigInteger, nullable=False) for name in ("invocations", "memory_mb_ms", "bytes_out")),
     Column("warned", Boolean, nullable=False),
+)
+
+# Of several servers: what each of them used itself, as far as it has written it, and what it may use beyond that until
+# it writes again. `until` is when it stops to do so, Unix time.
+budget_shares = Table(
+    "budget_shares",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("server", Name, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("invocations", "memory_mb_ms", "bytes_out")),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("invocations_share", "memory_mb_ms_share", "bytes_out_share")
+    ),
+    Column("until", BigInteger, nullable=False),
 )

@@ -25,6 +25,10 @@ inherits it."""
 class Counter(Protocol):
     """Where usages go."""
 
+    async def room(self, caller: str, access_point: str) -> None:
+        """Return when another attempt may begin or is to be refused."""
+        ...
+
     def admit(self, caller: str, access_point: str) -> Sequence[Use]:
         """Let another attempt at a request begin; raises `SlowDown` when a budget is used up."""
         ...
@@ -137,11 +141,13 @@ class Tally:
             self._uses = self._counter.hold(self._caller, self._access_point)
         self._pending += 1
 
-    def attempt(self) -> None:
+    async def attempt(self) -> None:
         """Take note of an attempt to make what was asked for; `done` follows.
 
         The request was let in for the first one. Each other one asks the budgets anew: raises `SlowDown`.
         """
+        if self._tried or not self._pending:
+            await self._counter.room(self._caller, self._access_point)
         if not self._pending:
             self._reset()
         if self._tried or not self._pending:

@@ -9,8 +9,10 @@ from pathlib import Path
 from objectlens.clock import Clock
 from objectlens.metering.budgets import Budget, payers
 from objectlens.metering.journal import Journal
+from objectlens.metering.share import Claim
+from objectlens.metering.spent import Spent
 from objectlens.metering.storing import Kept
-from objectlens.metering.use import Spent, Use
+from objectlens.metering.use import Use
 
 
 class Watch:
@@ -30,6 +32,15 @@ class Watch:
         self._journal.close()
 
     @property
+    def server(self) -> str:
+        """The name that this server had in the database when it last started; empty before it first did."""
+        return self._journal.server
+
+    def name(self, server: str) -> None:
+        """Keep the name that this server has from now on."""
+        self._journal.name(server)
+
+    @property
     def uses(self) -> Sequence[Use]:
         """All budgets with their use, in the order of their names."""
         return tuple(self._uses.values())
@@ -40,11 +51,11 @@ class Watch:
         for kept in found:
             use = before.get(kept.budget.name)
             if use is not None and _same(use.budget, kept.budget):
-                use.refresh(kept.budget, kept.spent, now)
+                use.refresh(kept.budget, kept.spent, kept.granted, now)
             else:
                 # Requests that are under way count against the one that they were admitted to, which nobody keeps.
                 use = Use(kept.budget, self._journal, now, shared=self._shared)
-                use.recover(kept.spent, warned=kept.warned)
+                use.recover(kept.spent, kept.granted, warned=kept.warned)
             self._uses[kept.budget.name] = use
         self._by_payer = {}
         for use in self._uses.values():
@@ -74,6 +85,22 @@ class Watch:
         for use in uses:
             use.hold(clock.now())
         return uses
+
+    def claims(self, now: datetime, *, leaving: bool = False) -> Sequence[Claim]:
+        """Return what this server wants of the budgets' rests; `leaving` when it gives back what it has."""
+        return [claim for use in self._uses.values() if (claim := use.claim(now, leaving=leaving)) is not None]
+
+    @property
+    def nearing(self) -> bool:
+        """Whether a shared budget comes to its end."""
+        return self._shared and any(use.nearing for use in self._uses.values())
+
+    def lacking(self, caller: str, access_point: str, clock: Clock) -> Sequence[Use]:
+        """Return the budgets of which the database may have more for a request than this server has at hand."""
+        if not self._shared or not self._by_payer:
+            return ()
+        now = clock.now()
+        return [use for use in self._of(caller, access_point) if use.lacks(now)]
 
     def _of(self, caller: str, access_point: str) -> list[Use]:
         return [use for payer in (*payers(caller), access_point) for use in self._by_payer.get(payer, ())]

@@ -50,18 +50,26 @@ def add(
     connection: Connection,
     table: Table,
     rows: Sequence[Mapping[str, Any]],
-    sums: Sequence[str],
+    sums: Sequence[str] = (),
+    *,
     greatest: Sequence[str] = (),
+    latest: Sequence[str] = (),
 ) -> None:
-    """Insert rows; where one of that key is there, add `sums` to it, of those in `greatest` keep the greater one."""
+    """Insert rows; where one of that key is there, add `sums` to it, of those in `greatest` keep the greater one.
+
+    `latest` are replaced, and what is in none of them stays as it was.
+    """
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = make(table)
     new = statement.excluded
-    merged: dict[str, Any] = {}
+    merged: dict[str, Any] = {name: new[name] for name in latest}
     for name in sums:
         old = table.c[name]
         merged[name] = case((old > new[name], old), else_=new[name]) if name in greatest else old + new[name]
-    if rows:
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged), list(rows)
-        )
+    if not rows:
+        return
+    if merged:
+        statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=merged)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, list(rows))

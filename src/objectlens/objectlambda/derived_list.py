@@ -120,7 +120,7 @@ class _Teller:
     async def _made(self, head: Call, work: Work) -> HttpResponse:
         """Have an object made: it counts for who lists, and against the same budgets as a GET of it."""
         transformation = self.access_point.configuration.transformation("GetObject")
-        tally = open_tally(self.lens.meter, self.call, self.access_point, transformation)
+        tally = await open_tally(self.lens.meter, self.call, self.access_point, transformation)
         answer = None
         try:
             answer = await managed.answer(self.lens, head, self.access_point, work)

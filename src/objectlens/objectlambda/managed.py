@@ -275,7 +275,7 @@ class Visit:
     async def _make(self, derived: Derived) -> Made:
         tally = current.get()
         if tally is not None:
-            _admit_again(tally)
+            await _admit_again(tally)
         opened, self.opened = self.opened, None
         try:
             made = await self.work.make(self.there, derived.source.state, opened)
@@ -410,10 +410,10 @@ def _way_of(failed: Failed, *, own: bool) -> Way:
     return "miss" if failed.lasting else "bypass"
 
 
-def _admit_again(tally: Tally) -> None:
+async def _admit_again(tally: Tally) -> None:
     """Have an attempt counted; raises `Failed` when a budget leaves no room for one more than the first."""
     try:
-        tally.attempt()
+        await tally.attempt()
     except BudgetUsedUp as error:
         raise Failed(error) from error
 

@@ -28,7 +28,7 @@ async def transformation_of(
     return found
 
 
-def open_tally(
+async def open_tally(
     meter: Meter, call: Call, access_point: ObjectLambdaAccessPoint, transformation: Transformation | None
 ) -> Tally | None:
     """Open the tally of an authorised call, for all that is done on its behalf; None for what is not transformed.
@@ -38,6 +38,7 @@ def open_tally(
     tally = None
     if transformation is not None:
         session = call.caller.session
+        await meter.room(call.caller.arn, access_point.arn)
         tally = meter.open(
             function=transformation.function_arn,
             access_point=access_point.arn,

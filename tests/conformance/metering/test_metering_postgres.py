@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from objectlens.errors import SlowDown
 from objectlens.metering import Selection
-from support.metering import CALLER, Place, answered, opened, ran, story
+from support.metering import Place, answered, story
 from support.postgres import Postgres
 
 # Where PostgreSQL has to be installed first, that counts into the first test.
@@ -61,70 +60,3 @@ def test_two_meters_that_roll_at_once_lose_and_double_nothing(places):
             return sum(row.sums.invocations for row in rows)
 
     assert story(work) == 30
-
-
-def test_budgets_are_shared(places):
-    async def work():
-        async with places[0].meter() as one, places[1].meter() as two:
-            await one.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "4", "period": "day"})
-            await two.flush()
-            for _ in range(2):
-                answered(one)
-                answered(two)
-            for meter in (one, two, one):
-                await meter.flush()
-            for meter in (one, two):
-                assert meter.uses[0].spent.invocations == 4
-                with pytest.raises(SlowDown):
-                    opened(meter)
-            assert await two.remove_budget("b")
-            await one.flush()
-            answered(one)
-
-    story(work)
-
-
-def test_no_server_uses_more_than_half_of_the_rest_before_it_hears_of_the_other(places):
-    async def work():
-        async with places[0].meter() as one, places[1].meter() as two:
-            await one.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "100", "period": "day"})
-            await two.flush()
-            under_way = [opened(meter) for meter in (one, two) for _ in range(50)]
-            for meter in (one, two):
-                with pytest.raises(SlowDown, match="also on other servers, may need the rest: 50 here") as held:
-                    opened(meter)
-                assert held.value.headers["Retry-After"] == "1"
-            for tally in under_way:
-                ran(tally)
-                tally.sent(100)
-            for meter in (one, two, one):
-                await meter.flush()
-            for meter in (one, two):
-                assert meter.uses[0].spent.invocations == 100
-                with pytest.raises(SlowDown, match="Requests are taken again then"):
-                    opened(meter)
-
-    story(work)
-
-
-def test_a_budget_that_comes_to_its_end_is_written_at_once(places):
-    async def work():
-        # Written once an hour, but for budgets that near their end.
-        async with places[0].meter(flush_seconds=3600) as one, places[1].meter(flush_seconds=3600) as two:
-            await one.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "40", "period": "day"})
-            await two.flush()
-            done = 0
-            async with asyncio.timeout(20):
-                while done < 40:
-                    for meter in (one, two):
-                        try:
-                            answered(meter)
-                            done += 1
-                        except SlowDown:
-                            await asyncio.sleep(0.02)
-            for meter in (one, two, one):
-                await meter.flush()
-            assert one.uses[0].spent.invocations == two.uses[0].spent.invocations == done
-            return done
-
-    assert 40 <= story(work) <= 42

@@ -141,6 +141,11 @@ def test_the_page_stands_alone(data, tmp_path):
     assert "thumbnails" in text
     # Nothing is loaded and nothing runs; addresses are text.
     assert not re.search(r"<script|\bsrc=|\bhref=|url\(", text.replace("xmlns='http://www.w3.org/2000/svg'", ""))
+    for arguments in (["--html", "--data", data], ["--data", data, "--html"]):
+        printed = run("cost", "report", *arguments).output
+        assert (printed.count("<svg"), printed.splitlines()[0]) == (2, text.splitlines()[0])
+    refused = run("cost", "report", "--data", data, "--html", "--json")
+    assert (refused.exit_code, "--json and --html all print" in refused.output) == (2, True)
 
 
 def test_the_screen_has_the_articles_comparison_and_the_arithmetic(data):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import os
 import signal
 import time
@@ -328,3 +329,59 @@ def test_an_environment_killed_while_its_source_is_foreseen_is_replaced_unseen(b
         assert set(os.listdir("/proc/self/fd")) <= before
     finally:
         gc.enable()
+
+
+def test_a_result_ended_when_it_came_however_late_that_is_looked_at(bench, recorder):
+    code = """
+import time
+def handler(event, context):
+    began = time.monotonic()
+    time.sleep(event)
+    return [began, time.monotonic()]
+"""
+
+    async def main():
+        async with bench() as opened:
+            function = make_function(opened.install(make_zip({"app.py": code})))
+            await opened.value(function, 0)
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 1)  # the server is busy with something else
+            return await opened.invoke(function, 0.2)
+
+    outcome = asyncio.run(main())
+    began, ended = json.loads(outcome.payload)
+    assert (ended - began) * 1000 <= outcome.duration_ms < 800
+
+
+def test_a_result_counts_although_its_environment_ends_at_once(bench, recorder):
+    code = """
+import os, threading
+from awslambdaric import lambda_runtime_client
+def handler(event, context):
+    # It ends as soon as the result is handed in, before any other work is asked for.
+    channel = lambda_runtime_client.runtime_client._channel
+    channel._receive = lambda kind: os._exit(0)
+    return event
+"""
+
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": code}))
+            # Each has an environment of its own: the next invocation would go to one that ends just now.
+            return [await opened.value(make_function(package, name=f"f{number}"), number) for number in range(5)]
+
+    assert asyncio.run(main()) == [0, 1, 2, 3, 4]
+
+
+def test_work_is_asked_for_after_errors_as_after_results(bench, recorder):
+    code = """
+def handler(event, context):
+    return 1 / event
+"""
+
+    async def main():
+        async with bench() as opened:
+            function = make_function(opened.install(make_zip({"app.py": code})))
+            outcomes = [await opened.invoke(function, number) for number in (1, 0, 2, 0, 0, 4)]
+            return [outcome.failure is None for outcome in outcomes]
+
+    assert asyncio.run(main()) == [True, False, True, False, False, True]

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from objectlens.clock import SystemClock
 from objectlens.functions.channel import Channel as Server
 from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, INVOKE, NEXT, UNUSED, Channel
 from objectlens.http import Headers, HttpResponse
@@ -115,7 +116,7 @@ class Api:
 @pytest.mark.parametrize("foreseen", [None, b"GET /x"])
 def test_a_file_that_finds_the_channel_full_is_not_sent_without_its_file(foreseen):
     async def main():
-        server = Server(Api(), None)
+        server = Server(Api(), None, SystemClock())
         server._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         filled = 0
         try:
@@ -140,3 +141,15 @@ def test_a_file_that_finds_the_channel_full_is_not_sent_without_its_file(foresee
         return left[filled:]
 
     assert asyncio.run(main()) == (b"" if foreseen else frame(ANSWER, b"0 0 -1 "))
+
+
+def test_an_environment_that_has_ended_is_no_fault():
+    async def main():
+        before = len(os.listdir("/proc/self/fd"))
+        server = Server(Api(), None, SystemClock())
+        server._socket.shutdown(socket.SHUT_WR)  # as when all that had the other end are gone
+        server.listen()
+        assert not server._open
+        return len(os.listdir("/proc/self/fd")) - before
+
+    assert asyncio.run(main()) == 0

@@ -67,6 +67,24 @@ def test_other_limits_refuse_what_comes_after_they_are_reached(place, limit, sai
     assert said in story(work)
 
 
+def test_what_is_under_way_is_held_with_as_much_as_those_before_it_took(place):
+    async def work():
+        async with place.meter() as meter:
+            await meter.put_budget("b", OF_CALLER | {"bytes": "1000"})
+            answered(meter)  # 100 bytes
+            under_way = [opened(meter) for _ in range(9)]
+            with pytest.raises(SlowDown, match=r"used 100 of 1,000 bytes .* may need the rest: 9 here") as held:
+                opened(meter)
+            assert held.value.headers == {"Retry-After": "1"}
+            for tally in under_way:
+                tally.sent(90)
+            answered(meter)  # of 90 that are left
+            with pytest.raises(SlowDown, match="used 1,010 of 1,000 bytes"):
+                opened(meter)
+
+    story(work)
+
+
 def test_the_period_ends_at_midnight_utc(place):
     async def work():
         async with place.meter() as meter:
@@ -322,15 +340,15 @@ def test_each_further_attempt_asks_the_budget_anew(place):
         async with place.meter() as meter:
             await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "3"})
             tally, other = opened(meter), opened(meter)
-            tally.attempt()
+            await tally.attempt()
             ran(tally, failed=True)
             tally.done()
             # Of three, two are held and one more is left.
-            tally.attempt()
-            other.attempt()
+            await tally.attempt()
+            await other.attempt()
             other.done()
             with pytest.raises(BudgetUsedUp):
-                other.attempt()
+                await other.attempt()
             ran(tally)
             tally.done()
             tally.sent(100)
@@ -349,17 +367,17 @@ def test_what_goes_on_after_its_request_counts_and_is_let_in_anew_or_not_at_all(
         async with place.meter() as meter:
             await meter.put_budget("b", {"kind": "caller", "subject": CALLER, "invocations": "2"})
             tally = opened(meter)
-            tally.attempt()
+            await tally.attempt()
             tally.done()
             tally.sent(0)  # its client has gone, and others wait for what it asked for
-            tally.attempt()
+            await tally.attempt()
             ran(tally)
             tally.done()
             assert meter.uses[0].spent.invocations == 1
             ran(tally)  # without a question, as functions do that were in line already
             assert meter.uses[0].spent.invocations == 2
             with pytest.raises(BudgetUsedUp):
-                tally.attempt()
+                await tally.attempt()
             return await counted(meter)
 
     assert story(work).invocations == 2

@@ -44,7 +44,7 @@ class Event:
     find: Callable[[], Awaitable[Function | None]]
     retries: int = MAX_RETRIES
     age: float = MAX_AGE
-    measure: Callable[[], Tally | None] = lambda: None
+    measure: Callable[[], Awaitable[Tally | None]] | None = None
 
 
 class Events:
@@ -104,7 +104,7 @@ class Events:
         name = f"{function.account}:{function.name}"
         lane = self._lanes.setdefault(name, asyncio.Semaphore(AT_ONCE))
         async with lane:
-            tally = event.measure()
+            tally = None if event.measure is None else await event.measure()
             try:
                 outcome = await self._executor.invoke(replace(event.invocation, function=function, tally=tally))
             finally:

@@ -53,7 +53,7 @@ async def invoke(surroundings: Lambda, request: Request) -> Result:
     if kind == "Event":
         await _accept(surroundings, name, invocation, measure)
         return {"StatusCode": 202}
-    invocation = replace(invocation, tally=measure())
+    invocation = replace(invocation, tally=await measure())
     return await _answer(surroundings, invocation, tail=request.params.get("LogType") == "Tail")
 
 
@@ -61,7 +61,7 @@ async def _accept(surroundings: Lambda, name: FunctionName, invocation: Invocati
     """Take an event on."""
     surroundings.events.admit()
     # Each attempt has a tally of its own; what a budget would refuse now is not taken on.
-    leave(measure())
+    leave(await measure())
     retries, age = await limits_of(surroundings, name)
     function = invocation.function
 
