@@ -33,19 +33,25 @@ import urllib.request
 
 import boto3
 
-from objectlens.transforms import BadInput, Context, LimitExceeded, Step
+from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Step, asked
 from {module} import {name} as transform
 
 s3 = boto3.client("s3")
 pipeline = transform.bound() if isinstance(transform, Step) else transform
-streaming = "chunks" in pipeline.steps[0].takes
+codes = {{
+    BadArgument: "InvalidArgument",
+    BadInput: "InvalidTransformInput",
+    LimitExceeded: "TransformLimitExceeded",
+}}
 
 
 class Body:
     """An iterator of bytes as the file that boto3 wants."""
 
     def __init__(self, chunks):
-        self.chunks, self.rest = iter(chunks), b""
+        self.chunks = iter(chunks)
+        # Made before the answer begins: what is wrong with an object mostly shows there.
+        self.rest = next(self.chunks, b"")
 
     def read(self, size=-1):
         while size < 0 or len(self.rest) < size:
@@ -61,11 +67,13 @@ class Body:
 def lambda_handler(event, context):
     target = event["getObjectContext"]
     route = {{"RequestRoute": target["outputRoute"], "RequestToken": target["outputToken"]}}
+    url = urllib.parse.urlsplit(event["userRequest"]["url"])
     try:
+        arguments = pipeline.read(asked_of(url.query, event["userRequest"]["headers"]))
         with urllib.request.urlopen(target["inputS3Url"]) as source:
             kind = source.headers.get("Content-Type")
-            data = iter(lambda: source.read(65536), b"") if streaming else source.read()
-            result = pipeline(data, ctx=Context(key=key_of(event), content_type=kind))
+            ctx = Context(key=urllib.parse.unquote(url.path.removeprefix("/")), content_type=kind)
+            result = pipeline(iter(lambda: source.read(65536), b""), ctx=ctx, **arguments)
             body = result.body if isinstance(result.body, bytes) else Body(result.body)
             facts = {{"ContentType": result.content_type}} if result.content_type else {{}}
             s3.write_get_object_response(**route, Body=body, Metadata=dict(result.metadata), **facts)
@@ -74,14 +82,14 @@ def lambda_handler(event, context):
         said = {{name: re.search(f"<{{name}}>(.*?)</{{name}}>", answer) for name in ("Code", "Message")}}
         code, message = (found.group(1) if found else "SourceFailed" for found in said.values())
         s3.write_get_object_response(**route, StatusCode=error.code, ErrorCode=code, ErrorMessage=message)
-    except (BadInput, LimitExceeded) as error:
-        code = "InvalidTransformInput" if isinstance(error, BadInput) else "TransformLimitExceeded"
+    except tuple(codes) as error:
+        code = next(code for kind, code in codes.items() if isinstance(error, kind))
         s3.write_get_object_response(**route, StatusCode=400, ErrorCode=code, ErrorMessage=str(error))
 
 
-def key_of(event):
-    path = urllib.parse.urlsplit(event["userRequest"]["url"]).path
-    return urllib.parse.unquote(path.removeprefix("/"))
+def asked_of(query, headers):
+    header = next((value for name, value in headers.items() if name.lower() == "x-objectlens-args"), None)
+    return asked(urllib.parse.parse_qsl(query, keep_blank_values=True), header)
 '''
 
 

@@ -221,7 +221,11 @@ def _placed(text: str) -> str | None:
 
 
 def _checked(program: Program, given: tuple[str, ...]) -> Arguments:
-    pairs = dict(_pair(one) for one in given)
+    pairs: dict[str, str] = {}
+    for name, value in map(_pair, given):
+        if name in pairs:
+            raise click.ClickException(f"--arg says {name} more than once")
+        pairs[name] = value
     try:
         return program.arguments(pairs)
     except TransformError as error:

@@ -15,6 +15,7 @@ from objectlens.functions.remotes import remote_function
 from objectlens.metering import current
 from objectlens.objectlambda import event
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
+from objectlens.objectlambda.native import check_signed
 
 _FUNCTION = re.compile(r"function:([^:]+)(?::(.+))?")
 
@@ -88,6 +89,7 @@ def invocation(
     anonymous: bool = False,
 ) -> Invocation:
     """Return the invocation with its event, which with `anonymous` does not tell who calls."""
+    check_signed(call.http)
     remote = lens.remotes.of(transformation.function_arn)
     tally = current.get()
     if tally is not None:

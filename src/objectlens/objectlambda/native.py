@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from objectlens import errors
@@ -35,7 +36,7 @@ from objectlens.transforms import (
     Program,
     Result,
     TransformError,
-    parse_header,
+    asked,
 )
 from objectlens.transforms.messages import memory_file
 from objectlens.transforms.process import quiet_codecs
@@ -44,9 +45,6 @@ from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
-# Query parameters that are S3's own; every other one is an argument.
-_OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
-_PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _SIGNED_HEADERS = re.compile(r"SignedHeaders=([^,\s]+)")
 _PIECE = 8 * 1024 * 1024
 # A result in a file that is not longer is handed on in memory.
@@ -68,35 +66,13 @@ def is_native(function_arn: str) -> bool:
     return name is not None and name.partition(":")[0] == NATIVE_FUNCTION
 
 
-def is_of_s3(parameter: str) -> bool:
-    """Tell whether a query parameter is S3's or ours, and no argument."""
-    lower = parameter.lower()
-    return lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3)
-
-
-def asked_arguments(http: HttpRequest) -> Mapping[str, str]:
-    """Return the arguments of a request: those of the header `x-objectlens-args`, and of the query.
-
-    Raises `InvalidArgument` for a name given twice, and `AccessDenied` for a header that is not signed with the rest.
-    """
-    header = http.headers.get(ARGUMENTS_HEADER)
-    if header is not None:
-        _check_signed(http)
-    found = {} if header is None else parse_header(header)
-    for name, value in http.parameters():
-        if is_of_s3(name):
-            continue
-        if name in found:
-            raise errors.InvalidArgument(f"The argument {name!r} is given twice.", ArgumentName=name)
-        found[name] = value
-    return found
-
-
-def _check_signed(http: HttpRequest) -> None:
+def check_signed(http: HttpRequest) -> None:
     """Demand of the header what S3 demands of its own: whoever has a presigned URL may not say more than its maker.
 
-    The signature itself is verified already.
+    The signature itself is verified already. Raises `AccessDenied` for a header that is not signed with the rest.
     """
+    if ARGUMENTS_HEADER not in http.headers:
+        return
     lists = [value for name, value in http.parameters() if name.lower() == "x-amz-signedheaders"]
     lists += _SIGNED_HEADERS.findall(http.headers.get("authorization") or "")
     if any(ARGUMENTS_HEADER not in one.lower().split(";") for one in lists):
@@ -112,7 +88,7 @@ class Native:
         terms = terms or Terms()
         self._workers = Workers(terms=terms)
         self._turns = Turns(len(os.sched_getaffinity(0)))
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform", initializer=quiet_codecs)
+        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform")
         self.compiled = Programs(terms)
 
     async def close(self) -> None:
@@ -130,7 +106,8 @@ class Native:
     def arguments(self, program: Program, http: HttpRequest) -> Arguments:
         """Return the checked arguments of a request; raises `InvalidArgument` that names the wrong one."""
         try:
-            return program.arguments(asked_arguments(http))
+            check_signed(http)
+            return program.arguments(asked(http.parameters(), http.headers.get(ARGUMENTS_HEADER)))
         except BadArgument as error:
             raise errors.InvalidArgument(str(error), ArgumentName=", ".join(error.names)) from error
 
@@ -152,7 +129,7 @@ class Native:
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
         facts = _facts(opened.stat)
-        if program.streaming and isinstance(body, FileSlice):
+        if program.streams and program.streaming and isinstance(body, FileSlice):
             return await self._in_thread(program, arguments, _file_chunks, body, facts)
         if not isinstance(body, FileSlice):
             # A stream comes in on the event loop; what the program allows of it is gathered first.
@@ -299,6 +276,9 @@ def _timed(tally: Tally, work: Callable[[], _T]) -> _T:
 
 def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, facts: Facts) -> Result:
     """Run a program on what is read of a body: an invocation, as far as the meter is concerned."""
+    # Most of what streams has nothing to do with pictures: OpenCV takes some 30 MiB and a tenth of a second.
+    if "cv2" in sys.modules:
+        _quiet()
     if (tally := current.get()) is not None:
         tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
     try:
@@ -308,6 +288,11 @@ def _transformed(program: Program, read: Callable[[Any], Any], body: Any, argume
         if tally is not None:
             tally.failed()
         raise
+
+
+@cache
+def _quiet() -> None:
+    quiet_codecs()
 
 
 def _begun(result: Result) -> Result:

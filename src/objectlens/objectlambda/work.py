@@ -22,7 +22,7 @@ from objectlens.objectlambda.contract import Contract
 from objectlens.objectlambda.event import kept_query
 from objectlens.objectlambda.get import answer_of
 from objectlens.objectlambda.invoking import Failure, known_function, may_invoke, qualified
-from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, is_native, is_of_s3
+from objectlens.objectlambda.native import ARGUMENTS_HEADER, SourceMoved, check_signed, is_native
 from objectlens.objectlambda.rendezvous import Answer
 from objectlens.objectlambda.source import look_at, supporting_access_point
 from objectlens.objectlambda.taking import gathered, is_private, taken_head
@@ -32,6 +32,7 @@ from objectlens.objects.whole import open_whole
 from objectlens.s3.operations import OPERATIONS
 from objectlens.stores import KeyNotFound, Opened
 from objectlens.transforms import Arguments, Program
+from objectlens.transforms.arguments import is_of_s3
 
 # What an error of a function's own making may be kept for a moment: what it says of the object, and nothing that may
 # depend on who asks (401, 403), on the moment (409, 5xx), or on a condition (412, 416).
@@ -321,6 +322,7 @@ class LambdaWork:
         http, contract = self.call.http, self.contract
         if not (http.query or contract.headers or contract.identity or ARGUMENTS_HEADER in http.headers):
             return "{}"
+        check_signed(http)
         query: dict[str, str | list[str]] = {}
         for name, value in self._pairs():
             had = query.get(name)

@@ -101,9 +101,14 @@ class Workers:
             self._crew = _Crew(self._count, self._terms, self._answered, self._ended)
         while self._waiting and len(self._out) < self._count * AHEAD:
             job = self._waiting.popleft()
+            if job.done.done():
+                continue
+            if not self._crew.give(job.number, job.head, job.file):
+                self._waiting.appendleft(job)
+                return
             self._out[job.number] = job
-            job.deadline = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
-            self._crew.give(job.number, job.head, job.file)
+            if job.deadline is None:
+                job.deadline = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
 
     def _answered(self, message: Message) -> None:
         job = self._take(message.head.get("job", 0))
@@ -117,9 +122,9 @@ class Workers:
         if (job := self._take(number)) is not None and not job.done.done():
             job.done.set_exception(WorkerEnded(how))
         # It may have taken another out of the socket without having said so. One that is done twice does no harm.
-        for left in list(self._out.values()):
+        for left in reversed(list(self._out.values())):
             if self._crew is not None and not self._crew.has(left.number) and not left.done.done():
-                self._crew.give(left.number, left.head, left.file)
+                self._waiting.appendleft(self._out.pop(left.number))
         self._hand_out()
 
     def _expire(self, job: _Job) -> None:
@@ -156,9 +161,16 @@ class _Crew:
         for place in range(count):
             self._start(place)
 
-    def give(self, number: int, head: Mapping[str, Any], file: int) -> None:
-        """Put a job where the next free process finds it."""
-        send(self._ours, {"job": number, **head}, files=[file])
+    def give(self, number: int, head: Mapping[str, Any], file: int) -> bool:
+        """Put a job where the next free process finds it; returns False when there is no room.
+
+        A socket takes about 200 KB (unix(7)). What lies in it is taken out, and answered, before long.
+        """
+        try:
+            send(self._ours, {"job": number, **head}, files=[file])
+        except BlockingIOError:
+            return False
+        return True
 
     def has(self, number: int) -> bool:
         """Tell whether a process has said that it has this job."""

@@ -304,7 +304,9 @@ class TransformSettings:
         count(1, 2**31), _LIMITS.frames, "Pictures of an animation, pages, or frames taken of a film."
     )
     duration: float = _setting(seconds(0.001, 10 * 86_400), _LIMITS.duration, "Of sound or film.")
-    members: int = _setting(count(1, 2**31), _LIMITS.members, "Entries of an archive.")
+    members: int = _setting(
+        count(1, 2**31), _LIMITS.members, "Entries of an archive, those of archives within it included."
+    )
     ratio: int = _setting(
         count(1, 2**31), round(_LIMITS.ratio), "Decompressed by compressed size, past the first 16 MiB."
     )

@@ -10,7 +10,7 @@ and `canonical`.
 What flows through: the bytes of one object, whole or as an iterator of chunks, become a `Result`.
 """
 
-from objectlens.transforms.arguments import parse_header
+from objectlens.transforms.arguments import asked, parse_header
 from objectlens.transforms.context import Context, Resources
 from objectlens.transforms.contract import Pipeline, Step, transform
 from objectlens.transforms.errors import (
@@ -21,6 +21,7 @@ from objectlens.transforms.errors import (
     MissingExtra,
     TransformError,
 )
+from objectlens.transforms.hints import Bounds
 from objectlens.transforms.limits import Limits
 from objectlens.transforms.program import Arguments, Program, compile_pipeline
 from objectlens.transforms.schema import pipeline_schema
@@ -32,6 +33,7 @@ __all__ = [
     "BadArgument",
     "BadInput",
     "BadPipeline",
+    "Bounds",
     "Context",
     "Frames",
     "Image",
@@ -45,6 +47,7 @@ __all__ = [
     "Step",
     "Tensor",
     "TransformError",
+    "asked",
     "compile_pipeline",
     "parse_header",
     "pipeline_schema",

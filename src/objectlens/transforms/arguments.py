@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from objectlens.transforms.errors import BadArgument, BadPipeline
 
 Type = Literal["integer", "number", "boolean", "string"]
 PRESET = "preset"
+# Query parameters that are S3's own; every other one is an argument.
+_OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
+_PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _FIELDS = frozenset({"type", "default", "minimum", "maximum", "enum", "maxLength", "description"})
 _BOUNDS: Mapping[str, Any] = {"minimum": (int, float), "maximum": (int, float), "maxLength": int, "enum": list}
 _TYPES: Mapping[str, Any] = {
@@ -65,10 +68,9 @@ class Declared:
             max_length=said.get("maxLength", 256),
         )
         try:
-            declared.check(declared.default)
+            return replace(declared, default=declared.check(declared.default))
         except BadArgument as error:
             raise BadPipeline(f"the default does not fit: {error}") from error
-        return declared
 
     def read(self, text: str) -> Any:
         """Return the value that a query string or header says; raises `BadArgument`."""
@@ -132,9 +134,9 @@ class Parameters:
 
     def resolve(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Return the value of every parameter; raises `BadArgument` that names what is unknown or does not fit."""
-        values = {name: one.check(one.default) for name, one in self.declared.items()}
+        values = {name: one.default for name, one in self.declared.items()}
         rest = dict(given)
-        preset = rest.pop(PRESET, None)
+        preset = None if PRESET in self.declared else rest.pop(PRESET, None)
         if preset is not None:
             if preset not in self.presets:
                 known = ", ".join(sorted(self.presets)) or "none"
@@ -142,15 +144,41 @@ class Parameters:
             values |= self.presets[preset]
         if rest and self.presets_only:
             raise BadArgument(f"only presets are allowed here, not {', '.join(sorted(rest))}", *sorted(rest))
-        if unknown := sorted(set(rest) - set(self.declared)):
-            known = ", ".join(sorted(self.declared)) or "none"
-            raise BadArgument(f"unknown arguments: {', '.join(unknown)}; this pipeline takes: {known}", *unknown)
+        check_known(rest, self.declared)
         return values | {name: self.declared[name].read(text) for name, text in rest.items()}
+
+
+def check_known(names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `BadArgument` that tells which names are not among those that are known."""
+    if unknown := sorted(set(names) - set(known)):
+        listed = ", ".join(sorted(known)) or "none"
+        raise BadArgument(f"unknown arguments: {', '.join(unknown)}; this pipeline takes: {listed}", *unknown)
 
 
 def canonical(values: Mapping[str, Any]) -> str:
     """Return values as JSON with sorted keys and no spaces."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def is_of_s3(parameter: str) -> bool:
+    """Tell whether a query parameter is S3's or ours, and no argument."""
+    lower = parameter.lower()
+    return lower in _OF_S3 or lower.startswith(_PREFIXES_OF_S3)
+
+
+def asked(query: Iterable[tuple[str, str]], header: str | None) -> dict[str, str]:
+    """Return the arguments of a request: those of the header `x-objectlens-args`, and of the query.
+
+    Raises `BadArgument` for a name given twice.
+    """
+    found = {} if header is None else parse_header(header)
+    for name, value in query:
+        if is_of_s3(name):
+            continue
+        if name in found:
+            raise BadArgument(f"The argument {name!r} is given twice.", name)
+        found[name] = value
+    return found
 
 
 def parse_header(text: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from objectlens.transforms.context import Context
 class Bound:
     """`call(value, ctx)` does the step; `note` is what the planner did to it, `content_type` that of untyped results.
 
-    `takes` and `gives` are kinds of value: bytes, chunks (a stream of bytes), text, image, pixels (a bare RGB array),
-    audio, frames, tensor, table.
+    `step` made it of the arguments `said`, and would make it of others. `takes` and `gives` are kinds of value: bytes,
+    chunks (a stream of bytes), text, image, pixels (a bare RGB array), audio, frames, tensor, table.
     """
 
     name: str
@@ -24,6 +24,8 @@ class Bound:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     content_type: str | None = None
+    step: Any = field(default=None, compare=False, repr=False)
+    said: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return the step as pipelines write it, without what stands at None."""

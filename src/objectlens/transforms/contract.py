@@ -16,15 +16,17 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, overload
 
+from objectlens.transforms.arguments import Declared, Parameters, Type, check_known
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.context import Context
 from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import check, marked, schema
+from objectlens.transforms.registry import FAMILIES
 from objectlens.transforms.runner import run_here
 from objectlens.transforms.values import Audio, Frames, Image, Result, Tensor
 
@@ -39,6 +41,8 @@ _KINDS: dict[Any, str] = {
 }
 _NAMED_KINDS = {("numpy", "ndarray"): "pixels", ("pyarrow", "Table"): "table"}
 REQUIRED = inspect.Parameter.empty
+_TYPES: dict[Any, Type] = {"integer": "integer", "number": "number", "boolean": "boolean", "string": "string"}
+_TYPES |= {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,26 @@ class Parameter:
     def schema(self) -> dict[str, Any]:
         """Return it as JSON schema."""
         return schema(self.hint) | ({} if self.default is REQUIRED else {"default": self.default})
+
+    def declared(self) -> Declared | None:
+        """Return it as requests may set it, None when they cannot: texts say no lists and no objects."""
+        said = schema(self.hint)
+        options = [one for one in said.get("anyOf", [said]) if one.get("type") != "null"]
+        said = options[0] if len(options) == 1 else {}
+        enum = said.get("enum")
+        kinds = {said.get("type")} if enum is None else {type(one) for one in enum}
+        kind = _TYPES.get(kinds.pop()) if len(kinds) == 1 else None
+        if kind is None:
+            return None
+        return Declared(
+            name=self.name,
+            type=kind,
+            default=self.default,
+            minimum=said.get("minimum"),
+            maximum=said.get("maximum"),
+            enum=None if enum is None else tuple(enum),
+            max_length=said.get("maxLength", 256),
+        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +108,9 @@ class Step:
         if self.check is not None:
             self.check(**values)
         call = partial(self.function, **values)
-        return Bound(self.title, self.takes, self.gives, call, MappingProxyType(values), "", self.content_type)
+        return Bound(
+            self.title, self.takes, self.gives, call, MappingProxyType(values), "", self.content_type, self, arguments
+        )
 
     def _value(self, parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
         if parameter.name not in arguments:
@@ -129,12 +155,47 @@ class Pipeline:
         """Chain: what this one gives, `other` takes."""
         return Pipeline(self.steps + (other.bound().steps if isinstance(other, Step) else other.steps))
 
-    def __call__(self, source: Any, *, ctx: Context | None = None) -> Any:
+    def __call__(self, source: Any, /, *, ctx: Context | None = None, **arguments: Any) -> Any:
         """Run step by step, as notebooks and tests want it.
 
         A path, bytes or a stream of bytes come to a `Result`; a decoded value comes to whatever the last step returns.
+        `arguments` are those of steps of one's own that the chain leaves open; raises `BadArgument` for others.
         """
-        return run_here(self.steps, source, ctx or Context())
+        ctx = ctx or Context()
+        check_known(arguments, {name for one in self.steps for name in _open(one)})
+        steps = tuple(_set(one, arguments) for one in self.steps)
+        values = {name: one.arguments[name] for one in steps for name in _open(one)}
+        return run_here(steps, source, replace(ctx, arguments={**ctx.arguments, **values}))
+
+    @property
+    def parameters(self) -> Parameters:
+        """What a request may set: arguments of steps of one's own that the chain leaves open.
+
+        Steps whose arguments share a name are given the same value.
+        """
+        found = [one.declared() for step in reversed(self.steps) for one in _open(step).values()]
+        return Parameters({one.name: one for one in found if one is not None}, {})
+
+    def read(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Return the arguments that a request said, as values to call this with; raises `BadArgument`."""
+        values = self.parameters.resolve(given)
+        return {name: values[name] for name in given}
+
+
+def _open(bound: Bound) -> dict[str, Parameter]:
+    step = bound.step
+    if step is None or step.family in FAMILIES:
+        return {}
+    return {one.name: one for one in step.parameters if one.name not in bound.said}
+
+
+def _set(bound: Bound, arguments: Mapping[str, Any]) -> Bound:
+    mine = {name: arguments[name] for name in _open(bound) if name in arguments}
+    if not mine:
+        return bound
+    made: Bound = bound.step.bind({**bound.said, **mine})
+    # Set for this run, they stay open.
+    return replace(made, said=bound.said)
 
 
 @overload

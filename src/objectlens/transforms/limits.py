@@ -19,8 +19,9 @@ class Limits:
 
     `bytes` bounds the object (or, when it is streamed, what is gathered of it), `output_bytes` everything that is made
     of it, `pixels` one picture (width x height), `frames` the pictures of one animation, page sequence or film,
-    `duration` seconds of sound or film, `members` the entries of an archive, `ratio` decompressed by compressed size,
-    `nesting` the depth of JSON, HTML and archives, `columns` and `rows` those of a table.
+    `duration` seconds of sound or film, `members` the entries of an archive and of those within it (a million of them
+    would take most of the minute that an answer has), `ratio` decompressed by compressed size, `nesting` the depth of
+    JSON, HTML and archives, `columns` and `rows` those of a table.
     """
 
     bytes: int = 256 * 1024 * 1024
@@ -28,7 +29,7 @@ class Limits:
     pixels: int = 100_000_000
     frames: int = 1_000
     duration: float = 3_600.0
-    members: int = 1_000_000
+    members: int = 250_000
     ratio: float = 1_000.0
     nesting: int = 64
     columns: int = 10_000

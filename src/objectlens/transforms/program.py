@@ -22,7 +22,9 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "5"
+VOCABULARY = "6"
+# Steps that need all of something and are worth a stream nevertheless: they lead to one.
+_FOR_STREAMS = frozenset({"archive.member", "stream"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ class Program:
 
     @property
     def streams(self) -> bool:
-        """Whether it takes a stream, or makes its result while it is sent."""
-        return self.streaming or self.defaults.plan[-1].gives == "chunks"
+        """Whether it does its work a chunk at a time, from the object's first bytes on or from a member of it."""
+        plan = self.defaults.plan
+        return plan[-1].gives == "chunks" and all("chunks" in one.takes or one.name in _FOR_STREAMS for one in plan)
 
     def arguments(self, given: Mapping[str, str]) -> Arguments:
         """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""

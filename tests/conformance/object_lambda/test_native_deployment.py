@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError
 PHOTOGRAPH = Path(__file__).parents[3] / "examples" / "photographs" / "rocket.jpg"
 SOURCE = """
 from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import numpy as np
 
-from objectlens.transforms import BadInput, Context, Result, transform
+from objectlens.transforms import BadInput, Bounds, Context, Result, transform
 from objectlens.transforms.image import decode, encode, grayscale, resize
 
 small = decode() >> resize(width=64, height=48) >> grayscale() >> encode(format="png")
@@ -41,7 +42,22 @@ def signed(data: bytes, ctx: Context) -> Result:
 @transform
 def shout(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
     for chunk in chunks:
+        if b"bad" in chunk:
+            raise BadInput("the object is bad")
         yield chunk.upper()
+
+
+@transform
+def often(text: str, ctx: Context, *, times: Annotated[int, Bounds(1, 9)] = 2, mark: Literal["!", "?"] = "!") -> str:
+    return text * times + mark + str(ctx.arguments["times"])
+
+
+@transform
+def framed(text: str, ctx: Context, *, left: str = "<", right: str = ">") -> str:
+    return left + text + right
+
+
+framed_often = often >> framed(left="[")
 """
 
 
@@ -76,9 +92,18 @@ def deployed(server, tmp_path):
         assert done.returncode == 0, done.stderr
         made = json.loads(done.stdout)
 
-        def read(key, body):
+        def read(key, body, query="", header=None, event="before-sign"):
+            def ask(request, **_):
+                request.url += query and ("&" if "?" in request.url else "?") + query
+                if header is not None:
+                    request.headers["x-objectlens-args"] = header
+
             s3.put_object(Bucket=bucket, Key=key, Body=body)
-            return s3.get_object(Bucket=made["access_point"], Key=key)
+            s3.meta.events.register(f"{event}.s3.GetObject", ask, unique_id="ask")
+            try:
+                return s3.get_object(Bucket=made["access_point"], Key=key)
+            finally:
+                s3.meta.events.unregister(f"{event}.s3.GetObject", unique_id="ask")
 
         return getattr(module, name), read, made
 
@@ -110,10 +135,41 @@ def test_type_metadata_and_key_go_through_and_refusals_are_errors(deployed) -> N
     assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "the object is bad"}
 
 
+def test_requests_set_the_arguments_that_are_declared(deployed) -> None:
+    framed_often, read, _ = deployed("framed_often")
+
+    def refused(**said):
+        with pytest.raises(ClientError) as caught:
+            read("a", b"ho", **said)
+        error = caught.value.response
+        return error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"], error["Error"]["Message"]
+
+    for said, arguments in (
+        ({}, {}),
+        ({"query": "times=3&x-id=GetObject"}, {"times": 3}),
+        ({"query": "right=%2B%20%26%C3%BC", "header": "times=4; mark=?"}, {"times": 4, "mark": "?", "right": "+ &ü"}),
+        ({"header": '{"times": 1, "right": ""}'}, {"times": 1, "right": ""}),
+    ):
+        assert read("a", b"ho", **said)["Body"].read() == bytes(framed_often(b"ho", **arguments))
+    for said, name in (
+        ({"query": "times=10"}, "'times' is 10; it must be from 1 to 9"),
+        ({"header": "mark=."}, "'mark' must be one of"),
+        ({"query": "times=3", "header": "times=3"}, "'times' is given twice"),
+        ({"query": "left=x"}, "unknown arguments: left; this pipeline takes: mark, right, times"),
+    ):
+        status, code, message = refused(**said)
+        assert (status, code) == (400, "InvalidArgument")
+        assert name in message
+    # As of a pipeline: who has a presigned URL may not say more than its maker.
+    assert refused(header="times=3", event="before-send")[:2] == (403, "AccessDenied")
+
+
 def test_streams_stay_streams_and_deploying_again_replaces(deployed) -> None:
     deployed("signed")
     _, read, _ = deployed("shout")
     body = b"words " * 100_000
     assert read("a", body)["Body"].read() == body.upper()
+    with pytest.raises(ClientError, match="the object is bad"):
+        read("a", b"bad")
     _, read, _ = deployed("small")
     assert read("a", PHOTOGRAPH.read_bytes())["ContentType"] == "image/png"

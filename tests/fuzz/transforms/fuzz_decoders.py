@@ -125,6 +125,8 @@ def targets() -> dict[str, tuple[list[Any], bytes]]:
     }
     found |= {f"archive.{name}": (["archive.decompress"], bytes(pack(TEXT))) for name, pack in packers.items()}
     found["archive.tar"] = ([shard], tar())
+    passed = {"archive.webdataset": {"pipelines": {"no": {"pipeline": small}}, "keep_others": False}}
+    found["archive.passed"] = ([passed], tar())
     found["archive.zip"] = ([{"archive.member": {"name": "b.json"}}], zipped())
     found |= {
         f"table.{name}": (["table.read", {"table.write": {"format": "json"}}], table(name))

@@ -85,6 +85,12 @@ def test_wrong_arguments_are_named(argument, said):
     assert said.strip("'") in shown.output
 
 
+def test_arguments_said_twice_are_refused_as_of_a_request():
+    twice = ["--arg", "width=20", "--arg", "width=30"]
+    shown = run("explain", "-", *twice, text=json.dumps(WITH_PARAMETERS))
+    assert (shown.exit_code, shown.output) == (1, "Error: --arg says width more than once\n")
+
+
 def test_an_object_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(b"\xff\xd8\xff" + bytes(50))

@@ -58,6 +58,25 @@ def test_corrupt_in_the_middle(name):
         bytes(steps.decompress(bytes(damaged)))
 
 
+@pytest.mark.parametrize("name", ["gzip", "zstd", "bz2", "lz4"])
+@pytest.mark.parametrize("size", [7, 1000, 10**9])
+def test_zeros_behind_each_of_several_streams(name, size):
+    data = PACKED[name] + bytes(600) + PACKED[name] + bytes(20_000)
+    assert bytes(steps.decompress(pieces(data, size))) == TEXT * 2
+    with pytest.raises(BadInput):
+        bytes(steps.decompress(pieces(data + b"no stream", size)))
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_very_many_short_streams_and_frames_for_others(name):
+    pack = {"gzip": gzip.compress, "zstd": zstandard.compress}[name]
+    assert bytes(steps.decompress(pack(b"") * 50_000 + pack(b"end"))) == b"end"
+    frames = b"\x50\x2a\x4d\x18\0\0\0\0" * 100_000
+    assert bytes(steps.decompress(frames + zstandard.compress(b"end"))) == b"end"
+    for size in (5, 8, 30):
+        assert bytes(steps.decompress(pieces(frames[:80] + zstandard.compress(b"end"), size))) == b"end"
+
+
 def test_unknown_compression():
     with pytest.raises(BadInput, match="not compressed"):
         bytes(steps.decompress(b"plain"))
@@ -119,6 +138,31 @@ def test_too_many_members(make):
     data = make({f"{number}": b"" for number in range(50)})
     with pytest.raises(LimitExceeded, match="'members'"):
         steps.member(name="49")(data, ctx=Context(limits=Limits(members=10)))
+
+
+def test_zips_that_lie_about_the_number_of_their_members():
+    data = zipped({f"{number}": b"" for number in range(50)})
+    end = data.rindex(b"PK\x05\x06")
+    lying = data[: end + 8] + (1).to_bytes(2, "little") * 2 + data[end + 12 :]
+    with pytest.raises(LimitExceeded, match="50 members or more is more than the limit of 10 on 'members'"):
+        steps.member(name="49")(lying, ctx=Context(limits=Limits(members=10)))
+
+
+@pytest.mark.parametrize("make", [tar, zipped])
+def test_members_of_archives_in_archives_count_together(make):
+    inner = make({f"{number}": b"" for number in range(9)})
+    pipelines = {"arc": {"pipeline": [{"archive.member": {"name": "8"}}]}}
+    pipelines = pipelines | {"shard": {"pipeline": [{"archive.webdataset": {"pipelines": pipelines}}]}}
+    for data in (
+        tar({f"{n}.arc": inner for n in range(5)}),
+        tar({f"{n}.shard": tar({"a.arc": inner}) for n in (1, 2)}),
+    ):
+        program = compile_pipeline({"pipeline": [{"archive.webdataset": {"pipelines": pipelines}}]})
+        assert bytes(program.run(data))
+        with pytest.raises(LimitExceeded, match="'members'"):
+            bytes(compile_pipeline(json.loads(program.text), ceiling=Limits(members=20)).run(data))
+    # What was counted is forgotten at the end.
+    assert steps.member(name="8")(inner, ctx=Context(limits=Limits(members=9))).body == b""
 
 
 def test_zip_bomb_and_lies():
@@ -225,6 +269,27 @@ def test_extensions_of_cameras():
     made = steps.webdataset(data, pipelines={"jpg": RESIZE})
     with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
         assert archive.getnames() == ["A/IMG_1.png"]
+
+
+def sized(size: bytes) -> bytes:
+    """Return the header of a member of a size in GNU's notation for what octal digits cannot say."""
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("size", [b"\x80" + b"\xff" * 11, b"\xff" * 12, b"\xff" + b"\0" * 10 + b"\x01"])
+def test_sizes_that_cannot_be(size):
+    data = sized(size) * 3 + bytes(1024)
+    with pytest.raises(BadInput):
+        steps.member(data, name="other")
+    with pytest.raises((BadInput, LimitExceeded)):
+        steps.member(data, name="a.jpg")
+    for others in (True, False):
+        with pytest.raises((BadInput, LimitExceeded)):
+            bytes(steps.webdataset(data, pipelines={"png": RESIZE}, keep_others=others))
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])

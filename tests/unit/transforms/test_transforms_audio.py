@@ -91,6 +91,10 @@ def test_pad():
     got = steps.pad(AUDIO, duration=3.0).samples
     assert len(got) == 3 * RATE
     assert not got[2 * RATE :].any()
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        steps.pad(duration=3000)(AUDIO, ctx=Context(limits=Limits(output_bytes=1_000_000)))
+    with pytest.raises(LimitExceeded, match="'duration'"):
+        steps.pad(duration=5000)(AUDIO, ctx=Context())
 
 
 def test_loudness_of_the_standards_own_tone():

@@ -67,6 +67,17 @@ def test_modes_of_pictures_are_pillows(mode: str) -> None:
     assert np.abs(np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGB")) - wanted).mean() < 4
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "1"])
+def test_one_value_that_is_transparent(mode: str) -> None:
+    picture = PICTURE.convert(mode)
+    chosen = picture.getpixel((5, 5))
+    data = saved("PNG", picture, transparency=chosen)
+    made = (image.decode(alpha=True) >> image.encode(format="png"))(data)
+    wanted = Pillow.open(io.BytesIO(data)).convert("RGBA")
+    assert wanted.getpixel((5, 5))[3] == 0
+    assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGBA")), np.asarray(wanted))
+
+
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
 def test_what_is_transparent_stays_so(name: str) -> None:
     alpha = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)

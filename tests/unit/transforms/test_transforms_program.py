@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from objectlens.transforms import (
     BadArgument,
     BadInput,
     BadPipeline,
+    Bounds,
     Context,
     LimitExceeded,
     Limits,
@@ -174,6 +176,22 @@ def test_a_streaming_program_takes_whole_objects_too(source):
         bytes(compile_pipeline(lines).run(source))
 
 
+@pytest.mark.parametrize(
+    ("steps", "streams"),
+    [
+        (["archive.decompress", "text.jsonl"], True),
+        ([{"archive.member": {"name": "a.gz"}}, "archive.decompress"], True),
+        # What gathers all of it on the way gains nothing by a stream, and belongs into a process of its own.
+        (["archive.decompress", "image.decode"], False),
+        (["text.decode", "text.normalize", "text.jsonl"], False),
+        (["archive.decompress", {"archive.member": {"name": "a"}}], False),
+        (["image.decode"], False),
+    ],
+)
+def test_what_is_done_a_chunk_at_a_time(steps, streams):
+    assert compile_pipeline({"pipeline": steps}).streams is streams
+
+
 def test_digest_tells_programs_apart():
     texts = [REFERENCE, {**json.loads(REFERENCE), "quality": "exact"}, {"pipeline": ["decode"]}]
     assert len({compile_pipeline(text).digest for text in texts}) == 3
@@ -232,6 +250,48 @@ def test_functions_run_on_a_path_bytes_a_stream_and_a_value(tmp_path):
     assert bytes(shout(iter([b"a", b"b"]))) == b"AB"
     assert bytes(shout(b"ab")) == b"AB"
     assert count(str(path)).body == str(path.stat().st_size).encode()
+
+
+@transform
+def say(
+    data: bytes,
+    ctx: Context,
+    *,
+    number: float = 1.0,
+    times: Annotated[int | None, Bounds(1, 5)] = None,
+    how: Literal["a", "b"] = "a",
+    many: list[int] = [],  # noqa: B006  (never changed)
+    preset: bool = False,
+) -> bytes:
+    return json.dumps([data.decode(), number, times, how, many, preset]).encode()
+
+
+def test_what_a_chain_leaves_open_is_set_when_it_runs():
+    def said(pipeline: Any, **given: str) -> Any:
+        return json.loads(bytes(pipeline(b"x", **pipeline.read(given))))
+
+    whole = say()
+    assert said(whole) == ["x", 1.0, None, "a", [], False]
+    assert said(whole, number="2", times="5", how="b", preset="true") == ["x", 2.0, 5, "b", [], True]
+    assert json.loads(bytes(whole(b"x", many=[1, 2]))) == ["x", 1.0, None, "a", [1, 2], False]
+    # It stays open for the next run, and what was said with the chain does not.
+    assert said(whole) == ["x", 1.0, None, "a", [], False]
+    twice = say(times=3) >> say
+    assert said(twice, number="4", times="2") == ['["x", 4.0, 3, "a", [], false]', 4.0, 2, "a", [], False]
+    for given, name in (
+        ({"times": "6"}, "times"),
+        ({"times": "2.5"}, "times"),
+        ({"number": "nan"}, "number"),
+        ({"how": "c"}, "how"),
+        ({"many": "[1]"}, "many"),
+        ({"other": "1"}, "other"),
+    ):
+        with pytest.raises(BadArgument, match=name) as caught:
+            said(whole, **given)
+        assert caught.value.names == (name,)
+    for chain, names in ((say(times=3), {"times": 2}), (image.decode() >> image.flip, {"direction": "vertical"})):
+        with pytest.raises(BadArgument, match="unknown arguments"):
+            chain(b"x", **names)
 
 
 def test_chains_convert_between_what_is_given_and_taken():

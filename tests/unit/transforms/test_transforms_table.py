@@ -1,5 +1,6 @@
 """Table steps against pyarrow, and hostile files."""
 
+import datetime as dt
 import io
 import json
 
@@ -82,6 +83,22 @@ def test_wrong_columns_and_conditions():
         assert steps.where(TABLE, where=[["id", operator, 5]]).num_rows == count
 
 
+@pytest.mark.parametrize("source", ["csv", "json", "parquet", "arrow"])
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_columns_that_a_file_does_not_have(source, quality):
+    def run(*between, columns):
+        steps = ["read", *between, {"select": {"columns": columns}}, {"write": {"format": "json"}}]
+        return compile_pipeline({"family": "table", "quality": quality, "pipeline": steps}).run(stored(source))
+
+    with pytest.raises(BadInput, match="other"):
+        run(columns=["id", "other"])
+    with pytest.raises(BadInput, match="other"):
+        run({"filter": {"where": [["other", "==", 1]]}}, columns=["id"])
+    with pytest.raises(BadInput, match="more than one column id"):
+        run({"select": {"columns": ["id", "id"]}}, columns=["id"])
+    assert list(json.loads(run(columns=["size", "id"]).body.splitlines()[0])) == ["size", "id"]
+
+
 def test_functions_on_tables():
     @transform
     def first(table: pa.Table, ctx: Context) -> pa.Table:
@@ -136,6 +153,7 @@ def test_times_and_decimals_are_compared_with_text(name, quality):
             "day": pa.array(["2024-01-01", "2024-02-01", None]).cast(pa.date32()),
             "at": pa.array(["2024-01-01T12:00:00Z", "2024-02-01T12:00:00Z", None]).cast(pa.timestamp("s", "UTC")),
             "price": pa.array(["1.10", "2.20", None]).cast(pa.decimal128(5, 2)),
+            "opens": pa.array([dt.time(8), dt.time(9, 30), None], pa.time64("us")),
         }
     )
     sink = pa.BufferOutputStream()
@@ -157,8 +175,14 @@ def test_times_and_decimals_are_compared_with_text(name, quality):
     assert kept(["at", "<", "2024-01-15"], ["at", ">=", "2024-01-01T13:00:00+01:00"]) == [1]
     if name == "parquet":
         assert kept(["price", "==", "2.20"]) == [2]
-    with pytest.raises(BadInput, match="soon"):
-        kept(["day", ">", "soon"])
+        assert kept(["price", ">", 2]) == [2]
+        assert kept(["price", "<", 1.5]) == [1]
+        assert kept(["price", "in", [3, 2]]) == []
+    assert kept(["opens", ">=", "09:30"]) == [2]
+    # Of a CSV, a time of day with a fraction is text.
+    for column in ("day", "opens") if name == "parquet" else ("day",):
+        with pytest.raises(BadInput, match="soon"):
+            kept([column, ">", "soon"])
 
 
 def test_json_arrays():

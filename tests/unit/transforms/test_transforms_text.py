@@ -23,6 +23,21 @@ def test_decode_finds_the_charset(charset):
     assert bytes(steps.decode(GERMAN.encode(charset))).decode() == GERMAN
 
 
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["plain English, and nothing else", GERMAN, "Ω и 漢字 in some text of English words"])
+def test_utf_16_with_and_without_a_mark(charset, text):
+    for mark in ("", "\ufeff"):
+        assert bytes(steps.decode((mark + text).encode(charset))).decode() == text
+
+
+def test_a_mark_is_enough_to_tell_and_zeros_may_be_text():
+    for charset in ("utf-16", "utf-32"):
+        for text in ("", "hü", "漢"):
+            assert bytes(steps.decode(text.encode(charset))).decode() == text
+    for data in (b"\0", b"a\0", b"\0" * 99, b"name\0value\0"):
+        assert bytes(steps.decode(data)) == data
+
+
 def test_decode_by_name_and_its_errors():
     assert bytes(steps.decode("ü".encode("cp437"), charset="cp437")).decode() == "ü"
     with pytest.raises(BadArgument, match="no charset 'klingon'"):
@@ -39,6 +54,15 @@ def test_encode_normalize_fix_lower():
     broken = "süß".encode().decode("latin-1")
     assert steps.fix.function(broken, Context()) == ftfy.fix_text(broken) == "süß"
     assert bytes(steps.lower("ÄB".encode())).decode() == "äb"
+
+
+@pytest.mark.parametrize("step", [steps.normalize(form="NFD"), steps.normalize(form="NFKC"), steps.fix()])
+def test_very_many_marks_on_one_letter_are_refused(step):
+    marks = "\u0315\u0300"
+    with pytest.raises(BadInput, match="more than 1000 combining marks in a row"):
+        step(("a" + marks * 1_000_000).encode())
+    assert bytes(step(("a" + marks * 500).encode()))
+    assert bytes(step(("漢" * 5000 + "e\u0301" * 5000).encode()))
 
 
 def test_html():
@@ -132,6 +156,16 @@ def test_jsonl_filters(where, ids, size):
 def test_jsonl_projects_and_stops():
     got = bytes(steps.jsonl(LINES, keep=["id", "user.age"], limit=2)).splitlines()
     assert list(map(json.loads, got)) == [{"id": 1, "user.age": 17}, {"id": 2, "user.age": 30}]
+
+
+def test_json_lines_with_a_mark_of_utf_16_and_with_halves_of_pairs():
+    assert bytes(steps.jsonl(b'\xef\xbb\xbf{"a": 1}\n', keep=["a"])) == b'{"a":1}\n'
+    with pytest.raises(BadInput, match=r"UTF-16; begin with text\.decode"):
+        bytes(steps.jsonl('{"a": 1}\n'.encode("utf-16"), keep=["a"]))
+    both = bytes((steps.decode >> steps.jsonl(keep=["a"]))('{"a": 1}\n'.encode("utf-16")))
+    assert both == b'{"a":1}\n'
+    halved = bytes(steps.jsonl(b'{"a": "\\ud800 \xc3\xbc"}\n', keep=["a"]))
+    assert json.loads(halved.decode()) == {"a": "\ud800 ü"}
 
 
 def test_hostile_json_lines():

@@ -18,6 +18,7 @@ from objectlens.transforms.errors import BadInput, reading
 
 Format = Literal["auto", "gzip", "zstd", "bz2", "lz4", "snappy"]
 PIECE = 1024 * 1024
+_SHORT = 16 * 1024
 # A ratio says nothing about the first bytes: a kilobyte of zeros is a kilobyte.
 _FREE = 16 * 1024 * 1024
 _MAGIC = {
@@ -51,7 +52,7 @@ def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Itera
     counted = _Counted(chain((head,), rest))
     size = 0
     with reading(f"{name} stream", *_FAULTS):
-        pieces = _snappy(counted) if name == "snappy" else _members(counted, _MAKERS[name], name)
+        pieces = _snappy(counted) if name == "snappy" else _members(counted, *_MAKERS[name], name)
         for piece in pieces:
             size += len(piece)
             ctx.limits.check("output_bytes", size, f"a {name} stream of {size:,} bytes or more, decompressed,")
@@ -72,15 +73,17 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 def _past_skippable(head: bytes, rest: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """Leave out frames for others (RFC 8878 section 3.1.2, and the LZ4 frame format), with which pzstd begins."""
-    while len(head) >= 8 and head[1:4] == _SKIPPABLE and head[0] & 0xF0 == 0x50:
-        left = 8 + int.from_bytes(head[4:8], "little")
-        while left > len(head):
-            left -= len(head)
-            head = next(rest, b"")
-            if not head:
+    place = 0
+    while len(frame := head[place : place + 8]) == 8 and frame[1:4] == _SKIPPABLE and frame[0] & 0xF0 == 0x50:
+        place += 8 + int.from_bytes(frame[4:8], "little")
+        while len(head) - place < 8:
+            chunk = next(rest, b"")
+            if not chunk and place > len(head):
                 raise BadInput("the stream is cut short within a skippable frame")
-        head, rest = _peek(chain((head[left:],), rest))
-    return head, rest
+            if not chunk:
+                break
+            head, place = (head[place:] + chunk, 0) if place < len(head) else (chunk, place - len(head))
+    return _peek(chain((head[place:],), rest)) if place else (head, rest)
 
 
 class _Counted:
@@ -104,8 +107,8 @@ class _Zlib:
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=31)
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail or data, max_length)
 
     @property
     def eof(self) -> bool:
@@ -121,60 +124,61 @@ class _Zlib:
 
 
 class _Zstd:
-    """zstandard behind the same words: input goes in slices so small that no output is large."""
+    """zstandard behind the same words: what comes of one piece of input is not bounded, so pieces must be small."""
 
-    _SLICE = 4 * 1024
+    needs_input = True
 
     def __init__(self) -> None:
         self._inner = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-        self._waiting = b""
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        data = self._waiting + data
-        self._waiting = data[self._SLICE :]
-        return self._inner.decompress(data[: self._SLICE])
+    def decompress(self, data: bytes | memoryview, max_length: int) -> bytes:
+        return self._inner.decompress(data)
 
     @property
     def eof(self) -> bool:
         return self._inner.eof
 
     @property
-    def needs_input(self) -> bool:
-        return not self._waiting
-
-    @property
     def unused_data(self) -> bytes:
-        return self._inner.unused_data + self._waiting
+        return self._inner.unused_data
 
 
-_MAKERS: dict[str, Callable[[], Any]] = {
-    "gzip": _Zlib,
-    "zstd": _Zstd,
-    "bz2": bz2.BZ2Decompressor,
-    "lz4": lz4.frame.LZ4FrameDecompressor,
+# How each is undone, and how much of the input is given to it at once.
+_MAKERS: dict[str, tuple[Callable[[], Any], int]] = {
+    "gzip": (_Zlib, PIECE),
+    "zstd": (_Zstd, 4 * 1024),
+    "bz2": (bz2.BZ2Decompressor, PIECE),
+    "lz4": (lz4.frame.LZ4FrameDecompressor, PIECE),
 }
 
 
-def _members(chunks: Iterable[bytes], make: Callable[[], Any], name: str) -> Iterator[bytes]:
-    engine, fresh = make(), True
+def _members(chunks: Iterable[bytes], make: Callable[[], Any], step: int, name: str) -> Iterator[bytes]:
+    """Undo one compressed stream after the other; zeros may follow each of them (gzip(1))."""
+    engine, fresh, ended = make(), True, False
     for chunk in chunks:
-        data = chunk
-        while True:
-            piece = engine.decompress(data, PIECE)
-            fresh = False
-            if piece:
-                yield piece
-            if engine.eof:
-                data, engine, fresh = engine.unused_data or b"", make(), True
-                # Padding of zeros after a gzip member is allowed (gzip(1)).
-                if not data.strip(b"\0"):
-                    break
+        view, place, size = memoryview(chunk), 0, step
+        while place < len(view):
+            taken: bytes | memoryview = view[place : place + size]
+            place += len(taken)
+            if fresh and ended and not (taken := bytes(taken).lstrip(b"\0")):
                 continue
-            data = b""
-            if engine.needs_input:
-                break
+            fresh = False
+            yield from _undone(engine, taken)
+            if engine.eof:
+                place -= len(engine.unused_data or b"")
+                # What is behind the end of a stream was copied, which is much where many short ones follow.
+                engine, fresh, ended, size = make(), True, True, min(step, _SHORT)
     if not fresh:
         raise BadInput(f"the {name} stream is cut short")
+
+
+def _undone(engine: Any, data: bytes | memoryview) -> Iterator[bytes]:
+    while True:
+        if piece := engine.decompress(data, PIECE):
+            yield piece
+        if engine.eof or engine.needs_input:
+            return
+        data = b""
 
 
 def _snappy(chunks: Iterable[bytes]) -> Iterator[bytes]:

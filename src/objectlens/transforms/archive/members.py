@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import PurePosixPath
 from typing import IO, Annotated, Any
 
@@ -16,18 +17,35 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds, PipelineMap
-from objectlens.transforms.program import compile_inner
+from objectlens.transforms.program import Program, compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 # RecursionError: tarfile calls itself for each extended header that follows another.
-_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, RecursionError)
+_TAR_FAULTS = (tarfile.TarError, EOFError, ValueError, OSError, OverflowError, RecursionError)
 _FREE = 16 * 1024 * 1024
 # Headers that only say more about the next one; each is read as a whole.
 _EXTENDED = frozenset(
     {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 )
 _EXTENDED_BYTES = 1024 * 1024
+# Of each entry of a zip's directory (APPNOTE 4.3.12).
+_ZIP_ENTRY = b"PK\x01\x02"
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
+
+
+class _Count:
+    """Counts the members of an archive, and of the archives that are its members."""
+
+    def __init__(self) -> None:
+        self._members = 0
+
+    def add(self, more: int, ctx: Context) -> None:
+        self._members += more
+        ctx.limits.check("members", self._members, f"an archive of {self._members:,} members or more")
+
+
+_outer: ContextVar[_Count | None] = ContextVar("outer", default=None)
+"""What counts the members of the archive of which this one is a member."""
 
 
 @transform(family="archive")
@@ -36,7 +54,7 @@ def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) 
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_member(data, ctx, name)
     with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(iter((data,)), ctx):
+        for info, file in _tar_members(iter((data,)), ctx, _outer.get() or _Count()):
             if info.name.removeprefix("./") == name.removeprefix("./"):
                 return _whole(file, info.size, ctx)
     raise BadInput(f"the archive has no member {name!r}")
@@ -52,18 +70,27 @@ def webdataset(
     which renames the member. Others are kept as they are, or left out.
     """
     programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
+    count = _outer.get() or _Count()
     with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(chunks, ctx):
+        for info, file in _tar_members(chunks, ctx, count):
             stem, extension = _split(info.name)
             # As webdataset does it, for cameras write JPG.
             found = programs.get(extension) or programs.get(extension.lower())
             if found is not None:
                 program, renamed = found
-                body = bytes(program.run(_whole(file, info.size, ctx), key=info.name, content_type=None))
+                body = _made(program, _whole(file, info.size, ctx), info.name, count)
                 yield _entry(f"{stem}.{renamed}" if renamed else info.name, body, info)
             elif keep_others:
                 yield _entry(info.name, _whole(file, info.size, ctx), info)
     yield b"\0" * tarfile.BLOCKSIZE * 2
+
+
+def _made(program: Program, data: bytes, name: str, count: _Count) -> bytes:
+    token = _outer.set(count)
+    try:
+        return bytes(program.run(data, key=name, content_type=None))
+    finally:
+        _outer.reset(token)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -79,22 +106,29 @@ def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
+def _check_size(size: int) -> None:
+    # Both notations, of GNU and of pax, can say less than nothing.
+    if size < 0:
+        raise BadInput(f"the archive has a member of {size:,} bytes")
+
+
 class _Header(tarfile.TarInfo):
     """One header; tarfile itself would make room for extended ones of any size."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _EXTENDED and self.size > _EXTENDED_BYTES:
             raise BadInput(f"the archive has an extended header of {self.size:,} bytes; {_EXTENDED_BYTES:,} are read")
+        _check_size(self.size)
         found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         return found
 
 
-def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+def _tar_members(chunks: Iterator[bytes], ctx: Context, counted: _Count) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """Yield the regular files; links and devices are left out, for nobody may follow them here."""
     reader = Reader(_plain(chunks, ctx))
     with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
-        for count, info in enumerate(archive, start=1):
-            ctx.limits.check("members", count, f"an archive of {count:,} members or more")
+        for info in archive:
+            counted.add(1, ctx)
             archive.members.clear()  # type: ignore[attr-defined]
             file = archive.extractfile(info) if info.isreg() else None
             if file is not None:
@@ -132,6 +166,7 @@ def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
     ctx.limits.check("bytes", size, f"a member of {size:,} bytes")
+    _check_size(size)
     data = file.read(size)
     if len(data) < size:
         raise BadInput("the archive is cut short within a member")
@@ -139,12 +174,9 @@ def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
 
 
 def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
-    # The end record says how many members there are; reading the directory of a hostile one costs before that.
-    end = data.rfind(b"PK\x05\x06")
-    count = int.from_bytes(data[end + 10 : end + 12], "little") if end >= 0 else 0
-    ctx.limits.check("members", count, f"an archive of {count:,} members")
+    # What the end record says of their number is not what zipfile reads.
+    (_outer.get() or _Count()).add(data.count(_ZIP_ENTRY), ctx)
     with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        ctx.limits.check("members", len(archive.infolist()), f"an archive of {len(archive.infolist()):,} members")
         try:
             info = archive.getinfo(name)
         except KeyError:

@@ -87,7 +87,7 @@ def _sounding(what: str) -> Iterator[None]:
 
 def _check(ctx: Context, frames: int, rate: int, channels: int) -> None:
     ctx.limits.check("duration", frames / rate, f"sound of {frames / rate:,.1f} s")
-    ctx.limits.check("output_bytes", frames * channels * 4, f"sound of {frames * channels * 4:,} bytes, decoded,")
+    ctx.limits.check("output_bytes", frames * channels * 4, f"sound of {frames * channels * 4:,} bytes")
 
 
 @transform(family="audio")
@@ -119,7 +119,7 @@ def trim(audio: Audio, ctx: Context, *, start: Seconds = 0.0, duration: Seconds 
 @transform(family="audio")
 def pad(audio: Audio, ctx: Context, *, duration: Seconds) -> Audio:
     """Add silence at the end until it lasts `duration` seconds."""
-    ctx.limits.check("duration", duration, f"sound of {duration:,.1f} s")
+    _check(ctx, round(duration * audio.rate), audio.rate, audio.samples.shape[1])
     missing = max(0, round(duration * audio.rate) - len(audio.samples))
     return replace(audio, samples=np.pad(audio.samples, ((0, missing), (0, 0)))) if missing else audio
 

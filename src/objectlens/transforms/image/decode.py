@@ -42,8 +42,10 @@ def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = Fals
         return _by_pillow(data, header, orient=orient, alpha=alpha)
     if alpha:
         image = _by_opencv(data, header, cv2.IMREAD_UNCHANGED)
-        if header.format == "tiff" and image.order == "bgra":
-            # OpenCV hands out colours that are darkened by their transparency.
+        # OpenCV hands out colours that are darkened by their transparency; of grey with one value that is transparent
+        # it hands out the grey alone.
+        darkened = header.format == "tiff" and image.order == "bgra"
+        if darkened or (image.order == "grey" and _is_partly_transparent(data)):
             return _by_pillow(data, header, orient=orient, alpha=True)
         # What is read unchanged is not turned either.
         return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
@@ -81,6 +83,11 @@ def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
     elif pixels.dtype != np.uint8:
         raise BadInput(f"pictures of {pixels.dtype} samples are not read here, only those of 8 and 16 bits")
     return Image(pixels, _CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]], header.format)
+
+
+def _is_partly_transparent(data: bytes) -> bool:
+    """Tell whether a PNG of 8 bits or fewer says which of its values is transparent (`tRNS`, before the pixels)."""
+    return data.startswith(b"\x89PNG") and data[24] <= 8 and 0 < data.find(b"tRNS") < data.find(b"IDAT")
 
 
 def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import re
 from functools import reduce
 from operator import and_
@@ -72,8 +74,21 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     """Return text as the time or decimal that it says: JSON has neither."""
     if isinstance(value, list):
         return [_typed(one, kind) for one in value]
+    if pa.types.is_decimal(kind) and type(value) is int:
+        # To Arrow every whole number has 19 digits, more than what it makes of both may have.
+        return pa.scalar(decimal.Decimal(value))
     if not isinstance(value, str) or not (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)):
         return value
     if pa.types.is_timestamp(kind) and kind.tz is not None and not _ZONE.search(value):
         return pa.scalar(value).cast(pa.timestamp(kind.unit)).cast(kind)
+    if pa.types.is_time(kind):
+        return _time(value, kind)
     return pa.scalar(value).cast(kind)
+
+
+def _time(text: str, kind: pa.DataType) -> pa.Scalar:
+    """Return a time of day, which Arrow does not read out of text."""
+    try:
+        return pa.scalar(dt.time.fromisoformat(text), kind)
+    except ValueError as error:
+        raise pa.ArrowInvalid(str(error)) from error

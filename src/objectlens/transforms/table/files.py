@@ -168,7 +168,14 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
     block = max(1024 * 1024, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
     options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
     table = pa.json.read_json(pa.py_buffer(data), read_options=options)
-    return table.select(columns) if columns is not None else table
+    return _only(table, columns)
+
+
+def _only(table: pa.Table, columns: list[str] | None) -> pa.Table:
+    """Keep the columns of these names; what is missing, or there twice, the steps that use it will tell."""
+    if columns is None:
+        return table
+    return table.select([place for place, name in enumerate(table.column_names) if name in columns])
 
 
 def _check_fields(data: bytes, ctx: Context) -> None:
@@ -218,7 +225,7 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
             ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
         table = pa.Table.from_batches(batches, reader.schema)
     table.validate(full=True)
-    return table.select(columns) if columns is not None else table
+    return _only(table, columns)
 
 
 def _json_lines(table: pa.Table) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
     """Keep these columns, in this order (`Table.select`)."""
     if missing := [name for name in columns if name not in table.column_names]:
         raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(table.column_names[:100])}")
+    if twice := sorted(name for name in {*columns} if table.column_names.count(name) > 1):
+        raise BadInput(f"the table has more than one column {', '.join(twice)}")
     return table.select(columns)
 
 

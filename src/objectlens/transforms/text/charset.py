@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import unicodedata
+from functools import cache
 from typing import Annotated, Literal
 
 import charset_normalizer
@@ -15,6 +18,14 @@ from objectlens.transforms.hints import Bounds
 
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
+_MARKS_IN_A_ROW = 1000
+# The longer ones first: one of UTF-32 begins as one of UTF-16 does.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def _check(*, charset: str, errors: str) -> None:
@@ -56,12 +67,14 @@ def encode(text: str, ctx: Context, *, charset: Literal["utf-8", "utf-16", "lati
 @transform(family="text")
 def normalize(text: str, ctx: Context, *, form: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC") -> str:
     """Bring equal characters to one spelling (`unicodedata.normalize`)."""
+    _check_marks(text)
     return unicodedata.normalize(form, text)
 
 
 @transform(family="text")
 def fix(text: str, ctx: Context) -> str:
     """Repair text that was decoded with the wrong charset (`ftfy.fix_text`): `sÃ¼ÃŸ` becomes `süß`."""
+    _check_marks(text)
     return ftfy.fix_text(text)
 
 
@@ -71,7 +84,27 @@ def lower(text: str, ctx: Context) -> str:
     return text.lower()
 
 
+def _check_marks(text: str) -> None:
+    """Refuse what normalising would take hours for: it sorts marks on one letter in time that grows with their square.
+
+    Text that can be streamed has 30 of them at most (UAX #15 section 13).
+    """
+    if not text.isascii() and _many_marks().search(text):
+        raise BadInput(f"the text has more than {_MARKS_IN_A_ROW} combining marks in a row")
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    marks = "".join(chr(one) for one in range(0x300, 0x1F000) if unicodedata.combining(chr(one)))
+    return re.compile(f"[{marks}]{{{_MARKS_IN_A_ROW + 1}}}")
+
+
 def _detected(data: bytes) -> str:
+    for mark, charset in _MARKS.items():
+        if data.startswith(mark):
+            return charset
+    if half := _zeros(data[:_SAMPLE]):
+        return half
     try:
         data.decode("utf-8")
         return "utf-8-sig"
@@ -80,3 +113,12 @@ def _detected(data: bytes) -> str:
     if found is None:
         raise BadInput("the object is no text of a known charset")
     return found.encoding
+
+
+def _zeros(sample: bytes) -> str | None:
+    """Tell UTF-16 without a mark by its zeros: every other byte of most European text; to UTF-8 they are characters."""
+    pairs = len(sample) // 2
+    first, second = sample[::2].count(0), sample[1::2].count(0)
+    if pairs < 2 or max(first, second) <= pairs // 2 or min(first, second) > pairs // 16:
+        return None
+    return "utf-16-be" if first > second else "utf-16-le"

@@ -50,14 +50,22 @@ def jsonl(
 
 
 def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        ctx.limits.check("bytes", len(rest), f"a line of {len(rest):,} bytes")
-        if len(rest) > LINE:
+    parts: list[bytes] = []
+    size = 0
+    for number, chunk in enumerate(chunks):
+        if not number and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadInput("the lines are UTF-16; begin with text.decode")
+        first, *others = chunk.split(b"\n")
+        parts.append(first)
+        if others:
+            yield b"".join(parts)
+            yield from others[:-1]
+            parts, size = [others[-1]], 0
+        size += len(parts[-1])
+        ctx.limits.check("bytes", size, f"a line of {size:,} bytes")
+        if size > LINE:
             raise BadInput(f"a line is longer than {LINE:,} bytes")
-    if rest:
+    if rest := b"".join(parts):
         yield rest
 
 
@@ -129,4 +137,8 @@ def _compare(found: Any, operator: str, wanted: Any) -> Any:
 
 
 def _dumped(record: Any) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    except UnicodeEncodeError:
+        # JSON can name half of a pair of surrogates, UTF-8 cannot hold it (RFC 8259 section 8.2).
+        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
