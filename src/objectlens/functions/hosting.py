@@ -229,6 +229,8 @@ class FunctionHost:
                 status = await self._run()
             except OSError as error:
                 status, self._hopeless = str(error), True
+            if self._closed:
+                return  # an error in place of the cancellation
             pause = min(2 * pause, LONGEST_PAUSE) if loop.time() - began < STEADY_SECONDS else FIRST_PAUSE
             _LOGGER.error(
                 "the function host ended (%s), and all functions' environments with it; another starts in %.1f seconds",

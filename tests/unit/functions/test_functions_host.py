@@ -500,6 +500,24 @@ def test_closing_while_the_host_is_gone(bench, monkeypatch):
     asyncio.run(main())
 
 
+def test_closing_ends_also_when_the_hosts_end_cannot_be_seen_to(tmp_path, monkeypatch):
+    async def main():
+        async with opened_host(tmp_path) as host:
+            host.wake()
+            await until(lambda: host.pid is not None)
+            bury = host._bury
+
+            async def fail(*given, **said):
+                await bury(*given, **said)
+                raise OSError("no time left")
+
+            monkeypatch.setattr(host, "_bury", fail)
+            await asyncio.wait_for(host.close(), 20)
+            assert host.pid is None
+
+    asyncio.run(main())
+
+
 def test_signals_for_the_server_do_not_end_the_host(bench):
     async def main():
         async with bench() as opened:
