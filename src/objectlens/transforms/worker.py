@@ -12,6 +12,7 @@ import ctypes
 import gc
 import mmap
 import os
+import re
 import resource
 import signal
 import socket
@@ -34,6 +35,7 @@ PLACE_BYTES = 8
 # A process that holds more than this between two jobs is replaced.
 _KEPT_MB = 512
 _NICE = 5
+_PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
@@ -78,18 +80,19 @@ def stand_back(place: int) -> None:
 
 def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
     """Do one job after the other."""
-    while True:
-        try:
-            job = receive(sock)
-        except ConnectionError:
-            return
-        places[place] = job.head["job"]
-        peak = _answer(sock, job, compiled)
-        places[place] = 0
-        # Models stay, and take more than their files do.
-        allowed = _KEPT_MB + 3 * compiled.loaded_bytes // 2**20
-        if peak > allowed and not gave_back(allowed):
-            return
+    with open("/proc/self/status", "rb", buffering=0) as status:  # noqa: PTH123  (proc(5))
+        while True:
+            try:
+                job = receive(sock)
+            except ConnectionError:
+                return
+            places[place] = job.head["job"]
+            peak = _answer(sock, job, compiled, status.fileno())
+            places[place] = 0
+            # Models stay, and take more than their files do.
+            allowed = _KEPT_MB + 3 * compiled.loaded_bytes // 2**20
+            if peak > allowed and not gave_back(allowed):
+                return
 
 
 def gave_back(allowed: int) -> bool:
@@ -111,7 +114,18 @@ def _resident_mb() -> int:
         return int(file.read().split()[1]) * resource.getpagesize() // 2**20
 
 
-def _answer(sock: socket.socket, job: Message, compiled: Programs) -> int:
+def peak_mb(status: int) -> int:
+    """Return the most that this process ever held, in MiB, by its open file /proc/self/status.
+
+    Where that does not tell, getrusage(2) does, whose figure is kept across execve(2): it is no less than what the
+    server held when it started this process.
+    """
+    found = _PEAK.search(os.pread(status, 4096, 0))
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if found is None else int(found[1])
+    return -(-kib // 1024)
+
+
+def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) -> int:
     """Do a job; returns the most that this process ever held, in MiB."""
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
@@ -127,8 +141,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs) -> int:
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
         head, body = _said(error), b""
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
-    # In KiB (getrusage(2)).
-    peak = head["peak_mb"] = -(-resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    peak = head["peak_mb"] = peak_mb(status)
     try:
         send(sock, head, body, [file] if file >= 0 else [])
     finally:

@@ -214,6 +214,15 @@ def test_memory_falls_back_after_a_large_job() -> None:
     run(main, count=1)
 
 
+def test_what_the_server_holds_is_not_counted_as_a_jobs() -> None:
+    async def main(workers: Workers) -> None:
+        assert (await do(workers, SMALL, picture())).head["peak_mb"] < 600
+
+    held = b"x" * (700 * 2**20)
+    run(main, count=1)
+    assert len(held) == 700 * 2**20
+
+
 class Large:
     """Comes out of a pickle as 600 MiB that stay in use."""
 
