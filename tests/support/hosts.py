@@ -58,7 +58,7 @@ def watchmen_of(host: int) -> list[int]:
     return [child for child in children(host) if runs_script(child, "watch.py")]
 
 
-async def until(condition: Callable[[], object], within: float = 30.0, step: float = 0.01) -> None:
+async def until(condition: Callable[[], object], within: float = 10.0, step: float = 0.01) -> None:
     """Wait until something is so; look every `step` seconds."""
     end = time.monotonic() + within
     while not condition():
@@ -66,7 +66,7 @@ async def until(condition: Callable[[], object], within: float = 30.0, step: flo
         await asyncio.sleep(step)
 
 
-async def gone(*pids: int, within: float = 30.0) -> None:
+async def gone(*pids: int, within: float = 10.0) -> None:
     """Wait until processes are gone."""
     end = time.monotonic() + within
     while any(map(alive, pids)):
