@@ -91,3 +91,12 @@ class Place:
                     for task in meter._tasks:
                         task.cancel()
                     await asyncio.gather(*meter._tasks, return_exceptions=True)
+
+
+def pair(url: str, folder: Path) -> list[Place]:
+    """Return the places of two servers over one database, each with a folder of its own below `folder`."""
+    found = []
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        found.append(Place(folder / name, url))
+    return found

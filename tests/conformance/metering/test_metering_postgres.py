@@ -5,27 +5,10 @@ import asyncio
 import pytest
 
 from objectlens.metering import Selection
-from support.metering import Place, answered, story
-from support.postgres import Postgres
+from support.metering import answered, story
 
 # Where PostgreSQL has to be installed first, that counts into the first test.
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    server = Postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def places(postgres, tmp_path):
-    url, found = postgres.database(), []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        found.append(Place(tmp_path / name, url))
-    return found
 
 
 def test_two_meters_add_to_the_same_rows(places):

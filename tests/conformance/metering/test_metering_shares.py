@@ -8,32 +8,12 @@ import pytest
 
 from objectlens.errors import SlowDown
 from objectlens.metering import Selection
-from support.metering import CALLER, POINT, Place, answered, let_in, opened, ran, story
+from support.metering import CALLER, POINT, answered, let_in, opened, pair, ran, story
 from support.postgres import Postgres
 
 # Where PostgreSQL has to be installed first, that counts into the first test.
 pytestmark = pytest.mark.timeout(600)
 OF_CALLER = {"kind": "caller", "subject": CALLER, "period": "day"}
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    server = Postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def places(postgres, tmp_path):
-    return _places(postgres, tmp_path)
-
-
-def _places(postgres, folder):
-    url, found = postgres.database(), []
-    for name in ("one", "two"):
-        (folder / name).mkdir()
-        found.append(Place(folder / name, url))
-    return found
 
 
 async def done(meter):
@@ -129,7 +109,7 @@ def test_no_limit_is_passed_by_more_than_what_is_under_way(postgres, tmp_path, s
             under_way.remove(taken)
 
     async def work():
-        places = _places(postgres, tmp_path)
+        places = pair(postgres.database(), tmp_path)
         async with places[0].meter(flush_seconds=0.5) as one, places[1].meter(flush_seconds=0.7) as two:
             await one.put_budget("b", OF_CALLER | limits)
             await two.flush()
@@ -241,7 +221,7 @@ def test_a_new_period_begins_with_a_new_share_and_not_with_the_old_use(places):
 
 def test_while_the_database_does_not_answer_a_server_goes_on_with_its_share(tmp_path):
     postgres = Postgres()
-    places = _places(postgres, tmp_path)
+    places = pair(postgres.database(), tmp_path)
 
     async def work():
         async with places[0].meter(closing=False, flush_seconds=0.2) as one:
