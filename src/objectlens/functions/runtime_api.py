@@ -219,10 +219,10 @@ class RuntimeApi:
                 _refuse(connection, 400, "InvalidFunctionResponseMode", f"there is no response mode {mode!r}")
             elif request.oversized:
                 message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-                self._settle(fault("Function.ResponseSizeTooLarge", message), request.late)
+                self._settle(fault("Function.ResponseSizeTooLarge", message), connection.late)
                 _refuse(connection, 413, "RequestEntityTooLarge", message)
             else:
-                self._settle(_streamed_error(request) or Answer(request.body), request.late)
+                self._settle(_streamed_error(request) or Answer(request.body), connection.late)
                 connection.reply(202, _ACCEPTED)
 
         return answer
@@ -236,7 +236,7 @@ class RuntimeApi:
     def _error(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:
             if self._is_current(request_id, connection):
-                self._settle(_reported(request, "Unhandled"), request.late)
+                self._settle(_reported(request, "Unhandled"), connection.late)
                 connection.reply(202, _ACCEPTED)
 
         return answer

@@ -27,8 +27,7 @@ _REASONS |= {405: "Method Not Allowed", 413: "Payload Too Large", 500: "Internal
 class RuntimeRequest:
     """One request of a runtime. Header names are in lower case; trailers stand among the headers.
 
-    `oversized` tells that the body was longer than the connection's limit; `body` is then empty. `late` is for how many
-    seconds the last of it had been there.
+    `oversized` tells that the body was longer than the connection's limit; `body` is then empty.
     """
 
     method: str = ""
@@ -36,7 +35,6 @@ class RuntimeRequest:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     oversized: bool = False
-    late: float = 0.0
 
 
 class Responder(Protocol):
@@ -67,7 +65,6 @@ class RuntimeConnection:
         self._waiting = False
         self._resuming = False
         self._last = False
-        self._late = 0.0
 
     # --- runtime_socket.Reader ---
 
@@ -75,9 +72,8 @@ class RuntimeConnection:
         """Tell the responder."""
         self._responder.lost(self)
 
-    def received(self, data: bytes, late: float) -> None:
+    def received(self, data: bytes) -> None:
         """Parse; anything that is not HTTP, too long, or a second request before the answer ends the connection."""
-        self._late = late
         if self._in_head:
             self._head += len(data)
         try:
@@ -161,7 +157,6 @@ class RuntimeConnection:
         request = self._request
         request.oversized = self._size > self._max_body
         request.body = b"".join(self._parts)
-        request.late = self._late
         self._parts = []
         self._in_head = True
         self._waiting = True
@@ -178,6 +173,11 @@ class RuntimeConnection:
         """Take requests."""
         if self._stream.open:
             self._stream.begin()
+
+    @property
+    def late(self) -> float:
+        """For how many seconds the request that was handed over last has been there."""
+        return self._stream.late
 
     # --- answering ---
 

@@ -57,8 +57,8 @@ class Accepting:
 class Reader(Protocol):
     """Whoever takes what comes."""
 
-    def received(self, data: bytes, late: float) -> None:
-        """Take a piece of what comes, the last of which was there for `late` seconds."""
+    def received(self, data: bytes) -> None:
+        """Take a piece of what comes."""
         ...
 
     def lost(self) -> None:
@@ -74,6 +74,7 @@ class Stream:
         self._reader = reader
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._times: list[tuple[int, int, bytes]] = []
         self._outgoing = bytearray()
         self._finishing = False
         self.open = True
@@ -90,19 +91,24 @@ class Stream:
             return None
         return (peer[0], peer[1]), (own[0], own[1])
 
+    @property
+    def late(self) -> float:
+        """For how many seconds what was read last has been there."""
+        return lateness(self._times, self._clock)
+
     def begin(self) -> None:
         """Read."""
         self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
         try:
-            data, more, _, _ = self._socket.recvmsg(_READ, ROOM)
+            data, self._times, _, _ = self._socket.recvmsg(_READ, ROOM)
         except BlockingIOError:
             return
         except OSError:
-            data, more = b"", []
+            data = b""
         if data:
-            self._reader.received(data, lateness(more, self._clock))
+            self._reader.received(data)
         else:
             self.close()
 
