@@ -60,13 +60,16 @@ _NOTHING = {**dict.fromkeys(_NAMES), "Content-Type": "application/json"}
 
 
 class Channel:
-    """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process."""
+    """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process.
 
-    def __init__(self, descriptor: int) -> None:
+    `key` is the access key ID that the environment was given, `url` where it was told that the service is.
+    """
+
+    def __init__(self, descriptor: int, key: str, url: str) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._owner = os.getpid()
-        self._key = os.environ.get("AWS_ACCESS_KEY_ID")
-        self._host = os.environ.get("AWS_ENDPOINT_URL_S3", "").partition("://")[2].rstrip("/")
+        self._key = key
+        self._host = url.partition("://")[2].rstrip("/")
         self._lock = threading.Lock()
         self._data = b""
         self._files: list[int] = []

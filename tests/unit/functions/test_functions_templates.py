@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import signal
@@ -128,6 +129,52 @@ def handler(event, context):
     time.sleep((event or {{}}).get("sleep", 0))
     return [os.getpid(), os.getppid(), ran]
 """
+
+
+CHANGING = """
+import gc, os, threading, time
+gc.disable()
+os.environ["PATH"] += ":/opt/mine"
+os.environ["TZ"] = "Asia/Tokyo"
+time.tzset()
+os.environ["OWN"] = os.environ["OWN"] * 2
+for name in ("LANG", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "_HANDLER"):
+    del os.environ[name]
+os.environ["AWS_ACCESS_KEY_ID"] = "mine"
+def handler(event, context):
+    names = ("PATH", "TZ", "OWN", "LANG", "AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
+    found = [os.environ.get(name) for name in names]
+    found += [time.strftime("%Z", time.localtime(0)), time.mktime((1970, 1, 1, 9, 0, 0, 0, 0, 0)), gc.isenabled()]
+    return [*found, gc.get_threshold(), threading.main_thread().native_id == threading.get_native_id()]
+"""
+
+
+def test_what_a_module_changes_stays_changed(bench):
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": CHANGING}))
+            forked = await opened.value(make_function(package, "forked", environment={"OWN": "ab"}))
+            assert template_pids(opened)
+            plain = make_function(package, "plain", environment={"OWN": "ab", OPT_OUT: "0"})
+            assert forked == await opened.value(plain)
+            assert forked[0].endswith(":/opt/mine")
+            assert forked[1:7] == ["Asia/Tokyo", "abab", None, None, "mine", "TOKEN"]
+            assert forked[7:] == ["JST", 0.0, False, list(gc.get_threshold()), True]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("said", ["pass", "gc.set_threshold(50_000, 20)"])
+def test_the_collector_is_as_the_module_has_it(bench, said):
+    async def main():
+        async with bench() as opened:
+            code = f"import gc\n{said}\ndef handler(event, context): return [gc.isenabled(), gc.get_threshold()]"
+            forked = await opened.value(opened.function(code))
+            assert template_pids(opened)
+            wanted = gc.get_threshold() if said == "pass" else (50_000, 20, gc.get_threshold()[2])
+            assert forked == [True, list(wanted)]
+
+    asyncio.run(main())
 
 
 def test_what_is_to_run_in_each_environment_does(bench, tmp_path):
