@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
-from objectlens.cli.clients import reach
+from objectlens.cli.clients import reach, refusal
 from objectlens.cli.options import read_settings, running_endpoint
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceError
@@ -52,7 +52,7 @@ class Service:
             S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
             answer = self._http.send(request.prepare())
         except BotoCoreError as error:
-            raise click.ClickException(f"the server at {self.url} does not answer: {error}") from error
+            raise click.ClickException(refusal(error, self.url)) from error
         if answer.status_code >= 300:
             found = _MESSAGE.search(answer.text)
             said = found[1] if found else f"status {answer.status_code}, as a server of an older version would"
