@@ -73,7 +73,7 @@ def change_urllib3(library: Any, channel: Callable[[], Any]) -> None:
 
 def _service() -> str | None:
     """Return host and port of this service, None when it is not reached so."""
-    scheme, _, host = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/").partition("://")
+    scheme, _, host = os.environ.get("OBJECTLENS_ENDPOINT_URL", "").rstrip("/").partition("://")
     return host if scheme == "http" and host.rpartition(":")[2].isdecimal() else None
 
 

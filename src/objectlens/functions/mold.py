@@ -328,7 +328,7 @@ def run(variables: dict[str, str], descriptor: int | None) -> None:
         lambda_runtime_client.runtime_client = native()
     else:
         polling = _loaded["polling"]
-        channel = polling.Channel(descriptor, variables["AWS_ACCESS_KEY_ID"], variables["AWS_ENDPOINT_URL_S3"])
+        channel = polling.Channel(descriptor, variables["AWS_ACCESS_KEY_ID"], variables["OBJECTLENS_ENDPOINT_URL"])
         lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
         _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001

@@ -63,7 +63,7 @@ _NOTHING = {**dict.fromkeys(_NAMES), "Content-Type": "application/json"}
 class Channel:
     """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process.
 
-    `key` is the access key ID that the environment was given, `url` where it was told that the service is.
+    `key` is the access key ID that the environment was given, `url` where the service is.
     """
 
     def __init__(self, descriptor: int, key: str, url: str) -> None:

@@ -426,9 +426,9 @@ def value(bench, recorder, code, event, switch):
     """Return what a handler says, without a channel."""
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": code}))
-            variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+            variables = {"OBJECTLENS_ACCELERATE": switch}
             return await opened.value(make_function(package, environment=variables), event)
 
     return asyncio.run(main())
