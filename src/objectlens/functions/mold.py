@@ -39,8 +39,6 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 MESSAGE = 64 * 1024
 _FILES = 8
-# So many new objects that the collector does not run. It is not disabled: a module may do that for itself.
-_NEVER = 100_000_000
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
 # What a fork was given: its variables, and its channel.
@@ -68,8 +66,7 @@ def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
     chance.watch()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
-    given, often = dict(os.environ), gc.get_threshold()
-    gc.set_threshold(_NEVER)  # what is imported is not garbage; looking for some takes a tenth of the time
+    given, wake = dict(os.environ), load("collecting").rest()
     try:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
@@ -83,8 +80,7 @@ def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
         raise Plain(reason)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()
-    if gc.get_threshold()[0] == _NEVER:  # else the module has set another
-        gc.set_threshold(*often)
+    wake()
     return files, {name for name in given.keys() | os.environ.keys() if given.get(name) != os.environ.get(name)}
 
 

@@ -133,7 +133,9 @@ def handler(event, context):
 
 CHANGING = """
 import gc, os, threading, time
+seen = [gc.isenabled(), gc.get_threshold()]
 gc.disable()
+seen.append(gc.isenabled())
 os.environ["PATH"] += ":/opt/mine"
 os.environ["TZ"] = "Asia/Tokyo"
 time.tzset()
@@ -145,7 +147,7 @@ def handler(event, context):
     names = ("PATH", "TZ", "OWN", "LANG", "AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
     found = [os.environ.get(name) for name in names]
     found += [time.strftime("%Z", time.localtime(0)), time.mktime((1970, 1, 1, 9, 0, 0, 0, 0, 0)), gc.isenabled()]
-    return [*found, gc.get_threshold(), threading.main_thread().native_id == threading.get_native_id()]
+    return [*found, seen, threading.main_thread().native_id == threading.get_native_id()]
 """
 
 
@@ -159,20 +161,30 @@ def test_what_a_module_changes_stays_changed(bench):
             assert forked == await opened.value(plain)
             assert forked[0].endswith(":/opt/mine")
             assert forked[1:7] == ["Asia/Tokyo", "abab", None, None, "mine", "TOKEN"]
-            assert forked[7:] == ["JST", 0.0, False, list(gc.get_threshold()), True]
+            assert forked[7:] == ["JST", 0.0, False, [True, list(gc.get_threshold()), False], True]
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("said", ["pass", "gc.set_threshold(50_000, 20)"])
+COLLECTOR = """
+def handler(event, context):
+    out = [[gc.isenabled(), gc.get_threshold()]]
+    for one in own[1], own[0]:
+        one()
+        out.append([own[2](), gc.isenabled()])
+    return out
+"""
+
+
+@pytest.mark.parametrize("said", ["pass", "gc.set_threshold(50_000, 20)", "gc.disable(); gc.enable()"])
 def test_the_collector_is_as_the_module_has_it(bench, said):
     async def main():
         async with bench() as opened:
-            code = f"import gc\n{said}\ndef handler(event, context): return [gc.isenabled(), gc.get_threshold()]"
+            code = f"import gc\nown = gc.enable, gc.disable, gc.isenabled\n{said}\n" + COLLECTOR
             forked = await opened.value(opened.function(code))
             assert template_pids(opened)
-            wanted = gc.get_threshold() if said == "pass" else (50_000, 20, gc.get_threshold()[2])
-            assert forked == [True, list(wanted)]
+            wanted = (50_000, 20, gc.get_threshold()[2]) if "threshold" in said else gc.get_threshold()
+            assert forked == [[True, list(wanted)], [False] * 2, [True] * 2]
 
     asyncio.run(main())
 
