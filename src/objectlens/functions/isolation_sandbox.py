@@ -102,6 +102,8 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *(("--ro-bind", str(wanted.opt), "/opt") if wanted.opt else ()),
         *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
+        # Where handlers find their own files on Lambda, some by just this name.
+        *("--symlink", str(wanted.folder), "/var/task"),
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
         *(word for name, value in wanted.variables.items() for word in ("--setenv", name, value)),
     ]

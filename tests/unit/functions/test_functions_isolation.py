@@ -162,6 +162,22 @@ def test_a_handler_may_empty_tmp_and_looks_itself_up(tmp_path, environment):
 
 
 @pytest.mark.parametrize("environment", KINDS)
+def test_the_package_is_at_the_place_that_lambda_has_for_it(tmp_path, environment):
+    code = TRY + textwrap.dedent("""
+        import shutil, subprocess
+        def handler(event, context):
+            shutil.copy("/bin/echo", "/tmp/tool")  # as programs in packages are, which may have lost their mode
+            os.chmod("/tmp/tool", 0o755)
+            said = subprocess.run(["/tmp/tool", "said"], capture_output=True, text=True).stdout
+            there = os.path.samefile("/var/task", os.environ["LAMBDA_TASK_ROOT"])
+            return [there, os.listdir("/var/task"), attempt(write, "/var/task/new"), said]
+    """)
+    there, files, written, said = value(tmp_path, code, environment=environment)
+    assert (there, files, said) == (True, ["app.py"], "said\n")
+    assert written == "OSError"
+
+
+@pytest.mark.parametrize("environment", KINDS)
 def test_privileged_calls_are_refused(tmp_path, environment):
     code = TRY + textwrap.dedent("""
         import ctypes
