@@ -331,7 +331,8 @@ def test_exits_of_forks_are_told_exactly(bench):
     async def main():
         async with bench() as opened:
             function = opened.function(code)
-            for event, text in ((7, "exit status 7"), (-9, "signal: killed"), (-11, "signal: segmentation fault")):
+            signals = {9: "killed", 11: "segmentation fault", 14: "alarm clock", 24: "CPU time limit exceeded"}
+            for event, text in ((7, "exit status 7"), *((-one, f"signal: {text}") for one, text in signals.items())):
                 outcome = await opened.invoke(function, event)
                 assert template_pids(opened)
                 assert outcome.failure.message.endswith(f"Runtime exited with error: {text}")
