@@ -54,6 +54,7 @@ def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Itera
     with reading(f"{name} stream", *_FAULTS):
         pieces = _snappy(counted) if name == "snappy" else _members(counted, *_MAKERS[name], name)
         for piece in pieces:
+            ctx.still()
             size += len(piece)
             ctx.limits.check("output_bytes", size, f"a {name} stream of {size:,} bytes or more, decompressed,")
             if size > _FREE:

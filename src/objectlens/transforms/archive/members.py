@@ -7,17 +7,18 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import IO, Annotated, Any
 
+from objectlens.transforms.archive.ahead import Ahead
 from objectlens.transforms.archive.compression import PIECE, expanded
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds, PipelineMap
-from objectlens.transforms.program import Program, compile_inner
+from objectlens.transforms.program import compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 # RecursionError: tarfile calls itself for each extended header that follows another.
@@ -33,28 +34,13 @@ _ZIP_ENTRY = b"PK\x01\x02"
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
 
 
-class _Count:
-    """Counts the members of an archive, and of the archives that are its members."""
-
-    def __init__(self) -> None:
-        self._members = 0
-
-    def add(self, more: int, ctx: Context) -> None:
-        self._members += more
-        ctx.limits.check("members", self._members, f"an archive of {self._members:,} members or more")
-
-
-_outer: ContextVar[_Count | None] = ContextVar("outer", default=None)
-"""What counts the members of the archive of which this one is a member."""
-
-
 @transform(family="archive")
 def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) -> bytes:
     """Return the member called `name` of a zip, or of a tar, compressed or not."""
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_member(data, ctx, name)
     with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(iter((data,)), ctx, _outer.get() or _Count()):
+        for info, file in _tar_members(iter((data,)), ctx):
             if info.name.removeprefix("./") == name.removeprefix("./"):
                 return _whole(file, info.size, ctx)
     raise BadInput(f"the archive has no member {name!r}")
@@ -70,27 +56,19 @@ def webdataset(
     which renames the member. Others are kept as they are, or left out.
     """
     programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
-    count = _outer.get() or _Count()
-    with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(chunks, ctx, count):
+    with closing(Ahead(ctx)) as ahead, reading("tar archive", *_TAR_FAULTS):
+        for info, file in _tar_members(chunks, ctx):
             stem, extension = _split(info.name)
             # As webdataset does it, for cameras write JPG.
-            found = programs.get(extension) or programs.get(extension.lower())
-            if found is not None:
-                program, renamed = found
-                body = _made(program, _whole(file, info.size, ctx), info.name, count)
-                yield _entry(f"{stem}.{renamed}" if renamed else info.name, body, info)
-            elif keep_others:
-                yield _entry(info.name, _whole(file, info.size, ctx), info)
+            program, renamed = programs.get(extension) or programs.get(extension.lower()) or (None, None)
+            if program is None and not keep_others:
+                continue
+            ahead.begin(f"{stem}.{renamed}" if renamed else info.name, info, _whole(file, info.size, ctx), program)
+            while ahead.full:
+                yield ahead.entry()
+        while ahead:
+            yield ahead.entry()
     yield b"\0" * tarfile.BLOCKSIZE * 2
-
-
-def _made(program: Program, data: bytes, name: str, count: _Count) -> bytes:
-    token = _outer.set(count)
-    try:
-        return bytes(program.run(data, key=name, content_type=None))
-    finally:
-        _outer.reset(token)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -98,12 +76,6 @@ def _split(name: str) -> tuple[str, str]:
     path = PurePosixPath(name)
     base, _, extension = path.name.partition(".")
     return str(path.with_name(base)) if base else name, extension
-
-
-def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode, info.mtime = len(body), like.mode & 0o777, like.mtime
-    return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
 def _check_size(size: int) -> None:
@@ -123,12 +95,13 @@ class _Header(tarfile.TarInfo):
         return found
 
 
-def _tar_members(chunks: Iterator[bytes], ctx: Context, counted: _Count) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """Yield the regular files; links and devices are left out, for nobody may follow them here."""
     reader = Reader(_plain(chunks, ctx))
     with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
         for info in archive:
-            counted.add(1, ctx)
+            ctx.still()
+            ctx.members.add(1, ctx.limits)
             archive.members.clear()  # type: ignore[attr-defined]
             file = archive.extractfile(info) if info.isreg() else None
             if file is not None:
@@ -175,7 +148,7 @@ def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
 
 def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
     # What the end record says of their number is not what zipfile reads.
-    (_outer.get() or _Count()).add(data.count(_ZIP_ENTRY), ctx)
+    ctx.members.add(data.count(_ZIP_ENTRY), ctx.limits)
     with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
         try:
             info = archive.getinfo(name)
@@ -187,4 +160,10 @@ def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
             ctx.limits.check("ratio", ratio, f"a member that grows {ratio:,.0f} times")
         with archive.open(info) as file:
             # zipfile itself reads no more than the directory promised, and checks the CRC.
-            return b"".join(iter(lambda: file.read(PIECE), b""))
+            return b"".join(_pieces(file, ctx))
+
+
+def _pieces(file: IO[bytes], ctx: Context) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        ctx.still()
+        yield piece

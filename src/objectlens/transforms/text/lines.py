@@ -14,6 +14,7 @@ from objectlens.transforms.hints import Bounds
 
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "contains", "exists")
 LINE = 64 * 1024 * 1024
+_PIECE = 256 * 1024
 
 
 def _check(*, where: list[list[Any]], **_: Any) -> None:
@@ -52,7 +53,8 @@ def jsonl(
 def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
     parts: list[bytes] = []
     size = 0
-    for number, chunk in enumerate(chunks):
+    for number, chunk in enumerate(_pieces(chunks)):
+        ctx.still()
         if not number and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BadInput("the lines are UTF-16; begin with text.decode")
         first, *others = chunk.split(b"\n")
@@ -67,6 +69,13 @@ def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
             raise BadInput(f"a line is longer than {LINE:,} bytes")
     if rest := b"".join(parts):
         yield rest
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut long chunks: as a list of short lines they take many times their size."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk[start : start + _PIECE]
 
 
 def _parsed(line: bytes, number: int, ctx: Context) -> Any:
