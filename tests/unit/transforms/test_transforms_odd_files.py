@@ -53,6 +53,23 @@ def test_every_orientation_is_turned_upright(name: str, alpha: bool) -> None:
         assert np.abs(got - wanted).mean() < 12, value
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("steps", [[], [{"alpha": True}], ["image.grayscale"]])
+def test_pictures_that_are_to_lie_as_they_do(name: str, steps: list[object]) -> None:
+    options = {"orient": False} | (steps[0] if steps and isinstance(steps[0], dict) else {})
+    rest = [one for one in steps if isinstance(one, str)]
+    pipeline = [{"image.decode": options}, *rest, {"image.encode": {"format": "png"}}]
+    for value in range(1, 9):
+        exif = Pillow.Exif()
+        exif[0x112] = value
+        made = compile_pipeline({"pipeline": pipeline}).run(saved(name, exif=exif))
+        mode = "L" if rest else "RGB"
+        got = np.asarray(Pillow.open(io.BytesIO(bytes(made))).convert(mode)).astype(int)
+        wanted = np.asarray(PICTURE.convert(mode))
+        assert got.shape == wanted.shape, value
+        assert np.abs(got - wanted).mean() < 12, value
+
+
 def test_broken_exif_leaves_the_picture_as_it_lies() -> None:
     whole = saved("PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     made = (image.decode(alpha=True) >> image.encode(format="png"))(whole)

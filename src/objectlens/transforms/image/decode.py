@@ -17,7 +17,7 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.image.geometry import resized
 from objectlens.transforms.image.headers import Header, read_header
-from objectlens.transforms.image.orientation import upright
+from objectlens.transforms.image.orientation import lying, upright
 from objectlens.transforms.values import Image, Order
 
 _PILLOW = frozenset({"gif", "avif"})
@@ -38,6 +38,11 @@ def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = Fals
     Without `alpha` transparency is dropped, as OpenCV does, and grey files come as colour.
     """
     header = _checked(data, ctx)
+    image = _decoded(data, header, orient=orient, alpha=alpha)
+    return image if orient else _as_it_lies(image, data)
+
+
+def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:
     if header.format in _PILLOW:
         return _by_pillow(data, header, orient=orient, alpha=alpha)
     if alpha:
@@ -60,7 +65,12 @@ def decode_planned(data: bytes, ctx: Context, *, orient: bool, grey: bool, targe
         return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format) if grey else image
     factor = _reduction(header, target) if target and header.format == "jpeg" else 1
     flags = _REDUCED[factor][grey]
-    return _by_opencv(data, header, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = _by_opencv(data, header, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    return image if orient else _as_it_lies(image, data)
+
+
+def _as_it_lies(image: Image, data: bytes) -> Image:
+    return image.with_pixels(lying(image.pixels, data)) if image.format == "tiff" else image
 
 
 def _checked(data: bytes, ctx: Context) -> Header:

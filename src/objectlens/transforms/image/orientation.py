@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from objectlens.transforms.image.headers import tags
+from objectlens.transforms.image.headers import tags, tiff_layout
 
 ORIENTATION = 274
 _LEAD = b"Exif\0\0"
@@ -34,6 +34,20 @@ def upright(pixels: np.ndarray[Any, Any], data: bytes, name: str) -> np.ndarray[
     transposed, flip = _TURNS.get(_orientation(data, name), (False, None))
     turned = cv2.transpose(pixels) if transposed else pixels
     return turned if flip is None else cv2.flip(turned, flip)
+
+
+def lying(pixels: np.ndarray[Any, Any], data: bytes) -> np.ndarray[Any, Any]:
+    """Return the pixels of a TIFF file as they lie in it: decoders turn them, whatever they are told."""
+    transposed, flip = _TURNS.get(_tiff(data), (False, None))
+    turned = pixels if flip is None else cv2.flip(pixels, flip)
+    return cv2.transpose(turned) if transposed else turned
+
+
+def _tiff(data: bytes) -> int:
+    order, count_code, _, entry_size, offset = tiff_layout(data)
+    (count,) = struct.unpack_from(order + count_code, data, offset)
+    entries = (offset + struct.calcsize(count_code), count, entry_size)
+    return tags(data, order, entries, (ORIENTATION,)).get(ORIENTATION, 1)
 
 
 def _orientation(data: bytes, name: str) -> int:

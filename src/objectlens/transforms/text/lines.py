@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
@@ -47,7 +48,7 @@ def jsonl(
         record = _parsed(line, number, ctx)
         if all(_holds(record, test) for test in where):
             left = left - 1 if left is not None else None
-            yield line + b"\n" if not keep else _dumped({name: _field(record, name) for name in keep})
+            yield line + b"\n" if not keep else _projected(record, keep, line)
 
 
 def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
@@ -83,9 +84,18 @@ def _parsed(line: bytes, number: int, ctx: Context) -> Any:
     if line.count(b"{") + line.count(b"[") > ctx.limits.nesting:
         ctx.limits.check("nesting", _depth(line), f"JSON nested too deeply on line {number}")
     try:
-        return json.loads(line)
+        return _DECODER.decode(_text(line))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"line {number} is not JSON: {error}") from error
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8-sig", "surrogatepass")
+
+
+def _refuse(word: str) -> None:
+    # Python writes these, and many others cannot read them (RFC 8259 section 6).
+    raise ValueError(f"it has no {word}; write null, or leave the field out")
 
 
 def _depth(line: bytes) -> int:
@@ -145,9 +155,41 @@ def _compare(found: Any, operator: str, wanted: Any) -> Any:
     return wanted in found
 
 
-def _dumped(record: Any) -> bytes:
+def _projected(record: Any, keep: list[str], line: bytes) -> bytes:
+    fields = {name: _field(record, name) for name in keep}
     try:
-        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _encoded(_PLAIN.encode(fields))
+    except ValueError:
+        # A number that is too large for Python's is JSON all the same, and stays as it is written.
+        record = _WRITTEN.decode(_text(line))
+        return _encoded(_dumped({name: _field(record, name) for name in keep}))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode() + b"\n"
     except UnicodeEncodeError:
         # JSON can name half of a pair of surrogates, UTF-8 cannot hold it (RFC 8259 section 8.2).
-        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        return _SURROGATES.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode() + b"\n"
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _dumped(value: Any) -> str:
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_PLAIN.encode(name)}:{_dumped(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dumped, value)) + "]"
+    return _PLAIN.encode(value)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_WRITTEN = json.JSONDecoder(parse_constant=_refuse, parse_float=_Number)
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_SURROGATES = re.compile("[\ud800-\udfff]")
