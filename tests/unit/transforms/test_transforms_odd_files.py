@@ -3,8 +3,10 @@
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -17,6 +19,7 @@ from objectlens.transforms import (
     Audio,
     BadArgument,
     BadInput,
+    BadPipeline,
     Context,
     Image,
     LimitExceeded,
@@ -93,6 +96,18 @@ def test_one_value_that_is_transparent(mode: str) -> None:
     wanted = Pillow.open(io.BytesIO(data)).convert("RGBA")
     assert wanted.getpixel((5, 5))[3] == 0
     assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGBA")), np.asarray(wanted))
+
+
+def test_one_value_of_sixteen_bits_that_is_transparent() -> None:
+    grey = (np.arange(12 * 20, dtype=np.uint16).reshape(12, 20) * 200)[:, ::-1]
+    parts = re.split(rb"(?=....IDAT)", cv2.imencode(".png", grey)[1].tobytes(), maxsplit=1, flags=re.DOTALL)
+    said = b"tRNS" + int(grey[3, 4]).to_bytes(2, "big")
+    data = parts[0] + b"\0\0\0\2" + said + zlib.crc32(said).to_bytes(4, "big") + parts[1]
+    for orient in (True, False):
+        made = (image.decode(alpha=True, orient=orient) >> image.encode(format="png"))(data)
+        got = np.asarray(Pillow.open(io.BytesIO(made.body)))
+        assert np.array_equal(got[..., 3], np.where(grey == grey[3, 4], 0, 255))
+        assert np.abs(got[..., 0] - grey / 257).max() <= 0.5
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
@@ -268,3 +283,54 @@ def test_tables_that_are_not_utf_8_say_what_to_do(encoded: bytes) -> None:
         table.read(encoded)
     decoded = compile_pipeline({"pipeline": ["text.decode", "table.read", {"table.write": {"format": "json"}}]})
     assert len(json.loads(decoded.run(encoded).body)) <= 2
+
+
+HALF, HUGE = "\ud800", 10**400
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments", "named"),
+    [
+        ("image.blur", {"sigma": HUGE}, "sigma must be a finite number"),
+        ("image.normalize", {"mean": [HUGE]}, "mean must be a finite number"),
+        ("image.pad", {"width": 9, "height": 9, "color": [1, 2]}, "color must be"),
+        ("text.html", {"separator": HALF}, "no character"),
+        ("table.filter", {"where": [["a", "==", HALF]]}, "no character"),
+    ],
+)
+def test_arguments_that_are_no_numbers_and_no_characters(step: str, arguments: dict[str, object], named: str) -> None:
+    with pytest.raises(BadPipeline, match=named):
+        compile_pipeline(json.dumps({"pipeline": [{step: arguments}]}))
+
+
+def test_such_arguments_of_requests_are_named() -> None:
+    kinds = {"n": ("integer", 1), "x": ("number", 1.5), "s": ("string", "a")}
+    declared = {name: {"type": kind, "default": default} for name, (kind, default) in kinds.items()}
+    program = compile_pipeline(
+        {
+            "pipeline": [{"text.html": {"separator": {"$param": "s"}}}],
+            "parameters": declared | {"top": {"type": "integer", "default": 1, "maximum": 9}},
+        }
+    )
+    for given in ({"x": "1" * 400}, {"x": "1e400"}, {"s": HALF}, {"top": "1" * 400}, {"n": "9" * 5000}, {"x": "nan"}):
+        with pytest.raises(BadArgument) as caught:
+            program.arguments(given)
+        assert caught.value.names == (*given,)
+        assert len(str(caught.value)) < 200
+    assert program.arguments({"n": "9" * 400}).values["n"] == int("9" * 400)
+    with pytest.raises(BadPipeline, match="'x' must be a finite number"):
+        compile_pipeline({"pipeline": ["image.decode"], "parameters": {"x": {"type": "number", "default": HUGE}}})
+
+
+def test_half_characters_do_not_come_out_of_bytes() -> None:
+    data = rb"a\ud800b<p>"
+    with pytest.raises(BadInput, match="half a character at 1"):
+        (text.decode(charset="unicode_escape") >> text.html)(data)
+    assert bytes((text.decode(charset="unicode_escape", errors="ignore") >> text.html)(data)) == b"ab"
+    assert bytes((text.decode(charset="unicode_escape", errors="replace") >> text.html)(data)).decode() == "a\ufffdb"
+
+
+def test_padding_counts_what_it_comes_to() -> None:
+    tall = Image(np.zeros((3000, 1), np.uint8), "grey", "png")
+    with pytest.raises(LimitExceeded, match="60000x3000 pixels"):
+        image.pad(tall, width=60_000, height=1)

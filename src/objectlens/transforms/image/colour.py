@@ -159,7 +159,8 @@ def normalize(
 def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.float32, np.float32]]:
     """Return for each channel what to multiply 0..255 with, and what to add."""
     if len(mean) not in (1, channels) or len(std) not in (1, channels) or min(std) <= 0:
-        raise BadInput(f"mean and std need 1 or {channels} numbers each for this picture, those of std over 0")
+        counts = "1 number" if channels == 1 else f"1 or {channels} numbers"
+        raise BadInput(f"mean and std need {counts} each for this picture, those of std over 0")
     means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
     pairs = zip(means, deviations, strict=True)
     return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]

@@ -20,6 +20,8 @@ from objectlens.transforms.image.headers import Header, read_header
 from objectlens.transforms.image.orientation import lying, upright
 from objectlens.transforms.values import Image, Order
 
+# Bits of a sample (PNG specification section 11.2.2).
+_PNG_DEPTH = 24
 _PILLOW = frozenset({"gif", "avif"})
 _REDUCED = {
     1: (cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE),
@@ -50,8 +52,12 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
         # OpenCV hands out colours that are darkened by their transparency; of grey with one value that is transparent
         # it hands out the grey alone.
         darkened = header.format == "tiff" and image.order == "bgra"
-        if darkened or (image.order == "grey" and _is_partly_transparent(data)):
+        value = _transparent_grey(data) if image.order == "grey" else None
+        if darkened or (value is not None and data[_PNG_DEPTH] <= 8):
             return _by_pillow(data, header, orient=orient, alpha=True)
+        if value is not None:
+            # Pillow makes white of nearly all that has 16 bits.
+            image = _without(image, data, value)
         # What is read unchanged is not turned either.
         return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
     return _by_opencv(data, header, cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -95,9 +101,20 @@ def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
     return Image(pixels, _CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]], header.format)
 
 
-def _is_partly_transparent(data: bytes) -> bool:
-    """Tell whether a PNG of 8 bits or fewer says which of its values is transparent (`tRNS`, before the pixels)."""
-    return data.startswith(b"\x89PNG") and data[24] <= 8 and 0 < data.find(b"tRNS") < data.find(b"IDAT")
+def _transparent_grey(data: bytes) -> int | None:
+    """Return which value of a grey PNG, or palette, is transparent (`tRNS`, before the pixels), None when none is."""
+    place = data.find(b"tRNS")
+    if not data.startswith(b"\x89PNG") or not 0 < place < data.find(b"IDAT"):
+        return None
+    return int.from_bytes(data[place + 4 : place + 6], "big")
+
+
+def _without(image: Image, data: bytes, value: int) -> Image:
+    """Return a grey picture with one value of its samples, as they are in the file, transparent."""
+    samples: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = cv2.cvtColor(image.pixels, cv2.COLOR_GRAY2BGRA)
+    pixels[samples == value, 3] = 0
+    return Image(pixels, "bgra", image.format)
 
 
 def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:

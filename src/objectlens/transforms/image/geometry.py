@@ -11,7 +11,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Image
 
@@ -122,7 +122,12 @@ def random_crop(image: Image, ctx: Context, *, width: Side, height: Side, seed: 
     return _cut(image, x, y, width, height)
 
 
-@transform(family="image")
+def _check_color(*, color: list[int], **_: Any) -> None:
+    if len(color) == 2:
+        raise BadArgument("color must be of 1 number, or of 3 or 4 in RGB order", "color")
+
+
+@transform(family="image", check=_check_color)
 def pad(
     image: Image,
     ctx: Context,
@@ -133,8 +138,9 @@ def pad(
     color: Annotated[Fill, Bounds(1, 4)] = [0],  # noqa: B006  (read only)
 ) -> Image:
     """Add borders until the picture is at least width x height, itself in the middle; `color` in RGB order."""
+    width, height = max(width, image.width), max(height, image.height)
     ctx.limits.check("pixels", width * height, f"a picture of {width}x{height} pixels")
-    more_x, more_y = max(0, width - image.width), max(0, height - image.height)
+    more_x, more_y = width - image.width, height - image.height
     left, top = more_x // 2, more_y // 2
     edges = (top, more_y - top, left, more_x - left)
     pixels = cv2.copyMakeBorder(image.pixels, *edges, _BORDERS[mode], value=_scalar(color, image))
@@ -157,7 +163,7 @@ def random_flip(
     return image
 
 
-@transform(family="image")
+@transform(family="image", check=_check_color)
 def rotate(
     image: Image,
     ctx: Context,

@@ -149,7 +149,7 @@ def _tiff(data: bytes, max_frames: int) -> Header:
 
 
 def tiff_layout(data: bytes) -> tuple[str, str, str, int, int]:
-    """Return the order of bytes, the codes of counts and of offsets, the bytes of a tag, and where the first list is."""
+    """Return the order of bytes, the codes of counts and offsets, the bytes of a tag, and where the first list is."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     count_code, offset_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
