@@ -155,6 +155,18 @@ def test_formats_that_cannot_hold_a_sound(name: str, rate: int, channels: int, r
         audio.encode(Audio(np.zeros((100, channels), np.float32), rate), format=name)
 
 
+def test_subtypes_that_a_format_does_not_have() -> None:
+    for name in ("flac", "ogg", "mp3"):
+        with pytest.raises(BadArgument, match=f"{name} cannot hold FLOAT; its subtypes are default") as caught:
+            audio.encode(format=name, subtype="FLOAT")
+        assert caught.value.names == ("subtype",)
+    sound = Audio(np.zeros((8000, 1), np.float32), 8000, "ogg")
+    with pytest.raises(BadInput, match="ogg cannot hold PCM_24"):
+        audio.encode(sound, subtype="PCM_24")
+    sound = Audio(sound.samples, 8000, "flac")
+    assert soundfile.info(io.BytesIO(audio.encode(sound, subtype="PCM_24").body)).subtype == "PCM_24"
+
+
 @pytest.mark.parametrize("subtype", ["PCM_24", "GSM610", "ULAW"])
 def test_sounds_of_other_codes(subtype: str) -> None:
     sink = io.BytesIO()
