@@ -297,6 +297,55 @@ def test_tables_that_are_not_utf_8_say_what_to_do(encoded: bytes) -> None:
     assert len(json.loads(decoded.run(encoded).body)) <= 2
 
 
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pa.array([1, 2000, None], pa.timestamp("ns")),
+         ["1970-01-01 00:00:00.000000001", "1970-01-01 00:00:00.000002"]),
+        (
+            pa.array([1, 10**18, None], pa.timestamp("ns", "Europe/Berlin")),
+            ["1970-01-01 01:00:00.000000001+01:00", "2001-09-09 03:46:40+02:00"],
+        ),
+        (pa.array([-(10**17), 0, None], pa.timestamp("us")), ["-1199-02-15 14:13:20.000000", "1970-01-01 00:00:00"]),
+        (pa.array([1, 10**7, None], pa.date32()), ["1970-01-02", "29349-01-26"]),
+        (pa.array([1, 2000, None], pa.time64("ns")), ["00:00:00.000000001", "00:00:00.000002"]),
+        (pa.array([86400 * 10**9 + 5, -1, None], pa.duration("ns")),
+         ["1 day, 0:00:00.000000005", "-1 day, 23:59:59.999999999"]),
+        (pa.array([{"t": 1}, {"t": None}, None], pa.struct([("t", pa.timestamp("ns"))])),
+         [{"t": "1970-01-01 00:00:00.000000001"}, {"t": None}]),
+        (pa.array([[1], [], None], pa.list_(pa.timestamp("ns"))), [["1970-01-01 00:00:00.000000001"], []]),
+        (pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.timestamp("ns"))),
+         [[["k", "1970-01-01 00:00:00.000000001"]], []]),
+        (pa.array([1, 1, None], pa.timestamp("ns")).dictionary_encode(), ["1970-01-01 00:00:00.000000001"] * 2),
+    ],
+)  # fmt: skip
+def test_times_that_python_does_not_have(values: pa.Array, wanted: list[object]) -> None:
+    odd = pa.table({"v": values, "x": pa.array([float("nan"), 1.0, 2.0])})
+    rows = [json.loads(line) for line in table.write(odd, format="json").body.splitlines()]
+    assert [row["v"] for row in rows] == [*wanted, None]
+    assert [row["x"] for row in rows] == [None, 1.0, 2.0]
+
+
+def test_columns_that_a_format_has_no_place_for() -> None:
+    lists = pa.table({"v": pa.array([[1], None])})
+    with pytest.raises(BadInput, match=r"cannot be written as csv: .*list<.*with select, or write another format"):
+        table.write(lists, format="csv")
+
+
+def test_columns_with_dots_and_parts_of_columns() -> None:
+    sink = pa.BufferOutputStream()
+    dotted = pa.table({"a.x": [1, 2], "a": [{"x": 7, "y": 8}, {"x": 9, "y": 0}]})
+    pa.parquet.write_table(dotted, sink)
+    nested = pa.BufferOutputStream()
+    pa.parquet.write_table(dotted.select(["a"]), nested)
+    for quality in ("fast", "exact"):
+        steps = ["table.read", {"table.select": {"columns": ["a.x"]}}, {"table.write": {"format": "json"}}]
+        program = compile_pipeline({"pipeline": steps, "quality": quality})
+        assert bytes(program.run(sink.getvalue().to_pybytes())) == b'{"a.x":1}\n{"a.x":2}\n'
+        with pytest.raises(BadInput, match=r"no columns a\.x; it has a$"):
+            program.run(nested.getvalue().to_pybytes())
+
+
 HALF, HUGE = "\ud800", 10**400
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
 import io
-import json
-import math
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -19,10 +15,11 @@ import pyarrow.parquet
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.errors import BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.lines import json_lines
 from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
@@ -98,9 +95,9 @@ def write(
 ) -> Result:
     """Write the table; `compression` is for Parquet."""
     sink = pa.BufferOutputStream()
-    with reading(f"table as {format}", *_FAULTS):
+    try:
         if format == "json":
-            for line in ctx.limits.counted(_json_lines(table), "output_bytes"):
+            for line in ctx.limits.counted(json_lines(table), "output_bytes"):
                 sink.write(line)
         elif format == "csv":
             pa.csv.write_csv(table, sink)
@@ -109,7 +106,20 @@ def write(
         else:
             with pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
+    except TransformError:
+        raise
+    except _FAULTS as error:
+        raise BadInput(
+            f"the table cannot be written as {format}: {str(error)[:200]}; leave such columns out with select, or "
+            "write another format"
+        ) from error
     return Result(sink.getvalue().to_pybytes(), _TYPES[format])
+
+
+def check_columns(wanted: list[str], there: list[str]) -> None:
+    """Raise `BadInput` that names the columns which a table does not have."""
+    if missing := [name for name in wanted if name not in there]:
+        raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(there[:100])}")
 
 
 def _told(data: bytes) -> str:
@@ -212,6 +222,8 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
+    # Arrow would take a name with a dot for a part of a column.
+    check_columns(columns or [], file.schema_arrow.names)
     filters = expression(where, file.schema_arrow) if where else None
     return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
 
@@ -226,31 +238,3 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
         table = pa.Table.from_batches(batches, reader.schema)
     table.validate(full=True)
     return _only(table, columns)
-
-
-def _json_lines(table: pa.Table) -> Iterator[bytes]:
-    if len(set(table.column_names)) < table.num_columns:
-        raise BadInput("two columns have the same name, which JSON cannot say; select one of them")
-    rows = (row for batch in table.to_batches(max_chunksize=4096) for row in batch.to_pylist())
-    yield from map(_json_line, rows)
-
-
-def _json_line(row: Any) -> bytes:
-    try:
-        text = json.dumps(row, ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        # JSON has no NaN and no infinity (RFC 8259 section 6).
-        text = json.dumps(_finite(row), ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def _plain(value: Any) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
