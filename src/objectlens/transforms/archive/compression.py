@@ -27,7 +27,9 @@ _MAGIC = {
     b"BZh": "bz2",
     b"\x04\x22\x4d\x18": "lz4",
     b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"\x02\x21\x4c\x18": "lz4",
 }
+_LEGACY = b"\x02\x21\x4c\x18"
 _SKIPPABLE = b"\x2a\x4d\x18"
 _FAULTS = (zlib.error, OSError, EOFError, RuntimeError, ValueError, zstandard.ZstdError, cramjam.DecompressionError)
 # A window of 128 MiB, which is what `zstd --long` writes, and no more (RFC 8878 section 3.1.1.1.2).
@@ -49,6 +51,8 @@ def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Itera
         name = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
         if not name:
             raise BadInput("the object is not compressed with gzip, zstd, bzip2, LZ4 or snappy frames")
+    if head.startswith(_LEGACY):
+        raise BadInput("LZ4 of before its frames (lz4 -l, the Linux kernel's) is not read; compress it anew without -l")
     counted = _Counted(chain((head,), rest))
     size = 0
     with reading(f"{name} stream", *_FAULTS):
@@ -61,6 +65,11 @@ def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Itera
                 ratio = size / max(1, counted.size)
                 ctx.limits.check("ratio", ratio, f"a {name} stream that grows {ratio:,.0f} times")
             yield piece
+
+
+def is_compressed(head: bytes) -> bool:
+    """Tell whether a stream begins as one does that `expanded` reads."""
+    return head.startswith(tuple(_MAGIC)) or head[1:4] == _SKIPPABLE
 
 
 def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import IO, Annotated, Any
 
 from objectlens.transforms.archive.ahead import Ahead
-from objectlens.transforms.archive.compression import PIECE, expanded
+from objectlens.transforms.archive.compression import PIECE, expanded, is_compressed
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
@@ -31,19 +31,36 @@ _EXTENDED = frozenset(
 _EXTENDED_BYTES = 1024 * 1024
 # Of each entry of a zip's directory (APPNOTE 4.3.12).
 _ZIP_ENTRY = b"PK\x01\x02"
+# Of its general purpose bits (APPNOTE 4.4.4).
+_ENCRYPTED = 1
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
 
 
 @transform(family="archive")
 def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) -> bytes:
-    """Return the member called `name` of a zip, or of a tar, compressed or not."""
+    """Return the member called `name` of a zip, or of a tar, compressed or not; the last one, where there are more."""
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_member(data, ctx, name)
+    found, other = None, ""
     with reading("tar archive", *_TAR_FAULTS):
         for info, file in _tar_members(iter((data,)), ctx):
-            if info.name.removeprefix("./") == name.removeprefix("./"):
-                return _whole(file, info.size, ctx)
-    raise BadInput(f"the archive has no member {name!r}")
+            if _same(info.name, name):
+                # As tar itself and tarfile do it: what was added later is newer.
+                found = _whole(file, info.size, ctx) if file else None
+                other = _kind(info)
+    if found is None:
+        raise BadInput(f"the member {name!r} is {other}" if other else f"the archive has no member {name!r}")
+    return found
+
+
+def _same(name: str, wanted: str) -> bool:
+    return name.removeprefix("./").rstrip("/") == wanted.removeprefix("./").rstrip("/")
+
+
+def _kind(info: tarfile.TarInfo) -> str:
+    if info.islnk() or info.issym():
+        return f"a link to {info.linkname!r}, and links are not followed; ask for that"
+    return "a folder" if info.isdir() else "no file"
 
 
 @transform(family="archive", content_type="application/x-tar")
@@ -58,6 +75,8 @@ def webdataset(
     programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
     with closing(Ahead(ctx)) as ahead, reading("tar archive", *_TAR_FAULTS):
         for info, file in _tar_members(chunks, ctx):
+            if file is None:
+                continue
             stem, extension = _split(info.name)
             # As webdataset does it, for cameras write JPG.
             program, renamed = programs.get(extension) or programs.get(extension.lower()) or (None, None)
@@ -95,17 +114,15 @@ class _Header(tarfile.TarInfo):
         return found
 
 
-def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Yield the regular files; links and devices are left out, for nobody may follow them here."""
+def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Yield the members, regular files with what is in them: links and devices are nothing to follow here."""
     reader = Reader(_plain(chunks, ctx))
     with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
         for info in archive:
             ctx.still()
             ctx.members.add(1, ctx.limits)
             archive.members.clear()  # type: ignore[attr-defined]
-            file = archive.extractfile(info) if info.isreg() else None
-            if file is not None:
-                yield info, file
+            yield info, archive.extractfile(info) if info.isreg() else None
         # A header that is cut off ends the archive for tarfile as an empty one does.
         if 0 < reader.size - archive.offset < tarfile.BLOCKSIZE:
             raise BadInput("the archive is cut short within a header")
@@ -118,7 +135,13 @@ def _plain(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
         if len(head) >= tarfile.BLOCKSIZE:
             break
     whole = _after(head, chunks)
-    return whole if _is_header(head[: tarfile.BLOCKSIZE]) or not head.strip(b"\0") else expanded(whole, ctx)
+    if _is_header(head[: tarfile.BLOCKSIZE]) or not head.strip(b"\0"):
+        return whole
+    if not is_compressed(head):
+        raise BadInput(
+            "the object is no tar, nor one compressed with gzip, zstd, bzip2, LZ4 or snappy frames, and no zip"
+        )
+    return expanded(whole, ctx)
 
 
 def _is_header(block: bytes) -> bool:
@@ -150,10 +173,13 @@ def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
     # What the end record says of their number is not what zipfile reads.
     ctx.members.add(data.count(_ZIP_ENTRY), ctx.limits)
     with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        try:
-            info = archive.getinfo(name)
-        except KeyError:
-            raise BadInput(f"the archive has no member {name!r}") from None
+        info = archive.NameToInfo.get(name) or next(
+            (one for one in archive.infolist() if _same(one.filename, name)), None
+        )
+        if info is None:
+            raise BadInput(f"the archive has no member {name!r}")
+        if info.is_dir() or info.flag_bits & _ENCRYPTED:
+            raise BadInput(f"the member {name!r} is {'a folder' if info.is_dir() else 'encrypted'}")
         ctx.limits.check("output_bytes", info.file_size, f"a member of {info.file_size:,} bytes, decompressed,")
         if info.file_size > _FREE:
             ratio = info.file_size / max(1, info.compress_size)
