@@ -1,10 +1,12 @@
 """Averaging over areas in two passes: near `INTER_AREA` wherever it is used, and used only there."""
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from objectlens.transforms import compile_pipeline
 
@@ -43,3 +45,37 @@ def test_the_plan_says_so() -> None:
     assert "twice the size" in compile_pipeline({"pipeline": ["decode", resize, "encode"]}).explain()
     exact = compile_pipeline({"pipeline": ["decode", resize, "encode"], "quality": "exact"})
     assert "twice the size" not in exact.explain()
+
+
+def planned(data: bytes, quality: str, *steps: object) -> np.ndarray:
+    program = compile_pipeline({"pipeline": [*steps, {"image.encode": {"format": "png"}}], "quality": quality})
+    return cv2.imdecode(np.frombuffer(bytes(program.run(data)), np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+@pytest.mark.parametrize("divisor", [4.2, 6.1, 11.7, 24.5])
+def test_jpeg_of_any_size_at_a_fraction_of_it(cut, divisor) -> None:
+    for path in PHOTOGRAPHS:
+        picture = cv2.imread(str(path))
+        high, wide = (side // 8 * 8 - cut for side in picture.shape[:2])
+        data = cv2.imencode(".jpg", picture[:high, :wide], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        resize = {"image.resize": {"width": int(wide / divisor), "interpolation": "area"}}
+        fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
+        assert fast.shape == exact.shape
+        assert cv2.PSNR(fast, exact) > 38, path.name
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("fit", ["contain", "cover", "fill"])
+def test_jpeg_at_a_fraction_of_its_size_is_turned_and_cut_as_any(orientation, fit) -> None:
+    exif = Pillow.Exif()
+    exif[0x112] = orientation
+    sink = io.BytesIO()
+    Pillow.open(PHOTOGRAPHS[0]).convert("RGB").resize((701, 413)).save(sink, "JPEG", quality=95, exif=exif)
+    resize = {"image.resize": {"width": 61, "height": 83, "fit": fit, "interpolation": "area"}}
+    for orient in (True, False):
+        for between in ([], [{"image.flip": {"axis": "vertical"}}]):
+            steps = [{"image.decode": {"orient": orient}}, *between, resize]
+            fast, exact = (planned(sink.getvalue(), quality, *steps) for quality in ("fast", "exact"))
+            assert fast.shape == exact.shape
+            assert cv2.PSNR(fast, exact) > 38

@@ -36,6 +36,11 @@ def upright(pixels: np.ndarray[Any, Any], data: bytes, name: str) -> np.ndarray[
     return turned if flip is None else cv2.flip(turned, flip)
 
 
+def is_transposed(data: bytes, name: str) -> bool:
+    """Tell whether rows and columns change places when a picture is turned upright."""
+    return _TURNS.get(_orientation(data, name), (False, None))[0]
+
+
 def lying(pixels: np.ndarray[Any, Any], data: bytes) -> np.ndarray[Any, Any]:
     """Return the pixels of a TIFF file as they lie in it: decoders turn them, whatever they are told."""
     transposed, flip = _TURNS.get(_tiff(data), (False, None))
