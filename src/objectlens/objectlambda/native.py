@@ -147,8 +147,8 @@ class Native:
     async def _in_thread(
         self, program: Program, arguments: Arguments, read: Callable[[Any], Any], body: Any, facts: Facts
     ) -> _Whole:
-        stream = Stream(self._shards if program.parts else self._threads)
         apart = Processes(self._workers, asyncio.get_running_loop()) if program.parts else None
+        stream = Stream(self._shards if program.parts else self._threads, apart)
         doing = {**facts, "apart": apart, "still": stream.still}
         result = await self._call(stream, partial(_transformed, program, read, body, arguments, doing))
         made = result.body if isinstance(result.body, bytes) else _Pieces(stream, result.body)

@@ -31,11 +31,13 @@ class Abandoned(Exception):
 class Stream:
     """Runs the pieces of a stream in `threads`; each of them must come to something within `seconds`.
 
-    A thread cannot be ended from outside. So what runs in it asks again and again, by `still`, whether it may go on.
+    A thread cannot be ended from outside. So what runs in it asks again and again, by `still`, whether it may go on;
+    what it waits for of `apart` is given up.
     """
 
-    def __init__(self, threads: ThreadPoolExecutor, seconds: float = SECONDS) -> None:
+    def __init__(self, threads: ThreadPoolExecutor, apart: Processes | None = None, seconds: float = SECONDS) -> None:
         self._threads = threads
+        self.apart = apart
         self._seconds = seconds
         self._until = inf
         self._abandoned = False
@@ -56,6 +58,8 @@ class Stream:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
         except asyncio.CancelledError:
             self._abandoned = True
+            if self.apart is not None:
+                self.apart.give_up()
             raise
 
     async def close(self, chunks: Iterator[bytes]) -> None:
@@ -80,6 +84,8 @@ class Processes:
     def __init__(self, workers: Workers, loop: asyncio.AbstractEventLoop) -> None:
         self._workers = workers
         self._loop = loop
+        self._begun: set[Future[Made]] = set()
+        self._over = False
 
     @property
     def places(self) -> int:
@@ -87,7 +93,9 @@ class Processes:
         return self._workers.count
 
     def begin(self, program: Program, data: bytes, key: str, members: Members) -> Making:
-        """Have a program run on one member."""
+        """Have a program run on one member; raises `Abandoned`."""
+        if self._over:
+            raise Abandoned
         file = FileSlice(memory_file(data), 0, len(data))
         head = {
             "payload": program.text,
@@ -100,7 +108,15 @@ class Processes:
             "members": members.count,
         }
         made = asyncio.run_coroutine_threadsafe(_made(self._workers, head, file), self._loop)
+        self._begun.add(made)
+        made.add_done_callback(self._begun.discard)
         return Making(made, key, members, current.get())
+
+    def give_up(self) -> None:
+        """Let nobody wait any more."""
+        self._over = True
+        for one in list(self._begun):
+            one.cancel()
 
 
 async def _made(workers: Workers, head: dict[str, Any], file: FileSlice) -> Made:

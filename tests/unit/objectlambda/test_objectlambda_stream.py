@@ -210,3 +210,24 @@ def test_a_stream_that_nobody_waits_for_gives_its_thread_back() -> None:
                 stream.still()
 
     asyncio.run(main())
+
+
+def test_members_that_nobody_waits_for_are_given_up() -> None:
+    program, data = shard_program({"png": LONG}), tar({"a.png": PICTURE, "b.png": PICTURE, "c.png": PICTURE})
+
+    async def main(workers: Workers, processes: Processes) -> None:
+        with ThreadPoolExecutor(1) as threads:
+            stream = Stream(threads, processes)
+            result: Result = program.run(data, apart=processes, still=stream.still)
+            reading = asyncio.ensure_future(stream.run(lambda: next(result.chunks)))
+            await until(lambda: workers._crew is not None and bool(workers._crew._places[0]))
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            await stream.close(result.chunks)
+            # The thread is free, although the process has not come to its end.
+            assert workers._crew is not None
+            assert workers._crew._places[0]
+            assert not processes._begun
+
+    with_workers(main, count=1)

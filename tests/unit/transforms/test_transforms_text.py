@@ -181,6 +181,17 @@ def test_jsonl_keeps_numbers_as_they_are_and_refuses_what_is_none():
                 bytes(steps.jsonl(b'{"b": 2}\n{"a": %s, "b": 1}\n' % word.encode(), keep=keep))
 
 
+def test_jsonl_tells_true_from_one():
+    lines = b'{"a": true}\n{"a": 1}\n{"a": false}\n{"a": 0}\n'
+    for test, kept in (
+        (["a", "==", 1], b'{"a": 1}\n'),
+        (["a", "==", True], b'{"a": true}\n'),
+        (["a", "<", 1], b'{"a": 0}\n'),
+        (["a", "!=", False], b'{"a": true}\n{"a": 1}\n{"a": 0}\n'),
+    ):
+        assert bytes(steps.jsonl(lines, where=[test])) == kept
+
+
 def test_jsonl_of_very_many_short_lines():
     # As one list they would take ten times their size.
     got = steps.jsonl(b"12\n" * 300_000, where=[["a", "exists", False]], limit=200_000)

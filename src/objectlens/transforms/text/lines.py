@@ -132,6 +132,9 @@ def _holds(record: Any, test: list[Any]) -> bool:
         return (found is not _MISSING) is bool(wanted)
     if found is _MISSING:
         return False
+    if isinstance(found, bool) is not isinstance(wanted, bool) and operator != "contains":
+        # To Python, true is 1.
+        return bool(operator == "!=")
     try:
         return bool(_compare(found, operator, wanted))
     except TypeError:
