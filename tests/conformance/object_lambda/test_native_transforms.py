@@ -203,6 +203,7 @@ def test_presigned_urls_hold_their_arguments(native) -> None:
     ("members", "named"),
     [
         ({"query": "width=1000"}, "width"),
+        ({"query": "width=" + "9" * 400}, "width"),
         ({"query": "wdith=10"}, "wdith"),
         ({"header": "width=many"}, "width"),
         ({"header": "width=10", "query": "width=10"}, "width"),

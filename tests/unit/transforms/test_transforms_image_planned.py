@@ -1,6 +1,7 @@
 """Averaging over areas in two passes: near `INTER_AREA` wherever it is used, and used only there."""
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -79,3 +80,30 @@ def test_jpeg_at_a_fraction_of_its_size_is_turned_and_cut_as_any(orientation, fi
             fast, exact = (planned(sink.getvalue(), quality, *steps) for quality in ("fast", "exact"))
             assert fast.shape == exact.shape
             assert cv2.PSNR(fast, exact) > 38
+
+
+def segment(entry: bytes, order: str, filling: bytes = b"") -> bytes:
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, 1)
+    block = b"Exif\0\0" + head + entry + bytes(4)
+    return filling + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        segment(struct.pack("<HHIHH", 274, 3, 1, 6, 0), "<"),
+        segment(struct.pack(">HHIHH", 274, 3, 1, 6, 0), ">"),
+        segment(struct.pack("<HHII", 274, 1, 1, 6), "<"),
+        segment(struct.pack(">HHII", 274, 4, 1, 6), ">"),
+        segment(struct.pack("<HHIHH", 274, 3, 2, 6, 0), "<"),
+        segment(struct.pack("<HHIHH", 274, 3, 1, 9, 0), "<"),
+        segment(struct.pack("<HHIHH", 274, 3, 1, 6, 0), "<", b"\xff\xff"),
+    ],
+)
+def test_odd_exif_turns_pictures_as_opencv_does(exif) -> None:
+    whole = cv2.imencode(".jpg", cv2.imread(str(PHOTOGRAPHS[0]))[:301, :505])[1].tobytes()
+    data = whole[:2] + exif + whole[2:]
+    resize = {"image.resize": {"width": 60, "interpolation": "area"}}
+    fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
+    assert fast.shape == exact.shape
+    assert cv2.PSNR(fast, exact) > 36

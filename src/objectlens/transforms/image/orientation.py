@@ -63,7 +63,11 @@ def _orientation(data: bytes, name: str) -> int:
             order = {b"II": "<", b"MM": ">"}[exif[:2]]
             (first,) = struct.unpack_from(order + "I", exif, 4)
             (count,) = struct.unpack_from(order + "H", exif, first)
-            return tags(exif, order, (first + 2, min(count, len(exif) // 12), 12), (ORIENTATION,)).get(ORIENTATION, 1)
+            for place in range(first + 2, first + 2 + 12 * count, 12):
+                # Of whatever type it says it is, for OpenCV reads it so, which turns the pictures elsewhere.
+                if struct.unpack_from(order + "H", exif, place)[0] == ORIENTATION:
+                    return int(struct.unpack_from(order + "H", exif, place + 8)[0])
+            return 1
     except (struct.error, KeyError, OverflowError):
         # Pictures with broken metadata are shown as they lie.
         return 1
@@ -73,6 +77,8 @@ def _orientation(data: bytes, name: str) -> int:
 def _jpeg(data: bytes) -> Iterator[bytes]:
     position = 2
     while True:
+        while data[position : position + 2] == b"\xff\xff":
+            position += 1
         lead, marker, length = struct.unpack_from(">BBH", data, position)
         if lead != 0xFF or marker == 0xDA or length < 2:
             return
