@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> None:
     stand_back(place)
     tune_allocator()
     quiet_codecs()
+    quiet_libraries()
     # What is imported is not garbage, and one transform leaves little: by default Python looks for some at each.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -78,6 +79,16 @@ def stand_back(place: int) -> None:
     os.nice(_NICE)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[place % len(cores)]})
+
+
+def quiet_libraries() -> None:
+    """Keep off the server's log what C libraries print of the files they read, a line or more for each of a stranger's.
+
+    What Python says goes on there.
+    """
+    sys.stderr = open(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
 
 
 def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
