@@ -101,6 +101,12 @@ def test_bombs(name):
         bytes(steps.decompress()(bomb(name), ctx=Context(limits=Limits(output_bytes=10 * MIB))))
 
 
+def test_little_comes_of_a_bomb_at_once():
+    for name in ("gzip", "zstd", "bz2", "lz4"):
+        made = steps.decompress()(iter([bomb(name)]), ctx=Context(limits=Limits(ratio=10**6)))
+        assert all(len(piece) <= 33 * MIB for piece in made.body)
+
+
 def tar(members: dict[str, bytes], mode: str = "w") -> bytes:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode=mode) as archive:

@@ -156,7 +156,8 @@ class _Zstd:
 # How each is undone, and how much of the input is given to it at once.
 _MAKERS: dict[str, tuple[Callable[[], Any], int]] = {
     "gzip": (_Zlib, PIECE),
-    "zstd": (_Zstd, 4 * 1024),
+    # 128 KiB can come of 4 bytes (RFC 8878 section 3.1.1.2).
+    "zstd": (_Zstd, 1024),
     "bz2": (bz2.BZ2Decompressor, PIECE),
     "lz4": (lz4.frame.LZ4FrameDecompressor, PIECE),
 }
