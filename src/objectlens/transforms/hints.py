@@ -95,7 +95,8 @@ def finite(value: float) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise ValueError("must be a finite number")
-    return number
+    # Zero has one spelling, for what is kept goes by it.
+    return number + 0.0
 
 
 def is_whole(text: str) -> bool:

@@ -76,10 +76,11 @@ class Program:
         if not given:
             return self.defaults
         planned = self._planned(self.payload.parameters.resolve(given))
-        # Files that requests choose are not in the digest.
-        chosen = sorted(set(_named(self.steps, planned.declared)) - set(self.files))
-        versions = [[name, *self.context.resources.version(name)] for name in chosen]
-        return replace(planned, given=given, canonical=planned.canonical + (json.dumps(versions) if chosen else ""))
+        try:
+            versions = self._chosen(planned)
+        except BadPipeline as error:
+            raise BadArgument(f"what the arguments choose does not fit: {error}", *sorted(given)) from error
+        return replace(planned, given=given, canonical=planned.canonical + (json.dumps(versions) if versions else ""))
 
     def run(
         self,
@@ -127,6 +128,14 @@ class Program:
         lines = [f"quality {self.context.quality}", "declared:", *(f"  {step}" for step in arguments.declared), "plan:"]
         lines += [f"  {step}" + (f"   # {step.note}" if step.note else "") for step in arguments.plan]
         return "\n".join(lines)
+
+    def _chosen(self, planned: Arguments) -> list[list[str | int]]:
+        """Return the files that a request chooses, which are not in the digest; raises `BadPipeline` for wrong ones."""
+        named = set(_named(self.steps, planned.declared))
+        if self.parts:
+            named |= {name for one in _inner(self.steps, planned.declared, self.context) for name in one.files}
+        chosen = sorted(named - set(self.files))
+        return [[name, *self.context.resources.version(name)] for name in chosen]
 
     def _planned(self, values: Mapping[str, Any]) -> Arguments:
         return _plan(self.payload, self.steps, values)
@@ -181,12 +190,24 @@ def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
 def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any]) -> Arguments:
     """Bind the steps, connect them, and let the rules of their families rearrange them in `fast`."""
     pairs = zip(steps, said.steps, strict=True)
-    bound = tuple(step.bind(payloads.filled(arguments, values)) for step, (_, arguments) in pairs)
+    bound = tuple(_bound(step, arguments, values) for step, (_, arguments) in pairs)
     plan = connected(bound, "chunks" if "chunks" in bound[0].takes else "bytes")
     if said.quality == "fast":
         for rule in (rule for family in _families(plan) for rule in load(family).rules):
             plan = tuple(rule(plan))
     return Arguments(MappingProxyType(dict(values)), canonical(values), bound, plan)
+
+
+def _bound(step: Any, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> Bound:
+    """Bind a step to the values of parameters; what is wrong is told by the names that requests know."""
+    try:
+        bound: Bound = step.bind(payloads.filled(arguments, values))
+    except BadArgument as error:
+        said = sorted(set().union(*(payloads.references(arguments.get(name)) for name in error.names)))
+        if not said:
+            raise
+        raise BadArgument(f"argument {', '.join(map(repr, said))} does not fit: {error}", *said) from error
+    return bound
 
 
 def _families(steps: Sequence[Bound]) -> list[str]:

@@ -14,6 +14,8 @@ import pytest
 import soundfile
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageOps
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from objectlens.transforms import (
     Audio,
@@ -23,6 +25,7 @@ from objectlens.transforms import (
     Context,
     Image,
     LimitExceeded,
+    Resources,
     audio,
     compile_pipeline,
     image,
@@ -381,6 +384,55 @@ def test_such_arguments_of_requests_are_named() -> None:
     assert program.arguments({"n": "9" * 400}).values["n"] == int("9" * 400)
     with pytest.raises(BadPipeline, match="'x' must be a finite number"):
         compile_pipeline({"pipeline": ["image.decode"], "parameters": {"x": {"type": "number", "default": HUGE}}})
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind", "default", "wrong"),
+    [
+        ([{"image.resize": {"width": {"$param": "mine"}}}], "integer", 5, "70000"),
+        ([{"image.pad": {"width": 9, "height": 9, "color": [{"$param": "mine"}]}}], "integer", 5, "300"),
+        (["image.decode", {"image.normalize": {"std": [{"$param": "mine"}]}}], "number", 1, "0"),
+        ([{"text.redact": {"patterns": {"x": {"$param": "mine"}}}}], "string", "a", "(a+)+"),
+        ([{"video.frames": {"fps": {"$param": "mine"}}}, "video.sheet"], "number", 1, "1000"),
+    ],
+)
+def test_arguments_that_steps_refuse_are_told_by_the_names_of_requests(
+    steps: list[object], kind: str, default: object, wrong: str
+) -> None:
+    program = compile_pipeline({"pipeline": steps, "parameters": {"mine": {"type": kind, "default": default}}})
+    with pytest.raises(BadArgument, match="argument 'mine' does not fit: ") as caught:
+        program.arguments({"mine": wrong})
+    assert caught.value.names == ("mine",)
+
+
+def test_what_arguments_choose_within_and_among_files(tmp_path: Path) -> None:
+    inner = {"pipeline": ["image.decode", {"image.resize": {"width": {"$param": "wide"}}}]}
+    shards = {
+        "pipeline": [{"archive.webdataset": {"pipelines": {"jpg": inner}}}],
+        "parameters": {"wide": {"type": "integer", "default": 8}},
+    }
+    program = compile_pipeline(shards)
+    assert program.arguments({"wide": "9"}).values == {"wide": 9}
+    with pytest.raises(BadArgument, match="width must be from 1 to 65535, not 70000") as caught:
+        program.arguments({"wide": "70000"})
+    assert caught.value.names == ("wide",)
+    words = {
+        "pipeline": [{"text.tokenize": {"file": {"$param": "words"}}}],
+        "parameters": {"words": {"type": "string", "default": "words.json"}},
+    }
+    for name in ("words.json", "others.json"):
+        Tokenizer(WordLevel({"?": 0}, unk_token="?")).save(str(tmp_path / name))
+    program = compile_pipeline(words, resources=Resources(tmp_path))
+    assert "others.json" in program.arguments({"words": "others.json"}).canonical
+    with pytest.raises(BadArgument, match=r"no file '\.\./others\.json'") as caught:
+        program.arguments({"words": "../others.json"})
+    assert caught.value.names == ("words",)
+
+
+def test_zero_has_one_form() -> None:
+    declared = {"x": {"type": "number", "default": 1.0}}
+    program = compile_pipeline({"pipeline": ["image.decode"], "parameters": declared})
+    assert {program.arguments({"x": zero}).canonical for zero in ("0", "-0", "-0.0", "0e9")} == {'{"x":0.0}'}
 
 
 def test_half_characters_do_not_come_out_of_bytes() -> None:
