@@ -26,7 +26,7 @@ class Bounds:
         size = value if isinstance(value, int | float) else len(value)
         if (self.least is not None and size < self.least) or (self.most is not None and size > self.most):
             noun = "" if size is value else "a length "
-            raise ValueError(f"must be {noun}{_between(self.least, self.most)}, not {size}")
+            raise ValueError(f"must be {noun}{_between(self.least, self.most)}, not {size!r:.60}")
 
     def schema(self, kind: str) -> dict[str, Any]:
         """Return the bounds in JSON schema's words for values of this JSON type."""
