@@ -100,6 +100,20 @@ def table(name: str) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def times() -> bytes:
+    """Return an Arrow file of what Python has no values for."""
+    stamps = pa.array([1, None, 10**18], pa.timestamp("ns", "Europe/Berlin"))
+    nested = pa.array([{"d": 1, "m": [("k", 5)]}, None, {"d": None, "m": []}],
+                      pa.struct([("d", pa.duration("ns")), ("m", pa.map_(pa.string(), pa.time64("ns")))]))  # fmt: skip
+    rows, sink = (
+        pa.table({"t": stamps, "n": nested, "l": pa.array([[1], [], None], pa.list_(pa.date32()))}),
+        io.BytesIO(),
+    )
+    with pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()
+
+
 def targets() -> dict[str, tuple[list[Any], bytes]]:
     """Return for each decoder path the pipeline and a sound file to damage."""
     small: list[Any] = ["image.decode", {"image.resize": {"width": 8, "height": 8, "interpolation": "area"}},
@@ -127,11 +141,13 @@ def targets() -> dict[str, tuple[list[Any], bytes]]:
     found["archive.tar"] = ([shard], tar())
     passed = {"archive.webdataset": {"pipelines": {"no": {"pipeline": small}}, "keep_others": False}}
     found["archive.passed"] = ([passed], tar())
+    found["archive.one"] = ([{"archive.member": {"name": "b.json"}}], gzip.compress(tar()))
     found["archive.zip"] = ([{"archive.member": {"name": "b.json"}}], zipped())
     found |= {
         f"table.{name}": (["table.read", {"table.write": {"format": "json"}}], table(name))
         for name in ("parquet", "arrow")
     }
+    found["table.times"] = (["table.read", {"table.write": {"format": "json"}}], times())
     found["table.csv"] = (["table.read", {"table.write": {"format": "json"}}], b"a,b\n" + b'1,"x"\n' * 50)
     found["table.json"] = (["table.read", "table.write"], TEXT)
     found["text.html"] = (["text.decode", "text.html"], PAGE * 5)

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import struct
 
 import pyarrow as pa
 import pyarrow.csv
@@ -129,6 +130,19 @@ def test_a_header_of_a_billion_columns_is_refused():
 def test_corrupt_tables(data):
     with pytest.raises(BadInput):
         steps.read(data)
+
+
+def test_arrow_files_whose_offsets_point_anywhere():
+    lists = pa.table({"s": pa.array([["a", "b"], None, []])})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, lists.schema) as writer:
+        writer.write_table(lists)
+    data = sink.getvalue().to_pybytes()
+    place = data.index(struct.pack("<iiii", 0, 2, 2, 2))
+    # To find out how large that is takes a look at what the offsets point to.
+    for start in (place, place + 12):
+        with pytest.raises(BadInput, match="cannot read the arrow table: .*[Oo]ffset"):
+            steps.read(data[:start] + struct.pack("<i", 0x10000000) + data[start + 4 :])
 
 
 @pytest.mark.parametrize("opening", [b'{"a":', b'{"a}}":', b'{"b":"}}","a":', b'{\n"a":', b'{"a\\"}":'])

@@ -233,8 +233,9 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
         batches, size = [], 0
         for index in range(reader.num_record_batches):
             batches.append(reader.get_batch(index))
+            # Before anything else looks at it: even the sum of its bytes is found by offsets that may point anywhere.
+            batches[-1].validate(full=True)
             size += batches[-1].nbytes
             ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
         table = pa.Table.from_batches(batches, reader.schema)
-    table.validate(full=True)
     return _only(table, columns)
