@@ -141,7 +141,7 @@ def test_arrow_files_whose_offsets_point_anywhere():
     place = data.index(struct.pack("<iiii", 0, 2, 2, 2))
     # To find out how large that is takes a look at what the offsets point to.
     for start in (place, place + 12):
-        with pytest.raises(BadInput, match="cannot read the arrow table: .*[Oo]ffset"):
+        with pytest.raises(BadInput, match=r"cannot read the arrow table: .*[Oo]ffset"):
             steps.read(data[:start] + struct.pack("<i", 0x10000000) + data[start + 4 :])
 
 
