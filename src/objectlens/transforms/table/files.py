@@ -24,7 +24,8 @@ from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
 Names = Annotated[list[str], Bounds(1, 10_000)]
-_FAULTS = (pa.ArrowException, OSError, ValueError, OverflowError)
+# ArithmeticError: decimals that have more digits than their own type.
+_FAULTS = (pa.ArrowException, OSError, ValueError, ArithmeticError)
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
@@ -32,6 +33,8 @@ _TYPES = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+# Bytes of a value in memory, of those kinds of Parquet's that have no length of their own (texts have offsets).
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1024 * 1024
 _HEADER = 4 * 1024 * 1024
@@ -222,10 +225,28 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
+    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
     # Arrow would take a name with a dot for a part of a column.
     check_columns(columns or [], file.schema_arrow.names)
     filters = expression(where, file.schema_arrow) if where else None
     return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+
+
+def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:
+    """Bound what Arrow makes room for before it reads: each group's count of rows, which is what its header says.
+
+    What is filtered is read a group after the other.
+    """
+    if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
+        raise BadInput("the groups of rows of the Parquet file are not what the file says of them")
+    leaves = (metadata.schema.column(index) for index in range(metadata.num_columns))
+    width = sum(
+        _WIDTHS.get(leaf.physical_type, leaf.length or 4)
+        for leaf in leaves
+        if columns is None or leaf.path.partition(".")[0] in columns
+    )
+    size = width * (sum(rows) if at_once else max(rows, default=0))
+    ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decoded,")
 
 
 def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:

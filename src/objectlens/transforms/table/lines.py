@@ -29,7 +29,7 @@ def json_lines(table: pa.Table) -> Iterator[bytes]:
 def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = batch.to_pylist()
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         # Some value is no Python's: a time to the nanosecond, or of a year that has not four digits.
         columns = [[_value(one) for one in column] for column in batch.columns]
         names = batch.schema.names
@@ -41,7 +41,7 @@ def _value(scalar: Any) -> Any:
     """Return what a value of Arrow's is in JSON; in words where Python has none of its kind."""
     try:
         return scalar.as_py()
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         if isinstance(scalar, pa.StructScalar):
             return {name: _value(one) for name, one in scalar.items()}
         if isinstance(scalar, pa.MapScalar):
@@ -50,6 +50,8 @@ def _value(scalar: Any) -> Any:
             return [_value(one) for one in scalar.values]
         if isinstance(scalar, pa.DictionaryScalar):
             return _value(scalar.value)
+        if not pa.types.is_temporal(scalar.type):
+            raise
         return _in_words(scalar)
 
 
