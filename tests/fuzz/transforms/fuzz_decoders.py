@@ -17,6 +17,8 @@ import json
 import multiprocessing
 import os
 import random
+import resource
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -42,6 +44,7 @@ from objectlens.transforms import Limits, TransformError, compile_pipeline
 from objectlens.transforms.process import quiet_codecs
 
 DEADLINE = 20.0
+MOST_MEMORY = 8 << 30
 LIMITS = Limits(bytes=1 << 22, output_bytes=1 << 26, pixels=1 << 22, frames=64, duration=60, members=1000, rows=1 << 20)
 PIXELS = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8), (5, 5), 2)
 TEXT = b'{"id": 1, "tags": ["a", {"b": null}], "text": "caf\\u00e9"}\n' * 20
@@ -270,12 +273,13 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(made)
 
 
-def hunt(name: str, seconds: float, seed: int, kept: str) -> None:
+def hunt(name: str, target: tuple[list[Any], list[bytes]], seconds: float, seed: int, kept: str) -> None:
     """Run one target for so long; the input at hand is always in the file `kept`."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.disable()
     quiet_codecs()
-    pipeline, seeds = targets()[name]
+    pipeline, seeds = target
     program, chance = compile_pipeline({"pipeline": pipeline}, ceiling=LIMITS), random.Random(f"{name}{seed}")
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
@@ -303,20 +307,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="targets whose name begins so")
     chosen = parser.parse_args()
-    names = [name for name in targets() if name.startswith(chosen.only)]
-    folder, failures = tempfile.mkdtemp(prefix="fuzz-"), {}
-    context = multiprocessing.get_context("spawn")
-    for name in names:
+    found = {name: target for name, target in targets().items() if name.startswith(chosen.only)}
+    # Each input is written down before it is tried.
+    folder = tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    seconds, failures = chosen.seconds / len(found), {}
+    # Forked of a process that has imported everything, which takes longer than a short hunt.
+    context = multiprocessing.get_context("forkserver")
+    for name, target in found.items():
         kept = f"{folder}/{name}"
-        process = context.Process(target=hunt, args=(name, chosen.seconds / len(names), chosen.seed, kept))
+        process = context.Process(target=hunt, args=(name, target, seconds, chosen.seed, kept))
         process.start()
-        process.join(chosen.seconds / len(names) + 3 * DEADLINE)
+        process.join(seconds + 3 * DEADLINE)
         if process.is_alive():
             process.kill()
             process.join()
         if process.exitcode != 0:
             failures[name] = {"exit": process.exitcode, "input": kept}
-    print(json.dumps({"targets": len(names), "failures": failures}, indent=2))
+    if not failures:
+        shutil.rmtree(folder)
+    print(json.dumps({"targets": len(found), "failures": failures}, indent=2))
     return 1 if failures else 0
 
 
