@@ -6,7 +6,7 @@ does nothing and answers of a few bytes out of the cache, the least of each that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -28,7 +28,8 @@ def measure(seconds: float, rounds: int, say: Callable[[str], None]) -> dict[str
     """Return the rates with metering as ratios to those without.
 
     Two servers that do the same differ by several per cent, by where their memory came to lie and by how their texts
-    hash: each round has two new ones.
+    hash: each round has two new ones. Each has its turn twice in it, in the order of a palindrome, so that a machine
+    that becomes slower does to both alike.
     """
     taken: dict[tuple[str, str], list[Round]] = {}
     cpu: dict[tuple[str, str], list[float]] = {}
@@ -37,17 +38,29 @@ def measure(seconds: float, rounds: int, say: Callable[[str], None]) -> dict[str
         for settings, kinds in ((_NOTHING_KEPT, _WORK | _LEAST), ({}, _KEPT)):
             with started(OFF | settings) as plain, started(ON | settings) as metered:
                 for kind, start in kinds.items():
-                    for side, server in (("without", plain), ("with", metered)):
-                        one = start(server, side)
+                    sides = {"without": start(plain, "without"), "with": start(metered, "with")}
+                    for one in sides.values():
                         one.run(min(seconds, 1.0))  # workers and environments start
-                        before = cpu_times(one.process)
-                        taken.setdefault((kind, side), []).append(one.run(seconds))
-                        cpu.setdefault((kind, side), []).append(cpu_since(before, one.process))
+                    for side, (round_, used) in _in_turn(sides, seconds / 2).items():
+                        taken.setdefault((kind, side), []).append(round_)
+                        cpu.setdefault((kind, side), []).append(used)
     return {
         kind: _judged(kind, taken, cpu, target)
         for kinds, target in ((_WORK, TARGET), (_LEAST | _KEPT, None))
         for kind in kinds
     }
+
+
+def _in_turn(sides: Mapping[str, Contestant], seconds: float) -> Mapping[str, tuple[Round, float]]:
+    """Return what each did in both of its turns, of so many seconds, and the CPU seconds of its server."""
+    found = {side: (Round(0.0, []), 0.0) for side in sides}
+    for side in (*sides, *reversed(sides)):
+        before = cpu_times(sides[side].process)
+        turn = sides[side].run(seconds)
+        so_far, used = found[side]
+        both = Round(so_far.seconds + turn.seconds, [*so_far.times, *turn.times])
+        found[side] = (both, used + cpu_since(before, sides[side].process))
+    return found
 
 
 def _judged(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from objectlens.metering.rows import OTHER, Key, Sums
-from objectlens.metering.usage import Usage
+from objectlens.metering.usage import Subject, Usage
 
 MINUTE = 60
 # So many usages are added up at once: in a row, each takes a fraction of what it does between two requests.
@@ -35,28 +35,38 @@ class Gathering:
         self._known: set[tuple[object, ...]] = set()
         self._now: dict[tuple[object, ...], Sums] = {}
         self._before: dict[Slot, Sums] = {}
-        self._waiting: list[tuple[Usage, float]] = []
+        self._waiting: list[tuple[Subject, Usage | None, int, float]] = []
 
     def add(self, usage: Usage, now: float) -> None:
         """Count a usage at `now`, Unix time."""
+        self._wait(usage[:9], usage, 0, now)
+
+    def kept(self, subject: Subject, bytes_out: int, now: float) -> None:
+        """Count an answer at `now`, for which nothing ran."""
+        self._wait(subject, None, bytes_out, now)
+
+    def _wait(self, subject: Subject, usage: Usage | None, bytes_out: int, now: float) -> None:
         waiting = self._waiting
-        waiting.append((usage, now))
+        waiting.append((subject, usage, bytes_out, now))
         if len(waiting) >= _AT_ONCE:
             self._put_together()
 
     def _put_together(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for usage, now in waiting:
-            self._add(usage, now)
+        for subject, usage, bytes_out, now in waiting:
+            sums = self._of(subject, now)
+            if usage is None:
+                sums.requests += 1
+                sums.bytes_out += bytes_out
+            else:
+                add_to(sums, usage)
 
-    def _add(self, usage: Usage, now: float) -> None:
+    def _of(self, subject: Subject, now: float) -> Sums:
         if not 0 <= now - self._minute < MINUTE:
             self._turn(int(now) // MINUTE * MINUTE)
         # A plain tuple is equal to the key that it makes, and made in a third of the time.
-        sums = self._now.get(usage[:9])
-        if sums is None:
-            sums = self._opened(Key(*usage[:9]))
-        add_to(sums, usage)
+        sums = self._now.get(subject)
+        return self._opened(Key(*subject)) if sums is None else sums
 
     def _turn(self, minute: int) -> None:
         if len(self._before) + len(self._now) < _MINUTES * self._most:
@@ -109,8 +119,6 @@ def add_to(sums: Sums, usage: Usage) -> None:
     requests, invocations, errors, duration, billed, init, cpu, peak, bytes_in, bytes_out = usage[9:]
     sums.requests += requests
     sums.bytes_out += bytes_out
-    if not (invocations or duration or bytes_in):
-        return  # an answer out of the cache, of which there are most
     sums.invocations += invocations
     sums.errors += errors
     sums.duration_us += duration

@@ -27,7 +27,7 @@ from objectlens.metering.rows import Row, Sums
 from objectlens.metering.spent import Spent
 from objectlens.metering.tally import Tally, signature_of
 from objectlens.metering.totals import Totals
-from objectlens.metering.usage import Usage
+from objectlens.metering.usage import Subject, Usage
 from objectlens.metering.use import Use
 from objectlens.metering.watch import Watch
 from objectlens.metering.writing import add_rows, is_next, register
@@ -180,6 +180,11 @@ class Meter:
         # What ran nothing and gave nobody what the cache has (a refusal, a prefetch of what is kept) used nothing.
         if self.rules.enabled and (usage.invocations or usage.duration_us or (usage.cache and usage.requests)):
             self._gathering.add(usage, now.timestamp())
+
+    def kept(self, subject: Subject, bytes_out: int) -> None:
+        """Add an answer out of the cache, which no budget counts."""
+        if self.rules.enabled:
+            self._gathering.kept(subject, bytes_out, self._clock.now().timestamp())
 
     def late(self, change: int) -> None:
         """Take note of requests that are answered while the function still runs."""

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from objectlens.arn import NATIVE_FUNCTION
-from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Usage
+from objectlens.metering.usage import NATIVE_MEMORY_MB, Runtime, Subject, Usage
 from objectlens.metering.use import Use
 
 _NATIVE = f":function:{NATIVE_FUNCTION}"
@@ -39,6 +39,10 @@ class Counter(Protocol):
 
     def count(self, usage: Usage, uses: Sequence[Use]) -> None:
         """Add a usage of a request that was admitted to budgets, now that it is over."""
+        ...
+
+    def kept(self, subject: Subject, bytes_out: int) -> None:
+        """Add an answer for which nothing ran, and which no budget counts."""
         ...
 
     def late(self, change: int) -> None:
@@ -222,14 +226,31 @@ class Tally:
 
     def _end(self) -> None:
         self._pending = 0
-        usage = self._usage()
         if self._late:
             self._late = False
             self._counter.late(-1)
         if self._source:
             self._expect_no_more()
-        uses, self._uses = self._uses, ()
-        self._counter.count(usage, uses)
+        if self._uses or self._invocations or self._duration_ns or self.bytes_in:
+            uses, self._uses = self._uses, ()
+            self._counter.count(self._usage(), uses)
+        elif self._requests and self._cache:
+            # Most answers of a cache that does its work are such. Any other for which nothing ran gave nobody anything.
+            self._counter.kept(self._subject(), self._bytes_out)
+
+    def _subject(self) -> Subject:
+        """Return what a usage of it begins with."""
+        return (
+            self._function,
+            self._version,
+            self._access_point,
+            self._caller,
+            self._job,
+            self._runtime,
+            self._memory_size,
+            self._cold,
+            self._cache,
+        )
 
     def _expect_no_more(self) -> None:
         """Let go of the source's URL: what is made again is made of another one."""
@@ -245,15 +266,7 @@ class Tally:
             self._billed_ms = -(-self._duration_ns // 1_000_000)
             self._cpu_us = self._cpu_ns // 1000
         return Usage(
-            self._function,
-            self._version,
-            self._access_point,
-            self._caller,
-            self._job,
-            self._runtime,
-            self._memory_size,
-            self._cold,
-            self._cache,
+            *self._subject(),
             self._requests,
             self._invocations,
             self._errors,

@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 Runtime = Literal["lambda", "native", "remote"]
 """Where the code ran: an environment of ours, a thread of the server (native transforms), or another endpoint."""
 
+Subject = tuple[str, str, str, str, str, Runtime, int, bool, str]
+"""What a usage is told apart by: its first nine fields."""
+
 NATIVE_MEMORY_MB = 1769
 """The memory that a native transform counts with.
 

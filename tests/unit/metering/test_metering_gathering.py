@@ -105,7 +105,13 @@ def test_an_answer_out_of_the_cache_is_a_request_and_its_bytes():
     kept = make_usage(cache="hit", invocations=0, duration_us=0, billed_duration_ms=0, cpu_us=0, peak_mb=0, bytes_in=0)
     gathering = Gathering(10)
     gathering.add(kept, NOON)
-    assert total(gathering.take()) == Sums(requests=1, bytes_out=20)
+    gathering.kept(kept[:9], 30, NOON + 1)
+    gathering.kept(kept[:9], 30, NOON + 60)
+    taken = gathering.take()
+    assert [(slot.start - NOON, slot.key.cache, sums) for slot, sums in taken.items()] == [
+        (0, "hit", Sums(requests=2, bytes_out=50)),
+        (60, "hit", Sums(requests=1, bytes_out=30)),
+    ]
 
 
 def test_a_clock_that_is_set_back_loses_nothing():
