@@ -17,7 +17,7 @@ from objectlens.metering import Tally, current
 from objectlens.objectlambda.refusals import refusal, worker_errors
 from objectlens.objectlambda.workers import SECONDS, Made, Workers
 from objectlens.streams import FileSlice
-from objectlens.transforms import Program
+from objectlens.transforms import Limits
 from objectlens.transforms.context import Members
 from objectlens.transforms.messages import memory_file, read_file
 
@@ -92,14 +92,14 @@ class Processes:
         """As many as there are processes: one reader can have them all."""
         return self._workers.count
 
-    def begin(self, program: Program, data: bytes, key: str, members: Members) -> Making:
-        """Have a program run on one member; raises `Abandoned`."""
+    def begin(self, pipeline: str, limits: Limits, data: bytes, *, key: str, members: Members) -> Making:
+        """Have a pipeline run on one member; raises `Abandoned`."""
         if self._over:
             raise Abandoned
         file = FileSlice(memory_file(data), 0, len(data))
         head = {
-            "payload": program.text,
-            "limits": asdict(program.context.limits),
+            "payload": pipeline,
+            "limits": asdict(limits),
             "arguments": {},
             "offset": 0,
             "length": len(data),

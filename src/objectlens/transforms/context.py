@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from objectlens.transforms.errors import BadPipeline
 from objectlens.transforms.limits import Limits
-
-if TYPE_CHECKING:
-    from objectlens.transforms.program import Program
 
 Quality = Literal["fast", "exact"]
 Loaded = TypeVar("Loaded")
@@ -103,8 +100,8 @@ class Apart(Protocol):
         """How many run side by side."""
         ...
 
-    def begin(self, program: Program, data: bytes, key: str, members: Members) -> Running:
-        """Run a program on one member."""
+    def begin(self, pipeline: str, limits: Limits, data: bytes, *, key: str, members: Members) -> Running:
+        """Run a pipeline, as JSON, on one member within these limits."""
         ...
 
 

@@ -78,7 +78,7 @@ class Ahead:
         if program is None:
             return _Here(data)
         if ctx.apart is not None:
-            return ctx.apart.begin(program, data, name, ctx.members)
+            return ctx.apart.begin(program.text, program.context.limits, data, key=name, members=ctx.members)
         try:
             return _Here(bytes(program.run(data, key=name, members=ctx.members, still=ctx.still)))
         except BadInput as error:
