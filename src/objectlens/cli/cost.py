@@ -37,6 +37,14 @@ _PRINTED = Path("-")
 _BY = {"function": "function", "access-point": "access_point", "caller": "caller", "job": "job"}
 
 
+class _By(click.Choice[str]):
+    """Takes a dimension also as the ledger and the report's rows call it."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the option's own word."""
+        return super().convert(value.replace("_", "-"), param, ctx)
+
+
 @click.group("cost")
 def command() -> None:
     """Say what was used, what it costs, and what it would cost elsewhere."""
@@ -45,7 +53,7 @@ def command() -> None:
 @command.command("report", epilog=_EPILOG)
 @from_option
 @to_option
-@click.option("--by", type=click.Choice(list(_BY)), default="function", show_default=True, help="What to tell apart.")
+@click.option("--by", type=_By(list(_BY)), default="function", show_default=True, help="What to tell apart.")
 @against_option
 @book_option
 @data_option

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
-from objectlens.cli.log_filters import moment_of
 from objectlens.cli.usage import moment
 from objectlens.metering.costs import Library
 from objectlens.metering.price_books import Price, PriceBookError
 
 
 def _moment(_ctx: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
-    if text is None or not text.endswith(("s", "m", "h", "d")):
-        return moment(text, ends=option.name == "end")
-    try:
-        return moment_of(text, datetime.now(UTC))
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"{text!r} is no time: give 24h or 7d (ago), or 2026-01-31T12:00") from None
+    return moment(text, ends=option.name == "end")
 
 
 from_option = click.option(
-    "--from", "start", callback=_moment, metavar="TIME", help="From then on: 24h or 7d ago, or 2026-01-31T12:00."
+    "--from", "start", callback=_moment, metavar="TIME", help="From then on: 24h or 7d ago, or 2026-01-31T12:00 (UTC)."
 )
 to_option = click.option(
     "--to", "end", callback=_moment, metavar="TIME", help="Before this moment; a day stands for all of it."

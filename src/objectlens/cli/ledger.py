@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from botocore.httpsession import URLLib3Session
 
 from objectlens.cli.clients import reach
 from objectlens.cli.options import read_settings, running_endpoint
+from objectlens.cli.signing import reason
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
 from objectlens.errors import ServiceError
 from objectlens.gateway.ledger import BUDGETS, USAGE
@@ -31,7 +31,6 @@ from objectlens.settings import Settings
 
 T = TypeVar("T")
 _SECONDS = 60
-_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 
 
 class Service:
@@ -54,9 +53,7 @@ class Service:
         except BotoCoreError as error:
             raise click.ClickException(f"the server at {self.url} does not answer: {error}") from error
         if answer.status_code >= 300:
-            found = _MESSAGE.search(answer.text)
-            said = found[1] if found else f"status {answer.status_code}, as a server of an older version would"
-            raise click.ClickException(f"the server at {self.url} refuses: {said}")
+            raise click.ClickException(f"the server at {self.url} refuses: {reason(answer)}")
         content: dict[str, Any] = json.loads(answer.text) if answer.text else {}
         return content
 

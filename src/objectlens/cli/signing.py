@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,12 @@ from objectlens.cli.clients import reach
 
 Line = dict[str, Any]
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+
+
+def reason(answer: Any) -> str:
+    """Return what the server says in an error's document, in plain text."""
+    found = _MESSAGE.search(answer.text)
+    return html.unescape(found[1]) if found else f"status {answer.status_code}, as a server of an older version would"
 
 
 class Refused(click.ClickException):
@@ -61,8 +68,7 @@ class Signer:
         except BotoCoreError as error:
             raise click.ClickException(f"the server at {self.url} does not answer: {error}") from error
         if answer.status_code != 200:
-            found = _MESSAGE.search(answer.text)
-            raise Refused(found[1] if found else f"status {answer.status_code}, as a server of an older version would")
+            raise Refused(reason(answer))
         return answer
 
     def _key(self) -> object:

@@ -53,8 +53,10 @@ def find_point(clients: Clients, function: str, name: str | None) -> TunedPoint:
 
 
 def _names(clients: Clients) -> list[str]:
+    """Return the names of all but those that another measurement has put up, or left when it was killed."""
     pages = clients.s3control.get_paginator("list_access_points_for_object_lambda").paginate(AccountId=clients.account)
-    return [one["Name"] for page in pages for one in page["ObjectLambdaAccessPointList"]]
+    found = [one for page in pages for one in page["ObjectLambdaAccessPointList"]]
+    return [one["Name"] for one in found if not TUNED.search(one["ObjectLambdaAccessPointArn"])]
 
 
 def _point(clients: Clients, name: str, function: str) -> TunedPoint | None:

@@ -7,13 +7,14 @@ import io
 import json
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import click
 
 from objectlens.cli.ledger import read_rows
+from objectlens.cli.log_filters import moment_of
 from objectlens.cli.options import config_option, data_option
 from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import DIMENSIONS, SUMS, Dimension, Row, Selection
@@ -51,7 +52,7 @@ def command() -> None:
 @command.command("export", epilog=_EPILOG)
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="csv", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of standard output.")
-@click.option("--from", "start", metavar="TIME", help="From this moment on, such as 2026-11-01 or 2026-11-01T12:00Z.")
+@click.option("--from", "start", metavar="TIME", help="From then on: 24h or 7d ago, or 2026-01-31T12:00 (UTC).")
 @click.option("--to", "end", metavar="TIME", help="Before this moment; a day stands for all of it.")
 @click.option(
     "--by", metavar="NAMES", help=f"What to tell apart, separated by commas.  [default: {','.join(DIMENSIONS)}]"
@@ -95,12 +96,18 @@ def moment(text: str | None, *, ends: bool = False) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = moment_of(text, datetime.now(UTC))
+        return (found + timedelta(days=1) if ends and _is_day(text) else found).astimezone(UTC)
+    except (ValueError, OverflowError):
+        examples = "2026-11-01, 2026-11-01T12:00Z, or 7d (ago)"
+        raise click.ClickException(f"{text!r} is no moment that can be: give one such as {examples}") from None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
     except ValueError:
-        raise click.ClickException(f"{text!r} is no moment such as 2026-11-01 or 2026-11-01T12:00Z") from None
-    if ends and len(text) == len("2026-11-01"):
-        found += timedelta(days=1)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return False
 
 
 def check_span(start: datetime | None, end: datetime | None) -> None:

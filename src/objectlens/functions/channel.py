@@ -15,6 +15,7 @@ import struct
 from collections.abc import Awaitable, Callable
 
 from objectlens.clock import Clock
+from objectlens.functions.arrivals import ROOM, lateness, note
 from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, HAND, INVOKE, NEXT, RESULT, SHORT, SMALL, UNUSED
 from objectlens.functions.runtime_api import RuntimeApi
 from objectlens.functions.states import Forbidden
@@ -26,11 +27,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _READ = 256 * 1024
 _NO_ANSWER = b"0 0 -1 "
-# The kernel's asm-generic/socket.h; Python has no name for it. A `struct timespec` of the wall clock comes with each
-# packet. Sockets of streams have no such times (net/unix/af_unix.c), so results have a socket of their own.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@ll")
-_WITH_IT = socket.CMSG_SPACE(_TIMESPEC.size)
 
 Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 
@@ -46,7 +42,7 @@ class Channel:
         self._socket.setblocking(False)
         self._hand, self._their_hand = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._hand.setblocking(False)
-        self._hand.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        note(self._hand)
         self._loop = asyncio.get_running_loop()
         self._incoming = b""
         self._outgoing = b""
@@ -105,7 +101,7 @@ class Channel:
     def _handed(self) -> None:
         """Take a short result, which ended when the kernel says it came: under load nobody looks for a while."""
         try:
-            packet, more, _, _ = self._hand.recvmsg(SHORT, _WITH_IT)
+            packet, more, _, _ = self._hand.recvmsg(SHORT, ROOM)
         except BlockingIOError:
             return
         except OSError:
@@ -114,19 +110,10 @@ class Channel:
             self.close()
             return
         try:
-            self._take(*_result(packet), self._late(more))
+            self._take(*_result(packet), lateness(more, self._clock))
         except (ValueError, struct.error, Forbidden) as error:
             _LOGGER.warning("the channel of an environment is closed: %s", error)
             self.close()
-
-    def _late(self, more: list[tuple[int, int, bytes]]) -> float:
-        """Return for how many seconds a packet was there, by what came with it; both times are of the wall clock."""
-        for level, kind, content in more:
-            if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-                seconds, nanoseconds = _TIMESPEC.unpack(content)
-                ago: float = self._clock.now().timestamp() - seconds - nanoseconds / 1e9
-                return max(0.0, ago)
-        return 0.0
 
     def _frame(self) -> tuple[int, bytes, bytes] | None:
         """Cut the next frame off, None while it is incomplete; raises `ValueError` for one that is too long."""

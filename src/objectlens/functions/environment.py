@@ -78,7 +78,7 @@ class Environment:
         self._limits = limits
         self._host = host
         self._clock = clock
-        self._api = RuntimeApi(self)
+        self._api = RuntimeApi(self, clock)
         self._channel: Channel | None = None
         self._door: Door | None = None
         self._process: Leased | None = None
@@ -139,7 +139,7 @@ class Environment:
             task_root=self._code.task_root,
             opt=opt,
             temporary=TEMPORARY,
-            runtime_api=RUNTIME_API if reception is not None else await self._api.listen(),
+            runtime_api=RUNTIME_API if reception is not None else self._api.listen(),
             log_stream=self.stream,
             initialization=self._initialization,
         )
@@ -191,7 +191,7 @@ class Environment:
             # Copied before anything is waited for: when the process ends meanwhile, they are closed.
             runtime_api, *service = [one.dup() for one in process.sockets]
             with runtime_api:
-                await self._api.listen_on(runtime_api)
+                self._api.listen_on(runtime_api)
             if service:
                 await self._reception.open(service)
         self._api.admit(Family(process.pid, process.marker).holds)

@@ -6,16 +6,17 @@ process and waits for nothing.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from objectlens.clock import Clock
 from objectlens.functions.runtime_http import RuntimeConnection, RuntimeRequest
+from objectlens.functions.runtime_socket import Accepting
 from objectlens.functions.states import Event, Forbidden, State, after
 
 VERSION = "/2018-06-01"
@@ -94,37 +95,48 @@ class Listener(Protocol):
 class RuntimeApi:
     """The state of one environment and the API that its runtime speaks."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, clock: Clock) -> None:
         self.state = State.STARTING
         self._listener = listener
-        self._server: asyncio.Server | None = None
+        self._clock = clock
+        self._accepting: Accepting | None = None
         self._connections: set[RuntimeConnection] = set()
         self._admits: Admits | None = None
         self._poll: Poller | None = None
         self._current: Dispatch | None = None
         self._undelivered = False
 
-    async def listen(self) -> str:
-        """Open the listener; returns the value of `AWS_LAMBDA_RUNTIME_API`."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connect, "127.0.0.1", 0, backlog=8)
-        host, port = self._server.sockets[0].getsockname()[:2]
+    def listen(self) -> str:
+        """Open the listener; returns the value of `AWS_LAMBDA_RUNTIME_API`. Raises `OSError`."""
+        sock = socket.create_server(("127.0.0.1", 0), backlog=8)
+        host, port = sock.getsockname()
+        self._accepting = Accepting(sock, self._accept)
         return f"{host}:{port}"
 
-    async def listen_on(self, sock: socket.socket) -> None:
-        """Accept on a socket that listens already; the caller keeps it."""
-        self._server = await asyncio.get_running_loop().create_server(self._connect, sock=sock.dup())
+    def listen_on(self, sock: socket.socket) -> None:
+        """Accept on a socket that listens already; the caller keeps it. Raises `OSError`."""
+        self._accepting = Accepting(sock.dup(), self._accept)
 
     def admit(self, admits: Admits) -> None:
         """Take connections from now on, of whom `admits` tells; those that came before this was known, too."""
         self._admits = admits
         for connection in tuple(self._connections):
-            self.made(connection)
+            self._look_at(connection)
 
-    def _connect(self) -> RuntimeConnection:
-        connection = RuntimeConnection(self, MAX_RESPONSE)
+    def _accept(self, sock: socket.socket) -> None:
+        connection = RuntimeConnection(sock, self, MAX_RESPONSE, self._clock)
         self._connections.add(connection)
-        return connection
+        self._look_at(connection)
+
+    def _look_at(self, connection: RuntimeConnection) -> None:
+        """Take a connection of the environment's own processes, and of nobody else."""
+        if self._admits is None:
+            return
+        ends = connection.ends
+        if ends is not None and self._admits(*ends):
+            connection.begin()
+        else:
+            connection.close()
 
     def dispatch(self, invocation: Dispatch) -> None:
         """Give an invocation to the runtime; raises `Forbidden` unless it is ready."""
@@ -136,9 +148,9 @@ class RuntimeApi:
     def end(self) -> None:
         """Close the listener and every connection; the environment takes no more work."""
         self._move(Event.END)
-        if self._server is not None:
-            _close(self._server)
-            self._server = None
+        if self._accepting is not None:
+            self._accepting.close()
+            self._accepting = None
         for connection in tuple(self._connections):
             connection.close()
 
@@ -152,19 +164,6 @@ class RuntimeApi:
         poll.reply(200, self._current.payload, self._current.headers())
 
     # --- Responder ---
-
-    def made(self, connection: RuntimeConnection) -> None:
-        """Take a connection of the environment's own processes, and of nobody else."""
-        if self.state is State.DEAD:
-            connection.close()  # it was accepted just when the environment ended
-            return
-        if self._admits is None:
-            return
-        ends = connection.ends
-        if ends is not None and self._admits(*ends):
-            connection.begin()
-        else:
-            connection.close()
 
     def lost(self, connection: Poller) -> None:
         """Forget a connection."""
@@ -220,10 +219,10 @@ class RuntimeApi:
                 _refuse(connection, 400, "InvalidFunctionResponseMode", f"there is no response mode {mode!r}")
             elif request.oversized:
                 message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-                self._settle(fault("Function.ResponseSizeTooLarge", message))
+                self._settle(fault("Function.ResponseSizeTooLarge", message), connection.late)
                 _refuse(connection, 413, "RequestEntityTooLarge", message)
             else:
-                self._settle(_streamed_error(request) or Answer(request.body))
+                self._settle(_streamed_error(request) or Answer(request.body), connection.late)
                 connection.reply(202, _ACCEPTED)
 
         return answer
@@ -232,12 +231,12 @@ class RuntimeApi:
         """Take what an invocation came to; raises `Forbidden` when it is not the one under way."""
         if self._current is None or self._undelivered or request_id != self._current.request_id:
             raise Forbidden(self.state, Event.ANSWER)
-        self._settle(Answer(body, late=late))
+        self._settle(Answer(body), late)
 
     def _error(self, request_id: str) -> _Handler:
         def answer(request: RuntimeRequest, connection: RuntimeConnection) -> None:
             if self._is_current(request_id, connection):
-                self._settle(_reported(request, "Unhandled"))
+                self._settle(_reported(request, "Unhandled"), connection.late)
                 connection.reply(202, _ACCEPTED)
 
         return answer
@@ -250,26 +249,15 @@ class RuntimeApi:
             return False
         return True
 
-    def _settle(self, answer: Answer) -> None:
+    def _settle(self, answer: Answer, late: float) -> None:
         self._move(Event.ANSWER)
         self._current = None
-        self._listener.answered(answer)
+        self._listener.answered(replace(answer, late=late))
 
     def _init_error(self, request: RuntimeRequest, connection: RuntimeConnection) -> None:
         self._move(Event.INIT_ERROR)
         connection.reply(202, _ACCEPTED)
         self._listener.init_failed(_reported(request, "Runtime.Unknown"))
-
-
-def _close(server: asyncio.Server) -> None:
-    """Accept no more, then close.
-
-    In one step, asyncio would lose the sockets that were accepted in this turn of the loop and have no transport yet.
-    """
-    loop = asyncio.get_running_loop()
-    for sock in server.sockets:
-        loop.remove_reader(sock.fileno())
-    loop.call_soon(server.close)
 
 
 def fault(kind: str, message: str) -> Answer:

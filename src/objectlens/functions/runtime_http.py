@@ -6,11 +6,14 @@ knows no paths.
 
 from __future__ import annotations
 
-import asyncio
+import socket
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 import httptools
+
+from objectlens.clock import Clock
+from objectlens.functions.runtime_socket import Stream
 
 # awslambdaric puts an X-Ray cause of up to 1 MiB into a header.
 MAX_HEAD = 2 * 1024 * 1024
@@ -41,22 +44,18 @@ class Responder(Protocol):
         """Answer through `connection.reply`, now or later."""
         ...
 
-    def made(self, connection: RuntimeConnection) -> None:
-        """Take note of a connection, which reads nothing until it is told to `begin`."""
-        ...
-
     def lost(self, connection: RuntimeConnection) -> None:
         """Take note that a connection is gone."""
         ...
 
 
-class RuntimeConnection(asyncio.Protocol):
-    """One connection of a runtime."""
+class RuntimeConnection:
+    """One connection of a runtime; it reads nothing before it is told to `begin`."""
 
-    def __init__(self, responder: Responder, max_body: int) -> None:
+    def __init__(self, sock: socket.socket, responder: Responder, max_body: int, clock: Clock) -> None:
+        self._stream = Stream(sock, self, clock)
         self._responder = responder
         self._max_body = max_body
-        self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._request = RuntimeRequest()
         self._parts: list[bytes] = []
@@ -67,21 +66,13 @@ class RuntimeConnection(asyncio.Protocol):
         self._resuming = False
         self._last = False
 
-    # --- asyncio.Protocol ---
+    # --- runtime_socket.Reader ---
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        # uvloop has transports of its own, which are no asyncio.Transport by inheritance.
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.pause_reading()
-        self._responder.made(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self) -> None:
         """Tell the responder."""
-        self._transport = None
         self._responder.lost(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         """Parse; anything that is not HTTP, too long, or a second request before the answer ends the connection."""
         if self._in_head:
             self._head += len(data)
@@ -122,8 +113,8 @@ class RuntimeConnection(asyncio.Protocol):
         """Begin a request."""
         if self._resuming:
             return
-        if self._waiting:
-            raise ValueError("a second request before the answer to the first")
+        if self._waiting or self._last or not self._stream.open:
+            raise ValueError("a second request before the answer to the first, or after the last")
         self._request = RuntimeRequest()
         self._parts = []
         self._size = 0
@@ -146,8 +137,8 @@ class RuntimeConnection(asyncio.Protocol):
         self._request.method = self._parser.get_method().decode("ascii")
         self._in_head = False
         self._head = 0
-        if self._request.headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._request.headers.get("expect", "").lower() == "100-continue":
+            self._stream.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -176,39 +167,33 @@ class RuntimeConnection(asyncio.Protocol):
     @property
     def ends(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
         """The addresses of the other end and of this one, None when the connection is broken."""
-        if self._transport is None:
-            return None
-        peer, own = self._transport.get_extra_info("peername"), self._transport.get_extra_info("sockname")
-        return ((peer[0], peer[1]), (own[0], own[1])) if peer and own else None
+        return self._stream.ends
 
     def begin(self) -> None:
         """Take requests."""
-        if self.open and self._transport is not None:
-            self._transport.resume_reading()
+        if self._stream.open:
+            self._stream.begin()
+
+    @property
+    def late(self) -> float:
+        """For how many seconds the request that was handed over last has been there."""
+        return self._stream.late
 
     # --- answering ---
 
-    @property
-    def open(self) -> bool:
-        """Whether the other side is still there."""
-        return self._transport is not None and not self._transport.is_closing()
-
     def reply(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer the request that was handed over last."""
-        if self._transport is None:
-            return
         self._waiting = False
         lines = [f"HTTP/1.1 {status} {_REASONS[status]}", "Content-Type: application/json"]
         lines += [f"{name}: {value}" for name, value in headers]
         lines.append(f"Content-Length: {len(body)}")
-        self._transport.write("\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body)
+        self._stream.send("\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body)
         if self._last:
-            self._transport.close()
+            self._stream.finish()
 
     def close(self) -> None:
         """End the connection."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._stream.close()
 
 
 def _is_last(request: RuntimeRequest, version: str) -> bool:

@@ -143,6 +143,8 @@ def test_a_tuning_that_is_interrupted_takes_down_what_it_put_up(server, lens):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.2)
+        # What it put up is nothing that another one would measure.
+        assert "the key 'none' cannot be read" in invoke(server, "tune", lens.function, "--keys", "none").output
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=60)
     assert process.returncode != 0

@@ -150,6 +150,8 @@ def test_a_budget_holds_against_many_at_once_and_over_kills_and_restarts(live):
     run(server, "budget", "remove", "small")
     assert answered(5) == 5
     assert "no budget small" in run(server, "budget", "remove", "small", code=1)
+    asked = ("--caller", "root", "--per", "day", "--invocations", "1")
+    assert "'a&b' cannot be a budget's name" in run(server, "budget", "set", "a&b", *asked, code=1)
 
 
 def test_a_budget_of_a_caller_bounds_gets_invocations_and_events(live):

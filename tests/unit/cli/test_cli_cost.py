@@ -125,6 +125,20 @@ def test_a_span_of_time(data):
     assert (refused.exit_code, "'yesterday' is no moment" in refused.output) == (1, True)
 
 
+def test_moments_are_utc_unless_they_say_otherwise(data):
+    asked = report(data, "--from", "2020-01-01T00:30+01:00", "--to", "20200131")
+    assert (asked["from"], asked["to"]) == ("2019-12-31T23:30:00+00:00", "2020-02-01T00:00:00+00:00")
+    exported = run(
+        "usage", "export", "--data", data, "--from", "7d", "--by", "function", "--step", "all", "--format", "json"
+    )
+    assert len(json.loads(exported.output)) == len(report(data, "--from", "7d")["rows"])
+
+
+def test_what_to_tell_apart_is_also_taken_as_rows_call_it(data):
+    assert report(data, "--by", "access_point") == (asked := report(data, "--by", "access-point"))
+    assert all(asked["by"] in row for row in asked["rows"])
+
+
 def test_csv_has_the_rows_of_json(data):
     shown = run("cost", "report", "--data", data, "--csv")
     rows = list(csv.DictReader(io.StringIO(shown.output)))
@@ -180,6 +194,10 @@ def test_what_is_refused(data, tmp_path):
 
     assert "leave one of them" in said("--data", data, "--json", "--csv")
     assert "is not before --to" in said("--data", data, "--from", "2026-11-29", "--to", "2026-11-28T01:00")
+    later = ("--from", "2020-01-01T03:00+02:00", "--to", "2020-01-01T01:30+01:00")
+    assert "--from, 2020-01-01T01:00Z, is not before --to, 2020-01-01T00:30Z" in said("--data", data, *later)
+    for text in ("9999-12-31", "99999999d", "0001-01-01T00:00+14:00"):
+        assert "is no moment that can be" in said("--data", data, "--to", text)
     assert "no server has run on it" in said("--data", tmp_path / "none")
     (tmp_path / "bad.toml").write_text("name = 'x'")
     assert "bad.toml: prices stand in [[price]] tables" in said("--data", data, "--price-book", tmp_path / "bad.toml")

@@ -331,7 +331,8 @@ def test_an_environment_killed_while_its_source_is_foreseen_is_replaced_unseen(b
         gc.enable()
 
 
-def test_a_result_ended_when_it_came_however_late_that_is_looked_at(bench, recorder):
+@pytest.mark.parametrize("variables", [{}, {"OBJECTLENS_ACCELERATE": "0"}], ids=["channel", "Runtime API"])
+def test_a_result_ended_when_it_came_however_late_that_is_looked_at(bench, variables):
     code = """
 import time
 def handler(event, context):
@@ -342,7 +343,7 @@ def handler(event, context):
 
     async def main():
         async with bench() as opened:
-            function = make_function(opened.install(make_zip({"app.py": code})))
+            function = make_function(opened.install(make_zip({"app.py": code})), environment=variables)
             await opened.value(function, 0)
             asyncio.get_running_loop().call_later(0.05, time.sleep, 1)  # the server is busy with something else
             return await opened.invoke(function, 0.2)

@@ -1,9 +1,13 @@
 import asyncio
 import base64
 import json
+import resource
+import socket
+import time
 
 import pytest
 
+from objectlens.clock import SystemClock
 from objectlens.functions.runtime_api import MAX_RESPONSE, Dispatch, RuntimeApi
 from objectlens.functions.states import Forbidden, State
 from support.hosts import until
@@ -62,10 +66,10 @@ def transcript(test, admits=lambda peer, own: True):
 
     async def run():
         listener = Recorder()
-        api = RuntimeApi(listener)
+        api = RuntimeApi(listener, SystemClock())
         if admits is not None:
             api.admit(admits)
-        host, port = (await api.listen()).split(":")
+        host, port = api.listen().split(":")
         clients = []
 
         async def connect():
@@ -118,25 +122,33 @@ def test_connections_wait_until_it_is_known_whose_they_may_be():
 
 def test_a_connection_that_comes_just_as_the_environment_ends_is_closed():
     async def test(api, listener, connect):
-        late = api._connect()  # accepted, and its transport is made only after the end
-        api.end()
+        known = await connect()
+        host, port = known.writer.get_extra_info("peername")
+        with socket.create_connection((host, port)) as late:  # the loop has had no turn to accept it
+            api.end()
+            with pytest.raises(ConnectionResetError):
+                late.recv(1)
+        assert await known.reader.read() == b""
 
-        class Transport(asyncio.Transport):
-            aborted = False
+    transcript(test)
 
-            def pause_reading(self):
-                pass
 
-            def is_closing(self):
-                return self.aborted
+def test_who_cannot_be_accepted_now_is_accepted_later(monkeypatch, caplog):
+    monkeypatch.setattr("objectlens.functions.runtime_socket._PAUSE_SECONDS", 0.05)
 
-            def abort(self):
-                self.aborted = True
-
-        transport = Transport()
-        late.connection_made(transport)
-        assert transport.aborted
-        late.connection_lost(None)
+    async def test(api, listener, connect):
+        address = (await connect()).writer.get_extra_info("peername")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as late:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (late.fileno() + 1, hard))
+            try:
+                late.connect(address)
+                await until(lambda: "Too many open files" in caplog.text)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            late.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
+            await until(lambda: len(api._connections) == 2)
+            assert (await asyncio.to_thread(late.recv, 15)) == b"HTTP/1.1 200 OK"
 
     transcript(test)
 
@@ -166,6 +178,38 @@ def test_a_response_and_the_next_event_on_one_connection():
         assert api.state is State.ANSWERED
         client.send("GET", f"{ROOT}/invocation/next")
         await until(lambda: listener.events[1:] == ["ready"])
+
+    transcript(test)
+
+
+@pytest.mark.parametrize("call", ["response", "error"])
+def test_an_answer_ended_when_it_came_however_late_that_is_looked_at(call):
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        head, rest = f"POST {ROOT}/invocation/3f6b/{call} HTTP/1.1\r\nContent-Length: 2\r\n\r\n1".encode(), b"2"
+        client.raw(head)
+        await asyncio.sleep(0.2)
+        client.raw(rest)
+        began = time.monotonic()
+        asyncio.get_running_loop().call_soon(time.sleep, 0.1)  # the server is busy with something else
+        assert (await client.answer())[0] == 202
+        assert 0.1 <= listener.events[0].late <= time.monotonic() - began
+
+    transcript(test)
+
+
+def test_a_long_event_to_a_runtime_that_reads_slowly():
+    async def test(api, listener, connect):
+        client = await connect()
+        client.send("GET", f"{ROOT}/invocation/next")
+        await until(lambda: listener.events == ["ready"])
+        event = bytes(range(256)) * (40 * 4096)  # more than both ends of a connection hold
+        api.dispatch(Dispatch(request_id="3f6b", payload=event, deadline_ms=1, invoked_arn="arn:f"))
+        client.send("POST", f"{ROOT}/invocation/3f6b/response", b"1")
+        await asyncio.sleep(0.05)
+        assert listener.events == ["ready"], "a request was read before the answer to the last had left"
+        assert (await client.answer())[2] == event
+        assert (await client.answer())[0] == 202
 
     transcript(test)
 
@@ -416,6 +460,7 @@ def test_ping():
         b"POST /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: " + b"a" * (3 * 1024 * 1024),
         b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n" * 2,
+        b"GET /ping HTTP/1.0\r\n\r\nGET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n",
     ],
 )
 def test_noise_ends_the_connection(noise):
@@ -428,5 +473,6 @@ def test_noise_ends_the_connection(noise):
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await client.reader.readexactly(1_000_000)
         await until(lambda: not api._connections)
+        assert api._poll is None
 
     transcript(test)

@@ -1,20 +1,17 @@
 // A client of the Lambda Runtime API (2018-06-01).
-import { Agent, request } from "node:http";
+import { Connection } from "./connection.mjs";
 
 const BASE = "/2018-06-01/runtime";
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 /** Speaks for one environment; `address` is the value of AWS_LAMBDA_RUNTIME_API, host and port. */
 export class RuntimeApi {
-  #host;
-  #port;
-  // An idle connection is not referenced by the event loop, so that an empty loop can be told during an invocation.
-  #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  #connection;
 
   constructor(address) {
     const colon = address.lastIndexOf(":");
-    this.#host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-    this.#port = Number(address.slice(colon + 1));
+    const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+    this.#connection = new Connection(host, Number(address.slice(colon + 1)));
   }
 
   /** Wait for an invocation, however long that takes. */
@@ -58,27 +55,9 @@ export class RuntimeApi {
   }
 
   #call(method, path, text, headers = {}) {
-    const data = text === undefined ? undefined : Buffer.from(text);
-    const options = {
-      method,
-      host: this.#host,
-      port: this.#port,
-      path: BASE + path,
-      agent: this.#agent,
-      headers: data === undefined ? headers : { ...JSON_TYPE, "Content-Length": data.length, ...headers },
-    };
-    return new Promise((resolve, reject) => {
-      const sent = request(options, (answer) => {
-        const parts = [];
-        answer.on("data", (part) => parts.push(part));
-        answer.on("error", reject);
-        answer.on("end", () =>
-          resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }),
-        );
-      });
-      sent.on("error", reject);
-      sent.end(data);
-    });
+    if (text === undefined) return this.#connection.ask(method, BASE + path, headers);
+    const data = Buffer.from(text);
+    return this.#connection.ask(method, BASE + path, { ...JSON_TYPE, "Content-Length": data.length, ...headers }, data);
   }
 }
 
@@ -86,7 +65,7 @@ function refused(what, status, body) {
   return new Error(`the Runtime API answered ${what} with ${status}: ${body.toString().slice(0, 500)}`);
 }
 
-// Node.js reads header values as latin-1.
+// Header values are read as latin-1.
 function utf8(value) {
   return value === undefined ? undefined : Buffer.from(value, "latin1").toString("utf8");
 }
