@@ -37,7 +37,7 @@ class Stream:
 
     def __init__(self, threads: ThreadPoolExecutor, apart: Processes | None = None, seconds: float = SECONDS) -> None:
         self._threads = threads
-        self.apart = apart
+        self._apart = apart
         self._seconds = seconds
         self._until = inf
         self._abandoned = False
@@ -58,8 +58,8 @@ class Stream:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
         except asyncio.CancelledError:
             self._abandoned = True
-            if self.apart is not None:
-                self.apart.give_up()
+            if self._apart is not None:
+                self._apart.give_up()
             raise
 
     async def close(self, chunks: Iterator[bytes]) -> None:
