@@ -34,7 +34,7 @@ PLAN = Plan(
 def main() -> None:
     """Draw both."""
     with private_server(ROOT / "examples" / "photographs", "photographs") as (data, clients):
-        project = Project(FOLDER, PLAN, clients=clients, data=data, bucket="photographs", name=PLAN.name)
+        project = Project(FOLDER, PLAN, clients=lambda: clients, data=data, bucket="photographs", name=PLAN.name)
         state = State(deployed=project.deploy(lambda _: None))
         project.ask("rocket.jpg")
         state.answered = project.ask("rocket.jpg")

@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ConnectionError as Unconnected
+from botocore.exceptions import HTTPClientError
 
 from objectlens.cli.execute import reachable, root_of, running
 from objectlens.cli.options import ENDPOINT_NAME, read_settings
@@ -17,6 +19,7 @@ from objectlens.cli.options import ENDPOINT_NAME, read_settings
 class Clients:
     """The APIs of the server at `url`, and whose key they are used with."""
 
+    url: str
     s3: Any
     s3control: Any
     functions: Any
@@ -32,6 +35,28 @@ def connect(data: Path, config: Path | None, endpoint: str | None) -> Clients:
     return clients_at(*reach(data, config, endpoint))
 
 
+class Running:
+    """Clients of the server that runs on `data`, also when it is started again and then listens elsewhere."""
+
+    def __init__(self, data: Path, config: Path | None) -> None:
+        self._data, self._config = data, config
+        self._clients: Clients | None = None
+
+    def __call__(self) -> Clients:
+        """Return them; raises `click.ClickException` when no server answers."""
+        url = reachable(running(self._data), str(self._data / ENDPOINT_NAME))
+        if self._clients is None or self._clients.url != url:
+            self._clients = connect(self._data, self._config, None)
+        return self._clients
+
+
+def refusal(error: Exception, url: str) -> str:
+    """Return why a request to the server at `url` came to nothing; botocore would print the request's address."""
+    if isinstance(error, (Unconnected, HTTPClientError)):
+        return f"the server at {url} does not answer"
+    return f"the server refused: {error}"
+
+
 def clients_at(url: str, session: boto3.Session, region: str) -> Clients:
     """Return clients of the server at `url`."""
     # S3 Control's clients put the account before the host, a name that only the server itself knows. One GET is one
@@ -42,7 +67,7 @@ def clients_at(url: str, session: boto3.Session, region: str) -> Clients:
         session.client(service, endpoint_url=url, region_name=region, config=once if service == "s3" else options)
         for service in ("s3", "s3control", "lambda", "sts")
     )
-    return Clients(s3, s3control, functions, tokens.get_caller_identity()["Account"], region)
+    return Clients(url, s3, s3control, functions, tokens.get_caller_identity()["Account"], region)
 
 
 def reach(data: Path, config: Path | None, endpoint: str | None) -> tuple[str, boto3.Session, str]:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -18,7 +17,7 @@ from rich.text import Text
 from objectlens.cli import pictures
 from objectlens.cli.build import pair
 from objectlens.cli.building import default_handler, default_runtime
-from objectlens.cli.clients import Clients, connect
+from objectlens.cli.clients import Clients, Running
 from objectlens.cli.dev_screen import State, deploy_line, harmless, log_text, request_line, screen, try_command
 from objectlens.cli.developing import Answered, Deployed, Project, Watch
 from objectlens.cli.keyboard import Pressed, keyboard
@@ -104,8 +103,6 @@ def command(
                 sys.exit(_once(project, key, as_json=as_json))
             with keyboard() as pressed:
                 _Session(project, key, Console(), repeat=not no_repeat).run(pressed)
-    except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"the server refused: {error}") from error
     except KeyboardInterrupt:
         return
 
@@ -118,14 +115,14 @@ def _name_of(folder: Path) -> str:
 @contextmanager
 def _server(
     data: Path, config: Path | None, source: Path | None, bucket: str | None
-) -> Iterator[tuple[Path, Clients, str]]:
+) -> Iterator[tuple[Path, Callable[[], Clients], str]]:
     if source is None:
         assert bucket is not None
-        yield data, connect(data, config, None), bucket
+        yield data, Running(data, config), bucket
         return
     with private_server(source, _SOURCE_BUCKET) as (where, clients):
         clients.s3.create_bucket(Bucket=_CODE_BUCKET)
-        yield where, clients, _SOURCE_BUCKET
+        yield where, lambda: clients, _SOURCE_BUCKET
 
 
 def _once(project: Project, key: str | None, *, as_json: bool) -> int:
@@ -227,7 +224,7 @@ class _Session:
     def _move(self, by: int) -> None:
         try:
             keys = self._project.keys() or [self._key]
-        except (BotoCoreError, ClientError):  # the request that follows shows why
+        except click.ClickException:  # the request that follows shows why
             return
         index = keys.index(self._key) + by if self._key in keys else 0
         self._key = keys[index % len(keys)]

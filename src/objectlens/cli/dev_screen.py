@@ -109,7 +109,7 @@ def request_line(answered: Answered | None) -> Text:
     if answered is None:
         return Text("-")
     good = answered.error is None
-    parts = [answered.key, str(answered.status or "cut"), f"{answered.seconds * 1000:.0f} ms"]
+    parts = [answered.key, *([str(answered.status)] if answered.status else []), f"{answered.seconds * 1000:.0f} ms"]
     if good:
         parts.append(f"{answered.size:,} bytes {answered.content_type or ''}".strip())
     if answered.function_ms is not None:

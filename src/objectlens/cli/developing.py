@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from objectlens.cli import pictures
 from objectlens.cli.building import build
-from objectlens.cli.clients import Clients
+from objectlens.cli.clients import Clients, refusal
 from objectlens.cli.deployment import NotDeployable
 from objectlens.cli.log_filters import Placed, place
 from objectlens.cli.packing import NotPackable, source_files
@@ -57,9 +59,14 @@ class Answered:
 
 
 class Project:
-    """A source folder, the function made of it, and the access point through which it is tried."""
+    """A source folder, the function made of it, and the access point through which it is tried.
 
-    def __init__(self, folder: Path, plan: Plan, *, clients: Clients, data: Path, bucket: str, name: str) -> None:
+    `clients` gives clients of the server as it is at the moment, or raises `click.ClickException`.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, *, clients: Callable[[], Clients], data: Path, bucket: str, name: str
+    ) -> None:
         self.folder = folder
         self.plan = plan
         self.bucket = bucket
@@ -79,19 +86,26 @@ class Project:
                 built = build(self.folder, output, runtime=self.plan.runtime, handler=self.plan.handler, say=say)
                 package = output.read_bytes()
             say("updating the function")
-            arn = put_function(self._clients, self.plan, package)
-            if not self.alias:
-                function = transformation(("GetObject",), {"FunctionArn": arn})
-                made = put_access_point(self._clients, self.name, self.bucket, function)
-                self.access_point, self.alias = made["access_point"], made["alias"]
+            self._put(self._clients(), package)
             result = replace(result, code_sha256=built.package.code_sha256, cached=built.cached)
-        except (NotPackable, StepFailed, NotDeployable, BotoCoreError, ClientError, OSError) as error:
+        except (NotPackable, StepFailed, NotDeployable, click.ClickException, OSError) as error:
             result = replace(result, error=str(error))
         return replace(result, seconds=round(time.monotonic() - began, 3))
 
+    def _put(self, clients: Clients, package: bytes) -> None:
+        """Put the function there, and the access point when there is none yet."""
+        with _told(clients):
+            arn = put_function(clients, self.plan, package)
+            if not self.alias:
+                function = transformation(("GetObject",), {"FunctionArn": arn})
+                made = put_access_point(clients, self.name, self.bucket, function)
+                self.access_point, self.alias = made["access_point"], made["alias"]
+
     def keys(self) -> list[str]:
-        """Return the first thousand keys of the bucket; raises botocore's errors."""
-        found = self._clients.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        """Return the first thousand keys of the bucket; raises `click.ClickException`."""
+        clients = self._clients()
+        with _told(clients):
+            found = clients.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
         return [one["Key"] for one in found if not one["Key"].endswith("/")]
 
     def ask(self, key: str) -> Answered:
@@ -99,8 +113,11 @@ class Project:
         began = time.monotonic()
         body, request_id = b"", ""
         answered = Answered(key=key, status=None, seconds=0.0)
+        url = ""
         try:
-            answer = self._clients.s3.get_object(Bucket=self.alias, Key=key)
+            clients = self._clients()
+            url = clients.url
+            answer = clients.s3.get_object(Bucket=self.alias, Key=key)
             request_id = answer["ResponseMetadata"]["RequestId"]
             body, size = _read(answer["Body"])
             status = answer["ResponseMetadata"]["HTTPStatusCode"]
@@ -110,6 +127,9 @@ class Project:
             request_id = facts.get("RequestId", "")
             answered = replace(answered, status=facts["HTTPStatusCode"], error=f"{said['Code']}: {said['Message']}")
         except BotoCoreError as error:
+            # Once it has an id, the answer had begun.
+            answered = replace(answered, error=f"the answer was cut: {error}" if request_id else refusal(error, url))
+        except click.ClickException as error:
             answered = replace(answered, error=str(error))
         answered = replace(answered, seconds=round(time.monotonic() - began, 4))
         log = self._logged(request_id) if request_id else ()
@@ -137,10 +157,23 @@ class Project:
         if not body or pictures.size(body) is None:
             return ()
         try:
-            original, _ = _read(self._clients.s3.get_object(Bucket=self.bucket, Key=key)["Body"])
-        except (BotoCoreError, ClientError):  # the object is gone meanwhile: the result is still to be seen
+            original, _ = _read(self._clients().s3.get_object(Bucket=self.bucket, Key=key)["Body"])
+        except (
+            BotoCoreError,
+            ClientError,
+            click.ClickException,
+        ):  # it is gone meanwhile: the result is still to be seen
             return (body,)
         return (original, body) if pictures.size(original) else (body,)
+
+
+@contextmanager
+def _told(clients: Clients) -> Iterator[None]:
+    """Raise what goes wrong at a server as a `click.ClickException` that says so in a sentence."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(refusal(error, clients.url)) from error
 
 
 def _read(body: Any) -> tuple[bytes, int]:

@@ -17,7 +17,7 @@ Pressed = Callable[[float], str]
 @contextmanager
 def keyboard() -> Iterator[Pressed]:
     """Yield a function that waits up to so many seconds for a key; "" when none came, or there is no terminal."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # it is None when the command was started with it closed
         yield _nobody
         return
     descriptor = sys.stdin.fileno()

@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
-from objectlens.cli.clients import reach
+from objectlens.cli.clients import reach, refusal
 from objectlens.cli.options import read_settings, running_endpoint
 from objectlens.cli.signing import reason
 from objectlens.database import Database, DatabaseTooNew, sqlite_url
@@ -51,7 +51,7 @@ class Service:
             S3SigV4Auth(credentials.get_frozen_credentials(), "s3", self._region).add_auth(request)
             answer = self._http.send(request.prepare())
         except BotoCoreError as error:
-            raise click.ClickException(f"the server at {self.url} does not answer: {error}") from error
+            raise click.ClickException(refusal(error, self.url)) from error
         if answer.status_code >= 300:
             raise click.ClickException(f"the server at {self.url} refuses: {reason(answer)}")
         content: dict[str, Any] = json.loads(answer.text) if answer.text else {}

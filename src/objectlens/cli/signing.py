@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import HTTPError
 
-from objectlens.cli.clients import reach
+from objectlens.cli.clients import reach, refusal
 
 Line = dict[str, Any]
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
@@ -66,7 +66,7 @@ class Signer:
             S3SigV4Auth(self._key(), "s3", self.region).add_auth(request)
             answer = self._http.send(request.prepare())
         except BotoCoreError as error:
-            raise click.ClickException(f"the server at {self.url} does not answer: {error}") from error
+            raise click.ClickException(refusal(error, self.url)) from error
         if answer.status_code != 200:
             raise Refused(reason(answer))
         return answer

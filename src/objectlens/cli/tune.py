@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.console import Console
 
-from objectlens.cli.clients import clients_at, reach
+from objectlens.cli.clients import clients_at, reach, refusal
 from objectlens.cli.cost_options import book_option, chosen, endpoint_option
 from objectlens.cli.interrupts import Interrupts
 from objectlens.cli.ledger import read_rows
@@ -106,7 +106,7 @@ def command(
             stage = Stage(clients, point, label, interrupts)
             runs = _measured(reader, stage, sizes, concurrency, wanted * rounds)
     except (BotoCoreError, ClientError, WaiterError) as error:
-        raise click.ClickException(f"the server refused: {error}") from error
+        raise click.ClickException(refusal(error, reader.url)) from error
     rows = wait_for_sums(lambda selection: read_rows(data, config, endpoint, selection), runs, began)
     tuned = [Tuned.of(run, rows.get(run.job), library.book) for run in runs]
     if as_json:

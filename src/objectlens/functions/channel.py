@@ -79,17 +79,25 @@ class Channel:
 
     # --- what comes ---
 
-    def _readable(self) -> None:
+    def look(self) -> None:
+        """Take what lies there unread."""
+        if self._open:
+            self._handed()
+        while self._open and self._readable():
+            pass
+
+    def _readable(self) -> bool:
+        """Take a piece of what came; returns whether there was one."""
         try:
             data = self._socket.recv(_READ)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self._handed()  # the last thing that it did, perhaps
             self.close()
-            return
+            return False
         self._incoming = self._incoming + data if self._incoming else data
         try:
             while self._open and (frame := self._frame()):
@@ -97,6 +105,7 @@ class Channel:
         except (ValueError, TypeError, Forbidden) as error:
             _LOGGER.warning("the channel of an environment is closed: %s", error)
             self.close()
+        return True
 
     def _handed(self) -> None:
         """Take a short result, which ended when the kernel says it came: under load nobody looks for a while."""

@@ -16,6 +16,7 @@ _HERE = Path(__file__).parent
 FOLDER = "compiled"
 MODULES = (
     "accelerate",
+    "collecting",
     "confine",
     "fetching",
     "handover",

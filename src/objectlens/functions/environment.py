@@ -287,7 +287,14 @@ class Environment:
                 return False
         return self.alive
 
+    def _look(self) -> None:
+        """Take what the process has said and nobody has read: a loaded server may hear of its end before that."""
+        if self._channel is not None:
+            self._channel.look()
+        self._api.look()
+
     def _time_out(self, request_id: str) -> None:
+        self._look()
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
             self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
@@ -346,6 +353,7 @@ class Environment:
     def _process_ended(self, ended: asyncio.Future[Exit]) -> None:
         if ended.cancelled():
             return
+        self._look()
         exit_ = ended.result()
         crash = fault("Runtime.ExitError", str(exit_))
         if exit_.out_of_memory:

@@ -20,7 +20,7 @@ _FRESH = 5.0
 def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -> None:
     """Let sessions share their connections to this service: `requests.get` makes a new session for each call."""
     find, adapter_type = sessions.Session.get_adapter, getattr(sessions, "HTTPAdapter", None)
-    service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
+    service = os.environ.get("OBJECTLENS_ENDPOINT_URL", "").rstrip("/") + "/"
     if adapter_type is None or not service.startswith("http://"):
         return
     send = adapter_type.send
@@ -169,7 +169,7 @@ def _reads_source(url: str) -> bool:
 
 def shorten(api: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -> None:
     """Let `requests.get` of the source, with nothing but a timeout, go through the channel at once."""
-    service = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/") + "/"
+    service = os.environ.get("OBJECTLENS_ENDPOINT_URL", "").rstrip("/") + "/"
     whole = getattr(api, "request", None)
     if whole is None or not service.startswith("http://"):
         return

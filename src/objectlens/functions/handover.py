@@ -2,7 +2,7 @@
 
 Where these libraries would connect to this service, they get a socket that makes up its mind late. Once the head of a
 request is written to it, that is known to be a plain read of the source, or not. The answer to a plain read comes
-through the channel, and the library reads it from memory as from the network. Any other request goes over a connection,
+through the channel, and the library reads it from there as from the network. Any other request goes over a connection,
 which is made then, and so does what the channel does not take. All that the libraries do, retries, redirects, decoding,
 errors, is thus done by them, and tools that observe them see it.
 """
@@ -73,7 +73,7 @@ def change_urllib3(library: Any, channel: Callable[[], Any]) -> None:
 
 def _service() -> str | None:
     """Return host and port of this service, None when it is not reached so."""
-    scheme, _, host = os.environ.get("AWS_ENDPOINT_URL_S3", "").rstrip("/").partition("://")
+    scheme, _, host = os.environ.get("OBJECTLENS_ENDPOINT_URL", "").rstrip("/").partition("://")
     return host if scheme == "http" and host.rpartition(":")[2].isdecimal() else None
 
 
@@ -171,14 +171,14 @@ class Late:
             except OSError as error:
                 raise self._failed(error) from error
         self._connection.sock = None  # it cannot be used again: the next request gets another
-        status, reason, headers, content = answer
+        status, reason, headers, file = answer
         lines = [f"HTTP/1.1 {status} {reason}", *[f"{name}: {value}" for name, value in headers], "\r\n"]
-        return [io.BytesIO("\r\n".join(lines).encode("latin-1")), io.BytesIO(content)]
+        return [io.BytesIO("\r\n".join(lines).encode("latin-1")), file]
 
     def _ask(self, target: str, headers: list[tuple[str, str]]) -> Any:
         channel = self._channel()
         try:
-            return channel and channel.ask("GET", target, headers, body=b"", timeout=self._timeout)
+            return channel and channel.open("GET", target, headers, body=b"", timeout=self._timeout)
         except socket.timeout:
             raise
         except OSError:

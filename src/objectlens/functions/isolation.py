@@ -57,7 +57,8 @@ class Feature:
 class Confinement:
     """What one environment or template is started with; `parent` is the process that it sees as its parent.
 
-    `storage` makes the `/tmp` of an environment that is forked. `doors` are there when it has no network.
+    `storage` makes the `/tmp` of an environment that is forked, which then needs no folder in it. `doors` are there
+    when it has no network.
     """
 
     orders: str
@@ -171,7 +172,9 @@ class Isolation:
             return Confinement(
                 orders=orders, parent=os.getpid(), temporary=folder / "tmp" / key, group=group, opt=layers
             )
-        temporary = Path("/tmp") / key  # noqa: S108  (in the sandbox, where it is the function's own)
+        # In the sandbox, where /tmp is the environment's own, and handlers may empty it. Forks that have to share it
+        # get a folder each.
+        temporary = Path("/tmp") if self.storage is not None else Path("/tmp") / key  # noqa: S108
         doors = None if addresses is None else Doors(python, addresses, max(1, forks))
         wanted = Wanted(
             reading=(

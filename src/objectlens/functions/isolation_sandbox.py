@@ -89,7 +89,7 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
     """Return the arguments of bwrap; `data` are descriptors of files' contents by their path in the sandbox."""
     return [
         *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
-        *("--uid", str(USER), "--gid", str(GROUP), "--hostname", "function", "--die-with-parent"),
+        *("--uid", str(USER), "--gid", str(GROUP), "--hostname", "localhost", "--die-with-parent"),
         *("--cap-drop", "ALL", *_capabilities(wanted), "--seccomp", str(filter_fd)),
         *(() if wanted.network else ("--unshare-net",)),
         *_system(),
@@ -102,6 +102,8 @@ def make_arguments(wanted: Wanted, filter_fd: int, data: Mapping[str, int]) -> l
         *(("--ro-bind", str(wanted.opt), "/opt") if wanted.opt else ()),
         *("--perms", "0700", "--dir", str(wanted.temporary), "--dir", "/var"),
         *("--symlink", "../tmp", "/var/tmp"),  # noqa: S108
+        # Where handlers find their own files on Lambda, some by just this name.
+        *("--symlink", str(wanted.folder), "/var/task"),
         *("--remount-ro", "/", "--chdir", str(wanted.folder), "--clearenv"),
         *(word for name, value in wanted.variables.items() for word in ("--setenv", name, value)),
     ]

@@ -15,7 +15,8 @@ the `/tmp` of the fork (see `private_tmp`); what the handler's module left in th
 
 What a fork cannot share makes it answer `plain` and end: threads, processes, sockets and pipes of the handler's
 module, files open for writing, memory that would be the same in all. Files open for reading are opened anew in each
-environment, so that none moves another's position. It imports nothing of objectlens, because it runs beside user code.
+environment, so that none moves another's position. Variables that the module changed stay as it has left them. It
+imports nothing of objectlens, because it runs beside user code.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ MESSAGE = 64 * 1024
 _FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
+# What a fork was given: its variables, and its channel.
+_Begun = tuple["dict[str, str]", "int | None"]
 
 
 class Plain(Exception):
@@ -53,8 +56,8 @@ def tie_to(parent: int) -> None:
         os._exit(1)
 
 
-def prepare(channel: int, private_tmp: Any) -> list[int]:
-    """Import the runtime and the handler; returns the files to open anew. Raises `Plain`."""
+def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
+    """Import the runtime and the handler; returns files to open anew and variables that are changed. Raises `Plain`."""
     bootstrap = import_runtime()
     load("labels").install()
     load("accelerate").install()
@@ -63,7 +66,7 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
     chance.watch()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
-    gc.disable()  # what is imported is not garbage; looking for some takes a tenth of the time
+    given, wake = dict(os.environ), load("collecting").rest()
     try:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
@@ -77,8 +80,8 @@ def prepare(channel: int, private_tmp: Any) -> list[int]:
         raise Plain(reason)
     # What is alive now will be in all environments: the collector need not look at it, and so does not copy its pages.
     gc.freeze()
-    gc.enable()
-    return files
+    wake()
+    return files, {name for name in given.keys() | os.environ.keys() if given.get(name) != os.environ.get(name)}
 
 
 def run_hooks(which: str) -> None:
@@ -176,20 +179,26 @@ def _read(path: str) -> str:
 class Mold:
     """The template at work: forks when told, reports the ends of its forks."""
 
-    def __init__(self, channel: socket.socket, files: list[int], private_tmp: Any = None) -> None:
+    def __init__(self, channel: socket.socket, private_tmp: Any) -> None:
         self._channel = channel
-        self._files = files
         self._private_tmp = private_tmp
+        self._stream = os.environ[_MARK]
+        self._files: list[int] = []
+        self._changed: set[str] = set()
         self._children: dict[int, tuple[int, int, str | None]] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
+
+    def prepare(self) -> None:
+        """Import the handler; raises `Plain`."""
+        self._files, self._changed = prepare(self._channel.fileno(), self._private_tmp)
 
     def tell(self, **message: Any) -> None:
         """Send a message to the server."""
         self._channel.send(json.dumps(message).encode())
 
-    def work(self) -> Callable[[], int | None] | None:
-        """Serve until the server hangs up; in a fork, return what makes an environment of it and tells its channel."""
+    def work(self) -> Callable[[], _Begun] | None:
+        """Serve until the server hangs up; in a fork, return what makes an environment of it."""
         while True:
             for fd, _ in self._poll.poll():
                 if fd != self._channel.fileno():
@@ -209,7 +218,7 @@ class Mold:
         content = controls[0][2]
         return json.loads(data), list(array.array("i", content[: len(content) - len(content) % size]))
 
-    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> Callable[[], int | None] | None:
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> Callable[[], _Begun] | None:
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -232,7 +241,7 @@ class Mold:
                 shutil.rmtree(folder, ignore_errors=True)
             self.tell(ended=number, exit=os.waitstatus_to_exitcode(status), cpu=used.ru_utime + used.ru_stime)
 
-    def _become(self, template: int, order: dict[str, Any], descriptors: list[int]) -> int | None:
+    def _become(self, template: int, order: dict[str, Any], descriptors: list[int]) -> _Begun:
         """Make an environment of a fork: what must differ between environments is made different."""
         os.setsid()
         tie_to(template)
@@ -253,10 +262,10 @@ class Mold:
             os.close(child)
         for fd in self._files:
             _open_anew(fd)
-        mark(os.environ[_MARK], variables[_MARK])
-        os.environ.update(variables)
+        mark(self._stream, variables[_MARK])
+        os.environ.update({name: value for name, value in variables.items() if name not in self._changed})
         renew_state()
-        return channels[0] if channels else None
+        return variables, channels[0] if channels else None
 
 
 def _join(group: int) -> None:
@@ -279,6 +288,8 @@ def renew_state() -> None:
     modules: dict[str, Any] = sys.modules
     if "tempfile" in modules:
         modules["tempfile"].tempdir = None  # it remembers the template's
+    if "threading" in modules and hasattr(thread := modules["threading"].main_thread(), "_set_native_id"):
+        thread._set_native_id()  # noqa: SLF001  (which Python forgets at a fork before 3.13)
     _loaded["randomness"].CHANCE.renew()
 
 
@@ -296,8 +307,11 @@ def mark(old: str, new: str) -> None:
         ctypes.memmove(start + at, f"{_MARK}={new}".encode(), len(_MARK) + 1 + len(new))
 
 
-def run(descriptor: int | None) -> None:
-    """Serve invocations in a fork, over its channel if it has one; what was prepared is not prepared again."""
+def run(variables: dict[str, str], descriptor: int | None) -> None:
+    """Serve invocations in a fork, over its channel if it has one; what was prepared is not prepared again.
+
+    `variables` are those that it was given: the handler's module may have changed some for itself.
+    """
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
 
     def native() -> Any:
@@ -305,18 +319,18 @@ def run(descriptor: int | None) -> None:
         client.initialize_client(lambda_runtime_client._user_agent())  # noqa: SLF001
         return client
 
-    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    address = variables["AWS_LAMBDA_RUNTIME_API"]
     if descriptor is None:
         lambda_runtime_client.runtime_client = native()
     else:
         polling = _loaded["polling"]
-        channel = polling.Channel(descriptor)
+        channel = polling.Channel(descriptor, variables["AWS_ACCESS_KEY_ID"], variables["OBJECTLENS_ENDPOINT_URL"])
         lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
         _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001
     runtime = lambda_runtime_client.LambdaRuntimeClient(address)
     restore(bootstrap, runtime)
-    bootstrap.run(os.environ["_HANDLER"], runtime)
+    bootstrap.run(variables["_HANDLER"], runtime)
 
 
 def restore(bootstrap: Any, runtime: Any) -> None:
@@ -347,16 +361,16 @@ def main(arguments: list[str]) -> None:
     del sys.path[0]  # the folder of this script
     channel = socket.socket(fileno=int(arguments[2]))
     os.set_inheritable(channel.fileno(), False)
-    mold = Mold(channel, [])
+    mold = Mold(channel, private_tmp)
     try:
-        mold = Mold(channel, prepare(channel.fileno(), private_tmp), private_tmp)
+        mold.prepare()
     except Plain as error:
         mold.tell(state="plain", reason=str(error))
         return
     mold.tell(state="ready")
     # In a fork the work ends here, too: an environment's end is an ordinary end of the interpreter.
     if become := mold.work():
-        run(become())
+        run(*become())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import functools
+import io
 import os
 import socket
 import struct
@@ -60,13 +61,16 @@ _NOTHING = {**dict.fromkeys(_NAMES), "Content-Type": "application/json"}
 
 
 class Channel:
-    """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process."""
+    """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process.
 
-    def __init__(self, descriptor: int) -> None:
+    `key` is the access key ID that the environment was given, `url` where the service is.
+    """
+
+    def __init__(self, descriptor: int, key: str, url: str) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._owner = os.getpid()
-        self._key = os.environ.get("AWS_ACCESS_KEY_ID")
-        self._host = os.environ.get("AWS_ENDPOINT_URL_S3", "").partition("://")[2].rstrip("/")
+        self._key = key
+        self._host = url.partition("://")[2].rstrip("/")
         self._lock = threading.Lock()
         self._data = b""
         self._files: list[int] = []
@@ -105,6 +109,26 @@ class Channel:
 
         None when this request has to take a connection. Raises `socket.timeout`, and `OSError` when there is no answer.
         """
+        found = self._ask(method, target, headers, body, timeout)
+        if found is None:
+            return None
+        answer, content, run = found
+        return (*_head(answer), content if run is None else _read_file(*run))
+
+    def open(
+        self, method: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
+    ) -> tuple[int, str, list[tuple[str, str]], io.BytesIO | Slice] | None:
+        """Send a request as `ask` does; the content is a file, to be read when it is wanted, however long it is."""
+        found = self._ask(method, target, headers, body, timeout)
+        if found is None:
+            return None
+        answer, content, run = found
+        return (*_head(answer), io.BytesIO(content) if run is None else Slice(*run))
+
+    def _ask(
+        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, timeout: float | None
+    ) -> tuple[bytes, bytes, tuple[int, int, int] | None] | None:
+        """Return the head of an answer, and its content or the run of a file that has it."""
         head = "\n".join([f"{method} {target}", *[f"{name}: {value}" for name, value in headers]]).encode()
         # After a wait that was given up, the channel is free again with the next invocation.
         mine = os.getpid() == self._owner and not self._unread
@@ -113,13 +137,12 @@ class Channel:
         try:
             answer, content = self._foreseen(head) or self._exchange(head, body, timeout)
             offset, size = _place(answer)
-            if size >= 0:
-                content = _read_file(self._files.pop(0), offset, size)
+            run = None if size < 0 else (self._files.pop(0), offset, size)
         finally:
             self._lock.release()
-        first, *lines = answer.decode("latin-1").split("\n")
-        status, _, _, reason = first.split(" ", 3)
-        return (int(status), reason, _pairs(lines), content) if status != "0" else None
+        if run is not None and run[0] == _LOST:
+            raise ConnectionError("this process has too many open files")
+        return None if answer.startswith(b"0 ") else (answer, content, run)
 
     def _exchange(self, head: bytes, body: bytes, timeout: float | None) -> tuple[bytes, bytes]:
         self._forget()
@@ -211,10 +234,15 @@ def _pairs(lines: list[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in [line.partition(": ") for line in lines]]
 
 
+def _head(answer: bytes) -> tuple[int, str, list[tuple[str, str]]]:
+    """Return status, reason and headers of an answer."""
+    first, *lines = answer.decode("latin-1").split("\n")
+    status, _, _, reason = first.split(" ", 3)
+    return int(status), reason, _pairs(lines)
+
+
 def _read_file(descriptor: int, offset: int, size: int) -> bytes:
-    """Read a run of a file and close it; raises `ConnectionError` when it is lost or has become shorter."""
-    if descriptor == _LOST:
-        raise ConnectionError("this process has too many open files")
+    """Read a run of a file and close it; raises `ConnectionError` when it has become shorter."""
     try:
         content = os.pread(descriptor, size, offset)
         while len(content) < size:
@@ -225,6 +253,29 @@ def _read_file(descriptor: int, offset: int, size: int) -> bytes:
     finally:
         os.close(descriptor)
     return content
+
+
+class Slice(io.RawIOBase):
+    """A run of a file, as that is when it is read; closing it closes the file."""
+
+    def __init__(self, descriptor: int, offset: int, size: int) -> None:
+        self._descriptor, self._offset, self._left = descriptor, offset, size
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes; 0 at the end, also of a file that has become shorter."""
+        count = os.preadv(self._descriptor, [memoryview(buffer)[: self._left]], self._offset) if self._left else 0
+        self._offset, self._left = self._offset + count, self._left - count
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 class Runtime:

@@ -46,6 +46,13 @@ _SIGNALS: dict[int, str] = {
     signal.SIGFPE: "floating point exception",
     signal.SIGILL: "illegal instruction",
     signal.SIGINT: "interrupt",
+    signal.SIGHUP: "hangup",
+    signal.SIGQUIT: "quit",
+    signal.SIGTRAP: "trace/breakpoint trap",
+    signal.SIGUSR1: "user defined signal 1",
+    signal.SIGUSR2: "user defined signal 2",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGALRM: "alarm clock",
     signal.SIGXCPU: "CPU time limit exceeded",
     signal.SIGXFSZ: "file size limit exceeded",
 }

@@ -154,6 +154,11 @@ class RuntimeApi:
         for connection in tuple(self._connections):
             connection.close()
 
+    def look(self) -> None:
+        """Take what the runtime has said and nobody has read."""
+        for connection in tuple(self._connections):
+            connection.look()
+
     def _move(self, event: Event) -> None:
         self.state = after(self.state, event)
 

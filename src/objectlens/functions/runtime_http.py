@@ -174,6 +174,10 @@ class RuntimeConnection:
         if self._stream.open:
             self._stream.begin()
 
+    def look(self) -> None:
+        """Take what lies there unread."""
+        self._stream.look()
+
     @property
     def late(self) -> float:
         """For how many seconds the request that was handed over last has been there."""

@@ -77,6 +77,7 @@ class Stream:
         self._times: list[tuple[int, int, bytes]] = []
         self._outgoing = bytearray()
         self._finishing = False
+        self._reading = False
         self.open = True
         note(sock)
         # As the loop's transports do: an answer is written at once, and nobody gains by its waiting for another.
@@ -98,19 +99,32 @@ class Stream:
 
     def begin(self) -> None:
         """Read."""
+        self._reading = True
         self._loop.add_reader(self._socket, self._readable)
 
-    def _readable(self) -> None:
+    def look(self) -> None:
+        """Take what lies there unread."""
+        while self._reading and self._readable():
+            pass
+
+    def _readable(self) -> bool:
+        """Take a piece of what came; returns whether there was one."""
         try:
             data, self._times, _, _ = self._socket.recvmsg(_READ, ROOM)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if data:
             self._reader.received(data)
         else:
             self.close()
+        return bool(data)
+
+    def _rest(self) -> None:
+        """Read no more for now."""
+        self._reading = False
+        self._loop.remove_reader(self._socket)
 
     def send(self, data: bytes) -> None:
         """Send, what does not go at once as soon as it does; a broken connection is closed."""
@@ -119,7 +133,7 @@ class Stream:
         on_its_way = bool(self._outgoing)
         self._outgoing += data
         if not on_its_way and not self._push():
-            self._loop.remove_reader(self._socket)
+            self._rest()
             self._loop.add_writer(self._socket, self._writable)
 
     def _push(self) -> bool:
@@ -150,7 +164,7 @@ class Stream:
         """Close at once."""
         if self.open:
             self.open = False
-            self._loop.remove_reader(self._socket)
+            self._rest()
             self._loop.remove_writer(self._socket)
             self._socket.close()
             self._reader.lost()

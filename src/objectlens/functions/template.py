@@ -118,7 +118,8 @@ class Template:
             self._number += 1
             number, asked = self._number, asyncio.get_running_loop().create_future()
             self._asked[number] = asked, marker
-            folder = None if confinement.wanted is None else str(confinement.temporary)
+            shared = confinement.wanted is not None and confinement.storage is None
+            folder = str(confinement.temporary) if shared else None
             groups = _entrances(confinement)
             order = {"fork": number, "variables": dict(variables), "folder": folder, "tmp": bool(tmp)}
             try:

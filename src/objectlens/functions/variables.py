@@ -5,6 +5,8 @@ Nothing of the server's own environment is passed on.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +46,10 @@ RESERVED = frozenset(
 # Where the AWS SDKs, Python, OpenSSL, requests and curl look for roots to trust, and Node.js for more of them.
 _BUNDLE = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _AUTHORITY = "NODE_EXTRA_CA_CERTS"
+
+_LANGUAGE = "en_US.UTF-8"
+# LC_ALL_MASK of glibc's locale.h: all but LC_ALL, which is the seventh.
+_ALL_CATEGORIES = 0x1FFF & ~(1 << 6)
 
 _SERVICES = ("S3", "S3_CONTROL", "LAMBDA", "STS", "IAM")
 
@@ -85,7 +91,7 @@ def make_variables(
     variables = {
         "PATH": f"/usr/local/bin:/usr/bin/:/bin:{opt or '/opt'}/bin",
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{opt or '/opt'}/lib",
-        "LANG": "en_US.UTF-8",
+        "LANG": _language(),
         "TZ": ":UTC",
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
@@ -129,6 +135,18 @@ def make_variables(
     if runtime.managed:
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime.name}"
     return variables
+
+
+@functools.cache
+def _language() -> str:
+    """Return Lambda's language, or where this machine lacks it, and `setlocale(3)` would fail, one that all have."""
+    libc = ctypes.CDLL(None)
+    libc.newlocale.restype = ctypes.c_void_p
+    found = libc.newlocale(_ALL_CATEGORIES, _LANGUAGE.encode(), None)
+    if not found:
+        return "C.UTF-8"
+    libc.freelocale(ctypes.c_void_p(found))
+    return _LANGUAGE
 
 
 def _trust(function: Function, capture: Capture | None) -> dict[str, str]:

@@ -121,6 +121,46 @@ def test_with_the_running_server(environ, folder, tmp_path):
         assert stop_server(server) == 0
 
 
+def test_with_the_running_server_that_ends_and_comes_back_elsewhere(environ, folder, tmp_path):
+    server = start_server(tmp_path / "data")
+    bucket = f"t{uuid.uuid4().hex[:16]}"
+    server.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": server.region})
+    server.client("s3").put_object(Bucket=bucket, Key="a", Body=b"words")
+    with Terminal(dev(folder, "--bucket", bucket, "--data", server.data), environ) as terminal:
+        try:
+            terminal.wait_for(r"request +a  200 ")
+        finally:
+            assert stop_server(server) == 0
+        terminal.type("r")
+        terminal.wait_for(r"request +a  \d+ ms  no server runs on .*objectlens serve --data")
+        (folder / "lambda_function.py").write_text(HANDLER.replace("seen", "looked at"))
+        terminal.wait_for(r"deploy .*failed, the old code stays: no server runs on ")
+        again = start_server(tmp_path / "data")
+        try:
+            assert again.url != server.url
+            (folder / "lambda_function.py").write_text(HANDLER.replace("seen", "found"))
+            terminal.wait_for(r"request +a  200 .*found 5")
+            again.process.kill()
+            again.process.wait()
+            terminal.type("n")
+            terminal.wait_for(r"request +a  \d+ ms  no server answers at http://127\.0\.0\.1:")
+        finally:
+            again.process.kill()
+            again.process.wait()
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
+def test_without_any_standard_input(environ, folder, source):
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", *dev(folder, "--source", source)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not process.stdout.readline().startswith("REPORT"):
+            assert process.poll() is None, process.stderr.read()
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+        assert "Traceback" not in process.stderr.read()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

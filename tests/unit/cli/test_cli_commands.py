@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ProxyConnectionError, ReadTimeoutError
 from click.testing import CliRunner
 
 from objectlens import __version__
+from objectlens.cli.clients import refusal
 from objectlens.cli.main import main
 from objectlens.settings import Settings, root_credentials
 
@@ -260,3 +262,17 @@ def test_doctor_fails_when_the_port_is_taken(tmp_path):
         shown = run("doctor", "--data", tmp_path, environ=environ)
     assert shown.exit_code == 1
     assert "cannot listen on" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:9/b?list-type=2"), "the server at U does not answer"),
+        (ProxyConnectionError(proxy_url="http://127.0.0.1:9"), "the server at U does not answer"),
+        (ReadTimeoutError(endpoint_url="http://127.0.0.1:9/b?list-type=2"), "the server at U does not answer"),
+        (ClientError({"Error": {"Code": "C", "Message": "no"}}, "Op"), "the server refused: An error occurred (C)"),
+    ],
+)
+def test_why_a_request_came_to_nothing_is_a_sentence(error, said):
+    assert refusal(error, "U").startswith(said)
+    assert "list-type" not in refusal(error, "U")

@@ -12,16 +12,19 @@ from support.recorder import Recorder
 
 @pytest.fixture
 def bench(tmp_path):
-    """`async with bench(per_function=1) as opened`: a pool with these limits, closed at the end."""
+    """`async with bench(per_function=1) as opened`: a pool with these limits, closed at the end.
+
+    With `endpoint_url`, that is where functions are told that the service is.
+    """
 
     @asynccontextmanager
-    async def open_bench(**limits):
+    async def open_bench(endpoint_url="http://127.0.0.1:9000", **limits):
         packages = PackageStore(tmp_path / "packages")
         pool = Pool(
             packages=packages,
             surroundings=Surroundings(
                 folder=tmp_path,
-                endpoint_url="http://127.0.0.1:9000",
+                endpoint_url=endpoint_url,
                 region="eu-west-1",
                 python=sys.executable,
                 node_modules="none",

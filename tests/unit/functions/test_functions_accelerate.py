@@ -8,7 +8,7 @@ import pytest
 
 from objectlens.functions import accelerate
 from objectlens.testing.executors import make_function, make_zip
-from support.accelerated import both_ways
+from support.accelerated import both_ways, three_ways
 
 WRITE = """
 import boto3, io, time
@@ -179,9 +179,9 @@ def test_fetching_comes_to_the_same_over_fewer_connections(bench, recorder):
     counts = []
 
     async def main(switch):
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": FETCH}))
-            variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+            variables = {"OBJECTLENS_ACCELERATE": switch}
             return await opened.value(make_function(package, environment=variables), recorder.url)
 
     values, seen = [], []
@@ -373,3 +373,32 @@ class Handlers:
 
     def takes_none(self) -> None:
         pass
+
+
+ELSEWHERE = """
+import boto3, os, requests, urllib.request
+from botocore.config import Config
+def attempt(do):
+    try:
+        return do()
+    except Exception as error:
+        return type(error).__name__
+def handler(event, context):
+    once = Config(retries={"total_max_attempts": 1})
+    client = boto3.client("s3", config=once)
+    write = lambda client: client.write_get_object_response(RequestRoute="r", RequestToken="t", Body=b"x")
+    there = boto3.client("s3", endpoint_url=os.environ["OBJECTLENS_ENDPOINT_URL"], config=once)
+    out = [attempt(lambda: write(client)["ResponseMetadata"]["HTTPStatusCode"]) for _ in range(2)]
+    out += [attempt(lambda: write(there)["ResponseMetadata"]["HTTPStatusCode"]) for _ in range(2)]
+    for base in (os.environ["AWS_ENDPOINT_URL_S3"], os.environ["OBJECTLENS_ENDPOINT_URL"]):
+        out.append(attempt(lambda: requests.get(base + event).text))
+        out.append(attempt(lambda: urllib.request.urlopen(base + event).read().decode()))
+    return out
+"""
+
+
+def test_what_is_for_another_service_goes_there(bench, recorder):
+    own = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+    event = SOURCE.format("")
+    for (value,), _ in three_ways(bench, recorder, ELSEWHERE, [event], environment=own)[:3]:
+        assert value == [*["EndpointConnectionError"] * 2, 200, 200, "ConnectionError", "URLError", "data", "data"]

@@ -53,9 +53,9 @@ def run(bench, recorder, *events, door=None, code=READ):
     door = door or Counting(recorder, SOURCE)
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": code}))
-            function = make_function(package, environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            function = make_function(package)
             counts, values = [], []
             for event in events:
                 before = len(door.asked)
@@ -276,12 +276,12 @@ def handler(event, context):
 
 def test_noise_on_the_channel_ends_the_environment_and_nothing_else(bench, recorder):
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": READ, "noise.py": NOISE}))
             noisy = make_function(package, "noisy", handler="noise.handler", timeout=5)
             outcome = await opened.invoke(noisy)
             assert outcome.failure is not None
-            quiet = make_function(package, "quiet", environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            quiet = make_function(package, "quiet")
             assert await opened.value(quiet, []) == []
             return outcome.failure.type
 
@@ -304,9 +304,9 @@ def test_an_environment_killed_while_its_source_is_foreseen_is_replaced_unseen(b
     code = READ + "\ndef handler(event, context):\n    return [read(event), os.getpid()]"
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": code}))
-            function = make_function(package, environment={"AWS_ENDPOINT_URL_S3": recorder.url})
+            function = make_function(package)
             _, first = await opened.value(function, SOURCE, door=door)
 
             async def end():
@@ -365,7 +365,7 @@ def handler(event, context):
 """
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": code}))
             # Each has an environment of its own: the next invocation would go to one that ends just now.
             return [await opened.value(make_function(package, name=f"f{number}"), number) for number in range(5)]
@@ -380,7 +380,7 @@ def handler(event, context):
 """
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             function = make_function(opened.install(make_zip({"app.py": code})))
             outcomes = [await opened.invoke(function, number) for number in (1, 0, 2, 0, 0, 4)]
             return [outcome.failure is None for outcome in outcomes]

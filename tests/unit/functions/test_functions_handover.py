@@ -4,6 +4,7 @@ import asyncio
 
 from objectlens.testing.executors import make_function, make_zip
 from support.accelerated import three_ways
+from support.recorder import HUGE
 
 SOURCE = "/bucket-s3alias/key-{}?X-Amz-Signature=ab%2Fcd&x=a%20b"
 KINDS = (
@@ -425,9 +426,36 @@ def value(bench, recorder, code, event, switch):
     """Return what a handler says, without a channel."""
 
     async def main():
-        async with bench() as opened:
+        async with bench(endpoint_url=recorder.url) as opened:
             package = opened.install(make_zip({"app.py": code}))
-            variables = {"OBJECTLENS_ACCELERATE": switch, "AWS_ENDPOINT_URL_S3": recorder.url}
+            variables = {"OBJECTLENS_ACCELERATE": switch}
             return await opened.value(make_function(package, environment=variables), event)
 
     return asyncio.run(main())
+
+
+LONG = """
+import os, resource, urllib.request, requests, urllib3
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL_S3"] + event
+    size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (64 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+    with urllib.request.urlopen(url) as answer:
+        out = [sum(map(len, iter(lambda: answer.read(1 << 20), b"")))]
+    with requests.get(url, stream=True) as answer:
+        out.append(sum(map(len, answer.iter_content(1 << 20))))
+    answer = urllib3.PoolManager().request("GET", url, preload_content=False)
+    out.append(sum(map(len, answer.stream(1 << 20))))
+    answer.release_conn()
+    before = len(os.listdir("/proc/self/fd"))
+    urllib.request.urlopen(url).close()
+    with urllib.request.urlopen(url) as answer:
+        answer.read(10)
+    return [*out, len(os.listdir("/proc/self/fd")) <= before]
+"""
+
+
+def test_what_is_longer_than_the_functions_memory_is_streamed(bench, recorder):
+    sizes = [HUGE] * 3
+    for values, _ in three_ways(bench, recorder, LONG, [SOURCE.format("huge")])[:3]:
+        assert values == [[*sizes, True]]

@@ -481,6 +481,24 @@ def handler(event, context):
     assert {name: env.get(name) for name in expected} == expected
 
 
+def test_the_language_is_one_that_this_machine_has(bench):
+    code = """
+import locale, os
+def handler(event, context):
+    return [locale.setlocale(locale.LC_ALL, ""), os.environ["LANG"]]
+"""
+
+    async def main():
+        async with bench() as opened:
+            own = opened.function(code, environment={"LANG": "C"})
+            return await opened.value(opened.function(code)), await opened.value(own)
+
+    (found, named), own = asyncio.run(main())
+    assert found == named
+    assert named in {"en_US.UTF-8", "C.UTF-8"}
+    assert own[1] == "C"
+
+
 def test_another_python_is_run_here_and_said(bench, tmp_path):
     async def main():
         async with bench() as opened:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import signal
@@ -128,6 +129,64 @@ def handler(event, context):
     time.sleep((event or {{}}).get("sleep", 0))
     return [os.getpid(), os.getppid(), ran]
 """
+
+
+CHANGING = """
+import gc, os, threading, time
+seen = [gc.isenabled(), gc.get_threshold()]
+gc.disable()
+seen.append(gc.isenabled())
+os.environ["PATH"] += ":/opt/mine"
+os.environ["TZ"] = "Asia/Tokyo"
+time.tzset()
+os.environ["OWN"] = os.environ["OWN"] * 2
+for name in ("LANG", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "_HANDLER"):
+    del os.environ[name]
+os.environ["AWS_ACCESS_KEY_ID"] = "mine"
+def handler(event, context):
+    names = ("PATH", "TZ", "OWN", "LANG", "AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
+    found = [os.environ.get(name) for name in names]
+    found += [time.strftime("%Z", time.localtime(0)), time.mktime((1970, 1, 1, 9, 0, 0, 0, 0, 0)), gc.isenabled()]
+    return [*found, seen, threading.main_thread().native_id == threading.get_native_id()]
+"""
+
+
+def test_what_a_module_changes_stays_changed(bench):
+    async def main():
+        async with bench() as opened:
+            package = opened.install(make_zip({"app.py": CHANGING}))
+            forked = await opened.value(make_function(package, "forked", environment={"OWN": "ab"}))
+            assert template_pids(opened)
+            plain = make_function(package, "plain", environment={"OWN": "ab", OPT_OUT: "0"})
+            assert forked == await opened.value(plain)
+            assert forked[0].endswith(":/opt/mine")
+            assert forked[1:7] == ["Asia/Tokyo", "abab", None, None, "mine", "TOKEN"]
+            assert forked[7:] == ["JST", 0.0, False, [True, list(gc.get_threshold()), False], True]
+
+    asyncio.run(main())
+
+
+COLLECTOR = """
+def handler(event, context):
+    out = [[gc.isenabled(), gc.get_threshold()]]
+    for one in own[1], own[0]:
+        one()
+        out.append([own[2](), gc.isenabled()])
+    return out
+"""
+
+
+@pytest.mark.parametrize("said", ["pass", "gc.set_threshold(50_000, 20)", "gc.disable(); gc.enable()"])
+def test_the_collector_is_as_the_module_has_it(bench, said):
+    async def main():
+        async with bench() as opened:
+            code = f"import gc\nown = gc.enable, gc.disable, gc.isenabled\n{said}\n" + COLLECTOR
+            forked = await opened.value(opened.function(code))
+            assert template_pids(opened)
+            wanted = (50_000, 20, gc.get_threshold()[2]) if "threshold" in said else gc.get_threshold()
+            assert forked == [[True, list(wanted)], [False] * 2, [True] * 2]
+
+    asyncio.run(main())
 
 
 def test_what_is_to_run_in_each_environment_does(bench, tmp_path):
@@ -272,7 +331,8 @@ def test_exits_of_forks_are_told_exactly(bench):
     async def main():
         async with bench() as opened:
             function = opened.function(code)
-            for event, text in ((7, "exit status 7"), (-9, "signal: killed"), (-11, "signal: segmentation fault")):
+            signals = {9: "killed", 11: "segmentation fault", 14: "alarm clock", 24: "CPU time limit exceeded"}
+            for event, text in ((7, "exit status 7"), *((-one, f"signal: {text}") for one, text in signals.items())):
                 outcome = await opened.invoke(function, event)
                 assert template_pids(opened)
                 assert outcome.failure.message.endswith(f"Runtime exited with error: {text}")
