@@ -26,7 +26,7 @@ help:
 	@echo 'make soak    thousands of transformed GETs, and what they leave behind; ROUNDS=10 for longer'
 	@echo 'make keys    100,000 keys in one folder of a bucket elsewhere; KEYS=1000000 for more'
 	@echo 'make oracle  the policy evaluator against a naive one; CASES=100000 of them'
-	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release'
+	@echo 'make fuzz    every decoder path of the native transforms; SECONDS=3600 before a release, ONLY=table for some'
 	@echo 'make s3-tests S3_TESTS=DIR   the public suite ceph/s3-tests, of which DIR is a clone; ONLY=copy for some, ACLS=true for account.acls'
 	@echo 'make bench   every claim of speed'
 	@echo 'make docs    the parts of the documentation that are made from the code'
@@ -100,7 +100,7 @@ oracle: $(STAMP)
 	OBJECTLENS_ORACLE_CASES='$(or $(CASES),100000)' $(BIN)/python -m pytest --timeout 3600 tests/properties/test_iam_oracle.py
 
 fuzz: $(STAMP)
-	$(BIN)/python tests/fuzz/transforms/fuzz_decoders.py --seconds '$(or $(SECONDS),60)'
+	$(BIN)/python tests/fuzz/transforms/fuzz_decoders.py --seconds '$(or $(SECONDS),60)' --only '$(ONLY)'
 
 # The suite's own packages are in an environment of their own.
 s3-tests: $(STAMP) build/s3-tests/venv/.installed

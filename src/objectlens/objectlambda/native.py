@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from objectlens import errors
 from objectlens.arn import NATIVE_FUNCTION, Arn
@@ -23,8 +22,10 @@ from objectlens.cache import Head, Hopeless, Made
 from objectlens.http import HttpRequest
 from objectlens.metering import Tally, current
 from objectlens.objectlambda import workers
+from objectlens.objectlambda.refusals import refusal, transform_errors, worker_errors
+from objectlens.objectlambda.stream import Processes, Stream
 from objectlens.objectlambda.turns import Turns
-from objectlens.objectlambda.workers import WorkerEnded, Workers, WorkerTimeout
+from objectlens.objectlambda.workers import Workers
 from objectlens.stores import Opened, Stat
 from objectlens.streams import FileSlice
 from objectlens.transforms import (
@@ -35,13 +36,10 @@ from objectlens.transforms import (
     LimitExceeded,
     Program,
     Result,
-    TransformError,
     asked,
 )
 from objectlens.transforms.messages import memory_file
-from objectlens.transforms.process import quiet_codecs
 from objectlens.transforms.terms import Programs, Terms
-from objectlens.transforms.worker import KINDS
 
 ARGUMENTS_HEADER = "x-objectlens-args"
 
@@ -82,19 +80,23 @@ def check_signed(http: HttpRequest) -> None:
 
 
 class Native:
-    """Runs pipelines: in processes of their own, and what streams in threads, a chunk at a time."""
+    """Runs pipelines: in processes of their own; what streams in threads, a chunk at a time, but for members."""
 
     def __init__(self, terms: Terms | None = None, threads: int | None = None) -> None:
         terms = terms or Terms()
         self._workers = Workers(terms=terms)
         self._turns = Turns(len(os.sched_getaffinity(0)))
-        self._threads = ThreadPoolExecutor(threads or os.cpu_count() or 1, "transform")
+        cores = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(cores, "transform")
+        # These mostly wait for what the processes make of members.
+        self._shards = ThreadPoolExecutor(4 * cores, "shard")
         self.compiled = Programs(terms)
 
     async def close(self) -> None:
         """Wait for the threads and processes to end."""
         await self._workers.close()
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        for threads in (self._threads, self._shards):
+            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
 
     def program(self, payload: str | None) -> Program:
         """Return the compiled pipeline of a payload; raises `LambdaInvocationFailed` with what is wrong with it."""
@@ -124,7 +126,7 @@ class Native:
             return Made(head=head, body=body, length=len(body))
         if isinstance(body, FileSlice):
             return Made(head=head, body=aiter(body), length=body.length)
-        return Made(head=head, body=self._stream(body), length=None)
+        return Made(head=head, body=self._stream(*body), length=None)
 
     async def _run(self, program: Program, arguments: Arguments, opened: Opened) -> _Whole:
         body = opened.body
@@ -145,7 +147,12 @@ class Native:
     async def _in_thread(
         self, program: Program, arguments: Arguments, read: Callable[[Any], Any], body: Any, facts: Facts
     ) -> _Whole:
-        return _whole(await self._call(partial(_transformed, program, read, body, arguments, facts)))
+        apart = Processes(self._workers, asyncio.get_running_loop()) if program.parts else None
+        stream = Stream(self._shards if program.parts else self._threads, apart)
+        doing = {**facts, "apart": apart, "still": stream.still}
+        result = await self._call(stream, partial(_transformed, program, read, body, arguments, doing))
+        made = result.body if isinstance(result.body, bytes) else _Pieces(stream, result.body)
+        return _Whole(made, result.content_type, result.metadata)
 
     async def _work(self, program: Program, arguments: Arguments, body: FileSlice, facts: Facts) -> _Whole:
         # What is too long is not even read.
@@ -158,17 +165,11 @@ class Native:
             "length": body.length,
             **facts,
         }
-        try:
+        with worker_errors():
             async with self._turns:
                 made = await self._counted(program, job, body)
-        except WorkerTimeout:
-            raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
-        except WorkerEnded as error:
-            raise errors.LambdaRuntimeError(
-                f"The process of the transform ended in the middle of it: {error}."
-            ) from None
         if "error" in made.head:
-            raise _refusal(made.head["error"], made.head["message"])
+            raise refusal(made.head["error"], made.head["message"])
         return _Whole(made.body, made.head["content_type"], made.head["metadata"])
 
     async def _counted(self, program: Program, job: Mapping[str, Any], body: FileSlice) -> workers.Made:
@@ -188,12 +189,12 @@ class Native:
             tally.failed()
         return made
 
-    async def _stream(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    async def _stream(self, stream: Stream, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
             with _under_way():
                 ended = False
                 while not ended:
-                    piece, ended = await self._call(partial(_piece, chunks))
+                    piece, ended = await self._call(stream, partial(_piece, chunks))
                     if piece:
                         yield piece
         except errors.ServiceError as error:
@@ -204,50 +205,30 @@ class Native:
             cut = Hopeless if lasts else ConnectionError
             raise cut(f"the transform failed in the middle: {error.message}") from error
         finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                await asyncio.get_running_loop().run_in_executor(self._threads, close)
+            await stream.close(chunks)
 
-    async def _call(self, work: Callable[[], _T]) -> _T:
+    async def _call(self, stream: Stream, work: Callable[[], _T]) -> _T:
         tally = current.get()
         timed = work if tally is None else partial(_timed, tally, work)
         with transform_errors():
             async with self._turns:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, timed)
+                return await stream.run(timed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
     """A `Result` that may lie in a file."""
 
-    body: bytes | FileSlice | Iterator[bytes]
+    body: bytes | FileSlice | _Pieces
     content_type: str | None
     metadata: Mapping[str, str]
 
 
-def _whole(result: Result) -> _Whole:
-    return _Whole(result.body, result.content_type, result.metadata)
+class _Pieces(NamedTuple):
+    """A body that is made while it is sent, and the stream that it is."""
 
-
-@contextmanager
-def transform_errors() -> Iterator[None]:
-    """Turn what a transform reports into what the caller sees."""
-    try:
-        yield
-    except TransformError as error:
-        kind = next((kind for kind, one in KINDS.items() if isinstance(error, one)), "pipeline")
-        raise _refusal(kind, str(error)) from error
-
-
-def _refusal(kind: str, message: str) -> errors.ServiceError:
-    """Return what the caller sees of an error of one of the kinds that workers tell apart."""
-    if kind == "limit":
-        return errors.TransformLimitExceeded(message)
-    if kind == "input":
-        return errors.InvalidTransformInput(message)
-    if kind == "pipeline":
-        return errors.LambdaInvocationFailed(message)
-    return errors.LambdaRuntimeError(f"The transform failed ({message}). The server's log has the reason.")
+    stream: Stream
+    chunks: Iterator[bytes]
 
 
 @contextmanager
@@ -274,25 +255,19 @@ def _timed(tally: Tally, work: Callable[[], _T]) -> _T:
         tally.took(time.perf_counter_ns() - began, time.thread_time_ns() - ran)
 
 
-def _transformed(program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, facts: Facts) -> Result:
+def _transformed(
+    program: Program, read: Callable[[Any], Any], body: Any, arguments: Arguments, doing: Mapping[str, Any]
+) -> Result:
     """Run a program on what is read of a body: an invocation, as far as the meter is concerned."""
-    # Most of what streams has nothing to do with pictures: OpenCV takes some 30 MiB and a tenth of a second.
-    if "cv2" in sys.modules:
-        _quiet()
     if (tally := current.get()) is not None:
         tally.transforms(program.digest[:12], body.length if isinstance(body, FileSlice) else len(body))
     try:
-        result = program.run(read(body), arguments, **facts)
+        result = program.run(read(body), arguments, **doing)
         return result if isinstance(result.body, bytes) else _begun(result)
     except BaseException:
         if tally is not None:
             tally.failed()
         raise
-
-
-@cache
-def _quiet() -> None:
-    quiet_codecs()
 
 
 def _begun(result: Result) -> Result:
@@ -312,6 +287,9 @@ def _piece(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
     parts: list[bytes] = []
     size, until = 0, time.perf_counter() + _LONG_ENOUGH
     for chunk in chunks:
+        if not chunk:
+            # That came to nothing: its time goes on.
+            continue
         parts.append(chunk)
         size += len(chunk)
         if size >= _ENOUGH or time.perf_counter() >= until:

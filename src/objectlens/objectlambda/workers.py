@@ -73,6 +73,11 @@ class Workers:
         self._crew: _Crew | None = None
         self._closed = False
 
+    @property
+    def count(self) -> int:
+        """How many jobs are done side by side."""
+        return self._count
+
     async def run(self, head: Mapping[str, Any], file: int) -> Made:
         """Do a job on an open file, which stays the caller's; raises `WorkerEnded` or `WorkerTimeout`."""
         if self._closed:

@@ -7,13 +7,13 @@ they were given one by one, by a preset, or by leaving them at their defaults: d
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from objectlens.transforms.errors import BadArgument, BadPipeline
+from objectlens.transforms.hints import finite, is_whole
 
 Type = Literal["integer", "number", "boolean", "string"]
 PRESET = "preset"
@@ -92,15 +92,25 @@ class Declared:
             raise BadArgument(f"argument {self.name!r} must be one of {list(self.enum)}, not {value!r}", self.name)
         if isinstance(value, str) and len(value) > self.max_length:
             raise BadArgument(f"argument {self.name!r} is longer than {self.max_length} characters", self.name)
+        if isinstance(value, str) and not is_whole(value):
+            raise BadArgument(f"argument {self.name!r} must be whole characters, not {value!r:.60}", self.name)
+        if self.type == "number":
+            value = self._finite(value)
         if self.type in ("integer", "number"):
             self._check_bounds(value)
-        return float(value) if self.type == "number" else value
+        return value
+
+    def _finite(self, value: float) -> float:
+        try:
+            return finite(value)
+        except ValueError as error:
+            raise BadArgument(f"argument {self.name!r} {error}, not {value!r:.60}", self.name) from None
 
     def _check_bounds(self, value: float) -> None:
         low, high = self.minimum, self.maximum
-        if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
+        if (low is not None and value < low) or (high is not None and value > high):
             raise BadArgument(
-                f"argument {self.name!r} is {value}; it must be from {'-' if low is None else low} to "
+                f"argument {self.name!r} is {value!r:.60}; it must be from {'-' if low is None else low} to "
                 f"{'-' if high is None else high}",
                 self.name,
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from objectlens.transforms.errors import BadPipeline
 from objectlens.transforms.limits import Limits
@@ -68,9 +68,54 @@ class Resources:
         return value
 
 
+class Members:
+    """Counts the members of an archive, and of the archives that are its members."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+
+    def add(self, more: int, limits: Limits) -> None:
+        """Count some more; raises `LimitExceeded`."""
+        self.count += more
+        limits.check("members", self.count, f"an archive of {self.count:,} members or more")
+
+
+class Running(Protocol):
+    """A pipeline that runs in another process."""
+
+    def result(self) -> bytes:
+        """Wait for what it comes to, and count the members that it found; raises what was wrong."""
+        ...
+
+    def cancel(self) -> object:
+        """Say that nobody waits for it any more."""
+        ...
+
+
+class Apart(Protocol):
+    """Where pipelines run on the members of an archive that streams: as many `places` at a time are worth it."""
+
+    @property
+    def places(self) -> int:
+        """How many run side by side."""
+        ...
+
+    def begin(self, pipeline: str, limits: Limits, data: bytes, *, key: str, members: Members) -> Running:
+        """Run a pipeline, as JSON, on one member within these limits."""
+        ...
+
+
+def _go_on() -> None:
+    """Let it run for as long as it takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Given to every step. `arguments` are the request's, checked; `key` and `content_type` are the object's."""
+    """Given to every step. `arguments` are the request's, checked; `key` and `content_type` are the object's.
+
+    `members` counts for all archives of one run. `apart` runs what the members of a stream become, None runs it here.
+    What may go on for long without coming to anything calls `still`, which raises when it is to stop.
+    """
 
     limits: Limits = field(default_factory=Limits)
     quality: Quality = "fast"
@@ -78,3 +123,6 @@ class Context:
     key: str | None = None
     content_type: str | None = None
     resources: Resources = field(default_factory=Resources)
+    members: Members = field(default_factory=Members)
+    apart: Apart | None = None
+    still: Callable[[], None] = _go_on

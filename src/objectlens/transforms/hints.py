@@ -26,7 +26,7 @@ class Bounds:
         size = value if isinstance(value, int | float) else len(value)
         if (self.least is not None and size < self.least) or (self.most is not None and size > self.most):
             noun = "" if size is value else "a length "
-            raise ValueError(f"must be {noun}{_between(self.least, self.most)}, not {size}")
+            raise ValueError(f"must be {noun}{_between(self.least, self.most)}, not {size!r:.60}")
 
     def schema(self, kind: str) -> dict[str, Any]:
         """Return the bounds in JSON schema's words for values of this JSON type."""
@@ -79,12 +79,33 @@ def _check_plain(hint: Any, value: Any) -> Any:
     if hint is Any:
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ValueError("must be a finite number")
-        return float(value)
+        return finite(value)
     if type(value) is not hint:
         raise ValueError(f"must be {_article(_PLAIN[hint])}, not {_short(value)}")
+    if hint is str and not is_whole(value):
+        raise ValueError(f"must be whole characters, not {_short(value)}")
     return value
+
+
+def finite(value: float) -> float:
+    """Return a number as a float; raises ValueError for what is none, or larger than floats are."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number")
+    # Zero has one spelling, for what is kept goes by it.
+    return number + 0.0
+
+
+def is_whole(text: str) -> bool:
+    """Tell whether text has no half of a pair of surrogates, which JSON can name and nothing else can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_union(options: tuple[Any, ...], value: Any) -> Any:

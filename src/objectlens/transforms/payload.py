@@ -18,6 +18,7 @@ from typing import Any
 from objectlens.transforms.arguments import Parameters
 from objectlens.transforms.context import Quality
 from objectlens.transforms.errors import BadPipeline
+from objectlens.transforms.hints import is_whole
 
 MAX_LENGTH = 64 * 1024
 MAX_STEPS = 64
@@ -54,6 +55,8 @@ def read(said: Any) -> Payload:
         raise BadPipeline('a pipeline is an object such as {"pipeline": [{"decode": {}}, {"encode": {}}]}')
     if _deeper(said, MAX_DEPTH):
         raise BadPipeline(f"the pipeline is nested more than {MAX_DEPTH} levels deep")
+    if not is_whole(json.dumps(said, ensure_ascii=False, default=str)):
+        raise BadPipeline("the pipeline has half a pair of surrogates somewhere, which is no character")
     if unknown := sorted(set(said) - _FIELDS):
         raise BadPipeline(f"unknown entries {', '.join(unknown)}; there are {', '.join(sorted(_FIELDS))}")
     steps = said["pipeline"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from typing import Any
 from objectlens.transforms import payload as payloads
 from objectlens.transforms.arguments import canonical
 from objectlens.transforms.bound import Bound
-from objectlens.transforms.context import Context, Resources, Version
+from objectlens.transforms.context import Apart, Context, Members, Resources, Version
 from objectlens.transforms.errors import BadArgument, BadPipeline
 from objectlens.transforms.hints import PipelineMap, ResourceName
 from objectlens.transforms.limits import Limits
@@ -22,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "6"
+VOCABULARY = "7"
 # Steps that need all of something and are worth a stream nevertheless: they lead to one.
 _FOR_STREAMS = frozenset({"archive.member", "stream"})
 
@@ -48,7 +48,7 @@ class Program:
     `digest` is the SHA-256 (hex) of all that decides results besides the object and the arguments: steps, quality,
     limits, files of the operator, and versions of the libraries. `text` is the pipeline as JSON. `streaming` tells that
     the object need not be gathered before `run`. `files` are the operator's that it names, as they were when it was
-    made.
+    made. `parts` tells that there are pipelines within it.
     """
 
     payload: payloads.Payload
@@ -58,6 +58,7 @@ class Program:
     defaults: Arguments
     text: str
     files: Mapping[str, Version]
+    parts: bool = False
 
     @property
     def streaming(self) -> bool:
@@ -75,10 +76,11 @@ class Program:
         if not given:
             return self.defaults
         planned = self._planned(self.payload.parameters.resolve(given))
-        # Files that requests choose are not in the digest.
-        chosen = sorted(set(_named(self.steps, planned.declared)) - set(self.files))
-        versions = [[name, *self.context.resources.version(name)] for name in chosen]
-        return replace(planned, given=given, canonical=planned.canonical + (json.dumps(versions) if chosen else ""))
+        try:
+            versions = self._chosen(planned)
+        except BadPipeline as error:
+            raise BadArgument(f"what the arguments choose does not fit: {error}", *sorted(given)) from error
+        return replace(planned, given=given, canonical=planned.canonical + (json.dumps(versions) if versions else ""))
 
     def run(
         self,
@@ -87,20 +89,38 @@ class Program:
         *,
         key: str | None = None,
         content_type: str | None = None,
+        members: Members | None = None,
+        apart: Apart | None = None,
+        still: Callable[[], None] | None = None,
     ) -> Result:
         """Run on an object, whole or as a stream; raises `BadInput` or `LimitExceeded`.
 
-        A `Result` whose body is an iterator does its work, and may raise the same, while it is read.
+        A `Result` whose body is an iterator does its work, and may raise the same, while it is read. The last three are
+        those of `Context`.
         """
         arguments = arguments or self.defaults
         limits = self.context.limits
-        ctx = replace(self.context, arguments=arguments.values, key=key, content_type=content_type)
+        ctx = replace(
+            self.context,
+            arguments=arguments.values,
+            key=key,
+            content_type=content_type,
+            members=members or Members(),
+            apart=apart,
+            still=still or self.context.still,
+        )
         if isinstance(source, bytes):
             limits.check("bytes", len(source), f"an object of {len(source):,} bytes")
             source = iter((source,)) if self.streaming else source
-        elif not self.streaming:
+        elif self.streaming:
+            source = _watched(source, ctx)
+        else:
             source = limits.gather(source)
         return run(arguments.plan, source, ctx)
+
+    def within(self, limits: Limits) -> Program:
+        """Return the same program with these limits, which are those of a pipeline around it."""
+        return replace(self, context=replace(self.context, limits=limits))
 
     def explain(self, arguments: Arguments | None = None) -> str:
         """Return the declared steps, the plan, and what the planner did, as text."""
@@ -109,8 +129,22 @@ class Program:
         lines += [f"  {step}" + (f"   # {step.note}" if step.note else "") for step in arguments.plan]
         return "\n".join(lines)
 
+    def _chosen(self, planned: Arguments) -> list[list[str | int]]:
+        """Return the files that a request chooses, which are not in the digest; raises `BadPipeline` for wrong ones."""
+        named = set(_named(self.steps, planned.declared))
+        if self.parts:
+            named |= {name for one in _inner(self.steps, planned.declared, self.context) for name in one.files}
+        chosen = sorted(named - set(self.files))
+        return [[name, *self.context.resources.version(name)] for name in chosen]
+
     def _planned(self, values: Mapping[str, Any]) -> Arguments:
         return _plan(self.payload, self.steps, values)
+
+
+def _watched(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
+    for chunk in chunks:
+        ctx.still()
+        yield chunk
 
 
 def compile_pipeline(
@@ -138,8 +172,8 @@ def compile_pipeline(
     inner = _inner(steps, defaults.declared, context)
     digest = _digest(said, steps, context, defaults, own=own, inner=inner)
     files = own | {name: version for one in inner for name, version in one.files.items()}
-    text = text if isinstance(text, str) else json.dumps(dict(text))
-    return Program(said, steps, context, digest, defaults, text, files)
+    text = text if isinstance(text, str) else json.dumps(dict(text), ensure_ascii=False, separators=(",", ":"))
+    return Program(said, steps, context, digest, defaults, text, files, bool(inner))
 
 
 def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
@@ -156,12 +190,24 @@ def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
 def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any]) -> Arguments:
     """Bind the steps, connect them, and let the rules of their families rearrange them in `fast`."""
     pairs = zip(steps, said.steps, strict=True)
-    bound = tuple(step.bind(payloads.filled(arguments, values)) for step, (_, arguments) in pairs)
+    bound = tuple(_bound(step, arguments, values) for step, (_, arguments) in pairs)
     plan = connected(bound, "chunks" if "chunks" in bound[0].takes else "bytes")
     if said.quality == "fast":
         for rule in (rule for family in _families(plan) for rule in load(family).rules):
             plan = tuple(rule(plan))
     return Arguments(MappingProxyType(dict(values)), canonical(values), bound, plan)
+
+
+def _bound(step: Any, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> Bound:
+    """Bind a step to the values of parameters; what is wrong is told by the names that requests know."""
+    try:
+        bound: Bound = step.bind(payloads.filled(arguments, values))
+    except BadArgument as error:
+        said = sorted(set().union(*(payloads.references(arguments.get(name)) for name in error.names)))
+        if not said:
+            raise
+        raise BadArgument(f"argument {', '.join(map(repr, said))} does not fit: {error}", *said) from error
+    return bound
 
 
 def _families(steps: Sequence[Bound]) -> list[str]:

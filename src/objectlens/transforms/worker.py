@@ -22,7 +22,9 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from objectlens.transforms.context import Members
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
+from objectlens.transforms.limits import Limits
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
 from objectlens.transforms.process import quiet_codecs, trim_allocator, tune_allocator
 from objectlens.transforms.terms import Programs, Terms
@@ -47,6 +49,7 @@ def main(arguments: list[str]) -> None:
     stand_back(place)
     tune_allocator()
     quiet_codecs()
+    quiet_libraries()
     # What is imported is not garbage, and one transform leaves little: by default Python looks for some at each.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -76,6 +79,16 @@ def stand_back(place: int) -> None:
     os.nice(_NICE)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[place % len(cores)]})
+
+
+def quiet_libraries() -> None:
+    """Keep off the server's log what C libraries print of the files they read, a line or more for each of a stranger's.
+
+    What Python says goes on there.
+    """
+    sys.stderr = open(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
 
 
 def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
@@ -129,8 +142,10 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
     """Do a job; returns the most that this process ever held, in MiB."""
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
+    # Those of the archive of which this is a member.
+    members = Members(job.head.get("members", 0))
     try:
-        result = _run(job, compiled)
+        result = _run(job, compiled, members)
         head: dict[str, Any] = {"content_type": result.content_type, "metadata": dict(result.metadata)}
         body = result.body
         if not isinstance(body, bytes) or len(body) > INLINE:
@@ -138,6 +153,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
             for chunk in result.chunks:
                 write_all(file, chunk)
             body = b""
+        head["members"] = members.count - job.head.get("members", 0)
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
         head, body = _said(error), b""
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
@@ -150,9 +166,11 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
     return peak
 
 
-def _run(job: Message, compiled: Programs) -> Result:
+def _run(job: Message, compiled: Programs, members: Members) -> Result:
     try:
         program = compiled(job.head["payload"])
+        if (limits := job.head.get("limits")) is not None:
+            program = program.within(Limits(**limits))
         data = read_file(job.files[0], job.head["offset"], job.head["length"])
     except EOFError as error:
         raise BadInput(str(error)) from error
@@ -160,7 +178,8 @@ def _run(job: Message, compiled: Programs) -> Result:
         for one in job.files:
             os.close(one)
     arguments = program.arguments(job.head["arguments"])
-    return program.run(data, arguments, key=job.head["key"], content_type=job.head["content_type"])
+    facts = {"key": job.head["key"], "content_type": job.head["content_type"]}
+    return program.run(data, arguments, members=members, **facts)
 
 
 def _said(error: Exception) -> dict[str, Any]:

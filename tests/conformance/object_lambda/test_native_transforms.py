@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import tarfile
 import urllib.error
 import urllib.request
 import uuid
@@ -202,6 +203,7 @@ def test_presigned_urls_hold_their_arguments(native) -> None:
     ("members", "named"),
     [
         ({"query": "width=1000"}, "width"),
+        ({"query": "width=" + "9" * 400}, "width"),
         ({"query": "wdith=10"}, "wdith"),
         ({"header": "width=many"}, "width"),
         ({"header": "width=10", "query": "width=10"}, "width"),
@@ -320,3 +322,31 @@ def test_streams_that_fail_at_once_are_errors_of_s3(native) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
     with pytest.raises(ClientError, match="operators are"):
         native({"family": "text", "pipeline": [{"jsonl": {"where": [["a", "~", 1]]}}]})
+
+
+def shard(members: dict[str, bytes]) -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for name, body in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return sink.getvalue()
+
+
+def test_shards_are_made_member_by_member(native) -> None:
+    small = ["image.decode", {"image.resize": {"width": 16, "height": 16}}, {"image.encode": {"format": "png"}}]
+    lens = native(
+        {"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": {"pipeline": small, "extension": "png"}}}}]}
+    )
+    picture = (EXAMPLES / "photographs" / "rocket.jpg").read_bytes()
+    good = {name: body for n in range(8) for name, body in ((f"{n}.jpg", picture), (f"{n}.json", b'{"n": %d}' % n))}
+    lens.s3.put_object(Bucket=lens.bucket, Key="good.tar", Body=shard(good))
+    lens.s3.put_object(Bucket=lens.bucket, Key="bad.tar", Body=shard({"first.jpg": b"no picture", **good}))
+    with tarfile.open(fileobj=io.BytesIO(lens.get("good.tar")["Body"].read())) as archive:
+        assert archive.getnames() == [f"{n}.{kind}" for n in range(8) for kind in ("png", "json")]
+        assert Image.open(archive.extractfile("7.png")).size == (16, 16)  # type: ignore[arg-type]
+        assert archive.extractfile("7.json").read() == b'{"n": 7}'  # type: ignore[union-attr]
+    with pytest.raises(ClientError, match=r"member 'first\.jpg': ") as caught:
+        lens.get("bad.tar")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422

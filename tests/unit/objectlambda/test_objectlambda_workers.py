@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import operator
 import os
@@ -16,6 +17,8 @@ import joblib
 import numpy as np
 import psutil
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms
 from sklearn.preprocessing import FunctionTransformer
 
 from objectlens.objectlambda.workers import AHEAD, Made, WorkerEnded, Workers, WorkerTimeout
@@ -255,6 +258,24 @@ def test_a_process_that_keeps_too_much_is_replaced_and_no_job_is_lost(
     run(main, count=1, terms=Terms(folder=str(tmp_path), trust_pickles=True))
     # It is no accident.
     assert not caplog.records
+
+
+def test_only_faults_are_told_to_the_servers_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    joblib.dump(FunctionTransformer(operator.itemgetter(99)), tmp_path / "faulty.joblib")
+    steps = ["image.decode", "image.to_tensor", {"learned.sklearn": {"file": "faulty.joblib"}}, "tensor.encode"]
+    sink = io.BytesIO()
+    # libpng prints a line for a profile of colours in a grey picture.
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pillow.new("L", (8, 8)).save(sink, "PNG", icc_profile=profile)
+
+    async def main(workers: Workers) -> None:
+        assert content(await do(workers, SMALL, sink.getvalue()))
+        assert (await do(workers, json.dumps({"pipeline": steps}), picture())).head["error"] == "fault"
+
+    run(main, count=1, terms=Terms(folder=str(tmp_path), trust_pickles=True))
+    said = capfd.readouterr().err
+    assert "IndexError" in said
+    assert "libpng" not in said
 
 
 def test_memory_is_given_back() -> None:

@@ -101,6 +101,12 @@ def test_bombs(name):
         bytes(steps.decompress()(bomb(name), ctx=Context(limits=Limits(output_bytes=10 * MIB))))
 
 
+def test_little_comes_of_a_bomb_at_once():
+    for name in ("gzip", "zstd", "bz2", "lz4"):
+        made = steps.decompress()(iter([bomb(name)]), ctx=Context(limits=Limits(ratio=10**6)))
+        assert all(len(piece) <= 33 * MIB for piece in made.body)
+
+
 def tar(members: dict[str, bytes], mode: str = "w") -> bytes:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode=mode) as archive:
@@ -185,8 +191,42 @@ def test_links_are_not_followed():
         info = tarfile.TarInfo("link")
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(info)
-    with pytest.raises(BadInput, match="no member"):
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    with pytest.raises(BadInput, match="'link' is a link to '/etc/passwd', and links are not followed"):
         steps.member(sink.getvalue(), name="link")
+    with pytest.raises(BadInput, match="'folder/' is a folder"):
+        steps.member(sink.getvalue(), name="folder/")
+
+
+def test_members_that_were_added_anew():
+    sink = io.BytesIO(tar({"a.txt": b"old", "./b.txt": b"other"}))
+    with tarfile.open(fileobj=sink, mode="a") as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"new"))
+    with tarfile.open(fileobj=io.BytesIO(sink.getvalue())) as archive:
+        assert steps.member(sink.getvalue(), name="a.txt").body == archive.extractfile("a.txt").read() == b"new"
+    for data in (sink.getvalue(), zipped({"b.txt": b"other"})):
+        assert steps.member(data, name="./b.txt").body == b"other"
+
+
+def test_zips_that_are_encrypted_and_what_is_no_archive():
+    data = bytearray(zipped({"a.txt": TEXT, "d/": b""}))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(BadInput, match=r"'a\.txt' is encrypted"):
+        steps.member(bytes(data), name="a.txt")
+    with pytest.raises(BadInput, match="'d/' is a folder"):
+        steps.member(bytes(data), name="d/")
+    with pytest.raises(BadInput, match=r"is no tar, nor one compressed with .*, and no zip"):
+        steps.member(b"7z\xbc\xaf\x27\x1c" * 200, name="a.txt")
+
+
+def test_lz4_of_before_its_frames():
+    for arguments in ({}, {"format": "lz4"}):
+        with pytest.raises(BadInput, match="compress it anew without -l"):
+            bytes(steps.decompress(b"\x02\x21\x4c\x18" + bytes(20), **arguments))
 
 
 def shard(count: int = 3) -> bytes:

@@ -59,10 +59,17 @@ def test_mfcc_is_librosas(n_mfcc: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [16000, 44100, 48000])
-@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("channels", [1, 2, 5])
 def test_loudness_is_pyloudnorms(rate: int, channels: int) -> None:
     audio = sound(rate, 5.0, channels)
     theirs = pyloudnorm.Meter(rate, filter_class="DeMan").integrated_loudness(audio.samples.astype(np.float64))
     ours = integrated_loudness(audio.samples, rate)
     assert ours is not None
     assert ours == pytest.approx(theirs, abs=0.1)
+
+
+def test_low_frequencies_of_six_channels_do_not_count() -> None:
+    five = sound(48_000, 5.0, 5).samples
+    bass = np.full((len(five), 1), 0.9, np.float32)
+    six = np.concatenate([five[:, :3], bass * np.sin(np.arange(len(five)))[:, None], five[:, 3:]], axis=1)
+    assert integrated_loudness(six, 48_000) == pytest.approx(integrated_loudness(five, 48_000))

@@ -112,6 +112,23 @@ def test_colours_are_opencv():
     assert np.array_equal(steps.blur(PICTURE, sigma=1.5).pixels, cv2.GaussianBlur(BGR, (0, 0), 1.5))
 
 
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+def test_arrays_hold_the_colour_space_that_was_chosen(quality, channels):
+    def made(*between, **arguments):
+        last = {"to_tensor": {"layout": "HWC", "channels": channels, **arguments}}
+        program = compile_pipeline({"pipeline": ["decode", *between, last], "quality": quality})
+        return np.load(io.BytesIO(bytes(program.run(saved("PNG")))))
+
+    for space, code in (("hsv", cv2.COLOR_BGR2HSV), ("lab", cv2.COLOR_BGR2LAB), ("ycrcb", cv2.COLOR_BGR2YCrCb)):
+        wanted = cv2.cvtColor(BGR, code)
+        assert np.array_equal(made({"color": {"space": space}}, dtype="uint8"), wanted)
+        normalized = made({"color": {"space": space}}, {"normalize": {"mean": [0.5, 0.4, 0.3], "std": [0.5, 1, 2]}})
+        assert np.allclose(normalized, (wanted / 255 - [0.5, 0.4, 0.3]) / [0.5, 1, 2], atol=1e-5)
+    for space in ("rgb", "bgr"):
+        assert np.array_equal(made({"color": {"space": space}}, dtype="uint8"), RGB if channels == "rgb" else BGR)
+
+
 @pytest.mark.parametrize(
     ("name", "pillow"), [("brightness", "Brightness"), ("contrast", "Contrast"), ("saturation", "Color")]
 )

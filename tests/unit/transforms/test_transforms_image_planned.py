@@ -1,10 +1,13 @@
 """Averaging over areas in two passes: near `INTER_AREA` wherever it is used, and used only there."""
 
+import io
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from objectlens.transforms import compile_pipeline
 
@@ -43,3 +46,64 @@ def test_the_plan_says_so() -> None:
     assert "twice the size" in compile_pipeline({"pipeline": ["decode", resize, "encode"]}).explain()
     exact = compile_pipeline({"pipeline": ["decode", resize, "encode"], "quality": "exact"})
     assert "twice the size" not in exact.explain()
+
+
+def planned(data: bytes, quality: str, *steps: object) -> np.ndarray:
+    program = compile_pipeline({"pipeline": [*steps, {"image.encode": {"format": "png"}}], "quality": quality})
+    return cv2.imdecode(np.frombuffer(bytes(program.run(data)), np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+@pytest.mark.parametrize("divisor", [4.2, 6.1, 11.7, 24.5])
+def test_jpeg_of_any_size_at_a_fraction_of_it(cut, divisor) -> None:
+    for path in PHOTOGRAPHS:
+        picture = cv2.imread(str(path))
+        high, wide = (side // 8 * 8 - cut for side in picture.shape[:2])
+        data = cv2.imencode(".jpg", picture[:high, :wide], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        resize = {"image.resize": {"width": int(wide / divisor), "interpolation": "area"}}
+        fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
+        assert fast.shape == exact.shape
+        assert cv2.PSNR(fast, exact) > 38, path.name
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("fit", ["contain", "cover", "fill"])
+def test_jpeg_at_a_fraction_of_its_size_is_turned_and_cut_as_any(orientation, fit) -> None:
+    exif = Pillow.Exif()
+    exif[0x112] = orientation
+    sink = io.BytesIO()
+    Pillow.open(PHOTOGRAPHS[0]).convert("RGB").resize((701, 413)).save(sink, "JPEG", quality=95, exif=exif)
+    resize = {"image.resize": {"width": 61, "height": 83, "fit": fit, "interpolation": "area"}}
+    for orient in (True, False):
+        for between in ([], [{"image.flip": {"axis": "vertical"}}]):
+            steps = [{"image.decode": {"orient": orient}}, *between, resize]
+            fast, exact = (planned(sink.getvalue(), quality, *steps) for quality in ("fast", "exact"))
+            assert fast.shape == exact.shape
+            assert cv2.PSNR(fast, exact) > 38
+
+
+def segment(entry: bytes, order: str, filling: bytes = b"") -> bytes:
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "IH", 8, 1)
+    block = b"Exif\0\0" + head + entry + bytes(4)
+    return filling + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        segment(struct.pack("<HHIHH", 274, 3, 1, 6, 0), "<"),
+        segment(struct.pack(">HHIHH", 274, 3, 1, 6, 0), ">"),
+        segment(struct.pack("<HHII", 274, 1, 1, 6), "<"),
+        segment(struct.pack(">HHII", 274, 4, 1, 6), ">"),
+        segment(struct.pack("<HHIHH", 274, 3, 2, 6, 0), "<"),
+        segment(struct.pack("<HHIHH", 274, 3, 1, 9, 0), "<"),
+        segment(struct.pack("<HHIHH", 274, 3, 1, 6, 0), "<", b"\xff\xff"),
+    ],
+)
+def test_odd_exif_turns_pictures_as_opencv_does(exif) -> None:
+    whole = cv2.imencode(".jpg", cv2.imread(str(PHOTOGRAPHS[0]))[:301, :505])[1].tobytes()
+    data = whole[:2] + exif + whole[2:]
+    resize = {"image.resize": {"width": 60, "interpolation": "area"}}
+    fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
+    assert fast.shape == exact.shape
+    assert cv2.PSNR(fast, exact) > 36

@@ -104,3 +104,14 @@ def test_programs_are_made_anew_when_their_files_change(folder):
     (folder / "double.onnx").unlink()
     with pytest.raises(BadPipeline, match="no file"):
         programs(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("b.skops", steps.fitted), ("b.joblib", steps.fitted), ("broken.onnx", steps.onnx)]
+)
+def test_files_that_are_no_models_are_told_by_name_alone(folder, name, step):
+    (folder / name).write_bytes(b"zz")
+    ctx = Context(resources=Resources(folder, trust_pickles=True))
+    with pytest.raises(BadPipeline, match=f"{name} is no ") as caught:
+        step(file=name)(Tensor(ROWS), ctx=ctx)
+    assert str(folder) not in str(caught.value)

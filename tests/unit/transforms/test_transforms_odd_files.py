@@ -3,8 +3,10 @@
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -12,14 +14,18 @@ import pytest
 import soundfile
 from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageOps
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from objectlens.transforms import (
     Audio,
     BadArgument,
     BadInput,
+    BadPipeline,
     Context,
     Image,
     LimitExceeded,
+    Resources,
     audio,
     compile_pipeline,
     image,
@@ -53,6 +59,23 @@ def test_every_orientation_is_turned_upright(name: str, alpha: bool) -> None:
         assert np.abs(got - wanted).mean() < 12, value
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("steps", [[], [{"alpha": True}], ["image.grayscale"]])
+def test_pictures_that_are_to_lie_as_they_do(name: str, steps: list[object]) -> None:
+    options = {"orient": False} | (steps[0] if steps and isinstance(steps[0], dict) else {})
+    rest = [one for one in steps if isinstance(one, str)]
+    pipeline = [{"image.decode": options}, *rest, {"image.encode": {"format": "png"}}]
+    for value in range(1, 9):
+        exif = Pillow.Exif()
+        exif[0x112] = value
+        made = compile_pipeline({"pipeline": pipeline}).run(saved(name, exif=exif))
+        mode = "L" if rest else "RGB"
+        got = np.asarray(Pillow.open(io.BytesIO(bytes(made))).convert(mode)).astype(int)
+        wanted = np.asarray(PICTURE.convert(mode))
+        assert got.shape == wanted.shape, value
+        assert np.abs(got - wanted).mean() < 12, value
+
+
 def test_broken_exif_leaves_the_picture_as_it_lies() -> None:
     whole = saved("PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     made = (image.decode(alpha=True) >> image.encode(format="png"))(whole)
@@ -76,6 +99,18 @@ def test_one_value_that_is_transparent(mode: str) -> None:
     wanted = Pillow.open(io.BytesIO(data)).convert("RGBA")
     assert wanted.getpixel((5, 5))[3] == 0
     assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(made.body)).convert("RGBA")), np.asarray(wanted))
+
+
+def test_one_value_of_sixteen_bits_that_is_transparent() -> None:
+    grey = (np.arange(12 * 20, dtype=np.uint16).reshape(12, 20) * 200)[:, ::-1]
+    parts = re.split(rb"(?=....IDAT)", cv2.imencode(".png", grey)[1].tobytes(), maxsplit=1, flags=re.DOTALL)
+    said = b"tRNS" + int(grey[3, 4]).to_bytes(2, "big")
+    data = parts[0] + b"\0\0\0\2" + said + zlib.crc32(said).to_bytes(4, "big") + parts[1]
+    for orient in (True, False):
+        made = (image.decode(alpha=True, orient=orient) >> image.encode(format="png"))(data)
+        got = np.asarray(Pillow.open(io.BytesIO(made.body)))
+        assert np.array_equal(got[..., 3], np.where(grey == grey[3, 4], 0, 255))
+        assert np.abs(got[..., 0] - grey / 257).max() <= 0.5
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
@@ -121,6 +156,18 @@ def test_float_pictures_are_refused_by_name() -> None:
 def test_formats_that_cannot_hold_a_sound(name: str, rate: int, channels: int, reason: str) -> None:
     with pytest.raises(BadInput, match=f"cannot hold.*{reason}"):
         audio.encode(Audio(np.zeros((100, channels), np.float32), rate), format=name)
+
+
+def test_subtypes_that_a_format_does_not_have() -> None:
+    for name in ("flac", "ogg", "mp3"):
+        with pytest.raises(BadArgument, match=f"{name} cannot hold FLOAT; its subtypes are default") as caught:
+            audio.encode(format=name, subtype="FLOAT")
+        assert caught.value.names == ("subtype",)
+    sound = Audio(np.zeros((8000, 1), np.float32), 8000, "ogg")
+    with pytest.raises(BadInput, match="ogg cannot hold PCM_24"):
+        audio.encode(sound, subtype="PCM_24")
+    sound = Audio(sound.samples, 8000, "flac")
+    assert soundfile.info(io.BytesIO(audio.encode(sound, subtype="PCM_24").body)).subtype == "PCM_24"
 
 
 @pytest.mark.parametrize("subtype", ["PCM_24", "GSM610", "ULAW"])
@@ -251,3 +298,152 @@ def test_tables_that_are_not_utf_8_say_what_to_do(encoded: bytes) -> None:
         table.read(encoded)
     decoded = compile_pipeline({"pipeline": ["text.decode", "table.read", {"table.write": {"format": "json"}}]})
     assert len(json.loads(decoded.run(encoded).body)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pa.array([1, 2000, None], pa.timestamp("ns")),
+         ["1970-01-01 00:00:00.000000001", "1970-01-01 00:00:00.000002"]),
+        (
+            pa.array([1, 10**18, None], pa.timestamp("ns", "Europe/Berlin")),
+            ["1970-01-01 01:00:00.000000001+01:00", "2001-09-09 03:46:40+02:00"],
+        ),
+        (pa.array([-(10**17), 0, None], pa.timestamp("us")), ["-1199-02-15 14:13:20.000000", "1970-01-01 00:00:00"]),
+        (pa.array([1, 10**7, None], pa.date32()), ["1970-01-02", "29349-01-26"]),
+        (pa.array([1, 2000, None], pa.time64("ns")), ["00:00:00.000000001", "00:00:00.000002"]),
+        (pa.array([86400 * 10**9 + 5, -1, None], pa.duration("ns")),
+         ["1 day, 0:00:00.000000005", "-1 day, 23:59:59.999999999"]),
+        (pa.array([{"t": 1}, {"t": None}, None], pa.struct([("t", pa.timestamp("ns"))])),
+         [{"t": "1970-01-01 00:00:00.000000001"}, {"t": None}]),
+        (pa.array([[1], [], None], pa.list_(pa.timestamp("ns"))), [["1970-01-01 00:00:00.000000001"], []]),
+        (pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.timestamp("ns"))),
+         [[["k", "1970-01-01 00:00:00.000000001"]], []]),
+        (pa.array([1, 1, None], pa.timestamp("ns")).dictionary_encode(), ["1970-01-01 00:00:00.000000001"] * 2),
+    ],
+)  # fmt: skip
+def test_times_that_python_does_not_have(values: pa.Array, wanted: list[object]) -> None:
+    odd = pa.table({"v": values, "x": pa.array([float("nan"), 1.0, 2.0])})
+    rows = [json.loads(line) for line in table.write(odd, format="json").body.splitlines()]
+    assert [row["v"] for row in rows] == [*wanted, None]
+    assert [row["x"] for row in rows] == [None, 1.0, 2.0]
+
+
+def test_columns_that_a_format_has_no_place_for() -> None:
+    lists = pa.table({"v": pa.array([[1], None])})
+    with pytest.raises(BadInput, match=r"cannot be written as csv: .*list<.*with select, or write another format"):
+        table.write(lists, format="csv")
+
+
+def test_columns_with_dots_and_parts_of_columns() -> None:
+    sink = pa.BufferOutputStream()
+    dotted = pa.table({"a.x": [1, 2], "a": [{"x": 7, "y": 8}, {"x": 9, "y": 0}]})
+    pa.parquet.write_table(dotted, sink)
+    nested = pa.BufferOutputStream()
+    pa.parquet.write_table(dotted.select(["a"]), nested)
+    for quality in ("fast", "exact"):
+        steps = ["table.read", {"table.select": {"columns": ["a.x"]}}, {"table.write": {"format": "json"}}]
+        program = compile_pipeline({"pipeline": steps, "quality": quality})
+        assert bytes(program.run(sink.getvalue().to_pybytes())) == b'{"a.x":1}\n{"a.x":2}\n'
+        with pytest.raises(BadInput, match=r"no columns a\.x; it has a$"):
+            program.run(nested.getvalue().to_pybytes())
+
+
+HALF, HUGE = "\ud800", 10**400
+
+
+@pytest.mark.parametrize(
+    ("step", "arguments", "named"),
+    [
+        ("image.blur", {"sigma": HUGE}, "sigma must be a finite number"),
+        ("image.normalize", {"mean": [HUGE]}, "mean must be a finite number"),
+        ("image.pad", {"width": 9, "height": 9, "color": [1, 2]}, "color must be"),
+        ("text.html", {"separator": HALF}, "no character"),
+        ("table.filter", {"where": [["a", "==", HALF]]}, "no character"),
+    ],
+)
+def test_arguments_that_are_no_numbers_and_no_characters(step: str, arguments: dict[str, object], named: str) -> None:
+    with pytest.raises(BadPipeline, match=named):
+        compile_pipeline(json.dumps({"pipeline": [{step: arguments}]}))
+
+
+def test_such_arguments_of_requests_are_named() -> None:
+    kinds = {"n": ("integer", 1), "x": ("number", 1.5), "s": ("string", "a")}
+    declared = {name: {"type": kind, "default": default} for name, (kind, default) in kinds.items()}
+    program = compile_pipeline(
+        {
+            "pipeline": [{"text.html": {"separator": {"$param": "s"}}}],
+            "parameters": declared | {"top": {"type": "integer", "default": 1, "maximum": 9}},
+        }
+    )
+    for given in ({"x": "1" * 400}, {"x": "1e400"}, {"s": HALF}, {"top": "1" * 400}, {"n": "9" * 5000}, {"x": "nan"}):
+        with pytest.raises(BadArgument) as caught:
+            program.arguments(given)
+        assert caught.value.names == (*given,)
+        assert len(str(caught.value)) < 200
+    assert program.arguments({"n": "9" * 400}).values["n"] == int("9" * 400)
+    with pytest.raises(BadPipeline, match="'x' must be a finite number"):
+        compile_pipeline({"pipeline": ["image.decode"], "parameters": {"x": {"type": "number", "default": HUGE}}})
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind", "default", "wrong"),
+    [
+        ([{"image.resize": {"width": {"$param": "mine"}}}], "integer", 5, "70000"),
+        ([{"image.pad": {"width": 9, "height": 9, "color": [{"$param": "mine"}]}}], "integer", 5, "300"),
+        (["image.decode", {"image.normalize": {"std": [{"$param": "mine"}]}}], "number", 1, "0"),
+        ([{"text.redact": {"patterns": {"x": {"$param": "mine"}}}}], "string", "a", "(a+)+"),
+        ([{"video.frames": {"fps": {"$param": "mine"}}}, "video.sheet"], "number", 1, "1000"),
+    ],
+)
+def test_arguments_that_steps_refuse_are_told_by_the_names_of_requests(
+    steps: list[object], kind: str, default: object, wrong: str
+) -> None:
+    program = compile_pipeline({"pipeline": steps, "parameters": {"mine": {"type": kind, "default": default}}})
+    with pytest.raises(BadArgument, match="argument 'mine' does not fit: ") as caught:
+        program.arguments({"mine": wrong})
+    assert caught.value.names == ("mine",)
+
+
+def test_what_arguments_choose_within_and_among_files(tmp_path: Path) -> None:
+    inner = {"pipeline": ["image.decode", {"image.resize": {"width": {"$param": "wide"}}}]}
+    shards = {
+        "pipeline": [{"archive.webdataset": {"pipelines": {"jpg": inner}}}],
+        "parameters": {"wide": {"type": "integer", "default": 8}},
+    }
+    program = compile_pipeline(shards)
+    assert program.arguments({"wide": "9"}).values == {"wide": 9}
+    with pytest.raises(BadArgument, match="width must be from 1 to 65535, not 70000") as caught:
+        program.arguments({"wide": "70000"})
+    assert caught.value.names == ("wide",)
+    words = {
+        "pipeline": [{"text.tokenize": {"file": {"$param": "words"}}}],
+        "parameters": {"words": {"type": "string", "default": "words.json"}},
+    }
+    for name in ("words.json", "others.json"):
+        Tokenizer(WordLevel({"?": 0}, unk_token="?")).save(str(tmp_path / name))
+    program = compile_pipeline(words, resources=Resources(tmp_path))
+    assert "others.json" in program.arguments({"words": "others.json"}).canonical
+    with pytest.raises(BadArgument, match=r"no file '\.\./others\.json'") as caught:
+        program.arguments({"words": "../others.json"})
+    assert caught.value.names == ("words",)
+
+
+def test_zero_has_one_form() -> None:
+    declared = {"x": {"type": "number", "default": 1.0}}
+    program = compile_pipeline({"pipeline": ["image.decode"], "parameters": declared})
+    assert {program.arguments({"x": zero}).canonical for zero in ("0", "-0", "-0.0", "0e9")} == {'{"x":0.0}'}
+
+
+def test_half_characters_do_not_come_out_of_bytes() -> None:
+    data = rb"a\ud800b<p>"
+    with pytest.raises(BadInput, match="half a character at 1"):
+        (text.decode(charset="unicode_escape") >> text.html)(data)
+    assert bytes((text.decode(charset="unicode_escape", errors="ignore") >> text.html)(data)) == b"ab"
+    assert bytes((text.decode(charset="unicode_escape", errors="replace") >> text.html)(data)).decode() == "a\ufffdb"
+
+
+def test_padding_counts_what_it_comes_to() -> None:
+    tall = Image(np.zeros((3000, 1), np.uint8), "grey", "png")
+    with pytest.raises(LimitExceeded, match="60000x3000 pixels"):
+        image.pad(tall, width=60_000, height=1)

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import struct
 
 import pyarrow as pa
 import pyarrow.csv
@@ -12,6 +13,7 @@ import pytest
 
 from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Limits, compile_pipeline, transform
 from objectlens.transforms import table as steps
+from objectlens.transforms.table.files import read_planned
 
 TABLE = pa.table(
     {"id": list(range(1000)), "name": [f"n{i % 7}" for i in range(1000)], "size": [i / 2 for i in range(1000)]}
@@ -131,6 +133,19 @@ def test_corrupt_tables(data):
         steps.read(data)
 
 
+def test_arrow_files_whose_offsets_point_anywhere():
+    lists = pa.table({"s": pa.array([["a", "b"], None, []])})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, lists.schema) as writer:
+        writer.write_table(lists)
+    data = sink.getvalue().to_pybytes()
+    place = data.index(struct.pack("<iiii", 0, 2, 2, 2))
+    # To find out how large that is takes a look at what the offsets point to.
+    for start in (place, place + 12):
+        with pytest.raises(BadInput, match=r"cannot read the arrow table: .*[Oo]ffset"):
+            steps.read(data[:start] + struct.pack("<i", 0x10000000) + data[start + 4 :])
+
+
 @pytest.mark.parametrize("opening", [b'{"a":', b'{"a}}":', b'{"b":"}}","a":', b'{\n"a":', b'{"a\\"}":'])
 def test_deeply_nested_json(opening):
     with pytest.raises(LimitExceeded, match="'nesting'"):
@@ -142,6 +157,41 @@ def test_a_parquet_file_that_grows():
     pa.parquet.write_table(pa.table({"a": pa.array([0.5] * 2_000_000)}), sink, use_dictionary=False, compression="zstd")
     with pytest.raises(LimitExceeded, match="'output_bytes'"):
         steps.read()(sink.getvalue().to_pybytes(), ctx=Context(limits=Limits(output_bytes=1_000_000)))
+
+
+def test_a_group_of_rows_that_says_it_has_more_than_the_file():
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"a": list(range(60))}), sink)
+    data = sink.getvalue().to_pybytes()
+    size = int.from_bytes(data[-8:-4], "little")
+    # 60 and 61 as whole numbers of Thrift's compact protocol; room is made for as many rows as the group says.
+    for place in range(len(data) - 8 - size, len(data) - 8):
+        changed = data[:place] + b"\x7a" + data[place + 1 :]
+        if data[place] != 0x78 or (found := pa.parquet.read_metadata(io.BytesIO(changed))).num_rows != 60:
+            continue
+        if found.row_group(0).num_rows == 61:
+            for columns in (None, ["a"]):
+                with pytest.raises(BadInput, match="groups of rows"):
+                    read_planned(changed, Context(), format="auto", delimiter=",", columns=columns)
+            return
+    raise AssertionError("the number of rows was not found")
+
+
+def test_rows_that_do_not_fit_are_refused_before_room_is_made_for_them():
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"a": pa.array([1.5] * 100_000), "b": pa.nulls(100_000, pa.int8())}), sink)
+    data, context = sink.getvalue().to_pybytes(), Context(limits=Limits(output_bytes=500_000))
+    assert len(data) < 10_000
+    with pytest.raises(LimitExceeded, match="1,200,000 bytes, decoded"):
+        steps.read()(data, ctx=context)
+    only = read_planned(data, context, format="auto", delimiter=",", columns=["b"])
+    assert only.num_rows == 100_000
+
+
+def test_decimals_that_have_more_digits_than_their_type():
+    odd = pa.Array.from_buffers(pa.decimal128(20, 100), 1, [None, pa.py_buffer((5).to_bytes(16, "little"))])
+    with pytest.raises(BadInput, match="cannot be written as json"):
+        steps.write(pa.table({"d": odd}), format="json")
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])

@@ -168,6 +168,36 @@ def test_json_lines_with_a_mark_of_utf_16_and_with_halves_of_pairs():
     assert json.loads(halved.decode()) == {"a": "\ud800 ü"}
 
 
+def test_jsonl_keeps_numbers_as_they_are_and_refuses_what_is_none():
+    odd = b'{"a": 1e400, "b": {"c": [1.10, "x\\ud800\xc3\xbc", -1e999, null, true]}, "d": 12345678901234567890123}\n'
+    assert bytes(steps.jsonl(odd, keep=["a", "b", "x"])) == (
+        b'{"a":1e400,"b":{"c":[1.10,"x\\ud800\xc3\xbc",-1e999,null,true]},"x":null}\n'
+    )
+    assert bytes(steps.jsonl(odd, keep=["d"])) == b'{"d":12345678901234567890123}\n'
+    assert bytes(steps.jsonl(odd, where=[["a", ">", 1]])) == odd
+    for word in ("NaN", "Infinity", "-Infinity"):
+        for keep in ([], ["b"]):
+            with pytest.raises(BadInput, match=f"line 2 is not JSON: it has no {word}; write null"):
+                bytes(steps.jsonl(b'{"b": 2}\n{"a": %s, "b": 1}\n' % word.encode(), keep=keep))
+
+
+def test_jsonl_tells_true_from_one():
+    lines = b'{"a": true}\n{"a": 1}\n{"a": false}\n{"a": 0}\n'
+    for test, kept in (
+        (["a", "==", 1], b'{"a": 1}\n'),
+        (["a", "==", True], b'{"a": true}\n'),
+        (["a", "<", 1], b'{"a": 0}\n'),
+        (["a", "!=", False], b'{"a": true}\n{"a": 1}\n{"a": 0}\n'),
+    ):
+        assert bytes(steps.jsonl(lines, where=[test])) == kept
+
+
+def test_jsonl_of_very_many_short_lines():
+    # As one list they would take ten times their size.
+    got = steps.jsonl(b"12\n" * 300_000, where=[["a", "exists", False]], limit=200_000)
+    assert bytes(got) == b"12\n" * 200_000
+
+
 def test_hostile_json_lines():
     with pytest.raises(BadInput, match="line 1 is not JSON"):
         bytes(steps.jsonl(b"{]\n"))

@@ -77,6 +77,13 @@ def test_frames_at_times(arguments, wanted):
     assert numbers(taken(**arguments).pictures) == wanted
 
 
+def test_the_last_picture_is_shown_until_the_end():
+    data = film("flv", "flv")
+    assert numbers(taken(data, times=[0.0, 3.95]).pictures) == [0, 39]
+    with pytest.raises(BadInput, match="shows nothing"):
+        taken(data, times=[4.2])
+
+
 def test_wrong_times():
     with pytest.raises(BadArgument, match="not both"):
         steps.frames(times=[1.0], fps=1.0)

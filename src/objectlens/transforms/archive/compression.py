@@ -27,7 +27,9 @@ _MAGIC = {
     b"BZh": "bz2",
     b"\x04\x22\x4d\x18": "lz4",
     b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"\x02\x21\x4c\x18": "lz4",
 }
+_LEGACY = b"\x02\x21\x4c\x18"
 _SKIPPABLE = b"\x2a\x4d\x18"
 _FAULTS = (zlib.error, OSError, EOFError, RuntimeError, ValueError, zstandard.ZstdError, cramjam.DecompressionError)
 # A window of 128 MiB, which is what `zstd --long` writes, and no more (RFC 8878 section 3.1.1.1.2).
@@ -49,17 +51,25 @@ def expanded(chunks: Iterable[bytes], ctx: Context, name: str = "auto") -> Itera
         name = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
         if not name:
             raise BadInput("the object is not compressed with gzip, zstd, bzip2, LZ4 or snappy frames")
+    if head.startswith(_LEGACY):
+        raise BadInput("LZ4 of before its frames (lz4 -l, the Linux kernel's) is not read; compress it anew without -l")
     counted = _Counted(chain((head,), rest))
     size = 0
     with reading(f"{name} stream", *_FAULTS):
         pieces = _snappy(counted) if name == "snappy" else _members(counted, *_MAKERS[name], name)
         for piece in pieces:
+            ctx.still()
             size += len(piece)
             ctx.limits.check("output_bytes", size, f"a {name} stream of {size:,} bytes or more, decompressed,")
             if size > _FREE:
                 ratio = size / max(1, counted.size)
                 ctx.limits.check("ratio", ratio, f"a {name} stream that grows {ratio:,.0f} times")
             yield piece
+
+
+def is_compressed(head: bytes) -> bool:
+    """Tell whether a stream begins as one does that `expanded` reads."""
+    return head.startswith(tuple(_MAGIC)) or head[1:4] == _SKIPPABLE
 
 
 def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -146,7 +156,8 @@ class _Zstd:
 # How each is undone, and how much of the input is given to it at once.
 _MAKERS: dict[str, tuple[Callable[[], Any], int]] = {
     "gzip": (_Zlib, PIECE),
-    "zstd": (_Zstd, 4 * 1024),
+    # 128 KiB can come of 4 bytes (RFC 8878 section 3.1.1.2).
+    "zstd": (_Zstd, 1024),
     "bz2": (bz2.BZ2Decompressor, PIECE),
     "lz4": (lz4.frame.LZ4FrameDecompressor, PIECE),
 }

@@ -7,17 +7,18 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import IO, Annotated, Any
 
-from objectlens.transforms.archive.compression import PIECE, expanded
+from objectlens.transforms.archive.ahead import Ahead
+from objectlens.transforms.archive.compression import PIECE, expanded, is_compressed
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds, PipelineMap
-from objectlens.transforms.program import Program, compile_inner
+from objectlens.transforms.program import compile_inner
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 # RecursionError: tarfile calls itself for each extended header that follows another.
@@ -30,34 +31,36 @@ _EXTENDED = frozenset(
 _EXTENDED_BYTES = 1024 * 1024
 # Of each entry of a zip's directory (APPNOTE 4.3.12).
 _ZIP_ENTRY = b"PK\x01\x02"
+# Of its general purpose bits (APPNOTE 4.4.4).
+_ENCRYPTED = 1
 Pipelines = Annotated[dict[str, Any], Bounds(1, 64), PipelineMap()]
-
-
-class _Count:
-    """Counts the members of an archive, and of the archives that are its members."""
-
-    def __init__(self) -> None:
-        self._members = 0
-
-    def add(self, more: int, ctx: Context) -> None:
-        self._members += more
-        ctx.limits.check("members", self._members, f"an archive of {self._members:,} members or more")
-
-
-_outer: ContextVar[_Count | None] = ContextVar("outer", default=None)
-"""What counts the members of the archive of which this one is a member."""
 
 
 @transform(family="archive")
 def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) -> bytes:
-    """Return the member called `name` of a zip, or of a tar, compressed or not."""
+    """Return the member called `name` of a zip, or of a tar, compressed or not; the last one, where there are more."""
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip_member(data, ctx, name)
+    found, other = None, ""
     with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(iter((data,)), ctx, _outer.get() or _Count()):
-            if info.name.removeprefix("./") == name.removeprefix("./"):
-                return _whole(file, info.size, ctx)
-    raise BadInput(f"the archive has no member {name!r}")
+        for info, file in _tar_members(iter((data,)), ctx):
+            if _same(info.name, name):
+                # As tar itself and tarfile do it: what was added later is newer.
+                found = _whole(file, info.size, ctx) if file else None
+                other = _kind(info)
+    if found is None:
+        raise BadInput(f"the member {name!r} is {other}" if other else f"the archive has no member {name!r}")
+    return found
+
+
+def _same(name: str, wanted: str) -> bool:
+    return name.removeprefix("./").rstrip("/") == wanted.removeprefix("./").rstrip("/")
+
+
+def _kind(info: tarfile.TarInfo) -> str:
+    if info.islnk() or info.issym():
+        return f"a link to {info.linkname!r}, and links are not followed; ask for that"
+    return "a folder" if info.isdir() else "no file"
 
 
 @transform(family="archive", content_type="application/x-tar")
@@ -70,27 +73,21 @@ def webdataset(
     which renames the member. Others are kept as they are, or left out.
     """
     programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
-    count = _outer.get() or _Count()
-    with reading("tar archive", *_TAR_FAULTS):
-        for info, file in _tar_members(chunks, ctx, count):
+    with closing(Ahead(ctx)) as ahead, reading("tar archive", *_TAR_FAULTS):
+        for info, file in _tar_members(chunks, ctx):
+            if file is None:
+                continue
             stem, extension = _split(info.name)
             # As webdataset does it, for cameras write JPG.
-            found = programs.get(extension) or programs.get(extension.lower())
-            if found is not None:
-                program, renamed = found
-                body = _made(program, _whole(file, info.size, ctx), info.name, count)
-                yield _entry(f"{stem}.{renamed}" if renamed else info.name, body, info)
-            elif keep_others:
-                yield _entry(info.name, _whole(file, info.size, ctx), info)
+            program, renamed = programs.get(extension) or programs.get(extension.lower()) or (None, None)
+            if program is None and not keep_others:
+                continue
+            ahead.begin(f"{stem}.{renamed}" if renamed else info.name, info, _whole(file, info.size, ctx), program)
+            while ahead.full:
+                yield ahead.entry()
+        while ahead:
+            yield ahead.entry()
     yield b"\0" * tarfile.BLOCKSIZE * 2
-
-
-def _made(program: Program, data: bytes, name: str, count: _Count) -> bytes:
-    token = _outer.set(count)
-    try:
-        return bytes(program.run(data, key=name, content_type=None))
-    finally:
-        _outer.reset(token)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -98,12 +95,6 @@ def _split(name: str) -> tuple[str, str]:
     path = PurePosixPath(name)
     base, _, extension = path.name.partition(".")
     return str(path.with_name(base)) if base else name, extension
-
-
-def _entry(name: str, body: bytes, like: tarfile.TarInfo) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode, info.mtime = len(body), like.mode & 0o777, like.mtime
-    return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
 
 
 def _check_size(size: int) -> None:
@@ -123,16 +114,15 @@ class _Header(tarfile.TarInfo):
         return found
 
 
-def _tar_members(chunks: Iterator[bytes], ctx: Context, counted: _Count) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Yield the regular files; links and devices are left out, for nobody may follow them here."""
+def _tar_members(chunks: Iterator[bytes], ctx: Context) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Yield the members, regular files with what is in them: links and devices are nothing to follow here."""
     reader = Reader(_plain(chunks, ctx))
     with tarfile.open(fileobj=reader, mode="r|", tarinfo=_Header) as archive:
         for info in archive:
-            counted.add(1, ctx)
+            ctx.still()
+            ctx.members.add(1, ctx.limits)
             archive.members.clear()  # type: ignore[attr-defined]
-            file = archive.extractfile(info) if info.isreg() else None
-            if file is not None:
-                yield info, file
+            yield info, archive.extractfile(info) if info.isreg() else None
         # A header that is cut off ends the archive for tarfile as an empty one does.
         if 0 < reader.size - archive.offset < tarfile.BLOCKSIZE:
             raise BadInput("the archive is cut short within a header")
@@ -145,7 +135,13 @@ def _plain(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
         if len(head) >= tarfile.BLOCKSIZE:
             break
     whole = _after(head, chunks)
-    return whole if _is_header(head[: tarfile.BLOCKSIZE]) or not head.strip(b"\0") else expanded(whole, ctx)
+    if _is_header(head[: tarfile.BLOCKSIZE]) or not head.strip(b"\0"):
+        return whole
+    if not is_compressed(head):
+        raise BadInput(
+            "the object is no tar, nor one compressed with gzip, zstd, bzip2, LZ4 or snappy frames, and no zip"
+        )
+    return expanded(whole, ctx)
 
 
 def _is_header(block: bytes) -> bool:
@@ -175,16 +171,25 @@ def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
 
 def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
     # What the end record says of their number is not what zipfile reads.
-    (_outer.get() or _Count()).add(data.count(_ZIP_ENTRY), ctx)
+    ctx.members.add(data.count(_ZIP_ENTRY), ctx.limits)
     with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        try:
-            info = archive.getinfo(name)
-        except KeyError:
-            raise BadInput(f"the archive has no member {name!r}") from None
+        info = archive.NameToInfo.get(name) or next(
+            (one for one in archive.infolist() if _same(one.filename, name)), None
+        )
+        if info is None:
+            raise BadInput(f"the archive has no member {name!r}")
+        if info.is_dir() or info.flag_bits & _ENCRYPTED:
+            raise BadInput(f"the member {name!r} is {'a folder' if info.is_dir() else 'encrypted'}")
         ctx.limits.check("output_bytes", info.file_size, f"a member of {info.file_size:,} bytes, decompressed,")
         if info.file_size > _FREE:
             ratio = info.file_size / max(1, info.compress_size)
             ctx.limits.check("ratio", ratio, f"a member that grows {ratio:,.0f} times")
         with archive.open(info) as file:
             # zipfile itself reads no more than the directory promised, and checks the CRC.
-            return b"".join(iter(lambda: file.read(PIECE), b""))
+            return b"".join(_pieces(file, ctx))
+
+
+def _pieces(file: IO[bytes], ctx: Context) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        ctx.still()
+        yield piece

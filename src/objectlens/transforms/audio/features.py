@@ -17,6 +17,8 @@ Array = np.ndarray[Any, Any]
 Window = Annotated[int, Bounds(16, 65_536)]
 Bands = Annotated[int, Bounds(1, 1024)]
 _BLOCK, _HOP, _ABSOLUTE_GATE, _RELATIVE_GATE = 0.4, 0.1, -70.0, -10.0
+# Of left, right, centre and both surround channels, without and with one for low frequencies (BS.1770-4 tables 3, 4).
+_WEIGHTS = {5: [1.0, 1.0, 1.0, 1.41, 1.41], 6: [1.0, 1.0, 1.0, 0.0, 1.41, 1.41]}
 # Slaney's scale: linear to 1 kHz, then 27 steps for each factor of 6.4.
 _LINEAR, _KNEE, _STEP = 200.0 / 3, 1000.0, np.log(6.4) / 27.0
 
@@ -46,7 +48,8 @@ def integrated_loudness(samples: Array, rate: int) -> float | None:
         return None
     energy = np.cumsum(np.pad(_weighted(samples, rate) ** 2, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
     starts = np.arange(0, len(samples) - size + 1, hop)
-    powers = ((energy[starts + size] - energy[starts]) / size).sum(axis=1)
+    weights = np.array(_WEIGHTS.get(samples.shape[1], [1.0] * samples.shape[1]))
+    powers = ((energy[starts + size] - energy[starts]) / size) @ weights
     loud = powers[_lufs(powers) > _ABSOLUTE_GATE]
     if not len(loud):
         return None

@@ -16,7 +16,7 @@ import soxr
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.errors import BadArgument, BadInput, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Audio, Result
 
@@ -34,6 +34,12 @@ _WRITTEN = {
     "flac": ("FLAC", "PCM_16", "audio/flac"),
     "ogg": ("OGG", "VORBIS", "audio/ogg"),
     "mp3": ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
+}
+_SUBTYPES = {
+    "wav": ("default", "PCM_16", "PCM_24", "FLOAT"),
+    "flac": ("default", "PCM_16", "PCM_24"),
+    "ogg": ("default",),
+    "mp3": ("default",),
 }
 # Rates and channels that each format has. The Vorbis encoder does not refuse others but ends the process.
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -124,7 +130,16 @@ def pad(audio: Audio, ctx: Context, *, duration: Seconds) -> Audio:
     return replace(audio, samples=np.pad(audio.samples, ((0, missing), (0, 0)))) if missing else audio
 
 
-@transform(family="audio")
+def _check_subtype(*, format: str, subtype: str) -> None:  # noqa: A002
+    if subtype not in _SUBTYPES.get(format, _SUBTYPES["wav"]):
+        raise BadArgument(_no_subtype(format, subtype), "subtype")
+
+
+def _no_subtype(name: str, subtype: str) -> str:
+    return f"{name} cannot hold {subtype}; its subtypes are {', '.join(_SUBTYPES[name])}"
+
+
+@transform(family="audio", check=_check_subtype)
 def encode(
     audio: Audio,
     ctx: Context,
@@ -137,6 +152,8 @@ def encode(
     container, usual, content_type = _WRITTEN[name]
     sink, samples = io.BytesIO(), audio.samples
     _check_writable(name, audio.rate, samples.shape[1])
+    if subtype not in _SUBTYPES[name]:
+        raise BadInput(_no_subtype(name, subtype))
     if name in _STRICT and not np.isfinite(samples).all():
         raise BadInput(f"samples that are no numbers cannot be written as {name}")
     if name in _STRICT and not len(samples):

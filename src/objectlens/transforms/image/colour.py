@@ -41,6 +41,8 @@ _FROM_BGR: dict[str, int] = {
     "ycrcb": cv2.COLOR_BGR2YCrCb,
     "bgra": cv2.COLOR_BGR2BGRA,
 }
+# Arrays can hold these as they are.
+_SPACES = frozenset({"grey", "hsv", "lab", "ycrcb"})
 
 
 def in_order(image: Image, order: Order) -> Image:
@@ -56,6 +58,11 @@ def in_order(image: Image, order: Order) -> Image:
     return Image(pixels if order == "bgr" else cv2.cvtColor(pixels, _FROM_BGR[order]), order, image.format)
 
 
+def for_tensor(image: Image, order: Literal["rgb", "bgr"] = "rgb") -> Image:
+    """Return the picture as arrays hold it: in this order, or in the colour space that `color` has chosen."""
+    return image if image.order in _SPACES else in_order(image, order)
+
+
 @transform(family="image")
 def grayscale(image: Image, ctx: Context) -> Image:
     """Keep the luminance alone (`cv2.COLOR_BGR2GRAY`)."""
@@ -64,7 +71,7 @@ def grayscale(image: Image, ctx: Context) -> Image:
 
 @transform(family="image")
 def color(image: Image, ctx: Context, *, space: Literal["bgr", "rgb", "grey", "hsv", "lab", "ycrcb"]) -> Image:
-    """Change the colour space (`cv2.cvtColor`); `encode` changes it back for files that know only RGB."""
+    """Change the colour space (`cv2.cvtColor`); `encode` changes it back for files, which know only RGB."""
     return in_order(image, space)
 
 
@@ -145,8 +152,11 @@ def normalize(
     mean: Channel = [0.485, 0.456, 0.406],  # noqa: B006  (read only; ImageNet's)
     std: Channel = [0.229, 0.224, 0.225],  # noqa: B006
 ) -> Image:
-    """Scale to 0..1, subtract `mean`, divide by `std`, per channel in RGB order, as float32."""
-    picture = _eight_bits(image) if image.order == "grey" else in_order(image, "rgb")
+    """Scale to 0..1, subtract `mean`, divide by `std`, per channel in RGB order, as float32.
+
+    Where `color` has chosen another colour space, the channels are those of it.
+    """
+    picture = for_tensor(_eight_bits(image))
     out = np.empty(picture.pixels.shape, np.float32)
     planes = out[..., None] if out.ndim == 2 else out
     for index, (scale, shift) in enumerate(scales(mean, std, planes.shape[2])):
@@ -159,7 +169,8 @@ def normalize(
 def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.float32, np.float32]]:
     """Return for each channel what to multiply 0..255 with, and what to add."""
     if len(mean) not in (1, channels) or len(std) not in (1, channels) or min(std) <= 0:
-        raise BadInput(f"mean and std need 1 or {channels} numbers each for this picture, those of std over 0")
+        counts = "1 number" if channels == 1 else f"1 or {channels} numbers"
+        raise BadInput(f"mean and std need {counts} each for this picture, those of std over 0")
     means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
     pairs = zip(means, deviations, strict=True)
     return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]

@@ -11,7 +11,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.colour import in_order, scales
+from objectlens.transforms.image.colour import for_tensor, in_order, scales
 from objectlens.transforms.values import Image, Result, Tensor
 
 Layout = Literal["CHW", "HWC"]
@@ -57,13 +57,16 @@ def to_tensor(
     dtype: Dtype = "float32",
     channels: Literal["rgb", "bgr"] = "rgb",
 ) -> Tensor:
-    """Make an array: floats are 0..1 as torchvision's `ToTensor` makes them, or what `normalize` left; uint8 as is."""
-    picture = image if image.order == "grey" or image.pixels.dtype != np.uint8 else in_order(image, channels)
+    """Make an array: floats are 0..1 as torchvision's `ToTensor` makes them, or what `normalize` left; uint8 as is.
+
+    `channels` is the order of red, green and blue; where `color` has chosen another colour space, its channels stay.
+    """
+    picture = for_tensor(image, channels) if image.pixels.dtype == np.uint8 else image
     pixels = picture.pixels
     if image.pixels.dtype != np.uint8:
         if dtype == "uint8":
             raise BadInput("a normalised picture has no place in uint8; use float16 or float32")
-        if channels == "bgr" and pixels.ndim == 3:
+        if channels == "bgr" and image.order == "rgb":
             pixels = pixels[..., ::-1]
     elif dtype != "uint8":
         pixels = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
@@ -76,12 +79,12 @@ def normalized_tensor(
     """Do `normalize` and `to_tensor` in one pass, writing each plane once."""
     if dtype == "uint8":
         raise BadInput("a normalised picture has no place in uint8; use float16 or float32")
-    picture = image if image.order == "grey" else in_order(image, "rgb")
+    picture = for_tensor(image)
     count = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2]
     shape = (count, picture.height, picture.width) if layout == "CHW" else (picture.height, picture.width, count)
     out = np.empty(shape, np.float32)
     for index, (scale, shift) in enumerate(scales(mean, std, count)):
-        place = count - 1 - index if channels == "bgr" else index
+        place = count - 1 - index if channels == "bgr" and picture.order == "rgb" else index
         plane = out[place] if layout == "CHW" else out[..., place]
         source = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., index]
         np.multiply(source, scale, out=plane, dtype=np.float32)

@@ -129,10 +129,7 @@ def _webp(data: bytes) -> Header:
 
 
 def _tiff(data: bytes, max_frames: int) -> Header:
-    order = "<" if data[:2] == b"II" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    count_code, offset_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
-    (offset,) = struct.unpack_from(order + offset_code, data, 8 if big else 4)
+    order, count_code, offset_code, entry_size, offset = tiff_layout(data)
     width = height = frames = 0
     seen: set[int] = set()
     while offset and frames <= max_frames:
@@ -149,6 +146,14 @@ def _tiff(data: bytes, max_frames: int) -> Header:
         (offset,) = struct.unpack_from(order + offset_code, data, first + count * entry_size)
         frames += 1
     return Header("tiff", width, height, frames)
+
+
+def tiff_layout(data: bytes) -> tuple[str, str, str, int, int]:
+    """Return the order of bytes, the codes of counts and offsets, the bytes of a tag, and where the first list is."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    count_code, offset_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
+    return order, count_code, offset_code, entry_size, struct.unpack_from(order + offset_code, data, 8 if big else 4)[0]
 
 
 def tags(data: bytes, order: str, entries: tuple[int, int, int], wanted: tuple[int, ...]) -> dict[int, int]:

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from objectlens.transforms.image.headers import tags
+from objectlens.transforms.image.headers import tags, tiff_layout
 
 ORIENTATION = 274
 _LEAD = b"Exif\0\0"
@@ -36,6 +36,25 @@ def upright(pixels: np.ndarray[Any, Any], data: bytes, name: str) -> np.ndarray[
     return turned if flip is None else cv2.flip(turned, flip)
 
 
+def is_transposed(data: bytes, name: str) -> bool:
+    """Tell whether rows and columns change places when a picture is turned upright."""
+    return _TURNS.get(_orientation(data, name), (False, None))[0]
+
+
+def lying(pixels: np.ndarray[Any, Any], data: bytes) -> np.ndarray[Any, Any]:
+    """Return the pixels of a TIFF file as they lie in it: decoders turn them, whatever they are told."""
+    transposed, flip = _TURNS.get(_tiff(data), (False, None))
+    turned = pixels if flip is None else cv2.flip(pixels, flip)
+    return cv2.transpose(turned) if transposed else turned
+
+
+def _tiff(data: bytes) -> int:
+    order, count_code, _, entry_size, offset = tiff_layout(data)
+    (count,) = struct.unpack_from(order + count_code, data, offset)
+    entries = (offset + struct.calcsize(count_code), count, entry_size)
+    return tags(data, order, entries, (ORIENTATION,)).get(ORIENTATION, 1)
+
+
 def _orientation(data: bytes, name: str) -> int:
     walkers = {"jpeg": _jpeg, "png": _png, "webp": _webp}
     try:
@@ -44,7 +63,11 @@ def _orientation(data: bytes, name: str) -> int:
             order = {b"II": "<", b"MM": ">"}[exif[:2]]
             (first,) = struct.unpack_from(order + "I", exif, 4)
             (count,) = struct.unpack_from(order + "H", exif, first)
-            return tags(exif, order, (first + 2, min(count, len(exif) // 12), 12), (ORIENTATION,)).get(ORIENTATION, 1)
+            for place in range(first + 2, first + 2 + 12 * count, 12):
+                # Of whatever type it says it is, for OpenCV reads it so, which turns the pictures elsewhere.
+                if struct.unpack_from(order + "H", exif, place)[0] == ORIENTATION:
+                    return int(struct.unpack_from(order + "H", exif, place + 8)[0])
+            return 1
     except (struct.error, KeyError, OverflowError):
         # Pictures with broken metadata are shown as they lie.
         return 1
@@ -54,6 +77,8 @@ def _orientation(data: bytes, name: str) -> int:
 def _jpeg(data: bytes) -> Iterator[bytes]:
     position = 2
     while True:
+        while data[position : position + 2] == b"\xff\xff":
+            position += 1
         lead, marker, length = struct.unpack_from(">BBH", data, position)
         if lead != 0xFF or marker == 0xDA or length < 2:
             return

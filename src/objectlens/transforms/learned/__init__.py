@@ -74,21 +74,31 @@ def load_onnx(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # As above: no common class.
     except Exception as error:
-        raise BadPipeline(f"{path.name} is no ONNX model: {str(error)[:200]}") from error
+        said = str(error).replace(str(path), path.name)
+        raise BadPipeline(f"{path.name} is no ONNX model: {said[:200]}") from error
 
 
 def load_fitted(path: Path, resources: Resources) -> Any:
     """Load a fitted transformer as far as the operator trusts it; raises `BadPipeline`."""
-    if path.suffix == ".skops":
-        unknown = set(skops.io.get_untrusted_types(file=path)) - set(resources.trusted_types)
-        if unknown:
-            raise BadPipeline(f"{path.name} holds types that are not trusted: {', '.join(sorted(unknown))}")
-        return skops.io.load(path, trusted=list(resources.trusted_types))
-    if path.suffix != ".joblib":
+    if path.suffix not in (".skops", ".joblib"):
         raise BadPipeline(f"{path.name} must be a .skops or .joblib file")
-    if not resources.trust_pickles:
+    if path.suffix == ".joblib" and not resources.trust_pickles:
         raise BadPipeline(f"loading {path.name} runs code it holds; save it with skops, or set trust_pickles")
-    return joblib.load(path)
+    try:
+        return joblib.load(path) if path.suffix == ".joblib" else _skops(path, resources)
+    except BadPipeline:
+        raise
+    # Files that are none, or of other versions of the libraries, come to whatever their loaders stumble over.
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise BadPipeline(f"{path.name} is no fitted transformer that can be read here: {said[:200]}") from error
+
+
+def _skops(path: Path, resources: Resources) -> Any:
+    unknown = set(skops.io.get_untrusted_types(file=path)) - set(resources.trusted_types)
+    if unknown:
+        raise BadPipeline(f"{path.name} holds types that are not trusted: {', '.join(sorted(unknown))}")
+    return skops.io.load(path, trusted=list(resources.trusted_types))
 
 
 STEPS = (onnx, fitted)

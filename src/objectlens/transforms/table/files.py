@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import codecs
 import io
-import json
-import math
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -19,15 +15,17 @@ import pyarrow.parquet
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.errors import BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.lines import json_lines
 from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
 Names = Annotated[list[str], Bounds(1, 10_000)]
-_FAULTS = (pa.ArrowException, OSError, ValueError, OverflowError)
+# ArithmeticError: decimals that have more digits than their own type.
+_FAULTS = (pa.ArrowException, OSError, ValueError, ArithmeticError)
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/x-ndjson",
@@ -35,6 +33,8 @@ _TYPES = {
     "arrow": "application/vnd.apache.arrow.file",
 }
 
+# Bytes of a value in memory, of those kinds of Parquet's that have no length of their own (texts have offsets).
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1024 * 1024
 _HEADER = 4 * 1024 * 1024
@@ -98,9 +98,9 @@ def write(
 ) -> Result:
     """Write the table; `compression` is for Parquet."""
     sink = pa.BufferOutputStream()
-    with reading(f"table as {format}", *_FAULTS):
+    try:
         if format == "json":
-            for line in ctx.limits.counted(_json_lines(table), "output_bytes"):
+            for line in ctx.limits.counted(json_lines(table), "output_bytes"):
                 sink.write(line)
         elif format == "csv":
             pa.csv.write_csv(table, sink)
@@ -109,7 +109,20 @@ def write(
         else:
             with pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
+    except TransformError:
+        raise
+    except _FAULTS as error:
+        raise BadInput(
+            f"the table cannot be written as {format}: {str(error)[:200]}; leave such columns out with select, or "
+            "write another format"
+        ) from error
     return Result(sink.getvalue().to_pybytes(), _TYPES[format])
+
+
+def check_columns(wanted: list[str], there: list[str]) -> None:
+    """Raise `BadInput` that names the columns which a table does not have."""
+    if missing := [name for name in wanted if name not in there]:
+        raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(there[:100])}")
 
 
 def _told(data: bytes) -> str:
@@ -212,8 +225,28 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
+    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
+    # Arrow would take a name with a dot for a part of a column.
+    check_columns(columns or [], file.schema_arrow.names)
     filters = expression(where, file.schema_arrow) if where else None
     return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+
+
+def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:
+    """Bound what Arrow makes room for before it reads: each group's count of rows, which is what its header says.
+
+    What is filtered is read a group after the other.
+    """
+    if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
+        raise BadInput("the groups of rows of the Parquet file are not what the file says of them")
+    leaves = (metadata.schema.column(index) for index in range(metadata.num_columns))
+    width = sum(
+        _WIDTHS.get(leaf.physical_type, leaf.length or 4)
+        for leaf in leaves
+        if columns is None or leaf.path.partition(".")[0] in columns
+    )
+    size = width * (sum(rows) if at_once else max(rows, default=0))
+    ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decoded,")
 
 
 def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
@@ -221,36 +254,9 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
         batches, size = [], 0
         for index in range(reader.num_record_batches):
             batches.append(reader.get_batch(index))
+            # Before anything else looks at it: even the sum of its bytes is found by offsets that may point anywhere.
+            batches[-1].validate(full=True)
             size += batches[-1].nbytes
             ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
         table = pa.Table.from_batches(batches, reader.schema)
-    table.validate(full=True)
     return _only(table, columns)
-
-
-def _json_lines(table: pa.Table) -> Iterator[bytes]:
-    if len(set(table.column_names)) < table.num_columns:
-        raise BadInput("two columns have the same name, which JSON cannot say; select one of them")
-    rows = (row for batch in table.to_batches(max_chunksize=4096) for row in batch.to_pylist())
-    yield from map(_json_line, rows)
-
-
-def _json_line(row: Any) -> bytes:
-    try:
-        text = json.dumps(row, ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        # JSON has no NaN and no infinity (RFC 8259 section 6).
-        text = json.dumps(_finite(row), ensure_ascii=False, default=_plain, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def _plain(value: Any) -> str:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,7 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table.conditions import Where, check, expression
-from objectlens.transforms.table.files import Names
+from objectlens.transforms.table.files import Names, check_columns
 
 Count = Annotated[int, Bounds(0, 2**62)]
 
@@ -19,8 +19,7 @@ Count = Annotated[int, Bounds(0, 2**62)]
 @transform(family="table")
 def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
     """Keep these columns, in this order (`Table.select`)."""
-    if missing := [name for name in columns if name not in table.column_names]:
-        raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(table.column_names[:100])}")
+    check_columns(columns, table.column_names)
     if twice := sorted(name for name in {*columns} if table.column_names.count(name) > 1):
         raise BadInput(f"the table has more than one column {', '.join(twice)}")
     return table.select(columns)

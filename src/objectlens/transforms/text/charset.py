@@ -19,6 +19,8 @@ from objectlens.transforms.hints import Bounds
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
 _MARKS_IN_A_ROW = 1000
+# UTF-7 and the escapes of programming languages can name half a pair of surrogates, which no later step can hold.
+_HALF = re.compile("[\ud800-\udfff]")
 # The longer ones first: one of UTF-32 begins as one of UTF-16 does.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -51,11 +53,18 @@ def decode(
     if charset == "detect":
         charset = _detected(data)
     try:
-        return data.decode(charset, errors)
+        text = data.decode(charset, errors)
     except UnicodeError as error:
         raise BadInput(
             f"the text is not {charset}: {error}; set errors to replace, or charset to the right one"
         ) from error
+    if text.isascii() or not (half := _HALF.search(text)):
+        return text
+    if errors == "strict":
+        raise BadInput(
+            f"the text has half a character at {half.start()}, as {charset} can say it; set errors to replace"
+        )
+    return _HALF.sub("\ufffd" if errors == "replace" else "", text)
 
 
 @transform(family="text")

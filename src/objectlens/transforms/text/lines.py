@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from objectlens.transforms.hints import Bounds
 
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "contains", "exists")
 LINE = 64 * 1024 * 1024
+_PIECE = 256 * 1024
 
 
 def _check(*, where: list[list[Any]], **_: Any) -> None:
@@ -46,13 +48,14 @@ def jsonl(
         record = _parsed(line, number, ctx)
         if all(_holds(record, test) for test in where):
             left = left - 1 if left is not None else None
-            yield line + b"\n" if not keep else _dumped({name: _field(record, name) for name in keep})
+            yield line + b"\n" if not keep else _projected(record, keep, line)
 
 
 def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
     parts: list[bytes] = []
     size = 0
-    for number, chunk in enumerate(chunks):
+    for number, chunk in enumerate(_pieces(chunks)):
+        ctx.still()
         if not number and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BadInput("the lines are UTF-16; begin with text.decode")
         first, *others = chunk.split(b"\n")
@@ -69,14 +72,30 @@ def _lines(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
         yield rest
 
 
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut long chunks: as a list of short lines they take many times their size."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk[start : start + _PIECE]
+
+
 def _parsed(line: bytes, number: int, ctx: Context) -> Any:
     # Braces counted are an upper bound of the depth, and far cheaper than parsing to find out.
     if line.count(b"{") + line.count(b"[") > ctx.limits.nesting:
         ctx.limits.check("nesting", _depth(line), f"JSON nested too deeply on line {number}")
     try:
-        return json.loads(line)
+        return _DECODER.decode(_text(line))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"line {number} is not JSON: {error}") from error
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8-sig", "surrogatepass")
+
+
+def _refuse(word: str) -> None:
+    # Python writes these, and many others cannot read them (RFC 8259 section 6).
+    raise ValueError(f"it has no {word}; write null, or leave the field out")
 
 
 def _depth(line: bytes) -> int:
@@ -113,6 +132,9 @@ def _holds(record: Any, test: list[Any]) -> bool:
         return (found is not _MISSING) is bool(wanted)
     if found is _MISSING:
         return False
+    if isinstance(found, bool) is not isinstance(wanted, bool) and operator != "contains":
+        # To Python, true is 1.
+        return bool(operator == "!=")
     try:
         return bool(_compare(found, operator, wanted))
     except TypeError:
@@ -136,9 +158,41 @@ def _compare(found: Any, operator: str, wanted: Any) -> Any:
     return wanted in found
 
 
-def _dumped(record: Any) -> bytes:
+def _projected(record: Any, keep: list[str], line: bytes) -> bytes:
+    fields = {name: _field(record, name) for name in keep}
     try:
-        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return _encoded(_PLAIN.encode(fields))
+    except ValueError:
+        # A number that is too large for Python's is JSON all the same, and stays as it is written.
+        record = _WRITTEN.decode(_text(line))
+        return _encoded(_dumped({name: _field(record, name) for name in keep}))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode() + b"\n"
     except UnicodeEncodeError:
         # JSON can name half of a pair of surrogates, UTF-8 cannot hold it (RFC 8259 section 8.2).
-        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        return _SURROGATES.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode() + b"\n"
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _dumped(value: Any) -> str:
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_PLAIN.encode(name)}:{_dumped(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dumped, value)) + "]"
+    return _PLAIN.encode(value)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_WRITTEN = json.JSONDecoder(parse_constant=_refuse, parse_float=_Number)
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_SURROGATES = re.compile("[\ud800-\udfff]")

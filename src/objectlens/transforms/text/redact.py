@@ -56,11 +56,13 @@ def redact(
 def compiled(name: str, pattern: str) -> re.Pattern[str]:
     """Compile a custom pattern; raises `BadArgument` for one that is wrong or could take exponential time."""
     if _risky(pattern):
-        raise BadArgument(f"pattern {name!r} repeats a repetition, or refers back: some texts would take forever", name)
+        raise BadArgument(
+            f"pattern {name!r} repeats a repetition, or refers back: some texts would take forever", "patterns"
+        )
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise BadArgument(f"pattern {name!r} is no regular expression: {error}", name) from error
+        raise BadArgument(f"pattern {name!r} is no regular expression: {error}", "patterns") from error
 
 
 def _risky(pattern: str) -> bool:

@@ -70,7 +70,9 @@ def frames(
         begin = wanted[0] if wanted else start
         _seek(film, stream, begin)
         shown = _shown(film, stream, orient=orient)
-        return _taken(shown, ctx, wanted or _ticks(fps, start, end), start, end)
+        return _taken(
+            shown, ctx, wanted or _ticks(fps, start, end), start, end, lasts=(film.duration or 0) / av.time_base
+        )
 
 
 @transform(family="video")
@@ -225,9 +227,18 @@ def _ticks(fps: float | None, start: float, end: float | None) -> Iterator[float
 
 
 def _taken(
-    shown: Iterator[tuple[float, _Picture]], ctx: Context, wanted: Any, start: float, end: float | None
+    shown: Iterator[tuple[float, _Picture]],
+    ctx: Context,
+    wanted: Any,
+    start: float,
+    end: float | None,
+    *,
+    lasts: float,
 ) -> Frames:
-    """Keep for every wanted time the last frame shown at or before it, or all frames from start to end."""
+    """Keep for every wanted time the last frame shown at or before it, or all frames from start to end.
+
+    `lasts` is how many seconds the film has.
+    """
     pictures: list[Any] = []
     times: list[float] = []
 
@@ -258,7 +269,9 @@ def _taken(
         if tick is None:
             break
         last = picture
-    while tick is not None and last is not None and tick < now + max(last.seconds, 0.001) - 0.0005:
+    # FLV does not tell for how long its last picture is shown.
+    shows = max(last.seconds or lasts - now, 0.001) if last is not None else 0.0
+    while tick is not None and last is not None and tick < now + shows - 0.0005:
         keep(last, tick)
         tick = next(ticks, None) if ticks is not None else None
     if not pictures:
