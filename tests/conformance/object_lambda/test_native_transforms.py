@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from support.live import LiveServer, start_server, stop_server
+from support.tars import tar
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PHOTOGRAPHS = sorted(path for path in (EXAMPLES / "photographs").iterdir() if path.suffix in {".jpg", ".png"})
@@ -324,16 +325,6 @@ def test_streams_that_fail_at_once_are_errors_of_s3(native) -> None:
         native({"family": "text", "pipeline": [{"jsonl": {"where": [["a", "~", 1]]}}]})
 
 
-def shard(members: dict[str, bytes]) -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
-        for name, body in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return sink.getvalue()
-
-
 def test_shards_are_made_member_by_member(native) -> None:
     small = ["image.decode", {"image.resize": {"width": 16, "height": 16}}, {"image.encode": {"format": "png"}}]
     lens = native(
@@ -341,8 +332,8 @@ def test_shards_are_made_member_by_member(native) -> None:
     )
     picture = (EXAMPLES / "photographs" / "rocket.jpg").read_bytes()
     good = {name: body for n in range(8) for name, body in ((f"{n}.jpg", picture), (f"{n}.json", b'{"n": %d}' % n))}
-    lens.s3.put_object(Bucket=lens.bucket, Key="good.tar", Body=shard(good))
-    lens.s3.put_object(Bucket=lens.bucket, Key="bad.tar", Body=shard({"first.jpg": b"no picture", **good}))
+    lens.s3.put_object(Bucket=lens.bucket, Key="good.tar", Body=tar(good))
+    lens.s3.put_object(Bucket=lens.bucket, Key="bad.tar", Body=tar({"first.jpg": b"no picture", **good}))
     with tarfile.open(fileobj=io.BytesIO(lens.get("good.tar")["Body"].read())) as archive:
         assert archive.getnames() == [f"{n}.{kind}" for n in range(8) for kind in ("png", "json")]
         assert Image.open(archive.extractfile("7.png")).size == (16, 16)  # type: ignore[arg-type]

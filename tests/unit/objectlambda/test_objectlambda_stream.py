@@ -23,21 +23,12 @@ from objectlens import errors
 from objectlens.objectlambda.stream import Abandoned, Processes, Stream
 from objectlens.objectlambda.workers import Workers
 from objectlens.transforms import Result, compile_pipeline
+from support.tars import tar
 
 PICTURE = cv2.imencode(".png", np.random.default_rng(2).integers(0, 255, (900, 1200, 3), np.uint8))[1].tobytes()
 SMALL = {"pipeline": ["image.grayscale", {"image.encode": {"format": "png"}}]}
 # Many seconds of work.
 LONG = {"pipeline": ["image.decode", *[{"image.blur": {"sigma": 100.0}}] * 60, "image.encode"]}
-
-
-def tar(members: dict[str, bytes]) -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
-        for name, body in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return sink.getvalue()
 
 
 def shard_program(pipelines: dict[str, Any], **limits: int) -> Any:

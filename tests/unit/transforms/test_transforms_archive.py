@@ -16,6 +16,7 @@ import zstandard
 
 from objectlens.transforms import BadInput, Context, LimitExceeded, Limits, compile_pipeline
 from objectlens.transforms import archive as steps
+from support.tars import tar
 
 TEXT = b"".join(b"line %d of the text\n" % number for number in range(50_000))
 PACKED = {
@@ -105,16 +106,6 @@ def test_little_comes_of_a_bomb_at_once():
     for name in ("gzip", "zstd", "bz2", "lz4"):
         made = steps.decompress()(iter([bomb(name)]), ctx=Context(limits=Limits(ratio=10**6)))
         assert all(len(piece) <= 33 * MIB for piece in made.body)
-
-
-def tar(members: dict[str, bytes], mode: str = "w") -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode=mode) as archive:
-        for name, body in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return sink.getvalue()
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
