@@ -27,7 +27,7 @@ import psutil
 import pytest
 
 from objectlens.sigv4 import Credentials, presign
-from support.hosts import children, descendants, hosts_of, runs_script, templates_of, watchmen_of
+from support.hosts import children, descendants, groups_of, hosts_of, runs_script, templates_of, watchmen_of
 from support.live import Lens, LiveServer, make_lens_on, start_server, stop_server
 
 ROUNDS = int(os.environ.get("OBJECTLENS_CHAOS_ROUNDS", "2"))
@@ -287,4 +287,4 @@ def test_answers_are_right_or_documented_and_no_process_is_left(tmp_path: Path, 
     assert killer.left() == []
     assert left_of(data) == []
     assert list((data / "functions").glob("tmp/*")) == []
-    assert [path for host in killer.hosts for path in Path("/sys/fs/cgroup").rglob(f"objectlens-{host}-*")] == []
+    assert [path for host in killer.hosts for path in groups_of(host)] == []

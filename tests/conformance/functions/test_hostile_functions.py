@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from objectlens.functions.isolation_finding import find_isolation
 from objectlens.functions.logs import log_folder
 from support.debian import debian_program
-from support.hosts import hosts_of
+from support.hosts import groups_of, hosts_of
 from support.live import ROLE, LiveServer, make_lens_on, start_server, stop_server, zipped
 
 NEIGHBOUR = """
@@ -46,8 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         code = stop_server(live)
     assert code == 0
     assert not list(processes_of(live)), "processes are left behind"
-    groups = [path for path in Path("/sys/fs/cgroup").rglob(f"objectlens-{host}-*") if path.is_dir()]
-    assert not groups, "control groups are left behind"
+    assert not groups_of(host), "control groups are left behind"
 
 
 def processes_of(server: LiveServer) -> Iterator[str]:
