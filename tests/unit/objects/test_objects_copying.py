@@ -189,7 +189,7 @@ def test_copies_leave_no_file_open(play):
             "u",
             {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": "arn:aws:s3:::pics/*"},
         )
-        before, descriptors = world.open_files(), world.descriptors()
+        before = world.open_files()
         for _ in range(10):
             await world("PUT", "/pics/y", x_amz_copy_source="pics/x")
             await world("PUT", "/pics/y", x_amz_copy_source="pics/x", x_amz_checksum_algorithm="SHA1")
@@ -198,6 +198,5 @@ def test_copies_leave_no_file_open(play):
                 errors.PreconditionFailed, "PUT", "/pics/y", x_amz_copy_source="pics/x", If_None_Match="*"
             )
         assert world.open_files() == before
-        assert world.descriptors() < descriptors + 10  # one for each round would be left
 
     play(scenario)
