@@ -65,7 +65,7 @@ class Server:
         """Make a lens that runs an unmodified Lambda handler; returns its alias."""
         made = self.functions.create_function(
             FunctionName=name,
-            Runtime="python3.11",
+            Runtime=f"python3.{sys.version_info.minor}",
             Handler=entry,
             Role=f"arn:aws:iam::{ACCOUNT}:role/measured",
             Timeout=timeout,
