@@ -15,18 +15,31 @@ from objectlens.transforms import BadArgument, BadInput, Context, Frames, LimitE
 from objectlens.transforms import video as steps
 
 WIDTH, HEIGHT, FPS, COUNT = 96, 64, 10, 40
+RATE = Fraction(FPS)
 
 
-def film(container: str = "mp4", codec: str = "mpeg4", begin: int = 0) -> bytes:
-    """Return a film whose frame number n is grey of 6 n; the clock of its first frame shows `begin` seconds."""
+def film(
+    container: str = "mp4",
+    codec: str = "mpeg4",
+    begin: int = 0,
+    between: int = 0,
+    rate: Fraction = RATE,
+    **options: str,
+) -> bytes:
+    """Return a film whose frame number n is grey of 6 n; the clock of its first frame shows `begin` seconds.
+
+    Up to `between` frames are made of one that is shown after them.
+    """
     sink = io.BytesIO()
-    with av.open(sink, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=FPS)
+    with av.open(sink, "w", format=container, options=options) as output:
+        stream = output.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 10
+        if between:
+            stream.codec_context.max_b_frames = between
         for number in range(COUNT):
             frame = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number * 6, np.uint8), format="rgb24")
-            frame.pts, frame.time_base = number + begin * FPS, Fraction(1, FPS)
+            frame.pts, frame.time_base = number + begin * FPS, 1 / rate
             for packet in stream.encode(frame):
                 output.mux(packet)
         for packet in stream.encode():
@@ -97,6 +110,111 @@ def test_clip_starts_at_a_key_frame():
     expected = taken(start=1.0, end=2.0).pictures
     assert len(expected) == 10
     assert all(np.array_equal(*pair) for pair in zip(taken(result.body).pictures, expected, strict=True))
+
+
+def sounding(container: str) -> bytes:
+    """Return four seconds of a film with sound."""
+    sink = io.BytesIO()
+    with (
+        av.open(io.BytesIO(film(container, "libx264", between=3))) as silent,
+        av.open(sink, "w", format=container) as out,
+    ):
+        pictures, sound = (
+            out.add_stream_from_template(silent.streams.video[0]),
+            out.add_stream("aac", rate=16_000, layout="mono"),
+        )
+        for packet in silent.demux():
+            if packet.dts is not None:
+                packet.stream = pictures
+                out.mux(packet)
+        for start in range(0, 64_000, 1000):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, start
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode())
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "between"),
+    [
+        ("mp4", "libx264", 3),
+        ("matroska", "libx264", 3),
+        ("mpegts", "libx264", 2),
+        ("avi", "mpeg4", 2),
+        ("mov", "libx264", 3),
+    ],
+)
+def test_clips_end_by_what_is_shown(container, codec, between):
+    data = film(container, codec, between=between)
+    whole = taken(data)
+    for start, end in ((0.0, 1.5), (1.05, 2.2), (1.5, 3.0), (0.0, 99.0)):
+        got = numbers(taken(steps.clip(data, start=start, end=end).body).pictures)
+        shown = [
+            number for number, time in zip(numbers(whole.pictures), whole.times, strict=True) if time < end - 0.0005
+        ]
+        first = shown.index(got[0])
+        # AVI begins to count a picture before it shows one.
+        assert whole.times[first] <= max(start, whole.times[0]) + 0.0005
+        assert got == shown[first:]
+
+
+def test_a_clip_of_an_edited_film_shows_what_the_film_shows():
+    data = bytearray(film("mp4", "libx264", between=3))
+    # Its edit list: two seconds from the picture of 1.2 s on (ISO/IEC 14496-12, 8.6.6).
+    place = data.index(b"elst") + 12
+    (time,) = struct.unpack_from(">i", data, place + 4)
+    with av.open(io.BytesIO(bytes(data))) as opened:
+        ticks = round(1.2 / opened.streams.video[0].time_base)
+    struct.pack_into(">Ii", data, place, 2000, time + ticks)
+    assert numbers(taken(bytes(data)).pictures) == list(range(12, 32))
+    assert numbers(taken(steps.clip(bytes(data), end=1.0).body).pictures) == list(range(12, 22))
+    assert numbers(taken(steps.clip(bytes(data), start=1.0, end=9.0).body).pictures) == list(range(20, 32))
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_times_that_are_rounded_elsewhere(container):
+    """A picture may be asked for by the time that its rate says, and the milliseconds of its container."""
+    data = film(container, "libx264", rate=Fraction(30_000, 1001))
+    for number in (10, 20, 30):
+        exact = number * 1001 / 30_000
+        for time in (exact, round(exact, 4), round(exact, 3)):
+            assert numbers(taken(data, start=time).pictures)[0] == number
+            assert numbers(taken(data, times=[time]).pictures) == [number]
+            assert numbers(taken(data, end=time).pictures)[-1] == number - 1
+            clipped = taken(steps.clip(data, start=time, end=number * 1001 / 30_000 + 5 * 1001 / 30_000).body)
+            assert numbers(clipped.pictures) == list(range(number, number + 5))
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts"])
+def test_sound_stays_with_its_pictures(container):
+    clipped = steps.clip(sounding(container), start=1.55, end=3.0).body
+    with av.open(io.BytesIO(clipped)) as opened:
+        ends = [float((one.start_time + one.duration) * one.time_base) for one in opened.streams]
+        begins = [float(one.start_time * one.time_base) for one in opened.streams]
+    assert max(begins) < 0.13
+    # In MPEG-TS the pictures begin after the sound.
+    assert all(1.7 < end < 2.1 for end in ends), ends
+    assert abs(ends[0] - ends[1]) < 0.25
+
+
+def test_films_of_mpeg_program_streams_can_be_cut():
+    # Their clock goes back by some pictures at the end of a pack.
+    data = film("mpeg", "mpeg2video", between=2)
+    assert len(taken(steps.clip(data, end=99.0).body).pictures) == COUNT
+
+
+def test_what_mp4_cannot_hold_is_said():
+    with pytest.raises(BadInput, match=r"cannot hold this film's video.*vp8"):
+        steps.clip(film("webm", "libvpx"), end=1.0)
+
+
+def test_films_that_do_not_say_how_long_they_are_are_counted():
+    data = film("matroska", live="1")
+    assert json.loads(steps.probe(data).body)["duration"] is None
+    assert numbers(taken(data, times=[3.9]).pictures) == [39]
+    with pytest.raises(LimitExceeded, match="'duration'"):
+        taken(data, ctx=Context(limits=Limits(duration=1.0)), times=[3.9])
 
 
 def test_resize_sheet_tensor():

@@ -20,8 +20,11 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Frames, Result
+from objectlens.transforms.video.packets import cut, from_key_frame, microseconds, rising, timed, until
 
 Time = Annotated[float, Bounds(0, 86_400)]
+# Containers round their times: to milliseconds, mostly.
+_GRACE = 0.0005
 _FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError)
 # Playlists (hls, concat, dash) name other files and addresses, which a file of a stranger must not.
 _OPTIONS = {
@@ -77,29 +80,41 @@ def frames(
 
 @transform(family="video")
 def clip(data: bytes, ctx: Context, *, start: Time = 0.0, end: Time) -> Result:
-    """Cut out `start` to `end` as MP4 without decoding: it begins at the key frame at or before `start`."""
+    """Cut out `start` to `end` as MP4 without decoding: it begins at the key frame at or before `start`.
+
+    Pictures that are shown past `end`, but that others before it are made of, are in the file and are not shown.
+    """
     sink = io.BytesIO()
     with opened(data) as film:
         video = _checked(film, ctx)
         with av.open(sink, "w", format="mp4") as output:
-            streams = [stream for stream in film.streams if stream.type in ("video", "audio")]
+            streams = [stream for stream in film.streams if stream.type == "audio" or stream.index == video.index]
             # What is copied as it is needs no encoder.
-            targets = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in streams}
+            targets = {stream.index: _copied(output, stream) for stream in streams}
             _seek(film, video, start)
-            last = Fraction(_stamp(film, end), av.time_base)
-            shift: Fraction | None = None
-            for packet in _from_key_frame(_timed(film.demux(streams)), video, _stamp(film, start)):
-                # By when it is decoded: what is shown before the end may be made of what is shown after it.
-                if packet.dts * packet.time_base >= last:
-                    continue
-                shift = packet.pts * packet.time_base if shift is None else shift
-                ticks = round(shift / packet.time_base)
+            begin, last = (Fraction(_stamp(film, time), av.time_base) for time in (0.0, end - _GRACE))
+            first: Fraction | None = None
+            packets = from_key_frame(timed(film.demux(streams)), video.index, _stamp(film, start + _GRACE))
+            for packet in rising(until(packets, last)):
+                now = packet.pts * packet.time_base
+                first = now if first is None else first
+                if packet.is_discard and packet.stream.index == video.index and now >= begin:
+                    last = min(last, now)
+                ticks = round(first / packet.time_base)
                 packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
                 packet.stream = targets[packet.stream.index]
                 output.mux(packet)
-    if shift is None:
+    if first is None:
         raise BadInput("the film shows nothing at the times that are wanted")
-    return Result(sink.getvalue(), "video/mp4")
+    hidden = max(Fraction(0), begin - first)
+    return Result(cut(sink.getvalue(), hidden, last - first - hidden), "video/mp4")
+
+
+def _copied(output: Any, stream: Any) -> Any:
+    try:
+        return output.add_stream_from_template(stream, opaque=True)
+    except ValueError as error:
+        raise BadInput(f"an MP4 file cannot hold this film's {stream.type}: {error}; take frames instead") from error
 
 
 @contextmanager
@@ -111,60 +126,19 @@ def opened(data: bytes) -> Iterator[Any]:
 
 def _stamp(film: Any, time: float) -> int:
     """Return seconds from the start of a film in FFmpeg's ticks: recordings of broadcasts begin at any time."""
-    return int(time * av.time_base) + (film.start_time or 0)
+    return round(time * av.time_base) + (film.start_time or 0)
 
 
 def _seek(film: Any, stream: Any, time: float) -> None:
     """Go to the key frame at or before a time; to the start where the container cannot tell where that is."""
     if time <= 0:
         return
-    stamp = _stamp(film, time)
+    stamp = _stamp(film, time + _GRACE)
     film.seek(stamp)
     first = next((packet for packet in film.demux(stream) if packet.pts is not None), None)
-    found = first is not None and first.is_keyframe and _microseconds(first) <= stamp
+    found = first is not None and first.is_keyframe and microseconds(first) <= stamp
     # MPEG-TS finds a place near the one that is asked for, also at its start: one before all of it is found for sure.
     film.seek(stamp if found else min(0, film.start_time or 0))
-
-
-def _microseconds(packet: Any) -> int:
-    return int(packet.pts * packet.time_base * av.time_base)
-
-
-def _from_key_frame(packets: Iterator[Any], stream: Any, stamp: int) -> Iterator[Any]:
-    """Yield packets from the last key frame of a stream at or before a time on, or from the first one there is."""
-    held: list[Any] = []
-    begun = False
-    for packet in packets:
-        if begun:
-            yield packet
-            continue
-        if packet.stream.index == stream.index and packet.is_keyframe and (not held or _microseconds(packet) <= stamp):
-            held = [packet]
-        elif held:
-            held.append(packet)
-        if held and packet.stream.index == stream.index and _microseconds(packet) > stamp:
-            begun = True
-            yield from held
-    if not begun:
-        yield from held
-
-
-def _timed(packets: Iterator[Any]) -> Iterator[Any]:
-    """Yield the packets that are shown at all, each with the time at which it is decoded.
-
-    Matroska has no such times, and FFmpeg finds them out only some pictures after the first, the key frame.
-    """
-    early: dict[int, list[Any]] = {}
-    for packet in packets:
-        if packet.pts is None:
-            continue
-        waiting = early.setdefault(packet.stream.index, [])
-        waiting.append(packet)
-        if packet.dts is not None:
-            for distance, one in enumerate(reversed(waiting)):
-                one.dts = packet.dts - distance
-            yield from waiting
-            waiting.clear()
 
 
 def _shown(film: Any, stream: Any, *, orient: bool) -> Iterator[tuple[float, Any]]:
@@ -208,7 +182,8 @@ def _described(stream: Any) -> dict[str, Any]:
 def _checked(film: Any, ctx: Context) -> Any:
     if not film.streams.video:
         raise BadInput("the file has no moving pictures")
-    stream = film.streams.video[0]
+    # Covers of albums are streams of one picture, and may come before the film.
+    stream = film.streams.best("video") or film.streams.video[0]
     if stream.codec_context is None:
         raise BadInput("the film's pictures are coded in a way that is not known here")
     stream.codec_context.thread_count = 1
@@ -256,14 +231,15 @@ def _taken(
     last: _Picture | None = None
     now = 0.0
     for now, picture in shown:
+        # Films that were not finished do not say how long they are.
+        ctx.limits.check("duration", now, f"a film of {now:,.1f} s or more")
         if ticks is None:
-            if end is not None and now >= end:
+            if end is not None and now >= end - _GRACE:
                 break
-            if now >= start:
+            if now >= start - _GRACE:
                 keep(picture, now)
             continue
-        # Half a millisecond of grace: containers round their times.
-        while tick is not None and last is not None and tick < now - 0.0005:
+        while tick is not None and last is not None and tick < now - _GRACE:
             keep(last, tick)
             tick = next(ticks, None)
         if tick is None:
@@ -271,7 +247,7 @@ def _taken(
         last = picture
     # FLV does not tell for how long its last picture is shown.
     shows = max(last.seconds or lasts - now, 0.001) if last is not None else 0.0
-    while tick is not None and last is not None and tick < now + shows - 0.0005:
+    while tick is not None and last is not None and tick < now + shows - _GRACE:
         keep(last, tick)
         tick = next(ticks, None) if ticks is not None else None
     if not pictures:
