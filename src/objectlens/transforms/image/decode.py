@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
@@ -18,11 +18,13 @@ from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.image.geometry import by_area, resized
 from objectlens.transforms.image.headers import Header, read_header
 from objectlens.transforms.image.orientation import is_transposed, lying, upright
+from objectlens.transforms.image.tiff import read_kind
 from objectlens.transforms.values import Image, Order
 
 # Bits of a sample (PNG specification section 11.2.2).
 _PNG_DEPTH = 24
 _PILLOW = frozenset({"gif", "avif"})
+_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"})
 _REDUCED = {
     2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
     4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
@@ -53,7 +55,7 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
         image = _by_opencv(data, header, cv2.IMREAD_UNCHANGED)
         # OpenCV hands out colours that are darkened by their transparency; of grey with one value that is transparent
         # it hands out the grey alone.
-        darkened = header.format == "tiff" and image.order == "bgra"
+        darkened = header.format == "tiff" and (image.order == "bgra" or (image.order == "bgr" and _has_more(data)))
         value = _transparent_grey(data) if image.order == "grey" else None
         if darkened or (value is not None and data[_PNG_DEPTH] <= 8):
             return _by_pillow(data, header, orient=orient, alpha=True)
@@ -91,17 +93,35 @@ def _checked(data: bytes, ctx: Context) -> Header:
 
 
 def _by_opencv(data: bytes, header: Header, flags: int) -> Image:
-    with reading(f"{header.format.upper()} picture", cv2.error):
-        pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    pixels: Pixels | None = None
+    kind = read_kind(data) if header.format == "tiff" else None
+    if kind is None or kind.is_opencvs:
+        if kind is not None and flags == cv2.IMREAD_UNCHANGED and kind.is_plain_in_colour_only:
+            flags = cv2.IMREAD_GRAYSCALE if kind.samples == 1 else cv2.IMREAD_COLOR
+        with reading(f"{header.format.upper()} picture", cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None and kind is not None:
+        return _tiff_by_pillow(data, header, flags)
     if pixels is None:
-        raise BadInput(
-            f"cannot read the {header.format.upper()} picture: it is corrupt, cut short, or of a kind that is not read"
-        )
+        raise _unread(header)
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     elif pixels.dtype != np.uint8:
         raise BadInput(f"pictures of {pixels.dtype} samples are not read here, only those of 8 and 16 bits")
     return Image(pixels, _CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]], header.format)
+
+
+def _tiff_by_pillow(data: bytes, header: Header, flags: int) -> Image:
+    """Read what OpenCV does not: small tiles, other ways to compress, samples of 2 and 4 bits."""
+    # Turned, for so does OpenCV with TIFF whatever it is told.
+    image = _by_pillow(data, header, orient=True, alpha=flags == cv2.IMREAD_UNCHANGED)
+    if flags == cv2.IMREAD_GRAYSCALE:
+        return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format)
+    return image
+
+
+def _has_more(data: bytes) -> bool:
+    return read_kind(data).has_extra
 
 
 def _transparent_grey(data: bytes) -> int | None:
@@ -124,16 +144,29 @@ def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Ima
     # Pillow's plugins let through whatever their codecs raise.
     faults = (OSError, ValueError, SyntaxError, LookupError, EOFError, RuntimeError, TypeError, struct.error,
               PillowImage.DecompressionBombError)  # fmt: skip
-    with (
-        reading(f"{header.format.upper()} picture", *faults),
-        PillowImage.open(io.BytesIO(data), formats=[header.format.upper()]) as opened,
-    ):
+    with reading(f"{header.format.upper()} picture", *faults), _opened(data, header) as opened:
+        if opened.mode not in _MODES:
+            # Pillow cuts off what is above 255.
+            raise BadInput(f"{header.format.upper()} pictures of {opened.mode} samples are not read here")
         if orient:
             ImageOps.exif_transpose(opened, in_place=True)
         pixels = np.asarray(opened.convert("RGBA" if alpha else "RGB"))
     if alpha:
         return Image(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), "bgra", header.format)
     return Image(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), "bgr", header.format)
+
+
+def _opened(data: bytes, header: Header) -> PillowImage.Image:
+    try:
+        return PillowImage.open(io.BytesIO(data), formats=[header.format.upper()])
+    except UnidentifiedImageError as error:
+        # Its text has nothing but an address in memory.
+        raise _unread(header) from error
+
+
+def _unread(header: Header) -> BadInput:
+    name = header.format.upper()
+    return BadInput(f"cannot read the {name} picture: it is corrupt, cut short, or of a kind that is not read")
 
 
 def _reduction(

@@ -14,6 +14,8 @@ from objectlens.transforms.errors import BadInput
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PNG_CHUNKS = 1 << 17
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+# Brands of pictures in HEVC (ISO/IEC 23008-12, annex B).
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _TIFF_SIZES = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
@@ -56,6 +58,8 @@ def _read(data: bytes, max_frames: int) -> Header:
         return _tiff(data, max_frames)
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
         return _avif(data)
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+        raise BadInput("HEIC pictures are not read here: no codec for HEVC comes with it; convert them to AVIF or JPEG")
     raise BadInput("the object is no picture of a known format (JPEG, PNG, WebP, TIFF, GIF, AVIF)")
 
 
