@@ -18,6 +18,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from objectlens.streams import FileSlice
@@ -30,6 +31,8 @@ _LOGGER = logging.getLogger(__name__)
 SECONDS = 60.0
 END_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
+# How long a job goes on that nobody waits for any more.
+GRACE_SECONDS = 2.0
 # Jobs that lie in the socket for each process; the others wait here, where they can still be taken back.
 AHEAD = 4
 
@@ -58,6 +61,8 @@ class _Job:
     file: int
     done: asyncio.Future[Made]
     deadline: asyncio.TimerHandle | None = None
+    # When it would have been begun if it were still in the socket.
+    lost: float = inf
 
 
 class Workers:
@@ -79,7 +84,10 @@ class Workers:
         return self._count
 
     async def run(self, head: Mapping[str, Any], file: int) -> Made:
-        """Do a job on an open file, which stays the caller's; raises `WorkerEnded` or `WorkerTimeout`."""
+        """Do a job on an open file, which stays the caller's; raises `WorkerEnded` or `WorkerTimeout`.
+
+        Who is cancelled gives the job up: unless it ends soon, its process is ended.
+        """
         if self._closed:
             raise WorkerEnded("the server is shutting down")
         self._numbers += 1
@@ -91,6 +99,9 @@ class Workers:
         except asyncio.CancelledError:
             if job in self._waiting:
                 self._waiting.remove(job)
+            elif job.number in self._out:
+                # To let it come to its end is cheaper than another process, unless it takes long.
+                self._call_later(job, GRACE_SECONDS)
             raise
 
     async def close(self) -> None:
@@ -113,7 +124,8 @@ class Workers:
                 return
             self._out[job.number] = job
             if job.deadline is None:
-                job.deadline = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
+                self._call_later(job, self._seconds)
+                job.lost = asyncio.get_running_loop().time() + (AHEAD + 1) * self._seconds
 
     def _answered(self, message: Message) -> None:
         job = self._take(message.head.get("job", 0))
@@ -135,9 +147,18 @@ class Workers:
     def _expire(self, job: _Job) -> None:
         if not job.done.done():
             job.done.set_exception(WorkerTimeout())
-        if self._crew is not None and not self._crew.end_job(job.number):
-            # Nobody has begun it: whoever finds it in the socket does it for nothing.
+        if self._crew is None or self._crew.end_job(job.number):
+            return
+        # Nobody has begun it: who finds it in the socket does it for nothing, and not for long.
+        if asyncio.get_running_loop().time() < job.lost:
+            self._call_later(job, GRACE_SECONDS)
+        else:
             self._take(job.number)
+
+    def _call_later(self, job: _Job, seconds: float) -> None:
+        if job.deadline is not None:
+            job.deadline.cancel()
+        job.deadline = asyncio.get_running_loop().call_later(seconds, self._expire, job)
 
     def _take(self, number: int) -> _Job | None:
         job = self._out.pop(number, None)

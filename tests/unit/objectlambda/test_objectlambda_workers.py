@@ -179,6 +179,38 @@ def test_who_goes_away_leaves_nothing_behind() -> None:
     run(main, count=2)
 
 
+def test_what_nobody_waits_for_any_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectlens.objectlambda.workers.GRACE_SECONDS", 0.3)
+
+    async def main(workers: Workers) -> None:
+        leaving = [asyncio.ensure_future(do(workers, LONG, picture(1500, 1500))) for _ in range(3)]
+        before = await at_work(workers)
+        for one in leaving:
+            one.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        # The second and the third had no process yet; they are ended as well when they get one.
+        async with asyncio.timeout(30):
+            assert "error" not in (await do(workers, SMALL, picture())).head
+        assert not before.is_running()
+        assert not workers._out
+
+    run(main, count=1)
+
+
+def test_what_ends_soon_costs_no_process() -> None:
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        before = processes()
+        leaving = asyncio.ensure_future(do(workers, SMALL, picture(1500, 1500)))
+        await at_work(workers)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        await do(workers, SMALL, picture())
+        assert processes() == before
+
+    run(main, count=1)
+
+
 def test_a_process_that_was_stopped_while_idle_is_replaced() -> None:
     async def main(workers: Workers) -> None:
         await do(workers, SMALL, picture())
