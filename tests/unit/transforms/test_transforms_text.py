@@ -210,3 +210,90 @@ def test_hostile_json_lines():
 
 def test_superscripts_are_no_digits():
     assert bytes(steps.redact("4\u00b9ann@example.com, 12\u00b9".encode())).decode() == "[email], 12\u00b9"
+
+
+RUSSIAN = "Это русский текст для проверки определения кодировки. Москва является столицей России."
+JAPANESE = "これは日本語の文章です。文字コードを判定するための十分な長さのテキストが必要です。"
+
+
+@pytest.mark.parametrize(
+    ("said", "charset"),
+    [
+        (RUSSIAN, "utf-16-le"),
+        (RUSSIAN, "utf-16-be"),
+        ("Ξένος και ψυχή", "utf-16-le"),
+        ("טקסט בעברית לבדיקה", "utf-16-be"),
+        (JAPANESE, "iso2022_jp"),
+        (JAPANESE, "shift_jis"),
+        ("Müller", "windows-1252"),
+        ("señor José", "windows-1252"),
+    ],
+)
+def test_charsets_without_a_mark(said, charset):
+    assert steps.decode.function(said.encode(charset), Context()) == said
+
+
+def test_escapes_that_are_none_of_japanese():
+    for data in (b"\x1b[31mred\x1b[0m", "\x1b$B\u00fc".encode()):
+        assert steps.decode.function(data, Context()) == data.decode()
+
+
+def redacted(said, **arguments):
+    return steps.redact.function(said, Context(), **{**REDACT, **arguments})
+
+
+REDACT = {"kinds": ["email", "card", "phone"], "patterns": {}, "replacement": "[{kind}]"}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+49 30 123456",
+        "+49 (0)30 1234567",
+        "030/1234567",
+        "(030) 123 45 67",
+        "+1 (555) 123-4567",
+        "1-800-555-0199",
+        "+33 1 23 45 67 89",
+        "01.23.45.67.89",
+        "+81 3-1234-5678",
+        "+86 138 0013 8000",
+        "+4915112345678",
+        "+7 (495) 123-45-67",
+    ],
+)
+def test_telephone_numbers_of_many_countries(number):
+    assert redacted(f"tel:{number}, or not") == "tel:[phone], or not"
+
+
+@pytest.mark.parametrize(
+    "said", ["2024-01-15", "15.01.2024", "01-15-2024", "01/15/2024", "192.168.100.200", "3.14159265358979"]
+)
+def test_digits_that_are_no_telephone_number(said):
+    assert redacted(said) == said
+
+
+def test_mail_addresses_of_all_sorts():
+    for address in ("a+b@c.de", "o'brien@x.ie", "a%b@c.de", "jürgen@müller.de", "用户@例子.公司", "x@xn--mller-kva.de"):
+        assert redacted(f"to '{address}'.") == "to '[email]'."
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a?" * 40 + "a" * 40, ".*.*.*.*x", "(?:a?)a{0,9}a{0,9}a{0,9}a{0,9}a{0,9}a{0,9}", r"\d*(\d*)\d*\d+z"]
+)
+def test_repetitions_side_by_side_are_refused(pattern):
+    with pytest.raises(BadArgument, match="side by side"):
+        steps.redact(patterns={"p": pattern})
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"-?\s*\(?\s*\d+", r"\+?\d{1,3}[ -]?\(?\d{2,5}\)?[ -]?\d{3,9}", r"\w+@\w+\.\w+", r"\w+ \w+ \w+ \w+ \w+"]
+)
+def test_patterns_that_people_write_are_not(pattern):
+    assert steps.redact(patterns={"p": pattern})
+
+
+def test_html_shows_no_text_twice_and_none_that_is_hidden():
+    page = "<div class=a>1<div class=a>2</div></div><p hidden>3</p><iframe>4</iframe><div class=a>5</div>"
+    assert steps.html.function(page, Context(), separator="\n", selector=".a") == "1\n2\n5"
+    assert steps.html.function(page, Context(), separator="\n", selector="") == "1\n2\n5"

@@ -18,6 +18,12 @@ from objectlens.transforms.hints import Bounds
 
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
+# What charset-normalizer itself calls too small a sequence.
+_FEW = 32
+# The alphabets of Europe, Israel and Arabia, as the upper half of UTF-16 says them, but for the ends of lines.
+_SMALL = bytes(set(range(0x10)) - set(b"\t\n\r"))
+_ASCII = bytes(range(0x80))
+_TO_KANJI = (b"\x1b$B", b"\x1b$@")
 _MARKS_IN_A_ROW = 1000
 # UTF-7 and the escapes of programming languages can name half a pair of surrogates, which no later step can hold.
 _HALF = re.compile("[\ud800-\udfff]")
@@ -112,22 +118,47 @@ def _detected(data: bytes) -> str:
     for mark, charset in _MARKS.items():
         if data.startswith(mark):
             return charset
-    if half := _zeros(data[:_SAMPLE]):
+    sample = data[:_SAMPLE]
+    if half := _halves(sample):
         return half
     try:
         data.decode("utf-8")
-        return "utf-8-sig"
+        return "iso2022_jp" if _is_iso_2022(sample) else "utf-8-sig"
     except UnicodeDecodeError:
-        found = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
-    if found is None:
-        raise BadInput("the object is no text of a known charset")
-    return found.encoding
+        if _is_western(data):
+            return "cp1252"
+        found = charset_normalizer.from_bytes(sample)
+    if (best := found.best()) is None:
+        raise BadInput("the object is no text of a known charset; name it with charset")
+    return best.encoding
 
 
-def _zeros(sample: bytes) -> str | None:
-    """Tell UTF-16 without a mark by its zeros: every other byte of most European text; to UTF-8 they are characters."""
+def _halves(sample: bytes) -> str | None:
+    """Tell UTF-16 without a mark: every other byte says which alphabet, and that is a small number to most of them."""
     pairs = len(sample) // 2
-    first, second = sample[::2].count(0), sample[1::2].count(0)
+    first, second = (len(half) - len(half.translate(None, _SMALL)) for half in (sample[::2], sample[1::2]))
     if pairs < 2 or max(first, second) <= pairs // 2 or min(first, second) > pairs // 16:
         return None
     return "utf-16-be" if first > second else "utf-16-le"
+
+
+def _is_western(data: bytes) -> bool:
+    """Tell a few words, mostly of ASCII: of those too short to judge, browsers take Windows-1252 (WHATWG Encoding)."""
+    if len(data) >= _FEW or len(data.translate(None, _ASCII)) > len(data) // 2:
+        return False
+    try:
+        data.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_iso_2022(sample: bytes) -> bool:
+    """Tell Japanese mail (RFC 1468): all of it is ASCII, to which escapes give another meaning."""
+    if not any(mark in sample for mark in _TO_KANJI):
+        return False
+    try:
+        codecs.getincrementaldecoder("iso2022_jp")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True

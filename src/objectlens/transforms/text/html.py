@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
@@ -11,7 +12,7 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import Bounds
 
-_MUTE = ("script", "style", "noscript", "template", "head")
+_MUTE = ("script", "style", "noscript", "template", "head", "iframe", "noembed", "noframes")
 # The parser itself is iterative, but walks of very deep trees are not linear any more.
 _DEPTH_FACTOR = 64
 
@@ -33,7 +34,9 @@ def html(
     ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
     tree = LexborHTMLParser(text)
     tree.strip_tags(list(_MUTE))
-    nodes = _selected(tree, selector) if selector else [tree.body] if tree.body else []
+    for node in tree.css("[hidden]"):
+        node.decompose()
+    nodes = _outermost(_selected(tree, selector)) if selector else [tree.body] if tree.body else []
     return separator.join(node.text(separator=separator, strip=True) for node in nodes if node is not None)
 
 
@@ -42,6 +45,19 @@ def _selected(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:
         return tree.css(selector)
     except SelectolaxError as error:
         raise BadArgument(f"selector {selector!r} is no CSS selector", "selector") from error
+
+
+def _outermost(nodes: list[LexborNode]) -> list[LexborNode]:
+    """Return the nodes that lie in no other one: their text is a part of its."""
+    chosen = {node.mem_id for node in nodes}
+    return [node for node in nodes if not any(one.mem_id in chosen for one in _above(node))]
+
+
+def _above(node: LexborNode) -> Iterator[LexborNode]:
+    parent = node.parent
+    while parent is not None:
+        yield parent
+        parent = parent.parent
 
 
 def _depth(text: str) -> int:

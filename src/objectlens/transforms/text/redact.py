@@ -13,18 +13,27 @@ from objectlens.transforms.hints import Bounds
 Kind = Literal["email", "phone", "card"]
 # Every quantifier is bounded and none is nested, so that no text makes them slow.
 _PATTERNS = {
-    "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    "card": re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+    # An apostrophe only within a word (O'Brien): around it, it is a quotation mark.
+    "email": re.compile(r"(?<![\w.+%-])(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    "card": re.compile(r"(?<![\d+-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+    # With the number of a country, groups are as each country writes them; else as most do.
     "phone": re.compile(
-        r"(?<![\w+])(?<!\w-)(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"
+        r"(?<![\w+])\+\d(?:[ ()./-]{0,3}\d){6,14}(?!\w)"
+        r"|(?<![\w+])(?<!\w-)(?<!\d[.,])(?:1[ .-])?(?:\(\d{1,5}\)[ ./-]?|\d{2,5} ?/ ?)?"
+        r"\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"
     ),
 }
-# Digits in groups that are no telephone number: days (ISO 8601) and addresses of machines.
-_NO_PHONE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d|\d{1,3}(?:\.\d{1,3}){3}")
+# Digits in groups that are no telephone number: days, the year first (ISO 8601) or last, and addresses of machines.
+_NO_PHONE = re.compile(
+    r"(?:19|20)\d\d[.-][01]\d[.-][0-3]\d|[0-3]\d[.-][0-3]\d[.-](?:19|20)\d\d|\d{1,3}(?:\.\d{1,3}){3}"
+)
 _ESCAPES = re.compile(r"\\.", re.DOTALL)
 _CLASSES = re.compile(r"\[\^?\]?[^\]]*\]")
 _REPEATED = re.compile(r"[*+]|\{(?!0?,?1\})")
 _FIXED = re.compile(r"\{\d+\}")
+_COUNTS = re.compile(r"\{(\d*),(\d*)\}")
+# Ways to part a text between repetitions side by side; three without a bound are as many as are worth having.
+_ENDLESS, _WAYS = 32, 2**18
 
 
 def _check(*, kinds: list[Kind], patterns: dict[str, str], replacement: str) -> None:
@@ -57,7 +66,9 @@ def compiled(name: str, pattern: str) -> re.Pattern[str]:
     """Compile a custom pattern; raises `BadArgument` for one that is wrong or could take exponential time."""
     if _risky(pattern):
         raise BadArgument(
-            f"pattern {name!r} repeats a repetition, or refers back: some texts would take forever", "patterns"
+            f"pattern {name!r} repeats a repetition, has many of them side by side, or refers back: some texts would "
+            "take forever",
+            "patterns",
         )
     try:
         return re.compile(pattern)
@@ -71,7 +82,7 @@ def _risky(pattern: str) -> bool:
     A group that is repeated may hold no repetition of varying length, nor alternatives.
     """
     plain = _CLASSES.sub("x", _ESCAPES.sub(lambda match: "\\1" if match[0][1] in "123456789" else "x", pattern))
-    if "\\1" in plain or "(?P=" in plain:
+    if "\\1" in plain or "(?P=" in plain or _ways(plain) > _WAYS:
         return True
     choices = [False]
     for index, char in enumerate(plain):
@@ -85,6 +96,34 @@ def _risky(pattern: str) -> bool:
         elif char == "|" or (char in "*+?{" and plain[index - 1 : index] != "(" and not _FIXED.match(plain, index)):
             choices[-1] = True
     return False
+
+
+def _ways(plain: str) -> int:
+    """Return in how many ways repetitions that stand side by side could part a text between them, at most."""
+    most = ways = 1
+    for index, char in enumerate(plain):
+        if char in "*+?{" and plain[index - 1 : index] not in ("(", "*", "+", "?", "}", ""):
+            ways *= _lengths(plain, index)
+            most = max(most, ways)
+        elif char == "|" or not (char in "()*+?{}:," or plain[index + 1 : index + 2] in ("*", "+", "?", "{")):
+            # Groups are looked through. What stands once parts two repetitions, mostly.
+            ways = ways if _within_counts(plain, index) else 1
+    return most
+
+
+def _lengths(plain: str, index: int) -> int:
+    """Return how many lengths a repetition has."""
+    if plain[index] in "*+":
+        return _ENDLESS
+    counts = _COUNTS.match(plain, index)
+    if counts is None:
+        return 2 if plain[index] == "?" else 1
+    return int(counts[2]) - int(counts[1] or 0) + 1 if counts[2] else _ENDLESS
+
+
+def _within_counts(plain: str, index: int) -> bool:
+    start = plain.rfind("{", 0, index)
+    return start >= 0 and plain[start : index + 1].rstrip("0123456789,") == "{"
 
 
 def _hidden(found: str, kind: str, replacement: str) -> str:
