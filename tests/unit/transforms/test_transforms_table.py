@@ -266,3 +266,65 @@ def test_words_that_are_repeated_are_counted_as_often():
         steps.read.function(sink.getvalue().to_pybytes(), small)
     with pytest.raises(LimitExceeded, match="'output_bytes'"):
         steps.write.function(pa.table({"a": ["x" * 1000] * 50_000}), small, format="json")
+
+
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_two_columns_of_one_name(quality):
+    def run(*between):
+        pipeline = ["read", *between, {"write": {"format": "json"}}]
+        return compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline}).run(b"a,a,b\n1,2,3\n")
+
+    with pytest.raises(BadInput, match="more than one column a"):
+        run({"select": {"columns": ["a"]}})
+    with pytest.raises(BadInput, match="one column 'a'"):
+        run({"filter": {"where": [["a", ">", 0]]}})
+    assert run({"select": {"columns": ["b"]}}).body == b'{"b":3}\n'
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (["s", "in", ["a", None]], [0]),
+        (["s", "in", [None]], []),
+        (["s", "in", []], []),
+        (["n", "in", []], []),
+        (["u", "==", 2**64 - 1], [0]),
+        (["u", ">=", 2**63], [0]),
+        (["f", "!=", 1.5], [1]),
+        (["f", "<", 9.0], [0]),
+        (["f", "is_null", True], [2]),
+    ],
+)
+def test_conditions_on_empty_and_odd_values(condition, rows):
+    table = pa.table(
+        {
+            "s": ["a", None, "b"],
+            "n": pa.nulls(3),
+            "u": pa.array([2**64 - 1, 5, None], pa.uint64()),
+            "f": [1.5, float("nan"), None],
+            "row": [0, 1, 2],
+        }
+    )
+    sink = io.BytesIO()
+    pa.parquet.write_table(table, sink)
+    pipeline = ["read", {"filter": {"where": [condition]}}, {"write": {"format": "arrow"}}]
+    for quality in ("fast", "exact"):
+        made = compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline}).run(sink.getvalue())
+        assert loaded(made.body, "arrow").column("row").to_pylist() == rows
+
+
+@pytest.mark.parametrize("condition", [["id", "==", "5"], ["name", ">", 1], ["size", "in", ["x"]]])
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_conditions_that_do_not_fit_name_the_column_and_its_type(condition, source):
+    pipeline = ["read", {"filter": {"where": [condition]}}, "write"]
+    with pytest.raises(BadInput, match=f"does not fit the column '{condition[0]}', which is (int64|string|double)"):
+        compile_pipeline({"family": "table", "pipeline": pipeline}).run(stored(source))
+
+
+def test_small_and_foreign_tables():
+    assert steps.read.function(b"a,b", Context()).column_names == ["a", "b"]
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    with pytest.raises(BadInput, match="Arrow stream"):
+        steps.read.function(sink.getvalue().to_pybytes(), Context())

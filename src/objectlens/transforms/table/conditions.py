@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from objectlens.transforms.errors import BadArgument
+from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
 
 # What is behind a time of day to say in which zone it is (ISO 8601).
@@ -24,9 +24,27 @@ def expression(where: list[list[Any]], schema: pa.Schema | None = None) -> pc.Ex
     """Return Arrow's expression for the conditions; raises `BadArgument` for a wrong one.
 
     Text that is compared with a column of times or decimals in `schema` is read as one.
-    Raises `pa.ArrowInvalid` when it is none.
+    Raises `BadInput` for conditions that do not fit the columns.
     """
-    return reduce(and_, (_one(condition, schema) for condition in where))
+    if schema is None:
+        return reduce(and_, (_one(condition, None) for condition in where))
+    return reduce(and_, (_fitting(condition, schema) for condition in where))
+
+
+def _fitting(condition: list[Any], schema: pa.Schema) -> pc.Expression:
+    """Return a condition that was tried on no rows at all."""
+    name = str(condition[0])
+    if len(schema.get_all_field_indices(name)) != 1:
+        there = ", ".join(schema.names[:100])
+        raise BadInput(f"a condition needs one column {name!r}; the table has {there}")
+    kind = schema.field(name).type
+    try:
+        found = _one(condition, schema)
+        pa.table({name: pa.array([], kind)}).filter(found)
+    except (pa.ArrowException, OverflowError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise BadInput(f"{condition[2]!r:.60} does not fit the column {name!r}, which is {kind}: {said}") from error
+    return found
 
 
 def check(*, where: list[list[Any]]) -> None:
@@ -46,6 +64,8 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
     if len(condition) != 3 or not isinstance(condition[0], str):
         raise BadArgument(f"a condition must be [column, operator, value], not {condition!r}", "where")
     name, operator, value = condition
+    if type(value) is int and 2**63 <= value < 2**64:
+        value = pa.scalar(value, pa.uint64())
     field = pc.field(name)
     index = -1 if schema is None else schema.get_field_index(name)
     if schema is not None and index >= 0:
@@ -64,7 +84,9 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
         case ">=":
             return field >= value
         case "in" if isinstance(value, list):
-            return field.isin(value)
+            # To Arrow an empty value is in a list with one.
+            values = [one for one in value if one is not None]
+            return field.isin(values) if values else pc.scalar(False)
         case "is_null":
             return field.is_null() if value else field.is_valid()
     raise BadArgument(f"there is no operator {operator!r}; there are ==, !=, <, <=, >, >=, in, is_null", "where")
@@ -74,6 +96,9 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     """Return text as the time or decimal that it says: JSON has neither."""
     if isinstance(value, list):
         return [_typed(one, kind) for one in value]
+    if pa.types.is_uint64(kind) and type(value) is int:
+        # Arrow would make them signed, and lose the larger half.
+        return pa.scalar(value, pa.uint64())
     if pa.types.is_decimal(kind) and type(value) is int:
         # To Arrow every whole number has 19 digits, more than what it makes of both may have.
         return pa.scalar(decimal.Decimal(value))

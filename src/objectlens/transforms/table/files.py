@@ -36,6 +36,8 @@ _TYPES = {
 # Bytes of a value in memory, of those kinds of Parquet's that have no length of their own (texts have offsets).
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What goes before each message (Arrow columnar format, "Encapsulated message format").
+_ARROW_STREAM = b"\xff\xff\xff\xff"
 _BLOCK = 1024 * 1024
 _HEADER = 4 * 1024 * 1024
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
@@ -119,10 +121,12 @@ def write(
     return Result(sink.getvalue().to_pybytes(), _TYPES[format])
 
 
-def check_columns(wanted: list[str], there: list[str]) -> None:
-    """Raise `BadInput` that names the columns which a table does not have."""
+def check_columns(wanted: list[str], there: list[str], *, once: bool = False) -> None:
+    """Raise `BadInput` that names the columns which a table does not have, or not only `once`."""
     if missing := [name for name in wanted if name not in there]:
         raise BadInput(f"the table has no columns {', '.join(missing)}; it has {', '.join(there[:100])}")
+    if twice := sorted(name for name in {*wanted} if once and there.count(name) > 1):
+        raise BadInput(f"the table has more than one column {', '.join(twice)}")
 
 
 def _told(data: bytes) -> str:
@@ -130,6 +134,8 @@ def _told(data: bytes) -> str:
         return "parquet"
     if data[:6] == b"ARROW1":
         return "arrow"
+    if data[:4] == _ARROW_STREAM:
+        raise BadInput("the table is an Arrow stream, and only files are read; write it with pyarrow.ipc.new_file")
     plain = data.removeprefix(codecs.BOM_UTF8)
     return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) else "csv"
 
@@ -147,7 +153,13 @@ def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _
         raise BadInput(f"the header of the CSV file is longer than {_HEADER:,} bytes")
     rows = max(data.count(b"\n"), data.count(b"\r"))
     ctx.limits.check("rows", rows, f"a CSV file of {rows:,} lines")
+    if not rows:
+        # Arrow finds no header in a line that has no end.
+        data += b"\n"
     try:
+        if columns is not None:
+            # Of two columns with one name Arrow would take the first.
+            check_columns(columns, _csv_names(data, delimiter), once=True)
         table = _csv_in_blocks(data, delimiter, columns, _BLOCK)
     except pa.ArrowInvalid:
         # A row that is longer than a block, which only one block can hold.
@@ -167,6 +179,14 @@ def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block
         parse_options=pa.csv.ParseOptions(delimiter=delimiter),
         convert_options=pa.csv.ConvertOptions(include_columns=columns),
     )
+
+
+def _csv_names(data: bytes, delimiter: str) -> list[str]:
+    parse = pa.csv.ParseOptions(delimiter=delimiter)
+    read = pa.csv.ReadOptions(use_threads=False, block_size=_HEADER)
+    with pa.csv.open_csv(pa.py_buffer(data), read_options=read, parse_options=parse) as reader:
+        names: list[str] = reader.schema.names
+    return names
 
 
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
@@ -225,11 +245,21 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
-    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
     # Arrow would take a name with a dot for a part of a column.
     check_columns(columns or [], file.schema_arrow.names)
-    filters = expression(where, file.schema_arrow) if where else None
+    filters = _pushed(where, file.schema_arrow) if where else None
+    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=filters is None)
     return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+
+
+def _pushed(where: Where, schema: pa.Schema) -> Any:
+    """Return what of the conditions can be told of a group of rows by its least and greatest value.
+
+    `!=` cannot where there may be NaN, which Parquet leaves out of both and which differs from them.
+    """
+    expression(where, schema)
+    told = [one for one in where if one[1] != "!=" or not pa.types.is_floating(schema.field(one[0]).type)]
+    return expression(told, schema) if told else None
 
 
 def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:

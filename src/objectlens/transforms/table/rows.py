@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.errors import reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table.conditions import Where, check, expression
 from objectlens.transforms.table.files import Names, check_columns
@@ -19,9 +19,7 @@ Count = Annotated[int, Bounds(0, 2**62)]
 @transform(family="table")
 def select(table: pa.Table, ctx: Context, *, columns: Names) -> pa.Table:
     """Keep these columns, in this order (`Table.select`)."""
-    check_columns(columns, table.column_names)
-    if twice := sorted(name for name in {*columns} if table.column_names.count(name) > 1):
-        raise BadInput(f"the table has more than one column {', '.join(twice)}")
+    check_columns(columns, table.column_names, once=True)
     return table.select(columns)
 
 
