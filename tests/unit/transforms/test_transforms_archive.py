@@ -334,3 +334,11 @@ def test_hostile_extended_headers(kind):
         steps.member(header(10**9) + bytes(5000), name="a")
     with pytest.raises(BadInput):
         steps.member(header(0) * 3000, name="a")
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, zstandard.ZstdCompressor().compress])
+def test_what_is_behind_the_end_is_said(compress):
+    for more in (compress(b"more"), b"\0" * 700):
+        bytes(steps.decompress(compress(b"text") + more))
+    with pytest.raises(BadInput, match=r"behind the end of the .* stream is something else"):
+        bytes(steps.decompress(compress(b"text") + b"garbage"))

@@ -173,8 +173,13 @@ def _members(chunks: Iterable[bytes], make: Callable[[], Any], step: int, name: 
             place += len(taken)
             if fresh and ended and not (taken := bytes(taken).lstrip(b"\0")):
                 continue
-            fresh = False
-            yield from _undone(engine, taken)
+            behind, fresh = fresh and ended, False
+            try:
+                yield from _undone(engine, taken)
+            except _FAULTS as error:
+                if not behind:
+                    raise
+                raise BadInput(f"behind the end of the {name} stream is something else; cut it off") from error
             if engine.eof:
                 place -= len(engine.unused_data or b"")
                 # What is behind the end of a stream was copied, which is much where many short ones follow.
