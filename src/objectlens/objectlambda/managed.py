@@ -215,7 +215,10 @@ class Visit:
                 # What is not kept is one request's alone.
                 made = flight.take_live()
             except TimeoutError:
-                raise errors.LambdaTimeout from None
+                raise errors.LambdaTimeout(
+                    f"There was no answer within {self.lens.answer_seconds:g} seconds: what is to be made of this object "
+                    "is too much for one request."
+                ) from None
             except Failed as failed:
                 theirs = isinstance(failed.cause, errors.LambdaTimeout | BudgetUsedUp)
                 if own or not (theirs or (patient and isinstance(failed.cause, errors.SlowDown))):

@@ -7,6 +7,7 @@ they were given one by one, by a preset, or by leaving them at their defaults: d
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
 _FIELDS = frozenset({"type", "default", "minimum", "maximum", "enum", "maxLength", "description"})
 _BOUNDS: Mapping[str, Any] = {"minimum": (int, float), "maximum": (int, float), "maxLength": int, "enum": list}
+_WRITTEN = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _TYPES: Mapping[str, Any] = {
     "integer": int,
     "number": (int, float),
@@ -77,6 +79,9 @@ class Declared:
         try:
             if self.type == "boolean":
                 return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            if self.type != "string" and not _WRITTEN.fullmatch(text):
+                # Python reads more than that as a number.
+                raise ValueError(text)
             value: Any = {"integer": int, "number": float, "string": str}[self.type](text)
         except (KeyError, ValueError):
             raise BadArgument(

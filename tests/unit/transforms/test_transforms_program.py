@@ -26,6 +26,7 @@ from objectlens.transforms import (
     registry,
     transform,
 )
+from objectlens.transforms.arguments import Declared
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "examples/pipelines/image-normalizer.json").read_text()
@@ -344,3 +345,12 @@ def test_every_step_stands_in_the_schema():
         "default": None,
     }
     json.dumps(schema)
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+@pytest.mark.parametrize("text", ["1_0", "\uff11\uff10", " 10", "10 ", "0x10", ".", "", "1e", "ten"])
+def test_numbers_are_written_as_json_and_queries_write_them(kind: str, text: str) -> None:
+    declared = Declared.parse("n", {"type": kind, "default": 1})
+    with pytest.raises(BadArgument, match=f"must be of type {kind}"):
+        declared.read(text)
+    assert [declared.read(one) for one in ("10", "+10", "-10", "007")] == [10, 10, -10, 7]
