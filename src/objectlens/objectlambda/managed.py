@@ -216,8 +216,8 @@ class Visit:
                 made = flight.take_live()
             except TimeoutError:
                 raise errors.LambdaTimeout(
-                    f"There was no answer within {self.lens.answer_seconds:g} seconds: what is to be made of this object "
-                    "is too much for one request."
+                    f"There was no answer within {self.lens.answer_seconds:g} seconds: what is to be made of this "
+                    "object is too much for one request."
                 ) from None
             except Failed as failed:
                 theirs = isinstance(failed.cause, errors.LambdaTimeout | BudgetUsedUp)

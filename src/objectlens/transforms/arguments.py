@@ -79,10 +79,7 @@ class Declared:
         try:
             if self.type == "boolean":
                 return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-            if self.type != "string" and not _WRITTEN.fullmatch(text):
-                # Python reads more than that as a number.
-                raise ValueError(text)
-            value: Any = {"integer": int, "number": float, "string": str}[self.type](text)
+            value: Any = {"integer": _integer, "number": _number, "string": str}[self.type](text)
         except (KeyError, ValueError):
             raise BadArgument(
                 f"argument {self.name!r} must be of type {self.type}, not {text[:60]!r}", self.name
@@ -161,6 +158,21 @@ class Parameters:
             raise BadArgument(f"only presets are allowed here, not {', '.join(sorted(rest))}", *sorted(rest))
         check_known(rest, self.declared)
         return values | {name: self.declared[name].read(text) for name, text in rest.items()}
+
+
+def _integer(text: str) -> int:
+    return int(_as_json(text))
+
+
+def _number(text: str) -> float:
+    return float(_as_json(text))
+
+
+def _as_json(text: str) -> str:
+    """Return a number as it is written; raises `ValueError` for what Python reads as one and others do not: 1_000."""
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError(text)
+    return text
 
 
 def check_known(names: Iterable[str], known: Iterable[str]) -> None:

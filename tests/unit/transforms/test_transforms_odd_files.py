@@ -447,3 +447,10 @@ def test_padding_counts_what_it_comes_to() -> None:
     tall = Image(np.zeros((3000, 1), np.uint8), "grey", "png")
     with pytest.raises(LimitExceeded, match="60000x3000 pixels"):
         image.pad(tall, width=60_000, height=1)
+
+
+@pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("webp", 16_383)])
+def test_pictures_longer_than_a_format_holds(name: str, most: int) -> None:
+    assert image.encode.function(Image(np.zeros((1, most, 3), np.uint8), "bgr"), Context(), format=name)
+    with pytest.raises(BadInput, match=f"{name.upper()} holds {most:,} pixels a side.*resize"):
+        image.encode.function(Image(np.zeros((most + 1, 1, 3), np.uint8), "bgr"), Context(), format=name)

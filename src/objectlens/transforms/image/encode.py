@@ -16,6 +16,8 @@ from objectlens.transforms.values import Image, Result, Tensor
 
 Layout = Literal["CHW", "HWC"]
 Dtype = Literal["uint8", "float16", "float32"]
+# Pixels that a side may have: as libjpeg is built, and the container of WebP.
+_SIDES = {"jpeg": 65_500, "webp": 16_383}
 _FORMATS = frozenset({"jpeg", "png", "webp"})
 
 
@@ -36,6 +38,11 @@ def encode(
         raise BadInput("a normalised picture cannot become a picture file; use to_tensor")
     name = (image.format if image.format in _FORMATS else "png") if format == "same" else format
     wanted: Any = "grey" if image.order == "grey" else "bgra" if "a" in image.order[3:] and name != "jpeg" else "bgr"
+    longest = max(image.width, image.height)
+    if longest > (most := _SIDES.get(name, longest)):
+        raise BadInput(
+            f"{name.upper()} holds {most:,} pixels a side, and the picture has {longest:,}; resize it before"
+        )
     options = {
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, *([cv2.IMWRITE_JPEG_PROGRESSIVE, 1] if progressive else [])],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
