@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -79,7 +79,8 @@ class Declared:
         try:
             if self.type == "boolean":
                 return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-            value: Any = {"integer": _integer, "number": _number, "string": str}[self.type](text)
+            readers: Mapping[str, Callable[[str], Any]] = {"integer": _integer, "number": _number, "string": str}
+            value = readers[self.type](text)
         except (KeyError, ValueError):
             raise BadArgument(
                 f"argument {self.name!r} must be of type {self.type}, not {text[:60]!r}", self.name
