@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from objectlens.objectlambda.yielding import Yielding
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import Message, receive, send
 from objectlens.transforms.terms import Terms
@@ -76,6 +77,7 @@ class Workers:
         self._waiting: deque[_Job] = deque()
         self._out: dict[int, _Job] = {}
         self._crew: _Crew | None = None
+        self._yielding = Yielding(self._count)
         self._closed = False
 
     @property
@@ -109,6 +111,7 @@ class Workers:
         self._closed = True
         for job in [*self._waiting, *self._out.values()]:
             job.done.cancel()
+        self._yielding.close()
         if self._crew is not None:
             await self._crew.close()
 
@@ -121,15 +124,17 @@ class Workers:
                 continue
             if not self._crew.give(job.number, job.head, job.file):
                 self._waiting.appendleft(job)
-                return
+                break
             self._out[job.number] = job
             if job.deadline is None:
                 self._call_later(job, self._seconds)
                 job.lost = asyncio.get_running_loop().time() + (AHEAD + 1) * self._seconds
+        self._yielding.out(len(self._out))
 
     def _answered(self, message: Message) -> None:
         job = self._take(message.head.get("job", 0))
         body = _body(message)
+        self._yielding.took(message.head.get("ns", 0) / 1e9)
         if job is not None and not job.done.done():
             job.done.set_result(Made(message.head, body, message.head.get("cpu_ns", 0) / 1e9))
         self._hand_out()
@@ -147,13 +152,14 @@ class Workers:
     def _expire(self, job: _Job) -> None:
         if not job.done.done():
             job.done.set_exception(WorkerTimeout())
-        if self._crew is None or self._crew.end_job(job.number):
+        if self._closed or self._crew is None or self._crew.end_job(job.number):
             return
         # Nobody has begun it: who finds it in the socket does it for nothing, and not for long.
         if asyncio.get_running_loop().time() < job.lost:
             self._call_later(job, GRACE_SECONDS)
         else:
             self._take(job.number)
+            self._yielding.out(len(self._out))
 
     def _call_later(self, job: _Job, seconds: float) -> None:
         if job.deadline is not None:
