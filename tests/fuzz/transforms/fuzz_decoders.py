@@ -70,7 +70,7 @@ def odd_pictures(name: str) -> list[bytes]:
         "JPEG": [{"progressive": True, "exif": exif}, {"picture": whole.convert("CMYK")}, {"subsampling": "4:1:1"}],
         "PNG": [{"picture": whole.quantize(16), "transparency": 3, "bits": 4}, {"picture": clear}, more],
         "WEBP": [{"lossless": True, "exif": exif}, {"picture": clear}, more],
-        "TIFF": [{"compression": kind} for kind in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg")]
+        "TIFF": [{"compression": kind} for kind in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg", "zstd", "lzma")]
         + [{"picture": whole.convert("1"), "compression": "group4"}, {"picture": clear, "exif": exif}, more],
         "GIF": [{**more, "disposal": 2}, {"picture": whole.quantize(4), "transparency": 1, "interlace": 1}],
         "AVIF": [{"picture": clear}, {"exif": exif, "subsampling": "4:4:4"}],
@@ -98,6 +98,7 @@ def film(container: str, codec: str = "mpeg4") -> bytes:
     with av.open(sink, "w", format=container) as output:
         stream = output.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 56, 40, "yuv420p"
+        stream.codec_context.gop_size = 5
         for _ in range(8):
             for packet in stream.encode(av.VideoFrame.from_ndarray(PIXELS, format="rgb24")):
                 output.mux(packet)
@@ -197,6 +198,7 @@ def targets() -> dict[str, tuple[list[Any], list[bytes]]]:
         all_of[f"alpha.{name.lower()}"] = ([{"image.decode": {"alpha": True}}, *pipeline[1:-1], "image.encode"], seeds)
     for name in ("WAV", "FLAC", "OGG", "MP3"):
         all_of[f"audio.{name.lower()}"][1].extend(odd_sounds(name))
+    all_of["video.clip"][1].extend(film(container, "libx264") for container in ("mp4", "matroska", "mpegts", "mov"))
     all_of["video.mp4"][1].append(film("mp4", "libx264"))
     all_of["video.matroska"][1].append(film("webm", "libvpx-vp9"))
     all_of["video.avi"][1].extend([film("flv", "flv"), film("mpegts", "libx264")])
