@@ -11,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Resources, compile_pipeline
 from objectlens.transforms import text as steps
@@ -127,6 +128,24 @@ def test_tokenize(tokenizer_file):
         other.run(b"hello")
     (tokenizer_file / "tokenizer.json").write_text((tokenizer_file / "tokenizer.json").read_text() + " ")
     assert compile_pipeline(pipeline, resources=Resources(tokenizer_file)).digest != digest
+
+
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 6, 7, 20])
+def test_tokens_are_cut_as_the_library_cuts_them(tmp_path, length, special):
+    words = ["[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "e"]
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    tokenizer.save(str(tmp_path / "t.json"))
+    ctx = Context(resources=Resources(tmp_path))
+    arguments = {"file": "t.json", "max_length": length, "special_tokens": special}
+    got = steps.tokenize.function("a b c d e", ctx, **arguments).array.tolist()
+    if special and length < 2:
+        assert got == [1]
+        return
+    tokenizer.enable_truncation(length)
+    assert got == tokenizer.encode("a b c d e", add_special_tokens=special).ids
 
 
 RECORDS = [{"id": 1, "user": {"age": 17}}, {"id": 2, "user": {"age": 30}, "tags": ["x"]}, {"id": 3}]

@@ -29,13 +29,25 @@ def tokenize(
 ) -> Tensor:
     """Encode the text (`Tokenizer.encode`) to a vector of ids, cut at `max_length`, filled up to `pad_to`.
 
-    `file` is a file of the operator.
+    `file` is a file of the operator. What is cut off is text: special tokens that end a text stay.
     """
     tokenizer = ctx.resources.load(file, load_tokenizer)
-    ids = np.asarray(tokenizer.encode(text, add_special_tokens=special_tokens).ids[:max_length], dtype=dtype)
+    whole = tokenizer.encode(text, add_special_tokens=special_tokens).ids
+    if max_length is not None and len(whole) > max_length:
+        whole = _cut(tokenizer, text, max_length, special_tokens=special_tokens)
+    ids = np.asarray(whole, dtype=dtype)
     if pad_to is not None and len(ids) < pad_to:
         ids = np.pad(ids, (0, pad_to - len(ids)), constant_values=pad_id)
     return Tensor(ids, "T")
+
+
+def _cut(tokenizer: Tokenizer, text: str, length: int, *, special_tokens: bool) -> list[int]:
+    """Return so many ids, the last special token among them, as `Tokenizer.enable_truncation` does it."""
+    room = length - (tokenizer.num_special_tokens_to_add(False) if special_tokens else 0)
+    bare = tokenizer.encode(text, add_special_tokens=False)
+    bare.truncate(max(0, room))
+    cut: list[int] = tokenizer.post_process(bare, None, special_tokens).ids
+    return cut[:length]
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
