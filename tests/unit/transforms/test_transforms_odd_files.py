@@ -454,3 +454,9 @@ def test_pictures_longer_than_a_format_holds(name: str, most: int) -> None:
     assert image.encode.function(Image(np.zeros((1, most, 3), np.uint8), "bgr"), Context(), format=name)
     with pytest.raises(BadInput, match=f"{name.upper()} holds {most:,} pixels a side.*resize"):
         image.encode.function(Image(np.zeros((most + 1, 1, 3), np.uint8), "bgr"), Context(), format=name)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0\0\x18ftypM4A \0\0\0\0" + b"\0" * 100, b"words"])
+def test_sounds_of_no_known_format_are_told_which_are(data: bytes) -> None:
+    with pytest.raises(BadInput, match="Format not recognised; WAV, FLAC, MP3, OGG are read"):
+        audio.decode(data)

@@ -291,6 +291,41 @@ def test_clips_of_codecs_that_have_no_encoder_here():
         steps.clip(data, end=0)
 
 
+@pytest.mark.parametrize(
+    ("matrix", "change"),
+    [
+        ((0, 1, -1, 0), lambda one: np.rot90(one, -1)),
+        ((-1, 0, 0, -1), lambda one: one[::-1, ::-1]),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), lambda one: one[:, ::-1]),
+        ((1, 0, 0, -1), lambda one: one[::-1]),
+        ((0, 1, 1, 0), lambda one: one.transpose(1, 0, 2)),
+    ],
+)
+def test_films_are_turned_and_mirrored_by_their_matrix(matrix, change):
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[: HEIGHT // 2, : WIDTH // 2] = 255
+    sink = io.BytesIO()
+    with av.open(sink, "w", format="mp4") as output:
+        stream = output.add_stream("mpeg4", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")), *stream.encode()]:
+            output.mux(packet)
+    data = bytearray(sink.getvalue())
+    place = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = (one << 16 for one in matrix)
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    lying = taken(bytes(data), orient=False).pictures[0]
+    assert np.array_equal(taken(bytes(data)).pictures[0], change(lying))
+
+
+def test_clips_of_no_time_at_all():
+    with pytest.raises(BadArgument, match="before it begins"):
+        steps.clip(start=1.0, end=0.5)
+    with pytest.raises(BadInput, match="shows nothing at 50 s"):
+        steps.clip(FILM, start=50, end=60)
+
+
 def test_films_of_telephones_are_turned_upright():
     data = bytearray(FILM)
     # The matrix of the track (ISO/IEC 14496-12, 8.3.2): a quarter turn to the right.

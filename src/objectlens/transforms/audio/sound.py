@@ -24,6 +24,9 @@ Rate = Annotated[int, Bounds(1_000, 384_000)]
 Seconds = Annotated[float, Bounds(0, 86_400)]
 _FAULTS = (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, EOFError)
 _FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
+_READ = "WAV, FLAC, MP3, OGG"
+# libsndfile's code for a file of no kind that it knows (sndfile.h).
+_UNKNOWN = 1
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
 _LOSSY = frozenset({"ogg", "mp3"})
@@ -62,7 +65,7 @@ def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float |
     with _sounding("read the sound file"), soundfile.SoundFile(io.BytesIO(data)) as file:
         name = _FORMATS.get(file.format)
         if name is None:
-            raise BadInput(f"{file.format} is not among the sound formats read here: WAV, FLAC, MP3, OGG")
+            raise BadInput(f"{file.format} is not among the sound formats read here: {_READ}")
         first = min(round(start * file.samplerate), file.frames)
         count = file.frames - first if duration is None else round(duration * file.samplerate)
         count = max(0, min(count, file.frames - first))
@@ -88,7 +91,8 @@ def _sounding(what: str) -> Iterator[None]:
             yield
         except soundfile.LibsndfileError as error:
             # Its text begins with the file's address in memory.
-            raise BadInput(f"cannot {what}: {error.error_string}") from error
+            known = f"; {_READ} are read" if error.code == _UNKNOWN else ""
+            raise BadInput(f"cannot {what}: {error.error_string.rstrip('.')}{known}") from error
 
 
 def _check(ctx: Context, frames: int, rate: int, channels: int) -> None:

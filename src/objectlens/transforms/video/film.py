@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from objectlens.transforms.values import Frames, Result
 from objectlens.transforms.video.packets import cut, from_key_frame, microseconds, rising, timed, until
 
 Time = Annotated[float, Bounds(0, 86_400)]
+_UPRIGHT = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 # Containers round their times: to milliseconds, mostly.
 _GRACE = 0.0005
-_FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError)
+_FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError, struct.error)
 # Playlists (hls, concat, dash) name other files and addresses, which a file of a stranger must not.
 _OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg",
@@ -78,7 +80,12 @@ def frames(
         )
 
 
-@transform(family="video")
+def _check_span(*, start: float, end: float) -> None:
+    if end < start:
+        raise BadArgument(f"the clip cannot end at {end:g} s, before it begins at {start:g} s", "end", "start")
+
+
+@transform(family="video", check=_check_span)
 def clip(data: bytes, ctx: Context, *, start: Time = 0.0, end: Time) -> Result:
     """Cut out `start` to `end` as MP4 without decoding: it begins at the key frame at or before `start`.
 
@@ -87,6 +94,8 @@ def clip(data: bytes, ctx: Context, *, start: Time = 0.0, end: Time) -> Result:
     sink = io.BytesIO()
     with opened(data) as film:
         video = _checked(film, ctx)
+        if film.duration and start * av.time_base >= film.duration:
+            raise BadInput(f"the film shows nothing at {start:g} s: it lasts {film.duration / av.time_base:g} s")
         with av.open(sink, "w", format="mp4") as output:
             streams = [stream for stream in film.streams if stream.type == "audio" or stream.index == video.index]
             # What is copied as it is needs no encoder.
@@ -145,17 +154,20 @@ def _shown(film: Any, stream: Any, *, orient: bool) -> Iterator[tuple[float, Any
     """Yield the pictures, upright if wanted, with the seconds from the start of the film."""
     begin = (film.start_time or 0) / av.time_base
     for frame in film.decode(stream):
-        turns = round(frame.rotation / 90) % 4 if orient else 0
+        matrix = frame.side_data.get("DISPLAYMATRIX") if orient else None
         lasts = float((frame.duration or 0) * (frame.time_base or 0))
-        yield float(frame.time or 0.0) - begin, _Picture(frame, turns, lasts)
+        yield (
+            float(frame.time or 0.0) - begin,
+            _Picture(frame, struct.unpack("<9i", bytes(matrix)[:36]) if matrix else _UPRIGHT, lasts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A decoded picture, how often it is to be turned to the left by 90 degrees, and for how long it is shown."""
+    """A decoded picture, the matrix by which it is shown, in rows of three, and for how long it is shown."""
 
     frame: Any
-    turns: int
+    matrix: tuple[int, ...]
     seconds: float
 
     @property
@@ -164,7 +176,13 @@ class _Picture:
 
     def pixels(self) -> np.ndarray[Any, Any]:
         pixels = self.frame.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(pixels, self.turns)) if self.turns else pixels
+        a, b, _, c, d = self.matrix[:5]
+        # Points go to (a x + c y, b x + d y): by right angles, and mirrored, which front cameras do.
+        lies = abs(b) > abs(a)
+        turned = pixels.transpose(1, 0, 2) if lies else pixels
+        turned = turned[:, ::-1] if (c if lies else a) < 0 else turned
+        turned = turned[::-1] if (b if lies else d) < 0 else turned
+        return turned if turned is pixels else np.ascontiguousarray(turned)
 
 
 def _described(stream: Any) -> dict[str, Any]:
