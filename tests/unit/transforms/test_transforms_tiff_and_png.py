@@ -170,6 +170,16 @@ def test_samples_that_are_no_pictures(samples: np.ndarray, said: int, name: str)
             decoded(data, **arguments)
 
 
+def test_lists_of_tags_that_lie_upon_each_other() -> None:
+    pages, count = 500, 60_000
+    data = bytearray(b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", count) * (2 * pages))
+    data += b"\0" * (count * 12 + 4 * pages)
+    for page in range(pages - 1):
+        struct.pack_into("<I", data, 8 + 4 * page + 2 + count * 12, 8 + 4 * (page + 1))
+    with pytest.raises(BadInput, match="more than 262,144 tags"):
+        decoded(bytes(data))
+
+
 def test_errors_tell_no_addresses_in_memory() -> None:
     with pytest.raises(BadInput) as refused:
         decoded(tiff(PIXELS, RGB, more={259: ("H", [34712])}))

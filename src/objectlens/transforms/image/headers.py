@@ -18,6 +18,7 @@ _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _TIFF_SIZES = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
+_TIFF_TAGS = 1 << 18
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
 
 
@@ -134,7 +135,7 @@ def _webp(data: bytes) -> Header:
 
 def _tiff(data: bytes, max_frames: int) -> Header:
     order, count_code, offset_code, entry_size, offset = tiff_layout(data)
-    width = height = frames = 0
+    width = height = frames = listed = 0
     seen: set[int] = set()
     while offset and frames <= max_frames:
         if offset in seen:
@@ -144,6 +145,10 @@ def _tiff(data: bytes, max_frames: int) -> Header:
         first = offset + struct.calcsize(count_code)
         if count * entry_size > len(data):
             raise BadInput("the TIFF file's list of tags is longer than the file")
+        # Lists may lie upon each other, so that a small file has many of them.
+        listed += count
+        if listed > _TIFF_TAGS:
+            raise BadInput(f"the TIFF file has more than {_TIFF_TAGS:,} tags")
         found = tags(data, order, (first, count, entry_size), _TIFF_SIZES)
         width = max(width, found.get(_TIFF_WIDTH, 0), found.get(_TILE_WIDTH, 0))
         height = max(height, found.get(_TIFF_HEIGHT, 0), found.get(_TILE_HEIGHT, 0))
