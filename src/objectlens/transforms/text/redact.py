@@ -14,7 +14,7 @@ Kind = Literal["email", "phone", "card"]
 # Every quantifier is bounded and none is nested, so that no text makes them slow.
 _PATTERNS = {
     # An apostrophe only within a word (O'Brien): around it, it is a quotation mark.
-    "email": re.compile(r"(?<![\w.+%-])(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    "email": re.compile(r"(?<![\w.+%-])(?<!\w')(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     "card": re.compile(r"(?<![\d+-])\d(?:[ -]?\d){12,18}(?![\d-])"),
     # With the number of a country, groups are as each country writes them; else as most do.
     "phone": re.compile(
