@@ -11,12 +11,13 @@ from objectlens.catalog.entities import LoggingConfig
 from objectlens.control.awslambda.context import Parameters
 from objectlens.control.protocol.faults import ValidationException
 from objectlens.errors import InvalidParameterValueException
+from objectlens.functions.configuration import LONGEST_TIMEOUT
 from objectlens.functions.network import network_of
 from objectlens.functions.variables import RESERVED
 
 MAX_VARIABLES = 4096
 # The public limits, which are lower than those of the service's model (reference section 14.7).
-_MAXIMA = {"Timeout": 900, "MemorySize": 10240}
+_MAXIMA = {"Timeout": LONGEST_TIMEOUT, "MemorySize": 10240}
 
 # Parameters that would change what the function can do, or who sees it, and that this server cannot give it.
 _REFUSED = {
