@@ -449,6 +449,41 @@ def test_an_answer_by_the_channel_may_be_sent_again(server) -> None:
     assert [code for code, (_, text) in zip(codes, said, strict=True) if f"<Code>{code}</Code>" in text] == codes
 
 
+RETRYING = """
+import boto3, os, socket, threading, urllib.parse
+there = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL_S3"])
+
+def relay(listening):
+    # Of the first request, the service gets the head alone; the second goes through.
+    for length in (None, 7):
+        ours, _ = listening.accept()
+        theirs = socket.create_connection((there.hostname, there.port))
+        data = b""
+        while not (b"\\r\\n\\r\\n" in data and data.endswith(b"content")):
+            data += ours.recv(65536)
+        theirs.sendall(data if length else data[:-7])
+        if length:
+            ours.sendall(theirs.recv(65536))
+        ours.close()
+        theirs.close()
+    listening.close()
+
+def lambda_handler(event, context):
+    listening = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=relay, args=(listening,)).start()
+    given = event["getObjectContext"]
+    s3 = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+    told = s3.write_get_object_response(
+        Body=b"content", RequestRoute=given["outputRoute"], RequestToken=given["outputToken"])
+    assert told["ResponseMetadata"]["RetryAttempts"] == 1
+"""
+
+
+def test_the_sdk_tries_again_by_itself(make_lens) -> None:
+    lens = make_lens(RETRYING)
+    assert lens.read("k") == b"content"
+
+
 def test_a_function_that_does_not_send_again_has_not_answered(make_lens) -> None:
     lens = make_lens("""
 import http.client, os, urllib.parse
