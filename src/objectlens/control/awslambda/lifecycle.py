@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
-from objectlens.catalog.entities import LATEST, Function
+from objectlens.catalog.entities import LATEST, Function, LoggingConfig
 from objectlens.control.awslambda import render
 from objectlens.control.awslambda.code import store_code
 from objectlens.control.awslambda.concurrency import arrange
@@ -14,7 +14,7 @@ from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.referring import check_size, refer
 from objectlens.control.awslambda.refusals import check_revision, function_exists, no_function
-from objectlens.control.awslambda.settings import fields_of
+from objectlens.control.awslambda.settings import fields_of, logging_of
 from objectlens.control.awslambda.sweeping import sweep_packages
 from objectlens.control.awslambda.versions import publish
 from objectlens.control.protocol import Request
@@ -49,6 +49,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         revision_id=surroundings.new_id(),
         architectures=tuple(parameters.get("Architectures") or ("x86_64",)),
         layers=tuple(layers),
+        logging=logging_of(LoggingConfig(), parameters),
         tags=dict(parameters.get("Tags") or {}),
         **fields,
     )
@@ -98,7 +99,13 @@ async def update_function_configuration(surroundings: Lambda, request: Request) 
 
     def with_settings(function: Function) -> Function:
         check_revision(function, parameters.get("RevisionId"))
-        return replace(function, **fields, last_modified=surroundings.clock.now(), revision_id=surroundings.new_id())
+        return replace(
+            function,
+            **fields,
+            logging=logging_of(function.logging, parameters),
+            last_modified=surroundings.clock.now(),
+            revision_id=surroundings.new_id(),
+        )
 
     return await _change(surroundings, name, with_settings, publishing=False)
 
