@@ -29,6 +29,7 @@ Admits = Callable[[tuple[str, int], tuple[str, int]], bool]
 """Tells whether a connection is the environment's own, by the addresses of its other end and of ours."""
 _Handler = Callable[[RuntimeRequest, RuntimeConnection], None]
 _ACCEPTED = b'{"status":"OK"}'
+_TOO_LARGE = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,10 @@ class RuntimeApi:
         self._undelivered = True
         self._deliver()
 
+    def retire(self) -> None:
+        """Take no more work; a runtime that waits for it goes on waiting, until it is ended."""
+        self._move(Event.END)
+
     def end(self) -> None:
         """Close the listener and every connection; the environment takes no more work."""
         self._move(Event.END)
@@ -223,9 +228,8 @@ class RuntimeApi:
             if mode.lower() not in {"", "streaming"}:
                 _refuse(connection, 400, "InvalidFunctionResponseMode", f"there is no response mode {mode!r}")
             elif request.oversized:
-                message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-                self._settle(fault("Function.ResponseSizeTooLarge", message), connection.late)
-                _refuse(connection, 413, "RequestEntityTooLarge", message)
+                self._settle(_too_large(), connection.late)
+                _refuse(connection, 413, "RequestEntityTooLarge", _TOO_LARGE)
             else:
                 self._settle(_streamed_error(request) or Answer(request.body), connection.late)
                 connection.reply(202, _ACCEPTED)
@@ -270,8 +274,14 @@ def fault(kind: str, message: str) -> Answer:
     return Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), kind, platform=True)
 
 
+def _too_large() -> Answer:
+    return fault("Function.ResponseSizeTooLarge", _TOO_LARGE)
+
+
 def _reported(request: RuntimeRequest, fallback: str) -> Answer:
     """Read an error post; the header names the type, else the document does."""
+    if request.oversized:
+        return _too_large()
     kind = request.headers.get("lambda-runtime-function-error-type", "")
     try:
         content = json.loads(request.body)

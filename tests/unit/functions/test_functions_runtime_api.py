@@ -294,6 +294,16 @@ def test_six_mebibytes_and_not_a_byte_more():
     transcript(test)
 
 
+def test_an_error_that_is_too_long_says_so():
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        await client.ask("POST", f"{ROOT}/invocation/3f6b/error", b'"' + b"x" * MAX_RESPONSE + b'"')
+        assert listener.events[0].error_type == "Function.ResponseSizeTooLarge"
+        assert str(MAX_RESPONSE) in json.loads(listener.events[0].body)["errorMessage"]
+
+    transcript(test)
+
+
 CHUNKED = (
     f"POST {ROOT}/invocation/3f6b/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
