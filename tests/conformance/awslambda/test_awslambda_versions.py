@@ -128,6 +128,8 @@ def test_a_dry_run_asks_whether_one_may(server, client, name):
     ("parameters", "expected"),
     [
         ({"Payload": b"{"}, ("InvalidRequestContentException", 400)),
+        ({"Payload": b"NaN"}, ("InvalidRequestContentException", 400)),
+        ({"Payload": "[]".encode("utf-16")}, ("InvalidRequestContentException", 400)),
         ({"Payload": b'"' + b"x" * 6 * 1024 * 1024 + b'"'}, ("RequestTooLargeException", 413)),
         ({"Qualifier": "12"}, ("ResourceNotFoundException", 404)),
         ({"ClientContext": "%"}, ("InvalidRequestContentException", 400)),

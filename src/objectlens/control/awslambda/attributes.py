@@ -51,10 +51,7 @@ async def tag_resource(surroundings: Lambda, request: Request) -> Result:
     """Set tags."""
 
     def tagged(function: Function) -> Function:
-        tags = {**function.tags, **request.params["Tags"]}
-        if len(tags) > MAX_TAGS:
-            raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
-        return replace(function, tags=tags)
+        return replace(function, tags=check_tags({**function.tags, **request.params["Tags"]}))
 
     await _change_all(surroundings, resource_in(request), tagged)
     return {}
@@ -74,6 +71,15 @@ async def untag_resource(surroundings: Lambda, request: Request) -> Result:
 async def list_tags(surroundings: Lambda, request: Request) -> Result:
     """Return the tags."""
     return {"Tags": dict((await surroundings.function(resource_in(request))).tags)}
+
+
+def check_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return all tags that a function is to have; raises `InvalidParameterValueException` for what is no tag of ours."""
+    if len(tags) > MAX_TAGS:
+        raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
+    return tags
 
 
 def resource_in(request: Request) -> FunctionName:

@@ -7,6 +7,7 @@ import asyncio
 from objectlens.access.values import Caller
 from objectlens.control.awslambda.context import Lambda, Parameters
 from objectlens.control.awslambda.refusals import RequestEntityTooLargeException
+from objectlens.control.awslambda.settings import NO_IMAGES
 from objectlens.errors import InvalidParameterValueException, ServiceError
 from objectlens.functions import Package
 
@@ -37,9 +38,7 @@ async def _fetch(surroundings: Lambda, caller: Caller, code: Parameters, operati
     if sources == ["S3Bucket"] and code.get("S3Key"):
         return await _from_bucket(surroundings, caller, code)
     if "ImageUri" in sources:
-        raise InvalidParameterValueException(
-            "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
-        )
+        raise InvalidParameterValueException(NO_IMAGES)
     if len(sources) > 1:
         raise InvalidParameterValueException(
             "Please do not provide other FunctionCode parameters when providing a ZipFile."

@@ -8,6 +8,7 @@ from dataclasses import replace
 from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda import render
+from objectlens.control.awslambda.attributes import check_tags
 from objectlens.control.awslambda.code import store_code
 from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Result
@@ -34,6 +35,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         raise InvalidParameterValueException("A new function's name has no qualifier.")
     if await surroundings.catalog.functions.get(name.account, name.name, LATEST) is not None:
         raise function_exists(name.name)
+    tags = check_tags(dict(parameters.get("Tags") or {}))
     layers = await refer(surroundings, parameters.get("Layers") or ())
     package = await store_code(surroundings, request.caller, parameters["Code"], "CreateFunction")
     await check_size(surroundings, package.digest, layers)
@@ -49,7 +51,7 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         revision_id=surroundings.new_id(),
         architectures=tuple(parameters.get("Architectures") or ("x86_64",)),
         layers=tuple(layers),
-        tags=dict(parameters.get("Tags") or {}),
+        tags=tags,
         **fields,
     )
 

@@ -13,6 +13,7 @@ from objectlens.functions.network import network_of
 from objectlens.functions.variables import RESERVED
 
 MAX_VARIABLES = 4096
+NO_IMAGES = "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
 # The public limits, which are lower than those of the service's model (reference section 14.7).
 _MAXIMA = {"Timeout": 900, "MemorySize": 10240}
 
@@ -41,6 +42,8 @@ def fields_of(parameters: Parameters) -> dict[str, Any]:
     for name, words in _REFUSED.items():
         if parameters.get(name):
             raise InvalidParameterValueException(f"This server does not offer {words}: leave {name} out.")
+    if parameters.get("PackageType") == "Image":
+        raise InvalidParameterValueException(NO_IMAGES)
     storage = parameters.get("EphemeralStorage")
     if storage is not None:
         _check_maximum("ephemeralStorage.size", storage["Size"], 10240)
