@@ -74,7 +74,7 @@ async def list_tags(surroundings: Lambda, request: Request) -> Result:
 
 
 def check_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return all tags that a function is to have; raises `InvalidParameterValueException` for what is no tag of ours."""
+    """Return all tags that a function is to have; raises `InvalidParameterValueException` for what is no tag."""
     if len(tags) > MAX_TAGS:
         raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
     if any(key.lower().startswith("aws:") for key in tags):
