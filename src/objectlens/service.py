@@ -303,6 +303,7 @@ async def running(settings: Settings, sock: socket.socket, requests_to: TextIO |
             meter=meter,
             # The corridor needs this room, and its functions the corridor: it is there before the first of them runs.
             inner=lambda *known: corridor.inner(*known),  # noqa: PLW0108
+            foretell=Corridor.foretell,
             endpoint=url,
             region=settings.account.region,
             remotes=remotes,

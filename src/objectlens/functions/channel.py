@@ -13,19 +13,40 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 from objectlens.clock import Clock
 from objectlens.functions.arrivals import ROOM, lateness, note
-from objectlens.functions.polling import ANSWER, ASK, FORESEEN, FRAME, HAND, INVOKE, NEXT, RESULT, SHORT, SMALL, UNUSED
+from objectlens.functions.polling import (
+    ANSWER,
+    ASK,
+    BRIEF,
+    CONTENT_TYPE,
+    FORESEEN,
+    FORETOLD,
+    FRAME,
+    HAND,
+    INVOKE,
+    NEXT,
+    RECALL,
+    RESULT,
+    SHORT,
+    SMALL,
+    TELL,
+    UNUSED,
+)
 from objectlens.functions.runtime_api import RuntimeApi
 from objectlens.functions.states import Forbidden
-from objectlens.functions.values import Door
+from objectlens.functions.values import Door, Foretold
 from objectlens.http import Headers, HttpRequest, HttpResponse
 from objectlens.streams import BytesBody, FileSlice
 
 _LOGGER = logging.getLogger(__name__)
 
 _READ = 256 * 1024
+# As long as a GET waits for an answer at most; one that is here waits for nothing but the database.
+_TAKING_SECONDS = 60.0
 _NO_ANSWER = b"0 0 -1 "
 
 Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
@@ -49,6 +70,13 @@ class Channel:
         self._asking: asyncio.Task[None] | None = None
         self._habit: str | None = None
         self._ahead: tuple[bytes, HttpResponse | None] | None = None
+        # How the last answer was that could have been foretold; what the next invocation is to be told, and whether the
+        # one under way was told and has not answered yet.
+        self._manner: HttpRequest | None = None
+        self._foretold: Foretold | None = None
+        self._may_tell = False
+        self._turn = 0
+        self._telling: asyncio.Task[None] | None = None
         self._open = True
 
     def listen(self) -> None:
@@ -88,16 +116,26 @@ class Channel:
 
     def _readable(self) -> bool:
         """Take a piece of what came; returns whether there was one."""
-        try:
-            data = self._socket.recv(_READ)
-        except BlockingIOError:
+        data = self._piece()
+        if data is None:
             return False
-        except OSError:
-            data = b""
         if not data:
             self._handed()  # the last thing that it did, perhaps
             self.close()
             return False
+        self._read(data)
+        return True
+
+    def _piece(self) -> bytes | None:
+        """Return a piece of what came, None when there is none, nothing at the end."""
+        try:
+            return self._socket.recv(_READ)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _read(self, data: bytes) -> None:
         self._incoming = self._incoming + data if self._incoming else data
         try:
             while self._open and (frame := self._frame()):
@@ -105,7 +143,6 @@ class Channel:
         except (ValueError, TypeError, Forbidden) as error:
             _LOGGER.warning("the channel of an environment is closed: %s", error)
             self.close()
-        return True
 
     def _handed(self) -> None:
         """Take a short result, which ended when the kernel says it came: under load nobody looks for a while."""
@@ -117,6 +154,11 @@ class Channel:
             packet, more = b"", []
         if not packet:
             self.close()
+            return
+        # The answer that it told of before this lies there already, on the other socket.
+        while self._open and self._may_tell and (data := self._piece()):
+            self._read(data)
+        if not self._open:
             return
         try:
             self._take(*_result(packet), lateness(more, self._clock))
@@ -142,6 +184,8 @@ class Channel:
         if kind in {RESULT, UNUSED}:
             if kind == UNUSED:
                 self._habit = None
+            if self._may_tell:  # it was told, and answered otherwise, or not at all
+                self._manner, self._may_tell = None, False
             self._api.take_result(head.decode(), body, late)
             self._api.poll(self)
         elif kind == NEXT:
@@ -149,6 +193,9 @@ class Channel:
         elif kind == ASK and self._asking is None:
             lines = head.decode()
             self._asking = self._loop.create_task(self._serve(lines, _request(lines, body)))
+        elif kind == TELL and self._may_tell and len(body) <= BRIEF:
+            self._may_tell = False
+            self._telling = self._loop.create_task(self._told(_request(head.decode(), body)))
         else:
             raise ValueError("a frame came that was not its turn")
 
@@ -157,7 +204,44 @@ class Channel:
         self._asking = None
         if http.method == "GET":
             self._habit = head.partition("\n")[2]
+        elif response is not None:
+            self._learn(http, response)
         self._answer(response)
+
+    async def _told(self, http: HttpRequest) -> None:
+        """Serve a request whose answer the environment has already."""
+        response = await _unless_cut(self._ask, http)
+        if response is None or response.status != 200:
+            self._manner = None
+            said = "cut" if response is None else response.status
+            _LOGGER.info("an answer of a function was not taken (%s): nobody waits for it any more", said)
+
+    def _learn(self, http: HttpRequest, response: HttpResponse) -> None:
+        taken = response.status == 200 and (http.body.length or 0) <= BRIEF and _is_ordinary(http)
+        self._manner = replace(http, body=BytesBody(b"")) if taken else None
+
+    async def settled(self) -> None:
+        """Return when the answer that the environment told of has been taken, or could not be in time."""
+        if self._telling is not None:
+            await asyncio.wait({self._telling}, timeout=_TAKING_SECONDS)
+            self._telling = None
+
+    async def foretell(self, door: Door) -> None:
+        """Find out what this environment will hear when it answers as it did last, to tell it with the invocation."""
+        self._turn += 1
+        if self._manner is None:
+            return
+        try:
+            self._foretold = await door.foretell(self._manner, partial(self._recall, self._turn))
+        except Exception:  # whatever it is, the environment hears it when it answers
+            _LOGGER.exception("how an answer would be taken is not known")
+
+    def _recall(self, turn: int) -> None:
+        """Take back what was foretold in this turn, unless the answer has come."""
+        if turn == self._turn:
+            self._foretold = None
+            if self._may_tell:
+                self._send(_frame(RECALL, b"", b""))
 
     async def foresee(self, door: Door) -> None:
         """Ask for what this environment read first in its last invocation, to give it along with the next."""
@@ -179,6 +263,10 @@ class Channel:
         """Give the environment its next invocation (a `RuntimeConnection` answers so)."""
         del status  # there is no other than 200
         frame = _frame(INVOKE, "\n".join([f"{name}: {value}" for name, value in headers]).encode(), body)
+        if (known := self._foretold) is not None:
+            self._foretold, self._may_tell = None, True
+            names = f"{known.route}\n{known.token}\n".encode()
+            frame = _frame(FORETOLD, names + _head(known.response, 0, -1), b"") + frame
         if self._ahead is None:
             self._send(frame)
             return
@@ -249,6 +337,11 @@ async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
     if isinstance(response.body, FileSlice):
         response.body.close()
     return None
+
+
+def _is_ordinary(http: HttpRequest) -> bool:
+    """Whether an answer says nothing but what it is: all else is checked when it comes."""
+    return not any(name.startswith(("x-amz-fwd-", "x-amz-meta-")) and name != CONTENT_TYPE for name, _ in http.headers)
 
 
 def _breaks_lines(response: HttpResponse) -> bool:

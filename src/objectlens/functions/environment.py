@@ -233,6 +233,7 @@ class Environment:
         """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
         self._began = None
         if self.alive and self._channel is not None and invocation.door is not None:
+            await self._channel.foretell(invocation.door)
             await self._channel.foresee(invocation.door)
         if not self.alive:  # it may have ended while that was read
             raise GoneError
@@ -250,6 +251,8 @@ class Environment:
         alarm = loop.call_later(timeout + _TICK, self._time_out, invocation.request_id)
         try:
             answer = await self._answer
+            if self._channel is not None:
+                await self._channel.settled()
         finally:
             self._door = None
             alarm.cancel()

@@ -23,14 +23,15 @@ from typing import Any
 FRAME = struct.Struct("<BII")
 """The kind of a frame, the bytes of its head and of its body. Heads are lines, parted by newlines."""
 
-NEXT, RESULT, UNUSED, ASK = 1, 2, 3, 4
+NEXT, RESULT, UNUSED, ASK, TELL = 1, 2, 3, 4, 5
 """From the environment: for work; a result (the head is its request id), with `UNUSED` also that what was foreseen was
-not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`."""
+not asked for; a request: `METHOD TARGET`, then its headers, `NAME: VALUE`; one whose answer was foretold."""
 
-INVOKE, ANSWER, FORESEEN, HAND = 1, 2, 3, 4
+INVOKE, ANSWER, FORESEEN, HAND, FORETOLD, RECALL = 1, 2, 3, 4, 5, 6
 """To the environment: an invocation with its headers; an answer: `STATUS OFFSET SIZE REASON`, then its headers; the
 answer to a request that will probably be made, with that request's head and an empty line before its own; a socket
-that takes short results, which comes along.
+that takes short results, which comes along; how the function's answer will be taken, after the route and the token that
+it has to name, each on a line; that it would not be any more.
 
 An answer's content is the frame's body, or, when SIZE is not negative, so many bytes at OFFSET of the file that comes
 along, as does that of a foreseen one. The status 0 says that this request needs a connection of its own.
@@ -42,8 +43,14 @@ SMALL = 1024 * 1024
 SHORT = 16 * 1024
 """Frames of results of up to so many bytes go through the socket that takes those alone, one in each packet."""
 
+BRIEF = 64 * 1024
+"""Answers of up to so many bytes may have been foretold: the socket has room for them, whatever the server does."""
+
+CONTENT_TYPE = "x-amz-fwd-header-content-type"
+"""What such an answer may say of itself, and nothing else."""
+
 FRESH = 1.0
-"""Seconds for which a foreseen answer is as good as one that is asked for now."""
+"""Seconds for which an answer that came before it was asked for is as good as one that is asked for now."""
 
 _PIECE = 256 * 1024
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
@@ -77,6 +84,7 @@ class Channel:
         self._unsent = b""
         self._unread = 0
         self._ahead: tuple[bytes, bytes, bytes] | None = None
+        self._foretold: tuple[str, bytes] | None = None
         self._came = 0.0
         self._wasted = False
         self._hand: socket.socket | None = None
@@ -86,6 +94,7 @@ class Channel:
         with self._lock:
             self._socket.settimeout(None)
             self._forget()
+            self._foretold = None
             if result is None:
                 self._send(NEXT, b"", b"")
             else:
@@ -114,6 +123,40 @@ class Channel:
             return None
         answer, content, run = found
         return (*_head(answer), content if run is None else _read_file(*run))
+
+    def tell(
+        self, names: tuple[str, str], target: str, headers: list[tuple[str, str]], *, body: bytes
+    ) -> tuple[int, str, list[tuple[str, str]], bytes] | None:
+        """Send the function's answer, which names a route and a token, and return what it hears, as `ask` does.
+
+        That came with the invocation, so nobody is waited for. None when it is not known. Raises `OSError`.
+        """
+        if self._foretold is None or os.getpid() != self._owner or self._unread or len(body) > BRIEF:
+            return None
+        head = "\n".join([f"POST {target}", *[f"{name}: {value}" for name, value in headers]]).encode()
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            answer = self._still_foretold("\n".join(names))
+            if answer is not None:
+                self._forget()
+                self._send(TELL, head, body)
+        finally:
+            self._lock.release()
+        return None if answer is None else (*_head(answer), b"")
+
+    def _still_foretold(self, names: str) -> bytes | None:
+        """Return what was foretold of these, once, unless it was recalled or is old."""
+        if self._socket.gettimeout() is not None:
+            self._socket.settimeout(None)
+        while self._more(socket.MSG_DONTWAIT):
+            pass
+        while (frame := self._frame()) is not None:
+            self._note(*frame)
+        foretold, self._foretold = self._foretold, None
+        if foretold is None or foretold[0] != names or time.monotonic() - self._came > FRESH:
+            return None
+        return foretold[1]
 
     def open(
         self, method: str, target: str, headers: list[tuple[str, str]], *, body: bytes, timeout: float | None
@@ -189,27 +232,50 @@ class Channel:
     def _receive(self, wanted: int) -> tuple[bytes, bytes]:
         """Return the next frame of a kind; an answer that was waited for too long is passed over."""
         while True:
-            while len(self._data) < FRAME.size:
+            while (frame := self._frame()) is None:
                 self._more()
-            kind, head, body = FRAME.unpack_from(self._data)
-            start, end = FRAME.size + head, FRAME.size + head + body
-            while len(self._data) < end:
-                self._more()
-            found, self._data = self._data[:end], self._data[end:]
+            kind, head, body = frame
             if kind == ANSWER:
                 self._unread -= 1
             if kind == wanted:
-                return found[FRAME.size : start], found[start:]
-            if kind == FORESEEN:
-                request, _, answer = found[FRAME.size : start].partition(b"\n\n")
-                self._ahead, self._came = (request, answer, found[start:]), time.monotonic()
-            elif kind == ANSWER:
-                self._drop(found[FRAME.size : start])
-            elif kind == HAND and (descriptor := self._files.pop(0)) != _LOST:
-                self._hand = socket.socket(fileno=descriptor)
+                return head, body
+            self._note(kind, head, body)
 
-    def _more(self) -> None:
-        data, controls, flags, _ = self._socket.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_CMSG_CLOEXEC)
+    def _frame(self) -> tuple[int, bytes, bytes] | None:
+        """Cut the next frame off what came, None while it is incomplete."""
+        data = self._data
+        if len(data) < FRAME.size:
+            return None
+        kind, head, body = FRAME.unpack_from(data)
+        start, end = FRAME.size + head, FRAME.size + head + body
+        if len(data) < end:
+            return None
+        self._data = data[end:]
+        return kind, data[FRAME.size : start], data[start:end]
+
+    def _note(self, kind: int, head: bytes, body: bytes) -> None:
+        """Take note of a frame that nobody waits for."""
+        if kind == FORESEEN:
+            request, _, answer = head.partition(b"\n\n")
+            self._ahead, self._came = (request, answer, body), time.monotonic()
+        elif kind == FORETOLD:
+            route, token, answer = head.split(b"\n", 2)
+            self._foretold, self._came = (f"{route.decode()}\n{token.decode()}", answer), time.monotonic()
+        elif kind == RECALL:
+            self._foretold = None
+        elif kind == ANSWER:
+            self._drop(head)
+        elif kind == HAND and (descriptor := self._files.pop(0)) != _LOST:
+            self._hand = socket.socket(fileno=descriptor)
+
+    def _more(self, flags: int = 0) -> bool:
+        """Take a piece of what comes, with `MSG_DONTWAIT` if there is one; returns whether there was."""
+        try:
+            data, controls, flags, _ = self._socket.recvmsg(
+                _PIECE, socket.CMSG_SPACE(_INT), flags | socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return False
         for _, _, content in controls:
             self._files += array.array("i", content[: len(content) - len(content) % _INT])
         if flags & socket.MSG_CTRUNC:
@@ -217,6 +283,7 @@ class Channel:
         if not data:
             raise ConnectionError("the server has hung up")
         self._data += data
+        return True
 
 
 _INT = array.array("i").itemsize

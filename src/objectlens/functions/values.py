@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,15 @@ from objectlens.catalog.entities import Function
 from objectlens.functions.patience import Patience
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.metering.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What a function will hear when it answers with this route and token."""
+
+    route: str
+    token: str
+    response: HttpResponse
 
 
 class Door(Protocol):
@@ -25,6 +34,13 @@ class Door(Protocol):
 
     async def __call__(self, http: HttpRequest) -> HttpResponse | None:
         """Answer a request, with all the headers that it has on the wire; None when it has to take a connection."""
+        ...
+
+    async def foretell(self, like: HttpRequest, recall: Callable[[], object]) -> Foretold | None:
+        """Say how an answer of the function like an earlier one will be taken, if it will be.
+
+        `recall` is called when it would not be any more, or is not needed.
+        """
         ...
 
 

@@ -29,6 +29,9 @@ _TYPES = {"string": str, "integer": int, "long": int}
 _OF_ONE_CALL = {"host", "content-length", "x-amzn-trace-id", "x-amz-content-sha256", "x-amz-date"}
 _OF_ONE_CALL |= {"x-amz-security-token", "authorization"}
 _META = "x-amz-meta-"
+# Answers with these alone are checked before they are sent.
+_ORDINARY = frozenset({"Body", "RequestRoute", "RequestToken", "ContentType"})
+_LONGEST_TYPE = 256
 
 
 class _Known(NamedTuple):
@@ -140,7 +143,9 @@ class Writer:
         except (KeyError, AttributeError, ValueError):
             return None
         try:
-            answer = self._send(known, credentials, headers, body)
+            answer = self._tell(known, members, credentials, headers, body)
+            if answer is None:
+                answer = self._send(known, credentials, headers, body)
         except (OSError, ValueError):
             self._state.failed = True
             return None
@@ -253,6 +258,20 @@ class Writer:
         self._sign(known, credentials, headers)
         rest = [(name, value) for name, value in headers.items() if name != "host"]
         return self._wires.ask("POST", known.host, known.target, rest, body=body, timeout=timeout)
+
+    def _tell(
+        self, known: _Known, members: dict[str, Any], credentials: Any, headers: dict[str, str], body: bytes
+    ) -> Any:
+        """Send an answer of which the service has said beforehand that it takes it; None when this is none."""
+        channel = self._channel()
+        if channel is None or not known.plain or not members.keys() <= _ORDINARY:
+            return None
+        ours = channel.leads_to(known.host, credentials.access_key) and self._wire.untouched()
+        if not ours or len(members.get("ContentType", "")) > _LONGEST_TYPE:
+            return None
+        names = members["RequestRoute"], members["RequestToken"]
+        answer = channel.tell(names, known.target, list(headers.items()), body=body)
+        return None if answer is None else self._wire.Answer(*answer)
 
     def _parsed(self, known: _Known, answer: Any) -> Any:
         from botocore.awsrequest import AWSResponse, HeadersDict  # noqa: PLC0415

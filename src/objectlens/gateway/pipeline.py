@@ -160,19 +160,32 @@ class Corridor:
         self._signed = pages
 
     async def inner(
-        self, http: HttpRequest, caller: Caller, operation: str, work: Callable[[str], Awaitable[HttpResponse]]
+        self,
+        http: HttpRequest,
+        caller: Caller,
+        operation: str,
+        work: Callable[[str], Awaitable[HttpResponse]],
+        request_id: str | None = None,
     ) -> HttpResponse:
         """Do `work` for a function that sent a request without a connection: caller and operation are known already.
 
-        It is given the request's id. The answer has all the headers that it would have on the wire.
+        It is given the request's id, one that was `foretold` or a new one. The answer has all the headers that it would
+        have on the wire.
         """
-        visit = _Visit(render.new_request_id(), time.perf_counter(), operation=operation, caller=caller.arn)
+        number = request_id or render.new_request_id()
+        visit = _Visit(number, time.perf_counter(), operation=operation, caller=caller.arn)
         self._visits[id(http)] = visit
         response = await self._answered(http, visit, work(visit.request_id))
         length = _size(response)
         self.sent(Sent(http, response, length or 0, complete=True))
-        close = "close" in (http.headers.get("connection") or "").lower()
-        return on_the_wire(response, length, close=close)
+        return on_the_wire(response, length, close=_closes(http))
+
+    @staticmethod
+    def foretell(http: HttpRequest) -> tuple[str, HttpResponse]:
+        """Return the id and the answer that a request like this one will have from `inner`, if all goes well."""
+        request_id = render.new_request_id()
+        response = render.with_ids(cors.with_cors(HttpResponse(200), http, None), request_id)
+        return request_id, on_the_wire(response, 0, close=_closes(http))
 
     async def serve(self, http: HttpRequest) -> HttpResponse:
         """Answer one request; whatever goes wrong becomes an error of the API that was called."""
@@ -477,6 +490,10 @@ class Corridor:
         if api is not None and visit.api is not None:
             return api.render_error(in_dialect(visit.api, error), visit.request_id)
         return render.s3_error(error, visit.request_id)
+
+
+def _closes(http: HttpRequest) -> bool:
+    return "close" in (http.headers.get("connection") or "").lower()
 
 
 def _size(response: HttpResponse) -> int | None:

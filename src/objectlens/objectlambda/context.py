@@ -23,10 +23,12 @@ from objectlens.objects import Objects
 
 T = TypeVar("T")
 Work = Callable[[str], Awaitable[HttpResponse]]
-Inner = Callable[[HttpRequest, Caller, str, Work], Awaitable[HttpResponse]]
+Inner = Callable[[HttpRequest, Caller, str, Work, str | None], Awaitable[HttpResponse]]
 """Does the work of a request, which is given its id, as the corridor does for those that come over the network: whose
-it is and the name of its operation need no proof.
+it is and the name of its operation need no proof. The id may be one that was foretold.
 """
+Foretell = Callable[[HttpRequest], tuple[str, HttpResponse]]
+"""Says which id and which answer a request like this one will have of `Inner`, if all goes well."""
 
 # S3 Object Lambda names itself so in `aws:CalledVia` (reference section 11.1).
 SERVICE = "s3-object-lambda.amazonaws.com"
@@ -36,11 +38,11 @@ SERVICE = "s3-object-lambda.amazonaws.com"
 class ObjectLambda:
     """The rooms below, and this room's bounds.
 
-    `inner` is the corridor for functions that are not at the other end of a connection. `endpoint` is the URL at which
-    functions of this machine reach this service; those that `remotes` names have their own. `answer_seconds` is how
-    long a function may take until its answer is complete (AWS: 60); `url_seconds` how long `inputS3Url` holds (AWS's
-    fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose. `prepared` is what
-    `prepare` remembers, with the version of the catalog that it was made of.
+    `inner` is the corridor for functions that are not at the other end of a connection, `foretell` its answers.
+    `endpoint` is the URL at which functions of this machine reach this service; those that `remotes` names have their
+    own. `answer_seconds` is how long a function may take until its answer is complete (AWS: 60); `url_seconds` how long
+    `inputS3Url` holds (AWS's fixtures: 61). `draw` gives numbers in [0, 1), by which weighted aliases choose.
+    `prepared` is what `prepare` remembers, with the version of the catalog that it was made of.
     """
 
     catalog: Catalog
@@ -55,6 +57,7 @@ class ObjectLambda:
     clock: Clock
     meter: Meter
     inner: Inner
+    foretell: Foretell
     endpoint: str
     region: str
     remotes: Remotes = field(default_factory=Remotes)

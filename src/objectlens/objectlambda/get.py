@@ -66,7 +66,7 @@ async def answer_of(
             function=function,
             transformation=transformation,
             context=("getObjectContext", context),
-            door=Inside(lens, call, source, function, url, state=state),
+            door=Inside(lens, call, source, function, url, route=route, state=state),
             anonymous=anonymous,
         )
         answer = await _answer(lens, route, request)

@@ -3,11 +3,15 @@
 Two requests come this way, and each is known by what only this GET's function was given: the source, by its very URL,
 and the answer, by the function that the environment belongs to. Who makes them need not be proved by a signature; all
 else, from policies to the access log, is as it is for a request over the network.
+
+How a short answer will be taken is known before it is there: a function that answers as it did the last time is told
+beforehand, and need not wait for what it will hear.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -15,9 +19,11 @@ from typing import Literal
 from objectlens.access import Caller, Signature
 from objectlens.call import Call
 from objectlens.catalog.entities import AccessPoint, Function
-from objectlens.errors import NoSuchBucket
+from objectlens.errors import NoSuchBucket, ServiceError
+from objectlens.functions.values import Foretold
 from objectlens.http import HttpRequest, HttpResponse
 from objectlens.objectlambda.context import SERVICE, ObjectLambda
+from objectlens.objectlambda.rendezvous import Route, State
 from objectlens.objectlambda.source import signed_headers, source_query
 from objectlens.objectlambda.write_response import write_get_object_response
 from objectlens.objects import OPERATIONS
@@ -39,11 +45,14 @@ class Inside:
         function: Function,
         url: str,
         *,
+        route: Route,
         state: str | None = None,
     ) -> None:
         self.source = url.removeprefix(lens.endpoint)
         self._lens, self._call, self._function = lens, call, function
         self._access_point = source
+        self._route = route
+        self._foretold: str | None = None
         # What proves the signature in the URL's query is not needed here.
         self._query = source_query(call, state)
         # A URL that needs further headers is left to the proof of its signature.
@@ -59,11 +68,23 @@ class Inside:
         if self._readable and not unsigned and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
             caller = self._as_caller()
             if caller is not None:
-                return await self._lens.inner(http, caller, "GetObject", partial(self._read, http, caller))
+                return await self._lens.inner(http, caller, "GetObject", partial(self._read, http, caller), None)
         elif (http.method, http.path, http.headers.get("x-amz-content-sha256")) == _ANSWER:
-            caller = self._as_function()
-            return await self._lens.inner(http, caller, _WRITE.name, partial(self._write, http, caller))
+            caller, (request_id, self._foretold) = self._as_function(), (self._foretold, None)
+            return await self._lens.inner(http, caller, _WRITE.name, partial(self._write, http, caller), request_id)
         return None
+
+    async def foretell(self, like: HttpRequest, recall: Callable[[], object]) -> Foretold | None:
+        """Say how an answer like an earlier one will be taken, None when that is not sure; `Door` has the contract."""
+        try:
+            await self._lens.access.authorize(self._as_function(), _WRITE.action, "*", http=like)
+        except ServiceError:
+            return None  # which error, it hears when it answers
+        if self._route.state is not State.OPEN:
+            return None
+        self._foretold, response = self._lens.foretell(like)
+        self._route.when_closed(recall)
+        return Foretold(self._route.name, self._route.token, response)
 
     async def _read(self, http: HttpRequest, caller: Caller, request_id: str) -> HttpResponse:
         bucket = await self._lens.catalog.buckets.get(self._access_point.bucket)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from objectlens.objectlambda.yielding import Yielding
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import Message, receive, send
 from objectlens.transforms.terms import Terms
@@ -71,6 +72,7 @@ class Workers:
         self._waiting: deque[_Job] = deque()
         self._out: dict[int, _Job] = {}
         self._crew: _Crew | None = None
+        self._yielding = Yielding(self._count)
         self._closed = False
 
     @property
@@ -98,6 +100,7 @@ class Workers:
         self._closed = True
         for job in [*self._waiting, *self._out.values()]:
             job.done.cancel()
+        self._yielding.close()
         if self._crew is not None:
             await self._crew.close()
 
@@ -110,14 +113,16 @@ class Workers:
                 continue
             if not self._crew.give(job.number, job.head, job.file):
                 self._waiting.appendleft(job)
-                return
+                break
             self._out[job.number] = job
             if job.deadline is None:
                 job.deadline = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
+        self._yielding.out(len(self._out))
 
     def _answered(self, message: Message) -> None:
         job = self._take(message.head.get("job", 0))
         body = _body(message)
+        self._yielding.took(message.head.get("ns", 0) / 1e9)
         if job is not None and not job.done.done():
             job.done.set_result(Made(message.head, body, message.head.get("cpu_ns", 0) / 1e9))
         self._hand_out()
@@ -138,6 +143,7 @@ class Workers:
         if self._crew is not None and not self._crew.end_job(job.number):
             # Nobody has begun it: whoever finds it in the socket does it for nothing.
             self._take(job.number)
+            self._yielding.out(len(self._out))
 
     def _take(self, number: int) -> _Job | None:
         job = self._out.pop(number, None)

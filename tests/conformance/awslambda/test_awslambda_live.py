@@ -8,7 +8,9 @@ import uuid
 import zipfile
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from support.archives import eventually
 
 CODE = "def handler(event, context):\n    print('seen')\n    return {'event': event, 'name': context.function_name}"
 
@@ -127,3 +129,66 @@ def test_acceleration_and_templates_change_nothing_that_is_seen(server, make_len
     assert seen[0][2] == ("AccessDenied", "not yours: <&>", 403)
     assert seen[0][8][0] == b"the original"
     assert len({tuple(one) for one in told}) <= 1
+
+
+LEFT = """
+import boto3, time
+from botocore.exceptions import ClientError
+def lambda_handler(event, context):
+    place = event["getObjectContext"]
+    kind = event["userRequest"]["url"].partition("?")[0].rpartition("/")[2]
+    if kind == "left":
+        time.sleep(0.7)
+    try:
+        answer = boto3.client("s3").write_get_object_response(
+            RequestRoute=place["outputRoute"], RequestToken=place["outputToken"], Body=kind.encode())
+        print("SEEN", kind, answer["ResponseMetadata"]["HTTPStatusCode"])
+        print("NUMBER", answer["ResponseMetadata"]["RequestId"])
+    except ClientError as error:
+        print("SEEN", kind, error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"])
+"""
+
+
+def test_a_function_hears_when_its_caller_has_left_though_it_was_told_otherwise(server, make_lens):
+    told = []
+    for environment in ({}, {"OBJECTLENS_ACCELERATE": "0"}):
+        lens = make_lens(LEFT, environment=environment)
+        for key in ("stays", "left"):
+            lens.put(key, b"the original")
+        assert [lens.read("stays") for _ in range(3)] == [b"stays"] * 3
+        hasty = server.client("s3", read_timeout=0.2)
+        with pytest.raises(ReadTimeoutError):
+            hasty.get_object(Bucket=lens.arn, Key="left")
+        path = server.data / "functions" / "logs" / lens.function / "current.log"
+        eventually(lambda path=path: "SEEN left" in path.read_text())
+        assert lens.read("stays") == b"stays"
+        eventually(lambda path=path: path.read_text().count("NUMBER ") == 4)
+        lines = path.read_text().splitlines()
+        told.append(sorted(line.partition("SEEN ")[2] for line in lines if "SEEN " in line))
+        numbers = [line.partition("NUMBER ")[2] for line in lines if "NUMBER " in line]
+        assert len(set(numbers)) == 4
+    assert told[0] == told[1] == ["left ValidationError 400", *["stays 200"] * 4]
+
+
+def test_a_function_hears_when_its_role_may_not_answer_any_more(server, make_lens):
+    iam = server.client("iam")
+    name = f"r{uuid.uuid4().hex[:12]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    allow = {"Effect": "Allow", "Action": "s3-object-lambda:WriteGetObjectResponse", "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    )
+    lens = make_lens(LEFT, role=role)
+    lens.put("stays", b"the original")
+    assert [lens.read("stays") for _ in range(3)] == [b"stays"] * 3
+    iam.delete_role_policy(RoleName=name, PolicyName="p")
+    with pytest.raises(ClientError):
+        lens.read("stays")
+    path = server.data / "functions" / "logs" / lens.function / "current.log"
+    eventually(lambda: "AccessDenied" in path.read_text())
+    assert [line.partition("SEEN ")[2] for line in path.read_text().splitlines() if "SEEN " in line] == [
+        *["stays 200"] * 3, "stays AccessDenied 403",
+    ]  # fmt: skip

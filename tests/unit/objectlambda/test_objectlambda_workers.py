@@ -281,3 +281,16 @@ def test_only_faults_are_told_to_the_servers_log(tmp_path: Path, capfd: pytest.C
 def test_memory_is_given_back() -> None:
     assert gave_back(10**9)
     assert not gave_back(1)
+
+
+def test_the_server_does_not_push_while_each_process_has_its_next_job() -> None:
+    async def main(workers: Workers) -> None:
+        seen = set()
+        jobs = [asyncio.ensure_future(do(workers, SMALL, picture())) for _ in range(40)]
+        while not all(job.done() for job in jobs):
+            seen.add(os.sched_getscheduler(0))
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED, timeout=0.001)
+        assert os.SCHED_BATCH in seen
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+    run(main, count=2)
