@@ -388,7 +388,7 @@ class Environment:
         Raises `HostLostError` when the function host does not answer.
         """
         patience = 0.0 if self._api.state is State.BUSY or not self.alive else self._limits.kill_seconds
-        if self._api.state is State.READY:
+        if self._api.state in {State.READY, State.ANSWERED}:
             # Hung up on, runtimes report the failure of their `next` in the function's log.
             self._api.retire()
         else:

@@ -106,6 +106,7 @@ class RuntimeApi:
         self._poll: Poller | None = None
         self._current: Dispatch | None = None
         self._undelivered = False
+        self._retired = False
 
     def listen(self) -> str:
         """Open the listener; returns the value of `AWS_LAMBDA_RUNTIME_API`. Raises `OSError`."""
@@ -147,8 +148,9 @@ class RuntimeApi:
         self._deliver()
 
     def retire(self) -> None:
-        """Take no more work; a runtime that waits for it goes on waiting, until it is ended."""
+        """Take no more work; a runtime that asks for it waits, until it is ended."""
         self._move(Event.END)
+        self._retired = True
 
     def end(self) -> None:
         """Close the listener and every connection; the environment takes no more work."""
@@ -210,6 +212,8 @@ class RuntimeApi:
 
     def poll(self, connection: Poller) -> None:
         """Take note that the runtime waits there for an invocation; raises `Forbidden` when it may not."""
+        if self._retired:
+            return
         # A poll whose connection broke may be repeated, also before its invocation could be delivered.
         again = self._poll is None and (self.state is State.READY or self._undelivered)
         if not again:

@@ -278,6 +278,22 @@ def test_what_the_state_does_not_allow():
     transcript(test)
 
 
+def test_whoever_is_retired_waits_for_its_end():
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        assert (await client.ask("POST", f"{ROOT}/invocation/3f6b/response", b"1"))[0] == 202
+        api.retire()
+        client.send("GET", f"{ROOT}/invocation/next")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.answer()
+        assert listener.events[1:] == []
+        with pytest.raises(Forbidden):
+            api.dispatch(EVENT)
+
+    transcript(test)
+
+
 def test_six_mebibytes_and_not_a_byte_more():
     async def test(api, listener, connect):
         client, _ = await working(api, listener, connect)
