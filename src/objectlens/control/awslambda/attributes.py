@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from objectlens.catalog import Shelves
@@ -51,7 +51,9 @@ async def tag_resource(surroundings: Lambda, request: Request) -> Result:
     """Set tags."""
 
     def tagged(function: Function) -> Function:
-        return replace(function, tags=check_tags({**function.tags, **request.params["Tags"]}))
+        tags = {**function.tags, **request.params["Tags"]}
+        check_tags(tags)
+        return replace(function, tags=tags)
 
     await _change_all(surroundings, resource_in(request), tagged)
     return {}
@@ -73,13 +75,12 @@ async def list_tags(surroundings: Lambda, request: Request) -> Result:
     return {"Tags": dict((await surroundings.function(resource_in(request))).tags)}
 
 
-def check_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return all tags that a function is to have; raises `InvalidParameterValueException` for what is no tag."""
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Look at all tags that a function is to have; raises `InvalidParameterValueException`."""
     if len(tags) > MAX_TAGS:
         raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
     if any(key.lower().startswith("aws:") for key in tags):
         raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
-    return tags
 
 
 def resource_in(request: Request) -> FunctionName:

@@ -7,10 +7,11 @@ import asyncio
 from objectlens.access.values import Caller
 from objectlens.control.awslambda.context import Lambda, Parameters
 from objectlens.control.awslambda.refusals import RequestEntityTooLargeException
-from objectlens.control.awslambda.settings import NO_IMAGES
+from objectlens.control.awslambda.settings import check_offered
 from objectlens.errors import InvalidParameterValueException, ServiceError
 from objectlens.functions import Package
 
+NO_IMAGES = "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
 MAX_UPLOAD = 50 * 1024 * 1024
 # From a bucket a package may be larger zipped: what counts is its unzipped size.
 MAX_FROM_BUCKET = 250 * 1024 * 1024
@@ -18,6 +19,7 @@ MAX_FROM_BUCKET = 250 * 1024 * 1024
 
 async def store_code(surroundings: Lambda, caller: Caller, code: Parameters, operation: str) -> Package:
     """Fetch, check and unpack the code that a call names; raises what Lambda says of bad code."""
+    check_offered(code)
     data = await _fetch(surroundings, caller, code, operation)
     if not data:
         raise InvalidParameterValueException("Uploaded file must be a non-empty zip")

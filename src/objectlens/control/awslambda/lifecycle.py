@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
-from objectlens.catalog.entities import LATEST, Function
+from objectlens.catalog.entities import LATEST, Function, LoggingConfig
 from objectlens.control.awslambda import render
 from objectlens.control.awslambda.attributes import check_tags
-from objectlens.control.awslambda.code import store_code
+from objectlens.control.awslambda.code import NO_IMAGES, store_code
 from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName
 from objectlens.control.awslambda.referring import check_size, refer
 from objectlens.control.awslambda.refusals import check_revision, function_exists, no_function
-from objectlens.control.awslambda.settings import fields_of
+from objectlens.control.awslambda.settings import fields_of, logging_of
 from objectlens.control.awslambda.sweeping import sweep_packages
 from objectlens.control.awslambda.versions import publish
 from objectlens.control.protocol import Request
@@ -27,6 +27,9 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
     """Make a function; it is active when the call returns."""
     name, parameters = surroundings.name(request), request.params
     fields = fields_of(parameters)
+    check_tags(parameters.get("Tags") or {})
+    if parameters.get("PackageType") == "Image":
+        raise InvalidParameterValueException(NO_IMAGES)
     if not (fields.get("runtime") and fields.get("handler")):
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -35,7 +38,6 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         raise InvalidParameterValueException("A new function's name has no qualifier.")
     if await surroundings.catalog.functions.get(name.account, name.name, LATEST) is not None:
         raise function_exists(name.name)
-    tags = check_tags(dict(parameters.get("Tags") or {}))
     layers = await refer(surroundings, parameters.get("Layers") or ())
     package = await store_code(surroundings, request.caller, parameters["Code"], "CreateFunction")
     await check_size(surroundings, package.digest, layers)
@@ -51,7 +53,8 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
         revision_id=surroundings.new_id(),
         architectures=tuple(parameters.get("Architectures") or ("x86_64",)),
         layers=tuple(layers),
-        tags=tags,
+        logging=logging_of(LoggingConfig(), parameters),
+        tags=dict(parameters.get("Tags") or {}),
         **fields,
     )
 
@@ -100,7 +103,13 @@ async def update_function_configuration(surroundings: Lambda, request: Request) 
 
     def with_settings(function: Function) -> Function:
         check_revision(function, parameters.get("RevisionId"))
-        return replace(function, **fields, last_modified=surroundings.clock.now(), revision_id=surroundings.new_id())
+        return replace(
+            function,
+            **fields,
+            logging=logging_of(function.logging, parameters),
+            last_modified=surroundings.clock.now(),
+            revision_id=surroundings.new_id(),
+        )
 
     return await _change(surroundings, name, with_settings, publishing=False)
 

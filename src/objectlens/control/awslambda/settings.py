@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from objectlens.catalog.entities import LoggingConfig
 from objectlens.control.awslambda.context import Parameters
 from objectlens.control.protocol.faults import ValidationException
 from objectlens.errors import InvalidParameterValueException
+from objectlens.functions.configuration import LONGEST_TIMEOUT
 from objectlens.functions.network import network_of
 from objectlens.functions.variables import RESERVED
 
 MAX_VARIABLES = 4096
-NO_IMAGES = "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
 # The public limits, which are lower than those of the service's model (reference section 14.7).
-_MAXIMA = {"Timeout": 900, "MemorySize": 10240}
+_MAXIMA = {"Timeout": LONGEST_TIMEOUT, "MemorySize": 10240}
 
-# Parameters that would change what the function can do, and that this server cannot give it.
+# Parameters that would change what the function can do, or who sees it, and that this server cannot give it.
 _REFUSED = {
+    "VpcConfig": "VPCs (OBJECTLENS_NETWORK among the function's variables says what it may reach)",
+    "DeadLetterConfig": "dead-letter queues (the server's log tells of events that were given up)",
+    "KMSKeyArn": "keys of KMS",
+    "SourceKMSKeyArn": "keys of KMS",
+    "RuntimeConfig": "a choice of runtime versions",
+    "PublishTo": "capacity providers",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "CodeSigningConfigArn": "code signing",
@@ -27,6 +35,8 @@ _REFUSED = {
     "TenancyConfig": "tenant isolation",
     "AcceleratorConfig": "accelerators",
 }
+# What Lambda takes when JSON is chosen and nothing is said of levels (developer guide, "Log-level filtering").
+_LEVEL = "INFO"
 _FIELDS = {
     "Role": "role",
     "Handler": "handler",
@@ -39,11 +49,7 @@ _FIELDS = {
 
 def fields_of(parameters: Parameters) -> dict[str, Any]:
     """Return the entity's fields that the parameters set; raises `InvalidParameterValueException`."""
-    for name, words in _REFUSED.items():
-        if parameters.get(name):
-            raise InvalidParameterValueException(f"This server does not offer {words}: leave {name} out.")
-    if parameters.get("PackageType") == "Image":
-        raise InvalidParameterValueException(NO_IMAGES)
+    check_offered(parameters)
     storage = parameters.get("EphemeralStorage")
     if storage is not None:
         _check_maximum("ephemeralStorage.size", storage["Size"], 10240)
@@ -52,9 +58,44 @@ def fields_of(parameters: Parameters) -> dict[str, Any]:
     fields = {field: parameters[name] for name, field in _FIELDS.items() if parameters.get(name) is not None}
     if storage is not None:
         fields["ephemeral_storage"] = storage["Size"]
+    if (tracing := parameters.get("TracingConfig")) is not None:
+        fields["tracing"] = tracing.get("Mode", "PassThrough")
+    if (snap_start := parameters.get("SnapStart")) is not None:
+        fields["snap_start"] = snap_start.get("ApplyOn", "None")
     if (environment := parameters.get("Environment")) is not None:
         fields["environment"] = _variables(environment.get("Variables") or {})
     return fields
+
+
+def check_offered(parameters: Parameters) -> None:
+    """Raise `InvalidParameterValueException` for parameters that ask for what this server does not offer."""
+    for name, words in _REFUSED.items():
+        if _asks(parameters.get(name)):
+            raise InvalidParameterValueException(f"This server does not offer {words}: leave {name} out.")
+
+
+def logging_of(old: LoggingConfig, parameters: Parameters) -> LoggingConfig:
+    """Return how the log is to be written: what a call does not name stays; raises `InvalidParameterValueException`."""
+    given = parameters.get("LoggingConfig") or {}
+    kept = replace(old, format=given.get("LogFormat", old.format), group=given.get("LogGroup", old.group))
+    application, system = given.get("ApplicationLogLevel"), given.get("SystemLogLevel")
+    if kept.format == "JSON":
+        return replace(
+            kept,
+            application_level=application or old.application_level or _LEVEL,
+            system_level=system or old.system_level or _LEVEL,
+        )
+    if application or system:
+        raise InvalidParameterValueException(
+            "Levels can be chosen for logs in JSON alone: set LogFormat to JSON, or leave ApplicationLogLevel and "
+            "SystemLogLevel out."
+        )
+    return replace(kept, application_level=None, system_level=None)
+
+
+def _asks(value: Any) -> bool:
+    """Whether a parameter asks for something: one that is empty, or a structure of such, takes it away."""
+    return any(value.values()) if isinstance(value, Mapping) else bool(value)
 
 
 def _check_maximum(name: str, value: int, most: int) -> None:
