@@ -464,12 +464,6 @@ def _pool(
     *,
     capture: Capture,
 ) -> Pool:
-    lifetime = timedelta(hours=12)
-
-    def credentials(function: Function) -> FunctionCredentials:
-        made = access.sessions.for_function(function.role, function.arn, lifetime)
-        return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
-
     environments = settings.functions.max_environments or suitable_environments()
     limits = FunctionLimits(
         environments=environments,
@@ -478,6 +472,12 @@ def _pool(
         idle_seconds=settings.functions.idle_seconds,
         queue_seconds=settings.functions.queue_seconds,
     )
+    lifetime = timedelta(seconds=limits.credentials_seconds)
+
+    def credentials(function: Function) -> FunctionCredentials:
+        made = access.sessions.for_function(function.role, function.arn, lifetime)
+        return FunctionCredentials(made.access_key_id, made.secret_access_key, made.session_token or "")
+
     surroundings = Surroundings(
         folder=settings.data / "functions",
         endpoint_url=entrances.endpoint_url,

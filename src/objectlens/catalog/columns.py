@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from objectlens.catalog.entities import (
     LayerReference,
+    LoggingConfig,
     ObjectLambdaConfiguration,
     PublicAccessBlock,
     Transformation,
@@ -116,6 +117,7 @@ def _load_cors(values: list[dict[str, Any]]) -> tuple[CorsRule, ...]:
 Mapped = Document(dict, dict)
 Listed = Document(list, tuple)
 Layers = Document(_dump_layers, lambda value: tuple(LayerReference(**one) for one in value))
+Logging = Document(asdict, lambda value: LoggingConfig(**value))
 Block = Document(_dump_block, lambda value: PublicAccessBlock(**value))
 Configuration = Document(_dump_configuration, _load_configuration)
 Cors = Document(_dump_cors, _load_cors)

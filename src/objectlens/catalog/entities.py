@@ -180,6 +180,19 @@ class LayerVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingConfig:
+    """How a function's log is written: `format` is `Text` or `JSON`; the levels are chosen for JSON alone.
+
+    `group` is None unless it was named.
+    """
+
+    format: str = "Text"
+    application_level: str | None = None
+    system_level: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """One version of a function: `$LATEST`, or a number once published.
 
@@ -210,6 +223,9 @@ class Function:
     reserved_concurrency: int | None = None
     policy: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    logging: LoggingConfig = LoggingConfig()
+    tracing: str = "PassThrough"
+    snap_start: str = "None"
 
     @property
     def arn(self) -> str:

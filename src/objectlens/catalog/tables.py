@@ -21,7 +21,7 @@ from sqlalchemy import (
     func,
 )
 
-from objectlens.catalog.columns import Block, Configuration, Cors, Layers, Listed, Mapped, Moment, Name
+from objectlens.catalog.columns import Block, Configuration, Cors, Layers, Listed, Logging, Mapped, Moment, Name
 
 metadata = MetaData()
 
@@ -140,6 +140,9 @@ functions = Table(
     Column("reserved_concurrency", Integer),
     Column("policy", Text),
     Column("tags", Mapped, nullable=False),
+    Column("logging", Logging, nullable=False, server_default="{}"),
+    Column("tracing", Text, nullable=False, server_default="PassThrough"),
+    Column("snap_start", Text, nullable=False, server_default="None"),
     Index("functions_in_order", "account", "sort_key"),
 )
 

@@ -1,21 +1,26 @@
 """Which lines of a function's log are wanted, and which invocation and version each of them belongs to.
 
 An environment handles one invocation at a time, so the lines of its stream between START and REPORT are that
-invocation's, and all of them are of the version that START names.
+invocation's, and all of them are of the version that START names. In a log in JSON these are the events
+`platform.start` and `platform.report`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from objectlens.functions.logs import LogLine
 
 _START = re.compile(r"START RequestId: (\S+) Version: (\S+)")
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\t")
+# As the platform writes its events; what an application writes in JSON begins otherwise, or is not of these types.
+_EVENT = '{"time":'
 _AGO = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # Lines of an environment that has said nothing of its version yet; further ones are let go.
@@ -37,14 +42,34 @@ def place(lines: Iterable[LogLine]) -> Iterator[Placed]:
     versions: dict[str, str] = {}
     requests: dict[str, str] = {}
     for line in lines:
-        if match := _START.fullmatch(line.message):
-            requests[line.stream], versions[line.stream] = match[1], match[2]
+        if begun := _begun(line.message):
+            requests[line.stream], versions[line.stream] = begun
         yield Placed(line, versions.get(line.stream), requests.get(line.stream))
-        if _REPORT.match(line.message):
+        if _REPORT.match(line.message) or _event(line.message, "platform.report"):
             requests.pop(line.stream, None)
         if len(versions) > _STREAMS:
             # Environments that ended long ago; one that lives says START again.
             del versions[next(iter(versions))]
+
+
+def _begun(message: str) -> tuple[str, str] | None:
+    """Return the invocation and the version that a line says to begin."""
+    if match := _START.fullmatch(message):
+        return match[1], match[2]
+    record = _event(message, "platform.start")
+    return None if record is None else (str(record.get("requestId")), str(record.get("version")))
+
+
+def _event(message: str, kind: str) -> dict[str, Any] | None:
+    """Return the record of the platform's event of that kind; None when a line is none."""
+    if not (message.startswith(_EVENT) and f'"type":"{kind}"' in message):
+        return None
+    try:
+        found = json.loads(message)
+    except ValueError:
+        return None
+    record = found.get("record")
+    return record if found.get("type") == kind and isinstance(record, dict) else None
 
 
 def of_version(lines: Iterable[Placed], version: str) -> Iterator[Placed]:

@@ -25,6 +25,10 @@ CredentialSource = Callable[[Function], _Triple | Awaitable[_Triple]]
 """Makes credentials for a function: access key id, secret, session token; a plain triple will do."""
 
 
+LONGEST_TIMEOUT = 900
+"""The most seconds that a function's timeout may be (Lambda quotas)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much may run at once, and how long anything may take; times in seconds, sizes in bytes.
@@ -59,6 +63,16 @@ class Limits:
     template_idle_seconds: float = 3600.0
     log_bytes: int = 8 * 1024 * 1024
     log_files: int = 4
+
+    @property
+    def credentials_seconds(self) -> float:
+        """How long credentials must last for nobody to lose them in the middle of an invocation.
+
+        Clients that a handler's module made have those of its template. When that is as old as it may become, it is
+        forked once more; when the fork is, somebody is given the last invocation, and may use all of his timeout.
+        """
+        initialising = self.init_seconds + LONGEST_TIMEOUT
+        return 2 * (initialising + self.age_seconds + self.spare_seconds) + LONGEST_TIMEOUT
 
     @property
     def provisionable(self) -> int:

@@ -26,16 +26,10 @@ from objectlens.functions.output import Output
 from objectlens.functions.peers import Family
 from objectlens.functions.process import Exit
 from objectlens.functions.reception import Reception, reception_for
-from objectlens.functions.report import (
-    billed_ms,
-    end_lines,
-    failure_of,
-    reason_lines,
-    start_line,
-    timeout_message,
-)
+from objectlens.functions.report import billed_ms, failure_of, timeout_message
 from objectlens.functions.runtime_api import Answer, Dispatch, RuntimeApi, fault
 from objectlens.functions.runtimes import Runtime
+from objectlens.functions.saying import Used, speech
 from objectlens.functions.starting import CannotStart, Code, command
 from objectlens.functions.states import State
 from objectlens.functions.values import Door, Invocation, Outcome
@@ -96,6 +90,7 @@ class Environment:
         moment = clock.now()
         self.stream = f"{moment:%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         self._output = Output(log, self.stream)
+        self._speech = speech(function, clock)
 
     @property
     def alive(self) -> bool:
@@ -116,12 +111,12 @@ class Environment:
 
     async def start(self, credentials: Credentials, template: str | None = None) -> None:
         """Have the process started, or forked from the template of that key; raises `LeaseError`, `HostLostError`."""
-        self._output.say(f"INIT_START Runtime Version: {self.runtime.label}".encode())
+        self._output.say(*self._speech.init(self.function, self._initialization, self.runtime.label))
         if self.runtime.note:
-            self._output.say(f"[WARN] {self.runtime.note}".encode())
+            self._output.say(*self._speech.note("WARN", self.runtime.note))
         reception = self._reception = reception_for(network_of(self.function.environment), self._surroundings.entrances)
         if extensions := self._code.extensions():
-            self._output.say(f"[WARN] Extensions are not run here: {', '.join(extensions)}.".encode())
+            self._output.say(*self._speech.note("WARN", f"Extensions are not run here: {', '.join(extensions)}."))
         python = self.runtime.python or self._surroundings.python
         opt = OPT if self._code.layers else None
         try:
@@ -218,13 +213,13 @@ class Environment:
     def give_up(self) -> None:
         """End an initialisation that takes too long."""
         limit = self._limits.init_seconds + self.function.timeout
-        self._output.say(f"[ERROR] Initialisation takes longer than {limit:g} seconds.".encode())
+        self._output.say(*self._speech.note("ERROR", f"Initialisation takes longer than {limit:g} seconds."))
         self._fail(fault("Sandbox.Timedout", timeout_message(self.function.timeout)))
 
     def fail(self, invocation: Invocation) -> Outcome:
         """Make the outcome of an invocation that initialisation failed."""
         assert self._init_failure is not None
-        self._output.say(start_line(invocation))
+        self._output.say(*self._speech.start(invocation))
         return self._finish(invocation, self._init_failure, 0.0)
 
     # --- working ---
@@ -239,7 +234,7 @@ class Environment:
             raise GoneError
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        self._output.say(start_line(invocation))
+        self._output.say(*self._speech.start(invocation))
         timeout = self.function.timeout
         deadline = self._clock.now().timestamp() + timeout
         self._polling.clear()
@@ -300,7 +295,7 @@ class Environment:
         self._look()
         if not self._answer.done():
             message = timeout_message(self.function.timeout)
-            self._output.say(f"{self._clock.now():%Y-%m-%dT%H:%M:%S}.000Z {request_id} {message}".encode())
+            self._output.say(*self._speech.timeout(request_id, message, self._clock.now()))
             self._take(fault("Sandbox.Timedout", message))
             self._end()
 
@@ -309,10 +304,11 @@ class Environment:
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
         billed = billed_ms(duration_ms, self.function.timeout)
+        used = Used(duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms)
         payload, failure = failure_of(answer, invocation.request_id)
         self._output.say(
-            *reason_lines(answer, failure, managed=self.runtime.managed),
-            *end_lines(invocation, duration_ms=duration_ms, billed=billed, memory_mb=memory_mb, init_ms=init_ms),
+            *self._speech.reason(invocation, answer, failure, managed=self.runtime.managed),
+            *self._speech.end(invocation, used, failure),
         )
         return Outcome(
             payload=payload,

@@ -295,12 +295,13 @@ class FunctionHost:
         if not in_peace:
             popen.kill()
         ended = {one.pid: one.marker for one in leased.values()}
+        groups = [group for one in leased.values() for group in one.groups]
         for one in leased.values():
             one.fail(HostLostError("the function host ended"))
-        await asyncio.to_thread(_await_end, popen, ended)
+        await asyncio.to_thread(_await_end, popen, ended, groups)
 
 
-def _await_end(popen: subprocess.Popen[bytes], environments: Mapping[int, str]) -> None:
+def _await_end(popen: subprocess.Popen[bytes], environments: Mapping[int, str], groups: Sequence[str]) -> None:
     """Wait for a host's end, and end what it did not: its watchman may have been killed as well."""
     try:
         popen.wait(ANSWER_SECONDS)
@@ -308,4 +309,4 @@ def _await_end(popen: subprocess.Popen[bytes], environments: Mapping[int, str]) 
         popen.kill()
         popen.wait()
     if environments:
-        end_all(set(environments) - {0}, {marker.encode() for marker in environments.values()})
+        end_all(set(environments) - {0}, {marker.encode() for marker in environments.values()}, groups)

@@ -85,6 +85,11 @@ class Confinement:
         return "".join(f"ulimit -{letter} {number // unit} 2>/dev/null; " for (letter, unit), number in limits)
 
     @property
+    def groups(self) -> list[str]:
+        """The folders of its control groups."""
+        return [] if self.group is None else [str(path) for path in sorted(set(self.group.folders.values()))]
+
+    @property
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel ended a process in it because its memory was used up."""
         return self.group is not None and self.group.ran_out_of_memory

@@ -48,6 +48,7 @@ class Leased:
         self.number = number
         self.marker = marker
         self.pid = 0
+        self.groups: list[str] = []
         self.note: str | None = None
         self.lost = False
         self.sockets: list[socket.socket] = []
@@ -78,6 +79,7 @@ class Leased:
     def begin(self, message: Message, files: list[int]) -> None:
         """Take note that it has started."""
         self.pid, self._inner, self.note = message["pid"], message["inner"], message["note"]
+        self.groups = message.get("groups", [])
         count = message["sockets"]
         self.sockets = [socket.socket(fileno=fd) for fd in files[:count]]
         self._pidfd = files[count] if len(files) > count else -1

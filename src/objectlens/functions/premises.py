@@ -150,7 +150,7 @@ class Premises:
                 lent[0].give_back(lent[1])
             self.templates.retire(fork)
             raise
-        self.watchman.hold(process.pid, order.marker)
+        self.watchman.hold(process)
         sockets = [place.sock] if place is not None and place.sock is not None else []
         return Started(process=process, sockets=sockets, lent=lent)
 
@@ -166,7 +166,7 @@ class Premises:
             output=output,
             marker=order.marker,
         )
-        self.watchman.hold(process.pid, order.marker)
+        self.watchman.hold(process)
         if doors is None or place is None:
             return Started(process=process, note=note)
         try:

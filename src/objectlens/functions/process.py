@@ -62,15 +62,17 @@ class Process:
     """A process that leads its own session.
 
     `ended` is done as soon as the process is gone, and reaped. `marker` is a piece of its environment, `NAME=value`,
-    that no other environment has: by it the processes are found that left the session. `inner` tells that what it runs
-    is in a sandbox below it.
+    that no other environment has: by it the processes are found that left the session, and by `groups`, the folders of
+    the control groups that it is in, those that forgot that, too. `inner` tells that what it runs is in a sandbox below
+    it.
     """
 
     inner = False
 
-    def __init__(self, pid: int, marker: str) -> None:
+    def __init__(self, pid: int, marker: str, groups: Sequence[str] = ()) -> None:
         self.pid = pid
         self.marker = marker
+        self.groups = groups
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         try:
             self._pidfd = os.pidfd_open(pid)
@@ -111,7 +113,7 @@ class Process:
             self.signal(signal.SIGTERM)
             await asyncio.wait([self.ended], timeout=patience)
         self.signal(signal.SIGKILL)
-        await asyncio.to_thread(end_all, {self.pid}, {self.marker.encode()})
+        await asyncio.to_thread(end_all, {self.pid}, {self.marker.encode()}, self.groups)
         return await self.ended
 
 
@@ -152,7 +154,9 @@ class Spawned(Process):
             places = [str(path) for path in confinement.group.entrances] if confinement.group is not None else []
             command = ["/bin/sh", "-c", confinement.shell + _JOIN, str(len(places)), *places, *command]
         try:
-            return kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
+            started = kind.start(command, environment, folder, output=output, marker=marker, keep=[*keep, *kept])
+            started.groups = confinement.groups
+            return started
         finally:
             for fd in kept:
                 os.close(fd)

@@ -30,6 +30,7 @@ def shape(function: Function) -> Hashable:
         *(function.account, function.region, function.name, function.version, function.role),
         *(function.package, function.runtime, function.handler, function.memory_size, function.timeout),
         *(function.ephemeral_storage, function.layers, tuple(sorted(function.environment.items()))),
+        function.logging,
     )
 
 

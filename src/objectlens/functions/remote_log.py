@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from objectlens.functions.invoke_api import Reply
-from objectlens.functions.report import end_lines, start_line
+from objectlens.functions.saying import Text, Used
 from objectlens.functions.values import Invocation, Outcome
 
 _FIGURE = re.compile(rb"(Memory Size|Max Memory Used|Init Duration|Billed Duration|Duration): ([0-9]+(?:\.[0-9]+)?)")
@@ -26,10 +26,9 @@ def lines_of(invocation: Invocation, reply: Reply, outcome: Outcome) -> list[byt
     if reply.failure is not None and not tail:
         said = f"[ERROR] {reply.failure.type}: {reply.failure.message}".encode("utf-8", "replace").splitlines()
     took = outcome.duration_ms
-    end = end_lines(
-        seen, duration_ms=took, billed=math.ceil(took), memory_mb=outcome.memory_mb, init_ms=outcome.init_ms
-    )
-    return [start_line(seen), *tail, *said, *end]
+    used = Used(duration_ms=took, billed=math.ceil(took), memory_mb=outcome.memory_mb, init_ms=outcome.init_ms)
+    text = Text()
+    return [*text.start(seen), *tail, *said, *text.end(seen, used, outcome.failure)]
 
 
 def _renamed(line: bytes) -> bytes:

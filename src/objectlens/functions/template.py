@@ -82,7 +82,7 @@ class Template:
             raise
         finally:
             theirs.close()
-        self._watchman.hold(self._process.pid, marker)
+        self._watchman.hold(self._process)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._receive)
         async with asyncio.timeout(limit):
@@ -130,6 +130,7 @@ class Template:
             async with asyncio.timeout(FORK_SECONDS):
                 process: Process = await asked
             await _join(process, confinement)
+            process.groups = confinement.groups
         except OSError as error:  # TimeoutError is one
             raise ConnectionError(f"the template did not fork: {error or 'it does not answer'}") from error
         finally:

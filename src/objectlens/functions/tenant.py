@@ -8,7 +8,8 @@ Messages (see `messages`), N being numbers that the gateway gives:
                       {"do": "retire", "key": KEY}
                       {"do": "attach"} with a socket: another gateway process is at its other end
     to the gateway    {"say": "ready", "isolation": [FEATURE…]}
-                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …, "sockets": COUNT, "usage": FILE}
+                      {"say": "leased", "id": N, "pid": P, "inner": …, "note": …, "sockets": COUNT, "usage": FILE,
+                       "groups": [FOLDER…]}
                       with so many sockets (see `Started`) and the process as a pidfd; FILE has the processor time of
                       its control group, null without one
                       {"say": "ended", "id": N, "exit": E, "out_of_memory": …, "cpu": SECONDS}
@@ -173,8 +174,14 @@ class Tenant:
 
     def _say_leased(self, number: int, started: Started, confinement: Confinement) -> None:
         process, sockets = started.process, [sock.fileno() for sock in started.sockets]
-        about = {"pid": process.pid, "inner": process.inner, "note": started.note, "sockets": len(sockets)}
+        about: dict[str, Any] = {
+            "pid": process.pid,
+            "inner": process.inner,
+            "note": started.note,
+            "sockets": len(sockets),
+        }
         about["usage"] = None if confinement.group is None else confinement.group.usage
+        about["groups"] = confinement.groups
         self.say("leased", *copies([*sockets, *process.handles()]), id=number, **about)
 
     async def _see_out(self, number: int, started: Started, confinement: Confinement) -> None:

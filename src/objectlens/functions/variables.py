@@ -63,9 +63,15 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1", "OPENBLAS_
 _NODE = {"AWS_NODEJS_CONNECTION_REUSE_ENABLED": "1", "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true"}
 
 
-def log_group(name: str) -> str:
+def log_group(function: Function) -> str:
     """Return the name of a function's log group."""
-    return f"/aws/lambda/{name}"
+    return function.logging.group or f"/aws/lambda/{function.name}"
+
+
+def _logging(function: Function) -> dict[str, str]:
+    """Return what tells AWS's runtimes how to write the application's lines."""
+    level = function.logging.application_level
+    return {"AWS_LAMBDA_LOG_FORMAT": function.logging.format} | ({"AWS_LAMBDA_LOG_LEVEL": level} if level else {})
 
 
 def make_variables(
@@ -109,6 +115,7 @@ def make_variables(
         **_ONE_THREAD,
         **(_NODE | _node_path(runtime, opt) if runtime.node else {}),
         **_trust(function, surroundings.capture),
+        **_logging(function),
         **without_reserved(function.environment),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),
@@ -117,7 +124,7 @@ def make_variables(
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
-        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function.name),
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_REGION": function.region,

@@ -8,6 +8,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from objectlens.functions.process import Process
+
 _LOGGER = logging.getLogger(__name__)
 PAUSE = 0.2
 _SCRIPT = str(Path(__file__).with_name("watch.py"))
@@ -18,22 +20,23 @@ class Watchman:
 
     def __init__(self, python: str) -> None:
         self._python = python
-        self._held: dict[int, str] = {}
+        self._held: dict[int, str] = {}  # the order by which each was held
         self._popen: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._next: asyncio.TimerHandle | None = None
 
-    def hold(self, pid: int, marker: str) -> None:
-        """Have the session of `pid`, and whatever has `marker` in its environment, ended with the host."""
+    def hold(self, process: Process) -> None:
+        """Have a process ended with the host, and all that it started: its session, its groups, what has its marker."""
         if self._popen is None or self._popen.poll() is not None:
             self._start()
-        self._held[pid] = marker
-        self._tell(f"hold {pid} {marker}")
+        order = "\t".join(["hold", str(process.pid), process.marker, *process.groups])
+        self._held[process.pid] = order
+        self._tell(order)
 
     def release(self, pid: int) -> None:
         """Forget a process that has ended."""
         self._held.pop(pid, None)
-        self._tell(f"release {pid}")
+        self._tell(f"release\t{pid}")
 
     def _start(self) -> None:
         self.close()
@@ -50,8 +53,8 @@ class Watchman:
         )
         self._pidfd = os.pidfd_open(self._popen.pid)
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
-        for pid, marker in self._held.items():
-            self._tell(f"hold {pid} {marker}")
+        for order in self._held.values():
+            self._tell(order)
 
     def _ended(self) -> None:
         _LOGGER.warning("the process that watches over environments was ended; another starts")
@@ -62,7 +65,7 @@ class Watchman:
         if self._popen is None or self._popen.stdin is None:
             return
         try:
-            self._popen.stdin.write(order.encode() + b"\n")
+            self._popen.stdin.write(os.fsencode(order) + b"\n")
         except BrokenPipeError:
             return  # it was ended, which is about to be told
 

@@ -13,9 +13,12 @@ from objectlens.http import HttpResponse
 from objectlens.objectlambda.context import ObjectLambda
 from objectlens.objectlambda.inside import Inside
 from objectlens.objectlambda.invoking import failed, function_of, invocation, refusal
-from objectlens.objectlambda.rendezvous import Answer, Route
+from objectlens.objectlambda.rendezvous import Answer, BrokenAnswer, Route
 from objectlens.objectlambda.reply import render
 from objectlens.objectlambda.source import input_url, supporting_access_point
+
+# Raised from what broke it: such an answer may go well when it is made again (`work`).
+_BROKE_OFF = "The Lambda began to call WriteGetObjectResponse, but its body broke off."
 
 
 async def get_object(
@@ -94,6 +97,7 @@ async def _answer(lens: ObjectLambda, route: Route, request: Invocation) -> Answ
     await first
     if route.answer.done() or route.answering:
         # The function may return while its answer is still coming in: from a thread of its own, say.
+        route.take_no_other()
         return await _arrival(route)
     return _missing(route, running)
 
@@ -103,11 +107,8 @@ async def _arrival(route: Route) -> Answer:
         return await route.answer
     except TimeoutError:
         raise errors.LambdaTimeout from None
-    except ConnectionError as broken:
-        # Said on: what broke off may go well when it is made again (`work`).
-        raise errors.LambdaResponseNotReceived(
-            "The Lambda began to call WriteGetObjectResponse, but its body broke off."
-        ) from broken
+    except BrokenAnswer as broken:
+        raise errors.LambdaResponseNotReceived(_BROKE_OFF) from broken
 
 
 def _missing(route: Route, running: asyncio.Task[Outcome]) -> Answer:
@@ -121,4 +122,6 @@ def _missing(route: Route, running: asyncio.Task[Outcome]) -> Answer:
         )
     if outcome.failure is not None:
         raise failed(outcome)
+    if route.broken is not None:
+        raise errors.LambdaResponseNotReceived(_BROKE_OFF) from route.broken
     raise errors.LambdaResponseNotReceived

@@ -2,11 +2,13 @@
 
 Every transformed GET opens a `Route` with a secret token. The function's WriteGetObjectResponse names the token and
 delivers: status and headers at once, then the body, chunk by chunk, no faster than the client reads. The life of a
-token is a table (reference section 7.5); what the table does not allow is refused.
+token is a table (reference section 7.5); what the table does not allow is refused. SDKs send again what broke off, and
+as long as nothing of it was passed on, nobody can tell the second upload from a first.
 
     OPEN       → ANSWERING   headers of a valid answer are in
+    ANSWERING  → OPEN        the body broke off, or was not what its headers announced, before any of it was passed on
     ANSWERING  → DONE        the last byte of the body is in
-    ANSWERING  → BROKEN      the body broke off
+    ANSWERING  → BROKEN      the body broke off later, or the function had ended
     OPEN, ANSWERING → BROKEN the deadline passed
     OPEN, ANSWERING → CLOSED the function ended without an answer, or the client went away
 """
@@ -21,7 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from objectlens.errors import ServiceError, ValidationError
+from objectlens.errors import IncompleteBody, ServiceError, ValidationError
 from objectlens.s3.forwarded import ForwardedResponse
 
 # How much of an answer may wait for a slow client before the function is slowed down, in bytes.
@@ -67,7 +69,11 @@ class Route:
         self.elsewhere = elsewhere
         self.state = State.OPEN
         self.rejected: ServiceError | None = None
-        self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.broken: BrokenAnswer | None = None
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._passing: asyncio.Handle | None = None
+        self._last = False
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._callbacks: list[Callable[[], object]] = []
@@ -98,7 +104,9 @@ class Route:
     async def deliver(self, forwarded: ForwardedResponse, body: AsyncIterator[bytes], length: int | None) -> None:
         """Take an answer; returns when its last byte is in.
 
-        Raises what `body` raises, `ClientGone` when nobody reads any more, `ValidationError` for a second answer.
+        Raises what `body` raises, `IncompleteBody` when it has not `length` bytes, `ClientGone` when nobody reads any
+        more, `ValidationError` for a second answer. After an error before the first byte was passed on, an answer may
+        be delivered again.
         """
         if self.state is not State.OPEN:
             raise ValidationError("1 validation error detected: this request token has been used already.")
@@ -115,19 +123,23 @@ class Route:
             # Reading on to the end is what verifies the length and the digest.
             async for chunk in body:
                 first += chunk
-            self._settle(Answer(forwarded, first, length))
+            _check_length(len(first), length)
             self._finish()
+            self._pass(Answer(forwarded, first, length))
             return
-        self._settle(Answer(forwarded, AnswerStream(self), length))
+        # Not at once: the end of an upload that was cut may lie there already, behind its first bytes.
+        self._passing = self._loop.call_soon(self._pass, Answer(forwarded, AnswerStream(self), length))
         await self._push(first)
+        size = len(first)
         async for chunk in body:
             await self._push(chunk)
+            size += len(chunk)
+        _check_length(size, length)
         self._finish()
 
-    def _settle(self, answer: Answer) -> None:
-        if self.state is not State.ANSWERING:
-            raise ClientGone
-        self._answer.set_result(answer)
+    def _pass(self, answer: Answer) -> None:
+        if not self._answer.done():
+            self._answer.set_result(answer)
 
     async def _push(self, chunk: bytes) -> None:
         await self._writable.wait()
@@ -146,10 +158,22 @@ class Route:
         self._readable.set()
 
     def _break(self) -> None:
+        if self._passing is not None:
+            self._passing.cancel()
         if self.state is State.ANSWERING:
-            self.state = State.BROKEN
-            self._fail(BrokenAnswer("the function's answer broke off before its first byte"))
+            self.broken = BrokenAnswer("the function's answer broke off before its first byte")
+            if self._last or self._answer.done():
+                self.state = State.BROKEN
+                self._fail(self.broken)
+            else:
+                self._reopen()
         self._readable.set()
+
+    def _reopen(self) -> None:
+        self.state = State.OPEN
+        self._chunks.clear()
+        self._size = 0
+        self._writable.set()
 
     def _fail(self, error: Exception) -> None:
         if not self._answer.done():
@@ -173,6 +197,10 @@ class Route:
         if self._size < WINDOW:
             self._writable.set()
         return chunk
+
+    def take_no_other(self) -> None:
+        """Make the answer that comes in the last: the function has ended and will not send it again."""
+        self._last = True
 
     def close(self) -> None:
         """Stop waiting: what is still delivered is refused."""
@@ -256,6 +284,12 @@ class Rendezvous:
                 "unknown, was used before, or has expired."
             )
         return route
+
+
+def _check_length(size: int, length: int | None) -> None:
+    # What comes over the network was counted there; the channel leaves it to whoever reads.
+    if length is not None and size != length:
+        raise IncompleteBody
 
 
 def _key(token: str) -> bytes:

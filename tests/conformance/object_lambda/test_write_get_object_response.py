@@ -3,7 +3,9 @@
 The function here only tells its route and token and stays; the test answers in its place.
 """
 
+import contextlib
 import json
+import socket
 import threading
 import time
 import uuid
@@ -333,6 +335,175 @@ def test_connections_are_kept_after_each_kind_of_answer(held) -> None:
             assert answer.status == int(sent.get("x-amz-fwd-status", 200))
             if not sent or "Transfer-Encoding" in sent:
                 assert answer.body == b"whole"
+
+
+def cut(get: Waiting, headers: dict[str, str], body: bytes) -> None:
+    """Send an upload that ends where `body` does, and wait until the server has noticed."""
+    with get.wire.connection() as opened:
+        opened.sendall(head("POST", TARGET, {"Host": get.wire.netloc} | get.names | headers) + body)
+        opened.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert opened.recv(65536) == b""
+
+
+WRAPPED = {
+    "Content-Encoding": "aws-chunked",
+    "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    "x-amz-trailer": "x-amz-checksum-crc32",
+    "X-Amz-Decoded-Content-Length": "7",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Length": "5"}, b""),
+        ({"Transfer-Encoding": "chunked"}, b""),
+        ({"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\nno number\r\n"),
+    ],
+)
+def test_an_upload_that_was_cut_before_its_first_byte_may_be_sent_again(held, headers, body) -> None:
+    """Section 7.5: SDKs try again by themselves, with the same token; nothing of the first try was passed on."""
+    with waiting(held) as get:
+        for _ in range(3):
+            cut(get, headers, body)
+        assert get.post(body=b"once more").status == 200
+        answer = get.close()
+    assert (answer.status, answer.body) == (200, b"once more")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({"Content-MD5": b64encode(bytes(16)).decode()}, b"abc", "BadDigest"),
+        ({"Content-MD5": "AAAA"}, b"abc", "InvalidDigest"),
+        ({"x-amz-checksum-crc32": "AAAAAA=="}, b"abc", "BadDigest"),
+        (WRAPPED, b"3\r\nabc\r\nno\r\n", "IncompleteBody"),
+        (WRAPPED, b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "IncompleteBody"),
+    ],
+)
+def test_an_upload_that_was_refused_before_its_first_byte_may_be_sent_again(held, headers, body, code) -> None:
+    with waiting(held) as get:
+        refused = get.post(headers, body)
+        assert (refused.status, refused.code) == (400, code)
+        assert get.post(body=b"once more").status == 200
+        answer = get.close()
+    assert (answer.status, answer.body) == (200, b"once more")
+
+
+def test_a_payload_that_is_not_the_signed_one_may_be_sent_again(held) -> None:
+    with waiting(held) as get:
+        signed = get.wire.signed("POST", TARGET, get.names, b"abc")
+        assert get.wire.plain("POST", TARGET, signed, b"xyz").code == "XAmzContentSHA256Mismatch"
+        assert get.wire.plain("POST", TARGET, signed, b"abc").status == 200
+        assert get.close().body == b"abc"
+
+
+def test_an_upload_that_breaks_after_its_first_byte_cuts_the_get(held) -> None:
+    """Section 7.5: what has gone out cannot be taken back; the token is spent."""
+    get = Waiting(held)
+    get._get = lambda: None
+    get._thread = threading.Thread(target=get._get)
+    with get.wire.connection() as client, get.wire.connection() as upload:
+        client.sendall(head("GET", get.path, get.wire.signed("GET", get.path)))
+        get.open()
+        upload.sendall(head("POST", TARGET, {"Host": get.wire.netloc, "Content-Length": "9"} | get.names) + b"abc")
+        seen = b""
+        while not seen.endswith(b"\r\n\r\nabc"):
+            seen += client.recv(65536)
+        upload.close()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(65536) == b""
+    assert b"Content-Length: 9\r\n" in seen
+    again = get.post(body=b"once more")
+    assert (again.status, again.code) == (400, "ValidationError")
+    held.s3.put_object(Bucket=get.bucket, Key=f"done/{get.key}")
+
+
+BY_CHANNEL = """
+import gc, json
+def lambda_handler(event, context):
+    given = event["getObjectContext"]
+    channel = next(one for one in gc.get_objects() if type(one).__name__ == "Channel" and hasattr(one, "leads_to"))
+    names = [("x-amz-request-route", given["outputRoute"]), ("x-amz-request-token", given["outputToken"]),
+             ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
+    def write(body, *more):
+        answer = channel.ask("POST", "/WriteGetObjectResponse", [*names, *more], body=body, timeout=30)
+        return answer[0], answer[3].decode()
+    said = [
+        write(b"abc", ("content-length", "5")),
+        write(b"abcde", ("content-length", "3")),
+        write(b"abc", ("content-length", "3"), ("x-amz-checksum-crc32", "AAAAAA==")),
+        write(b"abc", ("content-length", "3"), ("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")),
+    ]
+    body = json.dumps(said).encode()
+    assert write(body, ("content-length", str(len(body))))[0] == 200
+    assert write(b"no", ("content-length", "2"))[0] == 400
+"""
+
+
+def test_an_answer_by_the_channel_may_be_sent_again(server) -> None:
+    said = json.loads(make_lens_on(server, BY_CHANNEL).read("k"))
+    assert [status for status, _ in said] == [400] * 4
+    codes = ["IncompleteBody", "IncompleteBody", "BadDigest", "BadDigest"]
+    assert [code for code, (_, text) in zip(codes, said, strict=True) if f"<Code>{code}</Code>" in text] == codes
+
+
+RETRYING = """
+import boto3, os, socket, threading, urllib.parse
+there = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL_S3"])
+
+def relay(listening):
+    # Of the first request, the service gets the head alone; the second goes through.
+    for length in (None, 7):
+        ours, _ = listening.accept()
+        theirs = socket.create_connection((there.hostname, there.port))
+        data = b""
+        while not (b"\\r\\n\\r\\n" in data and data.endswith(b"content")):
+            data += ours.recv(65536)
+        theirs.sendall(data if length else data[:-7])
+        if length:
+            ours.sendall(theirs.recv(65536))
+        ours.close()
+        theirs.close()
+    listening.close()
+
+def lambda_handler(event, context):
+    listening = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=relay, args=(listening,)).start()
+    given = event["getObjectContext"]
+    s3 = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+    told = s3.write_get_object_response(
+        Body=b"content", RequestRoute=given["outputRoute"], RequestToken=given["outputToken"])
+    assert told["ResponseMetadata"]["RetryAttempts"] == 1
+"""
+
+
+def test_the_sdk_tries_again_by_itself(make_lens) -> None:
+    lens = make_lens(RETRYING)
+    assert lens.read("k") == b"content"
+
+
+def test_a_function_that_does_not_send_again_has_not_answered(make_lens) -> None:
+    lens = make_lens("""
+import http.client, os, urllib.parse
+def lambda_handler(event, context):
+    given = event["getObjectContext"]
+    names = {"x-amz-request-route": given["outputRoute"], "x-amz-request-token": given["outputToken"]}
+    there = urllib.parse.urlsplit(os.environ["OBJECTLENS_ENDPOINT_URL"])
+    connection = http.client.HTTPConnection(there.netloc)
+    if event["userRequest"]["url"].endswith("/wrong"):
+        connection.request("POST", "/WriteGetObjectResponse", b"abc", names | {"x-amz-checksum-crc32": "AAAAAA=="})
+        connection.getresponse().read()
+    else:
+        connection.request("POST", "/WriteGetObjectResponse", b"", names | {"Content-Length": "5"})
+    connection.close()
+""")
+    for key, status, code in (("wrong", 400, "LambdaInvalidResponse"), ("short", 500, "LambdaResponseNotReceived")):
+        with pytest.raises(lens.s3.exceptions.ClientError) as caught:
+            lens.read(key)
+        error = caught.value.response
+        assert (error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]) == (status, code)
 
 
 def on(opened, get: Waiting) -> Answer:

@@ -923,3 +923,100 @@ def test_how_events_are_tried_again_can_be_set(client, house):
     )  # fmt: skip
     client.delete_function_event_invoke_config(FunctionName="f")
     refused(client.get_function_event_invoke_config, "ResourceNotFoundException", text, 404, **missing)
+
+
+NO_VPC = {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False}
+ELASTIC = f"arn:aws:elasticfilesystem:us-east-1:{ACCOUNT}:access-point/fsap-0123456789abcdef0"
+PROVIDER = f"arn:aws:lambda:us-east-1:{ACCOUNT}:capacity-provider:p"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "OBJECTLENS_NETWORK"),
+        ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"}}, "dead-letter queues"),
+        ({"FileSystemConfigs": [{"Arn": ELASTIC, "LocalMountPath": "/mnt/a"}]}, "file systems"),
+        ({"ImageConfig": {"Command": ["run"]}}, "container images"),
+        ({"KMSKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k"}, "keys of KMS"),
+        ({"DurableConfig": {"ExecutionTimeout": 60}}, "durable functions"),
+        (
+            {"RuntimeConfig": {"RuntimeArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:runtime/mine", "RuntimeAlias": "a"}},
+            "runtime versions",
+        ),
+        (
+            {
+                "CapacityProviderConfig": {
+                    "LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}
+                }
+            },
+            "capacity providers",
+        ),
+        ({"LoggingConfig": {"LogFormat": "Text", "ApplicationLogLevel": "WARN"}}, "JSON alone"),
+        ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "JSON alone"),
+    ],
+)
+def test_settings_that_nobody_serves_are_refused_by_name(client, changes, words):
+    refused(lambda: create(client, **changes), "InvalidParameterValueException", words, 400)
+    create(client)
+    change = client.update_function_configuration
+    refused(change, "InvalidParameterValueException", words, 400, FunctionName="f", **changes)
+
+
+def test_what_only_creating_and_publishing_may_name_is_refused(client):
+    key = {"ZipFile": ECHO, "SourceKMSKeyArn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/k"}
+    refused(lambda: create(client, Code=key), "InvalidParameterValueException", "keys of KMS", 400)
+    to = {"PublishTo": "LATEST_PUBLISHED"}
+    refused(lambda: create(client, **to), "InvalidParameterValueException", "capacity providers", 400)
+    create(client)
+    for call, more in ((client.update_function_code, {"ZipFile": OTHER}), (client.publish_version, {})):
+        refused(call, "InvalidParameterValueException", "capacity providers", 400, FunctionName="f", **to, **more)
+
+
+def test_settings_that_ask_for_nothing_are_taken(client):
+    empty = {"VpcConfig": NO_VPC, "DeadLetterConfig": {"TargetArn": ""}, "KMSKeyArn": "", "FileSystemConfigs": []}
+    made = create(client, **empty, ImageConfig={})
+    assert not set(empty) & set(made)
+    assert not set(empty) & set(client.update_function_configuration(FunctionName="f", **empty))
+
+
+def kept(configuration):
+    return [configuration[name] for name in ("LoggingConfig", "TracingConfig", "SnapStart")]
+
+
+def test_settings_that_are_kept_are_told_again(client):
+    text = {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}
+    off = {"ApplyOn": "None", "OptimizationStatus": "Off"}
+    assert kept(create(client)) == [text, {"Mode": "PassThrough"}, off]
+    changed = client.update_function_configuration(
+        FunctionName="f",
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": "/teams/a", "SystemLogLevel": "WARN"},
+        TracingConfig={"Mode": "Active"},
+        SnapStart={"ApplyOn": "PublishedVersions"},
+    )
+    logs = {"LogFormat": "JSON", "LogGroup": "/teams/a", "SystemLogLevel": "WARN", "ApplicationLogLevel": "INFO"}
+    snap = {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
+    assert kept(changed) == [logs, {"Mode": "Active"}, snap]
+    assert kept(client.update_function_configuration(FunctionName="f", Timeout=9)) == kept(changed)
+    assert kept(client.get_function(FunctionName="f")["Configuration"]) == kept(changed)
+    published = client.publish_version(FunctionName="f")
+    assert kept(published) == [logs, {"Mode": "Active"}, snap | {"OptimizationStatus": "On"}]
+    update = client.update_function_configuration
+    more = update(FunctionName="f", LoggingConfig={"ApplicationLogLevel": "ERROR"})
+    assert more["LoggingConfig"] == logs | {"ApplicationLogLevel": "ERROR"}
+    back = update(FunctionName="f", LoggingConfig={"LogFormat": "Text"}, SnapStart={"ApplyOn": "None"})
+    assert kept(back) == [{"LogFormat": "Text", "LogGroup": "/teams/a"}, {"Mode": "Active"}, off]
+    # That is another version than the one published, and that one has not changed.
+    assert client.publish_version(FunctionName="f")["Version"] == "2"
+    assert kept(client.get_function_configuration(FunctionName="f", Qualifier="1")) == kept(published)
+
+
+def test_a_log_in_json_from_the_next_invocation_on(client):
+    create(client)
+    client.invoke(FunctionName="f", Payload=b"1")
+    client.update_function_configuration(FunctionName="f", LoggingConfig={"LogFormat": "JSON"})
+    tail = base64.b64decode(client.invoke(FunctionName="f", Payload=b"1", LogType="Tail")["LogResult"])
+    assert [json.loads(line)["type"] for line in tail.splitlines() if line.startswith(b"{")] == [
+        "platform.initStart",
+        "platform.start",
+        "platform.report",
+    ]

@@ -574,11 +574,13 @@ from objectlens.clock import SystemClock
 from objectlens.functions import Credentials, PackageStore, Pool, Surroundings
 from objectlens.testing.executors import Bench
 
-async def main(folder, code):
+async def main(folder, code, isolation="off"):
     packages = PackageStore(folder / "packages")
     pool = Pool(
         packages=packages,
-        surroundings=Surroundings(folder=folder, endpoint_url="", region="us-east-1", python=sys.executable),
+        surroundings=Surroundings(
+            folder=folder, endpoint_url="", region="us-east-1", python=sys.executable, isolation=isolation
+        ),
         credentials=lambda function: Credentials("a", "b", "c"),
         clock=SystemClock(),
     )
@@ -586,7 +588,7 @@ async def main(folder, code):
     print(*await bench.value(bench.function(code)), flush=True)
     await asyncio.sleep(600)
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
 """
 
 
@@ -609,6 +611,63 @@ def test_nothing_survives_kills_in_any_order(tmp_path, victims):
         with contextlib.suppress(ProcessLookupError):
             os.kill(daemon, signal.SIGKILL)
     asyncio.run(gone(*pids))
+
+
+STOPPED = """
+import ctypes, os, signal, time
+def begin(work):
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(w, str(os.getpid()).encode())
+            work()
+        os._exit(0)
+    return int(os.read(r, 20))
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
+def traced():
+    ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+    stop()
+def tracing():
+    if os.fork() == 0:
+        traced()
+    time.sleep(600)
+def forgetful():
+    os.execve("/bin/sh", ["sh", "-c", "kill -STOP $$; exec sleep 600"], {})
+def handler(event, context):
+    found = [begin(work) for work in WORK]
+    me = os.getpid()
+    begin(lambda: (time.sleep(0.2), os.kill(me, signal.SIGSTOP)))
+    return found
+"""
+
+
+def is_stopped(pid):
+    return proc_file(pid, "stat").rpartition(")")[2].split()[0] in "Tt"
+
+
+@pytest.mark.parametrize("isolation", ["off", "auto"])
+def test_what_is_stopped_ends_with_the_host(tmp_path, isolation):
+    """Without a sandbox, where only the watchman knows of it; the server cannot help, it is stopped as well."""
+    # What has left its session and forgotten its environment is found by its control group.
+    forgetful = ", forgetful" if isolation == "auto" else ""
+    code = STOPPED.replace("WORK", f"(stop, traced, tracing{forgetful})")
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "sh").symlink_to("/bin/sh")
+    command = [sys.executable, "-c", SERVER, str(tmp_path / "data"), code, isolation]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PATH": str(bare)})
+    with server, contextlib.ExitStack() as stack:
+        stack.callback(server.kill)
+        pids = [int(word) for word in server.stdout.readline().split()]
+        (host,) = hosts_of(server.pid)
+        held = len(pids) + 1  # the tracer is not, but whom it traces, and the environment itself
+        pids += [below for pid in (*pids, host) for below in descendants(pid) if below not in watchmen_of(host)]
+        asyncio.run(until(lambda: sum(map(is_stopped, pids)) == held))
+        os.kill(server.pid, signal.SIGSTOP)
+        os.kill(host, signal.SIGKILL)
+        asyncio.run(gone(*pids))
 
 
 # --- what comes with a lease ---

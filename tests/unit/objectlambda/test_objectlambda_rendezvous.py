@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from objectlens.errors import ValidationError
+from objectlens.errors import IncompleteBody, ValidationError
 from objectlens.objectlambda.rendezvous import WINDOW, AnswerStream, BrokenAnswer, ClientGone, Rendezvous, Route, State
 from objectlens.s3.forwarded import ForwardedResponse
 
@@ -13,6 +13,14 @@ from objectlens.s3.forwarded import ForwardedResponse
 async def stream(*chunks: bytes, error: Exception | None = None) -> AsyncIterator[bytes]:
     for chunk in chunks:
         await asyncio.sleep(0)
+        yield chunk
+    await asyncio.sleep(0)
+    if error is not None:
+        raise error
+
+
+async def at_once(*chunks: bytes, error: BaseException | None = None) -> AsyncIterator[bytes]:
+    for chunk in chunks:
         yield chunk
     if error is not None:
         raise error
@@ -145,25 +153,73 @@ def test_a_body_that_breaks_off_breaks_the_answer(length: int | None) -> None:
     run(test)
 
 
-def test_a_body_that_breaks_before_its_first_byte_is_an_error_and_not_an_answer() -> None:
+@pytest.mark.parametrize(
+    ("chunks", "error", "length"),
+    [
+        ((), ConnectionError("gone"), 5),
+        ((), asyncio.CancelledError(), None),
+        ((b"abc",), ValueError("digest"), 3),
+        ((b"abc",), None, 5),
+        ((b"abcde", b"f"), None, 5),
+    ],
+)
+def test_what_broke_before_its_first_byte_was_passed_on_may_be_sent_again(chunks, error, length) -> None:
     async def test(rendezvous: Rendezvous) -> None:
         route = rendezvous.open()
-        with pytest.raises(ConnectionError, match="gone"):
-            await route.deliver(forwarded(route), stream(error=ConnectionError("gone")), 5)
-        with pytest.raises(BrokenAnswer):
-            await route.answer
+        with pytest.raises(IncompleteBody if error is None else type(error)):
+            await route.deliver(forwarded(route), at_once(*chunks, error=error), length)
+        assert (route.state, route.answer.done()) == (State.OPEN, False)
+        await rendezvous.find("io-1", route.token).deliver(forwarded(route), stream(b"whole"), 5)
+        assert (await route.answer).body == b"whole"
         route.close()
 
     run(test)
 
 
-def test_a_whole_body_with_a_wrong_digest_is_not_an_answer() -> None:
+@pytest.mark.parametrize("length", [10, None])
+def test_what_was_cut_before_anybody_looked_may_be_sent_again(length: int | None) -> None:
     async def test(rendezvous: Rendezvous) -> None:
         route = rendezvous.open()
-        with pytest.raises(ValueError, match="digest"):
-            await route.deliver(forwarded(route), stream(b"abc", error=ValueError("digest")), 3)
+        for _ in range(3):
+            with pytest.raises(ConnectionError, match="gone"):
+                await route.deliver(forwarded(route), at_once(b"abc", b"de", error=ConnectionError("gone")), length)
+        delivery = asyncio.create_task(route.deliver(forwarded(route), at_once(b"12345", b"67890"), length))
+        answer = await route.answer
+        assert isinstance(answer.body, AnswerStream)
+        assert b"".join([chunk async for chunk in answer.body]) == b"1234567890"
+        await delivery
+
+    run(test)
+
+
+def test_what_breaks_after_the_end_of_the_function_is_an_error() -> None:
+    async def test(rendezvous: Rendezvous) -> None:
+        route = rendezvous.open()
+        delivery = asyncio.create_task(route.deliver(forwarded(route), stream(error=ConnectionError("gone")), 5))
+        await asyncio.sleep(0)
+        assert route.answering
+        route.take_no_other()
         with pytest.raises(BrokenAnswer):
             await route.answer
+        with pytest.raises(ConnectionError, match="gone"):
+            await delivery
+        with pytest.raises(ValidationError, match="used already"):
+            await route.deliver(forwarded(route), stream(b"late"), 4)
+        route.close()
+
+    run(test)
+
+
+def test_the_deadline_also_ends_what_broke_before() -> None:
+    async def test(rendezvous: Rendezvous) -> None:
+        route = rendezvous.open()
+        with pytest.raises(ConnectionError, match="gone"):
+            await route.deliver(forwarded(route), at_once(error=ConnectionError("gone")), 5)
+        route.expire()
+        with pytest.raises(TimeoutError):
+            await route.answer
+        with pytest.raises(ValidationError, match="used already"):
+            await route.deliver(forwarded(route), stream(b"late"), 4)
         route.close()
 
     run(test)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from objectlens.arn import function_arn, layer_arn
-from objectlens.catalog.entities import Function, FunctionAlias, LayerVersion
+from objectlens.catalog.entities import LATEST, Function, FunctionAlias, LayerVersion
 from objectlens.control.awslambda.context import Result
 from objectlens.functions.variables import log_group
 
@@ -30,21 +30,38 @@ def configuration(function: Function, *, qualifier: str | None = None) -> Result
         "LastModified": timestamp(function.last_modified),
         "CodeSha256": function.code_sha256,
         "Version": function.version,
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": function.tracing},
         "RevisionId": function.revision_id,
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "PackageType": function.package_type,
         "Architectures": list(function.architectures),
         "EphemeralStorage": {"Size": function.ephemeral_storage},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(function.name)},
+        "SnapStart": _snap_start(function),
+        "LoggingConfig": _logging(function),
     }
     if function.environment:
         result["Environment"] = {"Variables": dict(function.environment)}
     if function.layers:
         result["Layers"] = [{"Arn": one.arn, "CodeSize": one.code_size} for one in function.layers]
     return result
+
+
+def _snap_start(function: Function) -> Result:
+    """Return SnapStart: templates are to Python what snapshots are on Lambda, and published versions tell it there."""
+    on = function.snap_start == "PublishedVersions" and function.version != LATEST
+    status = "On" if on and function.runtime.startswith("python") else "Off"
+    return {"ApplyOn": function.snap_start, "OptimizationStatus": status}
+
+
+def _logging(function: Function) -> Result:
+    logging = function.logging
+    levels = {"ApplicationLogLevel": logging.application_level, "SystemLogLevel": logging.system_level}
+    return {
+        "LogFormat": logging.format,
+        "LogGroup": log_group(function),
+        **{name: level for name, level in levels.items() if level is not None},
+    }
 
 
 def version_of(function: Function) -> Result:

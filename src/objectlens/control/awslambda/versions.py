@@ -10,6 +10,7 @@ from objectlens.control.awslambda import render
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.paging import page_of
 from objectlens.control.awslambda.refusals import check_revision, no_function
+from objectlens.control.awslambda.settings import check_offered
 from objectlens.control.protocol import Request
 from objectlens.errors import InvalidParameterValueException
 
@@ -41,6 +42,7 @@ def _same(published: Function, snapshot: Function, *, ignoring_description: bool
 async def publish_version(surroundings: Lambda, request: Request) -> Result:
     """Freeze `$LATEST` under the next number."""
     name, parameters = surroundings.name(request), request.params
+    check_offered(parameters)
     digest = parameters.get("CodeSha256")
 
     def work(shelves: Shelves) -> Function:

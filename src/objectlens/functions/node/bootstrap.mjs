@@ -4,7 +4,7 @@ import module from "node:module";
 import { errorDocument, errorLine, runtimeError } from "./errors.mjs";
 import { awslambda, loadHandler, remedy } from "./handler.mjs";
 import { callHandler, serialise } from "./invocation.mjs";
-import { installConsole } from "./logging.mjs";
+import { inJson, installConsole } from "./logging.mjs";
 import { RuntimeApi } from "./runtime-api.mjs";
 
 const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER } = process.env;
@@ -25,7 +25,7 @@ const log = console.error;
 function complain(title, error) {
   const advice = remedy(error);
   if (advice) log(advice);
-  log(title, errorLine(error));
+  log(title, inJson() ? error : errorLine(error));
 }
 
 // What nobody caught ends the environment, and whatever is under way with it.
