@@ -111,7 +111,7 @@ async def _change_all(
 
     def work(shelves: Shelves) -> None:
         if shelves.functions.get(name.account, name.name, LATEST) is None:
-            raise no_function(name, surroundings.region)
+            raise no_function(name, name.region or surroundings.region)
         for one in shelves.functions.list(account=name.account, name=name.name, limit=1_000_000):
             shelves.functions.update(name.account, name.name, one.version, change=change)
         check(shelves)

@@ -154,7 +154,7 @@ async def _change(
     try:
         new = await surroundings.catalog.change(work)
     except NotFound:
-        raise no_function(name, surroundings.region) from None
+        raise no_function(name, name.region) from None
     await surroundings.executor.retire(old)
     surroundings.tasks.start(surroundings.prepare(new))
     surroundings.tasks.start(sweep_packages(surroundings))
@@ -170,4 +170,4 @@ def _unqualified(name: FunctionName) -> FunctionName:
         raise InvalidParameterValueException(
             f"Published versions do not change: name the function without {name.qualifier}."
         )
-    return FunctionName(name.account, name.name)
+    return name.at(None)
