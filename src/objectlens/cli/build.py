@@ -18,6 +18,7 @@ Examples:
   objectlens function build image-normalizer
   objectlens function build image-normalizer --runtime python3.12 --output package.zip --json
   objectlens function build resize --runtime nodejs22.x --handler index.handler
+
 \b
   objectlens exec -- aws lambda update-function-code --function-name image-normalizer \\
     --zip-file fileb://image-normalizer.zip

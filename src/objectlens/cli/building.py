@@ -48,11 +48,12 @@ class Built:
 
 
 def default_runtime(folder: Path) -> str:
-    """Return the runtime that a folder is for: Node.js when there is a `package.json` and no Python."""
+    """Return the runtime that a folder is for: Node.js when there is something of it and no Python."""
     names = {path.name for path in folder.iterdir()}
     if "bootstrap" in names:
         return "provided.al2023"
-    if "package.json" in names and not names & {"requirements.txt", "pyproject.toml", "lambda_function.py"}:
+    node = {"package.json", *(f"index{suffix}" for suffix in _NODE_SUFFIXES)}
+    if names & node and not names & {"requirements.txt", "pyproject.toml", "lambda_function.py"}:
         return "nodejs20.x"
     return f"python3.{sys.version_info.minor}"
 
@@ -92,6 +93,8 @@ def build(folder: Path, output: Path, *, runtime: str, handler: str | None, say:
         if handler is not None:
             check_handler(handler, runtime, members)
             _check_syntax(handler_files(handler, runtime), runtime, sources)
+        if runtime.startswith("provided"):
+            _check_bootstrap(members.get("bootstrap"))
         draft.chmod(0o644)
         draft.replace(output)
     finally:
@@ -162,6 +165,12 @@ def _check_syntax(names: Iterable[str], runtime: str, sources: Mapping[str, Path
                 ast.parse(sources[name].read_bytes(), name)
         except (SyntaxError, ValueError) as error:
             raise NotPackable(f"the handler's file is not Python: {error}") from error
+
+
+def _check_bootstrap(own: zipfile.ZipInfo | None) -> None:
+    """Raise `NotPackable` when the package has a program that cannot be started; a layer may bring it instead."""
+    if own is not None and not own.external_attr >> 16 & 0o111:
+        raise NotPackable("bootstrap may not be executed: run `chmod +x bootstrap`")
 
 
 def handler_files(handler: str, runtime: str) -> set[str]:

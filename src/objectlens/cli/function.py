@@ -27,8 +27,10 @@ Examples:
     --handler lambda_function.lambda_handler --runtime python3.12
 
 In thumbnails.py, either of these is `normalize`:
+
 \b
   normalize = decode() >> resize(width=256, height=256) >> grayscale() >> encode(format="jpeg")
+
 \b
   @transform
   def normalize(data: bytes, ctx: Context) -> bytes: ...

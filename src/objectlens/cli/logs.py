@@ -69,6 +69,8 @@ def command(
         printer.release()
     except KeyboardInterrupt:
         return
+    except BrokenPipeError:
+        raise  # of whoever reads what is printed here, `head` say: click ends quietly
     except OSError as error:
         raise click.ClickException(f"cannot read the log of {name}: {error}") from error
 

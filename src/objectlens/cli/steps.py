@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +20,13 @@ Say = Callable[[str], None]
 SECONDS = 1800.0
 _PATIENCE = 5.0
 _LAST_LINES = 15
+# npm says first what is wrong, and then how it is used, which is longer than all that is shown.
+_COMPLAINT = re.compile(r"npm (?:error|ERR!) \S")
+_FIRST_COMPLAINTS = 8
 
 
 class StepFailed(Exception):
-    """A step did not succeed; the message has its exit code and the last lines that it printed."""
+    """A step did not succeed; the message has its exit code and what it said of it."""
 
 
 def run_step(command: Sequence[str], folder: Path, say: Say) -> None:
@@ -45,6 +49,7 @@ def run_step(command: Sequence[str], folder: Path, say: Say) -> None:
         )
     except OSError as error:
         raise StepFailed(f"{name} cannot be started: {error.strerror}") from error
+    first: list[str] = []
     last: deque[str] = deque(maxlen=_LAST_LINES)
     late = threading.Event()
     alarm = threading.Timer(SECONDS, _cut, (process, late))
@@ -54,6 +59,8 @@ def run_step(command: Sequence[str], folder: Path, say: Say) -> None:
         for line in process.stdout:
             if text := line.strip():
                 last.append(line.rstrip())
+                if len(first) < _FIRST_COMPLAINTS and _COMPLAINT.match(text):
+                    first.append(text)
                 say(text)
         status = process.wait()
     finally:
@@ -61,6 +68,8 @@ def run_step(command: Sequence[str], folder: Path, say: Say) -> None:
         _end(process)
     if late.is_set():
         raise StepFailed(f"{name} took more than {SECONDS / 60:.0f} minutes")
+    if status and first and first[0] not in last:
+        raise StepFailed("\n  ".join((f"{name} ended with exit code {status}; its first complaints:", *first)))
     if status:
         raise StepFailed("\n  ".join((f"{name} ended with exit code {status}; its last lines:", *last)))
 

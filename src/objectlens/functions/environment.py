@@ -384,11 +384,16 @@ class Environment:
         Raises `HostLostError` when the function host does not answer.
         """
         patience = 0.0 if self._api.state is State.BUSY or not self.alive else self._limits.kill_seconds
-        self._end()
+        if self._api.state in {State.READY, State.ANSWERED}:
+            # Hung up on, runtimes report the failure of their `next` in the function's log.
+            self._api.retire()
+        else:
+            self._end()
         try:
             if self._process is not None:
                 await self._host.stop(self._process, patience)
         finally:
+            self._end()
             self._output.close()
             if self._reception is not None:
                 self._reception.close()

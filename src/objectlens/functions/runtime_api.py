@@ -29,6 +29,7 @@ Admits = Callable[[tuple[str, int], tuple[str, int]], bool]
 """Tells whether a connection is the environment's own, by the addresses of its other end and of ours."""
 _Handler = Callable[[RuntimeRequest, RuntimeConnection], None]
 _ACCEPTED = b'{"status":"OK"}'
+_TOO_LARGE = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,7 @@ class RuntimeApi:
         self._poll: Poller | None = None
         self._current: Dispatch | None = None
         self._undelivered = False
+        self._retired = False
 
     def listen(self) -> str:
         """Open the listener; returns the value of `AWS_LAMBDA_RUNTIME_API`. Raises `OSError`."""
@@ -144,6 +146,11 @@ class RuntimeApi:
         self._current = invocation
         self._undelivered = True
         self._deliver()
+
+    def retire(self) -> None:
+        """Take no more work; a runtime that asks for it waits, until it is ended."""
+        self._move(Event.END)
+        self._retired = True
 
     def end(self) -> None:
         """Close the listener and every connection; the environment takes no more work."""
@@ -205,6 +212,8 @@ class RuntimeApi:
 
     def poll(self, connection: Poller) -> None:
         """Take note that the runtime waits there for an invocation; raises `Forbidden` when it may not."""
+        if self._retired:
+            return
         # A poll whose connection broke may be repeated, also before its invocation could be delivered.
         again = self._poll is None and (self.state is State.READY or self._undelivered)
         if not again:
@@ -223,9 +232,8 @@ class RuntimeApi:
             if mode.lower() not in {"", "streaming"}:
                 _refuse(connection, 400, "InvalidFunctionResponseMode", f"there is no response mode {mode!r}")
             elif request.oversized:
-                message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-                self._settle(fault("Function.ResponseSizeTooLarge", message), connection.late)
-                _refuse(connection, 413, "RequestEntityTooLarge", message)
+                self._settle(_too_large(), connection.late)
+                _refuse(connection, 413, "RequestEntityTooLarge", _TOO_LARGE)
             else:
                 self._settle(_streamed_error(request) or Answer(request.body), connection.late)
                 connection.reply(202, _ACCEPTED)
@@ -270,8 +278,14 @@ def fault(kind: str, message: str) -> Answer:
     return Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), kind, platform=True)
 
 
+def _too_large() -> Answer:
+    return fault("Function.ResponseSizeTooLarge", _TOO_LARGE)
+
+
 def _reported(request: RuntimeRequest, fallback: str) -> Answer:
     """Read an error post; the header names the type, else the document does."""
+    if request.oversized:
+        return _too_large()
     kind = request.headers.get("lambda-runtime-function-error-type", "")
     try:
         content = json.loads(request.body)

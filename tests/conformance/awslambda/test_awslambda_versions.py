@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -37,6 +38,22 @@ def refused(call, **parameters):
     with pytest.raises(ClientError) as caught:
         call(**parameters)
     return caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_what_is_missing_is_missing_in_the_callers_region(server, name):
+    client = replace(server, region="eu-west-1").client("lambda", cached=False)
+    arn = f"arn:aws:lambda:eu-west-1:{server.account}:function"
+    version = {"FunctionName": name, "Name": "live", "FunctionVersion": "9"}
+    kept = {"FunctionName": name, "Qualifier": "9", "ProvisionedConcurrentExecutions": 1}
+    for call, parameters, missing in (
+        (client.get_function, {"FunctionName": "nope"}, "nope"),
+        (client.delete_function, {"FunctionName": "nope"}, "nope"),
+        (client.get_alias, {"FunctionName": name, "Name": "live"}, f"{name}:live"),
+        (client.create_alias, version, f"{name}:9"),
+        (client.put_provisioned_concurrency_config, kept, f"{name}:9"),
+    ):
+        with pytest.raises(client.exceptions.ResourceNotFoundException, match=f"{arn}:{missing}$"):
+            call(**parameters)
 
 
 def test_a_version_keeps_code_and_settings(client, name):
@@ -128,6 +145,8 @@ def test_a_dry_run_asks_whether_one_may(server, client, name):
     ("parameters", "expected"),
     [
         ({"Payload": b"{"}, ("InvalidRequestContentException", 400)),
+        ({"Payload": b"NaN"}, ("InvalidRequestContentException", 400)),
+        ({"Payload": "[]".encode("utf-16")}, ("InvalidRequestContentException", 400)),
         ({"Payload": b'"' + b"x" * 6 * 1024 * 1024 + b'"'}, ("RequestTooLargeException", 413)),
         ({"Qualifier": "12"}, ("ResourceNotFoundException", 404)),
         ({"ClientContext": "%"}, ("InvalidRequestContentException", 400)),

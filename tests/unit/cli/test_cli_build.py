@@ -154,6 +154,19 @@ def test_npm_that_finds_nothing_is_said(build, tmp_path):
     assert "absent" in said
 
 
+def test_of_a_lock_file_that_does_not_fit_the_cause_is_shown(build, tmp_path):
+    folder = tmp_path / "node"
+    folder.mkdir()
+    (folder / "package.json").write_text('{"dependencies": {"left": "1.0.0"}}')
+    lock = {"": {"dependencies": {"left": "0.9.0"}}, "node_modules/left": {"version": "0.9.0"}}
+    (folder / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": lock}))
+    with npm_registry("left", "") as url:
+        (folder / ".npmrc").write_text(f"registry={url}\ncache={tmp_path / 'npm-cache'}\n")
+        said = build(folder, code=1)
+    assert "package-lock.json" in said
+    assert "left@0.9.0 does not satisfy left@1.0.0" in said
+
+
 @pytest.mark.parametrize(
     ("package", "reason"),
     [
@@ -192,12 +205,24 @@ def test_where_runtimes_look_for_handlers():
 
 def test_the_runtime_is_told_by_what_is_there(tmp_path):
     assert default_runtime(tmp_path).startswith("python3.")
-    (tmp_path / "package.json").touch()
-    assert default_runtime(tmp_path) == "nodejs20.x"
+    for name in ("index.mjs", "package.json"):
+        (tmp_path / name).touch()
+        assert default_runtime(tmp_path) == "nodejs20.x"
+        (tmp_path / name).unlink()
+    (tmp_path / "index.js").touch()
     (tmp_path / "requirements.txt").touch()
     assert default_runtime(tmp_path).startswith("python3.")
     (tmp_path / "bootstrap").touch()
     assert default_runtime(tmp_path) == "provided.al2023"
+
+
+def test_a_bootstrap_that_cannot_be_started_is_no_package(build, tmp_path):
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "bootstrap").write_text("#!/bin/sh\n")
+    assert "chmod +x bootstrap" in build(folder, code=1)
+    (folder / "bootstrap").chmod(0o755)
+    assert build(folder, "--json")["runtime"] == "provided.al2023"
 
 
 def test_a_package_beyond_the_limit_is_refused_with_what_to_do(build, folder, tmp_path):

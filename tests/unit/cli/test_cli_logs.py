@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -85,6 +87,16 @@ def test_the_last_lines(logs):
     assert messages(logs("-n", "1")) == ["of the third"]
     assert messages(logs("--tail", "2", "--function-version", "2"))[-1] == "of the second"
     assert logs("-n", "0") == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(logs, tmp_path):
+    with (tmp_path / "functions" / "logs" / "f" / "current.log").open("a") as file:
+        file.writelines(line(12, "aaaaaaaa", "x" * 1000) for _ in range(1000))
+    command = [sys.executable, "-m", "objectlens", "logs", "f", "--data", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_from_a_time_on(logs):

@@ -286,6 +286,9 @@ def test_what_is_not_there(client):
         ({"Code": {"ZipFile": b""}}, "InvalidParameterValueException", "non-empty zip"),
         ({"Code": {"ZipFile": make_zip({"../x": ""})}}, "InvalidParameterValueException", "leaves the package"),
         ({"Code": {"ImageUri": "x"}}, "InvalidParameterValueException", "container images"),
+        ({"PackageType": "Image"}, "InvalidParameterValueException", "container images"),
+        ({"Tags": {f"k{n}": "" for n in range(51)}}, "InvalidParameterValueException", "at most 50 tags"),
+        ({"Tags": {"aws:team": "a"}}, "InvalidParameterValueException", "aws: prefixed"),
         ({"Code": {"S3Bucket": "buck", "S3Key": "no.zip"}}, "InvalidParameterValueException", "NoSuchKey"),
         ({"Code": {}}, "InvalidParameterValueException", "source for function code"),
         ({"Code": {"ZipFile": ECHO, "S3Bucket": "buck"}}, "InvalidParameterValueException", "other FunctionCode"),
@@ -597,6 +600,8 @@ def test_tags(client):
     assert client.list_tags(Resource=f"{ARN}:f")["Tags"] == {"b": "3", "c": "4"}
     many = {str(number): "" for number in range(50)}
     refused(client.tag_resource, "InvalidParameterValueException", "50", 400, Resource=f"{ARN}:f", Tags=many)
+    theirs = {"AWS:x": ""}
+    refused(client.tag_resource, "InvalidParameterValueException", "prefixed", 400, Resource=f"{ARN}:f", Tags=theirs)
     refused(client.list_tags, "ResourceNotFoundException", "", 404, Resource=f"{ARN}:g")
 
 

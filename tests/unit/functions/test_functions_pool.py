@@ -101,6 +101,26 @@ def test_an_idle_process_killed_from_outside_is_replaced_unseen(bench):
     asyncio.run(main())
 
 
+# It stays for all of `kill_seconds`, so that whatever it would say when it is hung up on is seen.
+PATIENT = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def handler(event, context): return event
+"""
+
+
+@pytest.mark.parametrize("accelerate", ["0", "1"])
+def test_an_environment_that_is_no_longer_needed_ends_without_a_word(bench, tmp_path, accelerate):
+    async def main():
+        async with bench(kill_seconds=0.2) as opened:
+            function = opened.function(PATIENT, environment={"OBJECTLENS_ACCELERATE": accelerate})
+            assert await opened.value(function, 7) == 7
+        kinds = [message.split(" ", 1)[0] for message in messages(tmp_path)]
+        assert kinds == ["INIT_START", "START", "END", "REPORT"]
+
+    asyncio.run(main())
+
+
 HOPPING = """
 import os, sys, time
 sys.stdin.readline()

@@ -278,6 +278,22 @@ def test_what_the_state_does_not_allow():
     transcript(test)
 
 
+def test_whoever_is_retired_waits_for_its_end():
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        assert (await client.ask("POST", f"{ROOT}/invocation/3f6b/response", b"1"))[0] == 202
+        api.retire()
+        client.send("GET", f"{ROOT}/invocation/next")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.answer()
+        assert listener.events[1:] == []
+        with pytest.raises(Forbidden):
+            api.dispatch(EVENT)
+
+    transcript(test)
+
+
 def test_six_mebibytes_and_not_a_byte_more():
     async def test(api, listener, connect):
         client, _ = await working(api, listener, connect)
@@ -290,6 +306,16 @@ def test_six_mebibytes_and_not_a_byte_more():
         await client.answer()
         assert (await client.ask("POST", path, b"x" * MAX_RESPONSE))[0] == 202
         assert len(listener.events[2].body) == MAX_RESPONSE
+
+    transcript(test)
+
+
+def test_an_error_that_is_too_long_says_so():
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        await client.ask("POST", f"{ROOT}/invocation/3f6b/error", b'"' + b"x" * MAX_RESPONSE + b'"')
+        assert listener.events[0].error_type == "Function.ResponseSizeTooLarge"
+        assert str(MAX_RESPONSE) in json.loads(listener.events[0].body)["errorMessage"]
 
     transcript(test)
 

@@ -32,13 +32,13 @@ async def create_alias(surroundings: Lambda, request: Request) -> Result:
     )
 
     def make(shelves: Shelves) -> FunctionAlias:
-        _check_versions(shelves, surroundings, value)
+        _check_versions(shelves, name, value)
         return shelves.function_aliases.create(value)
 
     try:
         return render.alias(await surroundings.catalog.change(make), surroundings.region_of(request))
     except AlreadyExists:
-        raise ResourceConflictException(f"Alias already exists: {_arn(surroundings, name, value.name)}") from None
+        raise ResourceConflictException(f"Alias already exists: {_arn(name, value.name)}") from None
 
 
 async def get_alias(surroundings: Lambda, request: Request) -> Result:
@@ -46,14 +46,14 @@ async def get_alias(surroundings: Lambda, request: Request) -> Result:
     name, alias = surroundings.name(request), request.params["Name"]
     found = await surroundings.catalog.function_aliases.get(name.account, name.name, alias)
     if found is None:
-        raise no_alias(_arn(surroundings, name, alias))
+        raise no_alias(_arn(name, alias))
     return render.alias(found, surroundings.region_of(request))
 
 
 async def list_aliases(surroundings: Lambda, request: Request) -> Result:
     """List the aliases of a function, or those of one version."""
     name, parameters = surroundings.name(request), request.params
-    await surroundings.function(FunctionName(name.account, name.name))
+    await surroundings.function(name.at(None))
     size = min(parameters.get("MaxItems") or LARGEST, LARGEST)
     where = {"account": name.account, "function": name.name}
     if version := parameters.get("FunctionVersion"):
@@ -86,13 +86,13 @@ async def update_alias(surroundings: Lambda, request: Request) -> Result:
 
     def work(shelves: Shelves) -> FunctionAlias:
         new = shelves.function_aliases.update(name.account, name.name, parameters["Name"], change=changed)
-        _check_versions(shelves, surroundings, new)
+        _check_versions(shelves, name, new)
         return new
 
     try:
         updated = await surroundings.catalog.change(work)
     except NotFound:
-        raise no_alias(_arn(surroundings, name, parameters["Name"])) from None
+        raise no_alias(_arn(name, parameters["Name"])) from None
     await arrange(surroundings)
     return render.alias(updated, surroundings.region_of(request))
 
@@ -110,15 +110,15 @@ def _weights(parameters: Parameters) -> Mapping[str, float] | None:
     return None if routing is None else dict(routing.get("AdditionalVersionWeights") or {})
 
 
-def _check_versions(shelves: Shelves, surroundings: Lambda, alias: FunctionAlias) -> None:
+def _check_versions(shelves: Shelves, name: FunctionName, alias: FunctionAlias) -> None:
     for version in (alias.version, *alias.weights):
         if shelves.functions.get(alias.account, alias.function, version) is None:
-            raise no_function(FunctionName(alias.account, alias.function, version), surroundings.region)
+            raise no_function(name.at(version), name.region)
     if alias.weights and (len(alias.weights) > 1 or LATEST in (alias.version, *alias.weights)):
         raise InvalidParameterValueException("An alias routes to at most two versions, none of which is $LATEST.")
     if alias.version in alias.weights:
         raise InvalidParameterValueException("The additional version of an alias is another one than its own.")
 
 
-def _arn(surroundings: Lambda, name: FunctionName, alias: str) -> str:
-    return FunctionName(name.account, name.name, alias).arn(surroundings.region)
+def _arn(name: FunctionName, alias: str) -> str:
+    return name.at(alias).arn(name.region)

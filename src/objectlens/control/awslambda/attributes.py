@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from objectlens.catalog import Shelves
@@ -52,8 +52,7 @@ async def tag_resource(surroundings: Lambda, request: Request) -> Result:
 
     def tagged(function: Function) -> Function:
         tags = {**function.tags, **request.params["Tags"]}
-        if len(tags) > MAX_TAGS:
-            raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
+        check_tags(tags)
         return replace(function, tags=tags)
 
     await _change_all(surroundings, resource_in(request), tagged)
@@ -74,6 +73,14 @@ async def untag_resource(surroundings: Lambda, request: Request) -> Result:
 async def list_tags(surroundings: Lambda, request: Request) -> Result:
     """Return the tags."""
     return {"Tags": dict((await surroundings.function(resource_in(request))).tags)}
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Look at all tags that a function is to have; raises `InvalidParameterValueException`."""
+    if len(tags) > MAX_TAGS:
+        raise InvalidParameterValueException(f"A function has at most {MAX_TAGS} tags.")
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise InvalidParameterValueException("aws: prefixed tag key names are not allowed for external use.")
 
 
 def resource_in(request: Request) -> FunctionName:
@@ -104,7 +111,7 @@ async def _change_all(
 
     def work(shelves: Shelves) -> None:
         if shelves.functions.get(name.account, name.name, LATEST) is None:
-            raise no_function(name, surroundings.region)
+            raise no_function(name, name.region or surroundings.region)
         for one in shelves.functions.list(account=name.account, name=name.name, limit=1_000_000):
             shelves.functions.update(name.account, name.name, one.version, change=change)
         check(shelves)

@@ -11,6 +11,7 @@ from objectlens.control.awslambda.settings import check_offered
 from objectlens.errors import InvalidParameterValueException, ServiceError
 from objectlens.functions import Package
 
+NO_IMAGES = "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
 MAX_UPLOAD = 50 * 1024 * 1024
 # From a bucket a package may be larger zipped: what counts is its unzipped size.
 MAX_FROM_BUCKET = 250 * 1024 * 1024
@@ -39,9 +40,7 @@ async def _fetch(surroundings: Lambda, caller: Caller, code: Parameters, operati
     if sources == ["S3Bucket"] and code.get("S3Key"):
         return await _from_bucket(surroundings, caller, code)
     if "ImageUri" in sources:
-        raise InvalidParameterValueException(
-            "This server does not run container images: give the code as ZipFile or S3Bucket and S3Key."
-        )
+        raise InvalidParameterValueException(NO_IMAGES)
     if len(sources) > 1:
         raise InvalidParameterValueException(
             "Please do not provide other FunctionCode parameters when providing a ZipFile."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from objectlens.access.values import Caller
@@ -88,13 +88,14 @@ class Lambda:
 
     def name(self, request: Request) -> FunctionName:
         """Return the function that a request names."""
-        return parse_name(request.params["FunctionName"], request.caller.account, request.params.get("Qualifier"))
+        name = parse_name(request.params["FunctionName"], request.caller.account, request.params.get("Qualifier"))
+        return replace(name, region=self.region_of(request))
 
     async def function(self, name: FunctionName) -> Function:
         """Return the version that is named, by its alias too; raises `ResourceNotFoundException`."""
         found = await self.function_or_none(name)
         if found is None:
-            raise no_function(name, self.region)
+            raise no_function(name, name.region or self.region)
         return found
 
     async def function_or_none(self, name: FunctionName) -> Function | None:

@@ -98,10 +98,15 @@ def _payload(payload: bytes, kind: str) -> bytes:
     if not payload:
         return b"{}"
     try:
-        json.loads(payload)
+        # Of bytes, `json` would take UTF-16 as well, and it knows words that are no JSON (NaN, Infinity).
+        json.loads(payload.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from None
     return payload
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _client_context(header: str | None) -> str | None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from objectlens.catalog import AlreadyExists, InUse, NotFound, Shelves
 from objectlens.catalog.entities import LATEST, Function, LoggingConfig
 from objectlens.control.awslambda import render
-from objectlens.control.awslambda.code import store_code
+from objectlens.control.awslambda.attributes import check_tags
+from objectlens.control.awslambda.code import NO_IMAGES, store_code
 from objectlens.control.awslambda.concurrency import arrange
 from objectlens.control.awslambda.context import Lambda, Result
 from objectlens.control.awslambda.names import FunctionName
@@ -26,6 +27,9 @@ async def create_function(surroundings: Lambda, request: Request) -> Result:
     """Make a function; it is active when the call returns."""
     name, parameters = surroundings.name(request), request.params
     fields = fields_of(parameters)
+    check_tags(parameters.get("Tags") or {})
+    if parameters.get("PackageType") == "Image":
+        raise InvalidParameterValueException(NO_IMAGES)
     if not (fields.get("runtime") and fields.get("handler")):
         raise InvalidParameterValueException(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -150,7 +154,7 @@ async def _change(
     try:
         new = await surroundings.catalog.change(work)
     except NotFound:
-        raise no_function(name, surroundings.region) from None
+        raise no_function(name, name.region) from None
     await surroundings.executor.retire(old)
     surroundings.tasks.start(surroundings.prepare(new))
     surroundings.tasks.start(sweep_packages(surroundings))
@@ -166,4 +170,4 @@ def _unqualified(name: FunctionName) -> FunctionName:
         raise InvalidParameterValueException(
             f"Published versions do not change: name the function without {name.qualifier}."
         )
-    return FunctionName(name.account, name.name)
+    return name.at(None)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from objectlens.arn import function_arn
 from objectlens.catalog.entities import LATEST
@@ -21,16 +21,24 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FunctionName:
-    """A function, or one of its versions or aliases. `qualifier` is None where the caller gave none."""
+    """A function, or one of its versions or aliases. `qualifier` is None where the caller gave none.
+
+    `region` is that of the request, in which what is missing is said to be missing.
+    """
 
     account: str
     name: str
     qualifier: str | None = None
+    region: str = field(default="", compare=False)
 
     @property
     def version(self) -> str:
         """The qualifier, which is `$LATEST` where none was given."""
         return self.qualifier or LATEST
+
+    def at(self, qualifier: str | None) -> FunctionName:
+        """Return the same function with another qualifier, or with none."""
+        return replace(self, qualifier=qualifier)
 
     def arn(self, region: str) -> str:
         """Return the ARN, qualified as the caller named it."""

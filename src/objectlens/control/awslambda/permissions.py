@@ -82,7 +82,7 @@ async def _change(
     def work(shelves: Shelves) -> None:
         holder = _holder(shelves, name)
         if holder is None:
-            raise no_function(name, surroundings.region)
+            raise no_function(name, name.region)
         key = (name.account, name.name, name.version)
         if isinstance(holder, Function):
             shelves.functions.update(*key, change=edited)

@@ -25,7 +25,7 @@ async def put_provisioned_concurrency_config(surroundings: Lambda, request: Requ
     )
 
     def work(shelves: Shelves) -> None:
-        _check_target(shelves, surroundings, name)
+        _check_target(shelves, name)
         try:
             shelves.provisioned_concurrency.update(*_key(name), change=lambda _: value)
         except NotFound:
@@ -60,7 +60,7 @@ async def delete_provisioned_concurrency_config(surroundings: Lambda, request: R
 async def list_provisioned_concurrency_configs(surroundings: Lambda, request: Request) -> Result:
     """List what is kept ready of a function."""
     name, parameters = surroundings.name(request), request.params
-    await surroundings.function(FunctionName(name.account, name.name))
+    await surroundings.function(name.at(None))
     size = min(parameters.get("MaxItems") or LARGEST, LARGEST)
     found = await surroundings.catalog.provisioned_concurrency.list(
         after=parameters.get("Marker", ""), limit=size + 1, account=name.account, function=name.name
@@ -97,12 +97,12 @@ def _targets(shelves: Shelves, value: ProvisionedConcurrency) -> list[Function]:
     return [one for one in found if one is not None]
 
 
-def _check_target(shelves: Shelves, surroundings: Lambda, name: FunctionName) -> None:
+def _check_target(shelves: Shelves, name: FunctionName) -> None:
     if shelves.functions.get(name.account, name.name, LATEST) is None:
-        raise no_function(FunctionName(name.account, name.name), surroundings.region)
+        raise no_function(name.at(None), name.region)
     alias = shelves.function_aliases.get(name.account, name.name, name.version)
     if alias is None and shelves.functions.get(name.account, name.name, name.version) is None:
-        raise no_function(name, surroundings.region)
+        raise no_function(name, name.region)
     if alias is not None:
         _check_alias(shelves, alias)
         return

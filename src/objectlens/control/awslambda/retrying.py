@@ -46,7 +46,7 @@ async def delete_function_event_invoke_config(surroundings: Lambda, request: Req
 async def list_function_event_invoke_configs(surroundings: Lambda, request: Request) -> Result:
     """List those of a function's versions and aliases."""
     name, parameters = surroundings.name(request), request.params
-    await surroundings.function(FunctionName(name.account, name.name))
+    await surroundings.function(name.at(None))
     size = min(parameters.get("MaxItems") or LARGEST, LARGEST)
     found = await surroundings.catalog.event_invoke_configs.list(
         after=parameters.get("Marker", ""), limit=size + 1, account=name.account, function=name.name
