@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from fractions import Fraction
+from functools import partial
 
 import av
 import cv2
@@ -13,6 +14,7 @@ import pytest
 
 from objectlens.transforms import BadArgument, BadInput, Context, Frames, LimitExceeded, Limits, compile_pipeline
 from objectlens.transforms import video as steps
+from objectlens.transforms.video.film import _shown_of
 
 WIDTH, HEIGHT, FPS, COUNT = 96, 64, 10, 40
 RATE = Fraction(FPS)
@@ -335,3 +337,12 @@ def test_films_of_telephones_are_turned_upright():
     assert np.array_equal(upright, np.rot90(lying, -1))
     assert np.array_equal(taken(bytes(data), times=[1.0], orient=False).pictures[0], lying)
     assert taken(steps.clip(bytes(data), end=1.0).body).pictures[0].shape == (WIDTH, HEIGHT, 3)
+
+
+def test_what_is_shown_of_a_clip_is_no_less_than_nothing() -> None:
+    shown = partial(_shown_of, begin=Fraction(1), last=Fraction(3))
+    assert shown(Fraction(0)) == (1, 2)
+    assert shown(Fraction(2)) == (0, 1)
+    for first in (None, Fraction(3), Fraction(4)):
+        with pytest.raises(BadInput, match="shows nothing at the times"):
+            shown(first)

@@ -113,10 +113,16 @@ def clip(data: bytes, ctx: Context, *, start: Time = 0.0, end: Time) -> Result:
                 packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
                 packet.stream = targets[packet.stream.index]
                 output.mux(packet)
-    if first is None:
+    with reading("film's times", struct.error):
+        return Result(cut(sink.getvalue(), *_shown_of(first, begin, last)), "video/mp4")
+
+
+def _shown_of(first: Fraction | None, begin: Fraction, last: Fraction) -> tuple[Fraction, Fraction]:
+    """Return for how long nothing is shown of what was copied, and for how long it is shown then."""
+    hidden = Fraction(0) if first is None else max(Fraction(0), begin - first)
+    if first is None or last <= first + hidden:
         raise BadInput("the film shows nothing at the times that are wanted")
-    hidden = max(Fraction(0), begin - first)
-    return Result(cut(sink.getvalue(), hidden, last - first - hidden), "video/mp4")
+    return hidden, last - first - hidden
 
 
 def _copied(output: Any, stream: Any) -> Any:
