@@ -10,6 +10,15 @@ from objectlens.cli.interrupts import Interrupts
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """Whoever runs the tests may have had them ignore signals, as nohup(1) does, and that is respected."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS[1:]}
+    yield
+    for number, one in before.items():
+        signal.signal(number, one)
+
+
 def send(number):
     os.kill(os.getpid(), number)
 
