@@ -214,7 +214,7 @@ class Channel:
         if response is None or response.status != 200:
             self._manner = None
             said = "cut" if response is None else response.status
-            _LOGGER.info("an answer of a function was not taken (%s): nobody waits for it any more", said)
+            _LOGGER.info("an answer of a function was not taken, though that was foretold: %s", said)
 
     def _learn(self, http: HttpRequest, response: HttpResponse) -> None:
         taken = response.status == 200 and (http.body.length or 0) <= BRIEF and _is_ordinary(http)
