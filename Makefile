@@ -1,5 +1,8 @@
 # The verbs. All of them work from nothing but Python 3.11 or newer with its venv module.
-PYTHON ?= python3
+# The distribution's own Python first: it is compiled for speed (with profiles, and without a shared library), which
+# one that stands before it on the PATH often is not, and a third of that is to be had. `make PYTHON=python3.13 ...` for another.
+PYTHON ?= $(shell for one in /usr/bin/python3 python3; do \
+	$$one -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; done; echo $$one)
 VENV := .venv
 BIN := $(VENV)/bin
 CONTESTANTS := build/contestants

@@ -17,6 +17,7 @@ from typing import Any
 
 from objectlens.cli.packing import NotPackable
 from objectlens.cli.steps import Say, StepFailed, run_step
+from objectlens.functions.python import find_interpreter
 
 # Part of every key: another number when what is made of the same files changes.
 _FORM = 1
@@ -122,9 +123,8 @@ def _interpreter(runtime: str) -> str | None:
     match = _PYTHON.fullmatch(runtime)
     if match is None or int(match[1]) == sys.version_info.minor:
         return sys.executable
-    found = shutil.which(f"python3.{match[1]}")
-    # A launcher of that name may be there without the Python that it would launch.
-    return found if found and _version(found) is not None else None
+    found = find_interpreter(int(match[1]))
+    return None if found is None else found.path
 
 
 def _pip(folder: Path, runtime: str, requirements: str, tree: Path, say: Say) -> None:

@@ -80,5 +80,7 @@ def _opened(data: bytes) -> Image:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             return ImageOps.exif_transpose(opened).convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:
+        raise NotAPicture("not both the object and the result are pictures") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise NotAPicture(f"not both the object and the result are pictures ({str(error)[:80]})") from error

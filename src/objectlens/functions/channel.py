@@ -68,7 +68,8 @@ class Channel:
         self._incoming = b""
         self._outgoing = b""
         self._asking: asyncio.Task[None] | None = None
-        self._habit: str | None = None
+        # What the environment read first in its last invocation: the head but for its first line, and the request.
+        self._habit: tuple[str, HttpRequest] | None = None
         self._ahead: tuple[bytes, HttpResponse | None] | None = None
         # How the last answer was that could have been foretold; what the next invocation is to be told, and whether the
         # one under way was told and has not answered yet.
@@ -203,7 +204,7 @@ class Channel:
         response = await _unless_cut(self._ask, http)
         self._asking = None
         if http.method == "GET":
-            self._habit = head.partition("\n")[2]
+            self._habit = head.partition("\n")[2], http
         elif response is not None:
             self._learn(http, response)
         self._answer(response)
@@ -222,9 +223,9 @@ class Channel:
 
     async def settled(self) -> None:
         """Return when the answer that the environment told of has been taken, or could not be in time."""
-        if self._telling is not None:
-            await asyncio.wait({self._telling}, timeout=_TAKING_SECONDS)
-            self._telling = None
+        telling, self._telling = self._telling, None
+        if telling is not None and not telling.done():
+            await asyncio.wait({telling}, timeout=_TAKING_SECONDS)
 
     async def foretell(self, door: Door) -> None:
         """Find out what this environment will hear when it answers as it did last, to tell it with the invocation."""
@@ -246,8 +247,9 @@ class Channel:
     async def foresee(self, door: Door) -> None:
         """Ask for what this environment read first in its last invocation, to give it along with the next."""
         if self._habit is not None:
-            head = f"GET {door.source}\n{self._habit}"
-            self._ahead = head.encode(), await _unless_cut(door, _request(head, b""))
+            rest, http = self._habit
+            head = f"GET {door.source}\n{rest}"
+            self._ahead = head.encode(), await _unless_cut(door, _like(http, door.source))
             if not self._open:
                 self._discard()
 
@@ -346,7 +348,8 @@ def _is_ordinary(http: HttpRequest) -> bool:
 
 def _breaks_lines(response: HttpResponse) -> bool:
     """Whether a header of an answer would be read as several."""
-    return any("\n" in name + value or "\r" in name + value for name, value in response.headers)
+    text = "".join([name + value for name, value in response.headers])
+    return "\n" in text or "\r" in text
 
 
 def _result(packet: bytes) -> tuple[int, bytes, bytes]:
@@ -366,6 +369,12 @@ def _head(response: HttpResponse, offset: int, size: int) -> bytes:
     return "\n".join([first, *[f"{name}: {value}" for name, value in response.headers]]).encode(
         "utf-8", "surrogateescape"
     )
+
+
+def _like(http: HttpRequest, target: str) -> HttpRequest:
+    """Return a GET of a path and query with the headers of another."""
+    path, _, query = target.partition("?")
+    return HttpRequest("GET", path, query, http.headers, http.host, peer=http.peer)
 
 
 def _request(head: str, body: bytes) -> HttpRequest:

@@ -227,7 +227,7 @@ class Environment:
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run one invocation; raises `GoneError`, and `states.Forbidden` unless the environment is ready."""
         self._began = None
-        if self.alive and self._channel is not None and invocation.door is not None:
+        if self._channel is not None and invocation.door is not None:
             await self._channel.foretell(invocation.door)
             await self._channel.foresee(invocation.door)
         if not self.alive:  # it may have ended while that was read
@@ -277,7 +277,7 @@ class Environment:
 
     async def settle(self) -> bool:
         """Wait until the runtime asks for more work; returns whether it did in time and lives."""
-        if self.alive and not self._polling.is_set():
+        if not self._polling.is_set() and self.alive:
             try:
                 async with asyncio.timeout(self._limits.settle_seconds):
                     await self._polling.wait()

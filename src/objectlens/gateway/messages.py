@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -61,16 +60,18 @@ def has_body(method: str, status: int) -> bool:
 
 def on_the_wire(response: HttpResponse, length: int | None, *, close: bool) -> HttpResponse:
     """Return an answer with what `render_head` would add, for whom no head is rendered."""
-    given = response.headers
-    added = {
-        "Content-Length": None if length is None or response.status in _NO_BODY else str(length),
-        "Date": now(),
-        "Server": _SERVER,
-        "Connection": "close" if close else None,
-    }
-    more = [(name, value) for name, value in added.items() if value is not None and name not in given]
+    headers = [*response.headers]
+    given = {name.lower() for name, _ in headers}
+    if length is not None and response.status not in _NO_BODY and "content-length" not in given:
+        headers.append(("Content-Length", str(length)))
+    if "date" not in given:
+        headers.append(("Date", now()))
+    if "server" not in given:
+        headers.append(("Server", _SERVER))
+    if close and "connection" not in given:
+        headers.append(("Connection", "close"))
     reason = response.reason or _REASONS.get(response.status, "Unknown")
-    return replace(response, reason=reason, headers=Headers([*given, *more]))
+    return HttpResponse(response.status, Headers(headers), response.body, response.length, reason)
 
 
 def now() -> str:

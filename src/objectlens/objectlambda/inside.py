@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 from objectlens.access import Caller, Signature
@@ -63,21 +63,20 @@ class Inside:
         """Answer one of the two requests; None for any other."""
         if "authorization" in http.headers:
             return None
-        # What must have been signed is refused there.
-        unsigned = any(name.lower().startswith("x-amz-") for name, _ in http.headers)
-        if self._readable and not unsigned and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
+        if self._readable and http.method == "GET" and f"{http.path}?{http.query}" == self.source:
             caller = self._as_caller()
-            if caller is not None:
+            # What must have been signed is refused over the network.
+            if caller is not None and not any(name.lower().startswith("x-amz-") for name, _ in http.headers):
                 return await self._lens.inner(http, caller, "GetObject", partial(self._read, http, caller), None)
         elif (http.method, http.path, http.headers.get("x-amz-content-sha256")) == _ANSWER:
-            caller, (request_id, self._foretold) = self._as_function(), (self._foretold, None)
+            caller, (request_id, self._foretold) = self._as_function, (self._foretold, None)
             return await self._lens.inner(http, caller, _WRITE.name, partial(self._write, http, caller), request_id)
         return None
 
     async def foretell(self, like: HttpRequest, recall: Callable[[], object]) -> Foretold | None:
         """Say how an answer like an earlier one will be taken, None when that is not sure; `Door` has the contract."""
         try:
-            await self._lens.access.authorize(self._as_function(), _WRITE.action, "*", http=like)
+            await self._lens.access.authorize(self._as_function, _WRITE.action, "*", http=like)
         except ServiceError:
             return None  # which error, it hears when it answers
         if self._route.state is not State.OPEN:
@@ -110,6 +109,7 @@ class Inside:
         await self._lens.access.authorize(caller, _WRITE.action, "*", http=http)
         return await write_get_object_response(self._lens, http, http.body)
 
+    @cached_property
     def _as_function(self) -> Caller:
         function = self._function
         caller = self._lens.access.sessions.function_caller(function.role, function.arn)

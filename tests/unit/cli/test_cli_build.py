@@ -11,6 +11,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from objectlens.cli import dependencies
 from objectlens.cli.build_cache import cache_folder, tidy
 from objectlens.cli.building import default_runtime, handler_files
 from objectlens.cli.main import main
@@ -290,3 +291,16 @@ def test_the_cache_stays_within_its_bound_and_keeps_what_was_used_last(tmp_path)
 def test_the_cache_is_where_the_specification_says(tmp_path):
     assert cache_folder({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "objectlens" / "build"
     assert cache_folder({"XDG_CACHE_HOME": "relative"}).is_absolute()
+
+
+def test_a_package_is_built_with_an_interpreter_that_is_not_on_the_path(monkeypatch, tmp_path):
+    other = tmp_path / ".pyenv/versions/3.10.99/bin/python3.10"
+    other.parent.mkdir(parents=True)
+    other.write_text("#!/bin/sh\necho 3.10.99\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    found = dependencies._interpreter("python3.10")
+    # One that the machine's own folders have goes first.
+    assert found is not None
+    assert found == str(other) or found.startswith(("/usr/local/bin/", "/usr/bin/"))

@@ -164,6 +164,7 @@ def test_no_picture_of_text(tmp_path):
     shown = run("run", "-", path, "--picture", tmp_path / "x.png", text='{"pipeline": ["html"], "family": "text"}')
     assert shown.exit_code == 1
     assert "not both the object and the result are pictures" in shown.output
+    assert "0x" not in shown.output
     assert not (tmp_path / "x.png").exists()
 
 
