@@ -29,13 +29,15 @@ DAEMON = """
 import os, time
 def handler(event, context):
     r, w = os.pipe()
-    if os.fork() == 0:
+    between = os.fork()
+    if between == 0:
         os.setsid()
         if os.fork() == 0:
             os.setsid()
             os.write(w, str(os.getpid()).encode())
             time.sleep(600)
         os._exit(0)
+    os.waitpid(between, 0)
     pids = [os.getpid(), int(os.read(r, 20))]
     if event == "hang": print("PIDS", *pids, flush=True); time.sleep(600)
     return pids
