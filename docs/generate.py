@@ -1,24 +1,29 @@
-"""Writes the parts of the documentation that are made from the code: the tables of docs/settings.md.
+"""Writes what is made from the code: the tables of docs/settings.md, and docs/transforms/schema.json.
 
-`make docs` runs it; tests/architecture/test_settings_documented.py fails when it was forgotten.
+`make docs` runs it; tests/architecture/test_settings_documented.py and tests/unit/transforms/test_transforms_docs.py
+fail when it was forgotten.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 
 from objectlens.settings.sources import PREFIX, keys
 from objectlens.settings.values import GROUPS, TABLES
+from objectlens.transforms.schema import pipeline_schema
 
 PAGE = Path(__file__).with_name("settings.md")
+SCHEMA = Path(__file__).with_name("transforms") / "schema.json"
 BEGIN = "<!-- made by docs/generate.py: begin -->"
 END = "<!-- made by docs/generate.py: end -->"
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write both anew."""
     PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    SCHEMA.write_text(json.dumps(pipeline_schema(), indent=1) + "\n", encoding="utf-8")
 
 
 def rendered(page: str) -> str:

@@ -534,6 +534,7 @@ def _terms(settings: Settings) -> Terms:
         nesting=settings.transforms.nesting,
         columns=settings.transforms.columns,
         rows=settings.transforms.rows,
+        pattern_seconds=settings.transforms.pattern_seconds,
     )
     return Terms(
         limits=limits,

@@ -313,6 +313,9 @@ class TransformSettings:
     nesting: int = _setting(count(1, 256), _LIMITS.nesting, "Depth of JSON, HTML (64 tags count as one) and pipelines.")
     columns: int = _setting(count(1, 2**31), _LIMITS.columns, "Of a table.")
     rows: int = _setting(count(1, 2**40), _LIMITS.rows, "Of a table.")
+    pattern_seconds: float = _setting(
+        seconds(0.001, 60), _LIMITS.pattern_seconds, "That custom patterns (`redact`) take on one text."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

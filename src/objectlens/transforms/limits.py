@@ -21,7 +21,8 @@ class Limits:
     of it, `pixels` one picture (width x height), `frames` the pictures of one animation, page sequence or film,
     `duration` seconds of sound or film, `members` the entries of an archive and of those within it (a million of them
     would take most of the minute that an answer has), `ratio` decompressed by compressed size, `nesting` the depth of
-    JSON, HTML and archives, `columns` and `rows` those of a table.
+    JSON, HTML and archives, `columns` and `rows` those of a table, `pattern_seconds` the time that custom patterns take
+    on one text.
     """
 
     bytes: int = 256 * 1024 * 1024
@@ -34,6 +35,7 @@ class Limits:
     nesting: int = 64
     columns: int = 10_000
     rows: int = 50_000_000
+    pattern_seconds: float = 10.0
 
     def check(self, name: str, value: float, what: str = "") -> None:
         """Raise `LimitExceeded` when `value` is over the limit called `name`; `what` says it in words."""

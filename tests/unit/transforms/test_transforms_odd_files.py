@@ -198,17 +198,6 @@ def test_texts() -> None:
     assert bytes(text.redact("ä@müller.de".encode())) == b"[email]"
 
 
-@pytest.mark.parametrize("pattern", [r"(a+b?)+$", r"((a+)b)*", r"(a+){2}", r"(?P<x>a)(?P=x)", r"(?:a{1,3})+"])
-def test_patterns_that_could_take_forever(pattern: str) -> None:
-    with pytest.raises(BadArgument, match="'bad'"):
-        text.redact(b"a", patterns={"bad": pattern})
-
-
-@pytest.mark.parametrize("pattern", [r"ID-\d+", r"(?:\d{3})+x", r"(?:a|b)c+", r"[(+)]+", r"\(a+\)+", r"(ab){2,3}"])
-def test_patterns_that_cannot(pattern: str) -> None:
-    text.redact(b"a", patterns={"good": pattern})
-
-
 def written(data: bytes, *steps: object) -> bytes:
     pipeline = {"family": "table", "pipeline": ["read", *steps, {"write": {"format": "json"}}]}
     return bytes(compile_pipeline(pipeline).run(data))
@@ -273,7 +262,7 @@ def test_groups_of_digits_in_names_are_no_telephone_numbers() -> None:
     ("step", "arguments"),
     [
         ("text.html", {"selector": ":::"}),
-        ("text.redact", {"patterns": {"x": "(a+)+"}}),
+        ("text.redact", {"patterns": {"x": "(a+"}}),
         ("text.decode", {"charset": "klingon"}),
         ("text.jsonl", {"where": [["a", "~", 1]]}),
         ("text.jsonl", {"where": [["a", "=="]]}),
@@ -392,7 +381,7 @@ def test_such_arguments_of_requests_are_named() -> None:
         ([{"image.resize": {"width": {"$param": "mine"}}}], "integer", 5, "70000"),
         ([{"image.pad": {"width": 9, "height": 9, "color": [{"$param": "mine"}]}}], "integer", 5, "300"),
         (["image.decode", {"image.normalize": {"std": [{"$param": "mine"}]}}], "number", 1, "0"),
-        ([{"text.redact": {"patterns": {"x": {"$param": "mine"}}}}], "string", "a", "(a+)+"),
+        ([{"text.redact": {"patterns": {"x": {"$param": "mine"}}}}], "string", "a", "(a+"),
         ([{"video.frames": {"fps": {"$param": "mine"}}}, "video.sheet"], "number", 1, "1000"),
     ],
 )

@@ -13,7 +13,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Resources, compile_pipeline
+from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Limits, Resources, compile_pipeline
 from objectlens.transforms import text as steps
 
 GERMAN = "Süße Grüße aus München, schöne Straßen und Häuser. " * 20
@@ -93,10 +93,35 @@ def test_redact():
     assert bytes(steps.redact(b"a@b.de", kinds=["phone"])) == b"a@b.de"
 
 
-@pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(a*)*b", r"(", r"(x)\1"])
-def test_dangerous_patterns_are_refused(pattern):
-    with pytest.raises(BadArgument, match="'bad'"):
+@pytest.mark.parametrize("pattern", ["(", "[a", "a{2,1}", "(?<=a*", r"\L<words>", "(?P<x>a)(?P<x", "*a"])
+def test_what_is_no_pattern_is_refused(pattern):
+    with pytest.raises(BadArgument, match="'bad' is no regular expression"):
         steps.redact(b"a", patterns={"bad": pattern})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(?:a|aa)+$", "a" * 60 + "b"),
+        ("(?:ab|ba|a|b)+$", "ab" * 40 + "c"),
+        (r"([a-z]+)\1\1$", "ab" * 20_000),
+    ],
+)
+def test_patterns_that_take_forever_are_stopped(pattern, text):
+    limits = Limits(pattern_seconds=0.2)
+    with pytest.raises(LimitExceeded, match=r"pattern 'slow' .* the limit of 0\.2 on 'pattern_seconds'"):
+        redacted(text, patterns={"quick": "q", "slow": pattern}, limits=limits)
+
+
+def test_all_patterns_share_the_time():
+    slow = {f"slow{number}": "(?:a|aa)+$" for number in range(3)}
+    with pytest.raises(LimitExceeded, match="'slow0'"):
+        redacted("a" * 60 + "b", patterns=slow, limits=Limits(pattern_seconds=0.1))
+
+
+def test_a_pattern_that_needs_too_much_memory_is_told():
+    with pytest.raises(BadInput, match=r"pattern 'greedy' needs too much memory .*\(\?:\.\.\.\)"):
+        redacted("ab c " * 4_000_000, patterns={"greedy": r"(\w|\s)*"})
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "1 " * 100_000, "a@" * 100_000, "1-" * 100_000, "a." * 100_000 + "@"])
@@ -258,7 +283,8 @@ def test_escapes_that_are_none_of_japanese():
 
 
 def redacted(said, **arguments):
-    return steps.redact.function(said, Context(), **{**REDACT, **arguments})
+    limits = arguments.pop("limits", Limits())
+    return steps.redact.function(said, Context(limits=limits), **{**REDACT, **arguments})
 
 
 REDACT = {"kinds": ["email", "card", "phone"], "patterns": {}, "replacement": "[{kind}]"}
@@ -298,18 +324,23 @@ def test_mail_addresses_of_all_sorts():
 
 
 @pytest.mark.parametrize(
-    "pattern", ["a?" * 40 + "a" * 40, ".*.*.*.*x", "(?:a?)a{0,9}a{0,9}a{0,9}a{0,9}a{0,9}a{0,9}", r"\d*(\d*)\d*\d+z"]
+    ("pattern", "text", "expected"),
+    [
+        (r"-?\s*\(?\s*\d+", "a-(12)", "a[p])"),
+        (r"(?:[A-Z]{2}-)+\d+", "of DE-AB-12, AB-", "of [p], AB-"),
+        (r"(?<!\d)\d{2}(?!\d)", "12 123", "[p] 123"),
+        (r"(\w)\1", "aab", "[p]b"),
+        (r"(?:\w+ )*\w+!", "is it so! no", "[p] no"),
+        (r"\p{Lu}+", "ÄÖ ab", "[p] ab"),
+        ("a?" * 40 + "a" * 40, "a" * 40, "[p]"),
+    ],
 )
-def test_repetitions_side_by_side_are_refused(pattern):
-    with pytest.raises(BadArgument, match="side by side"):
-        steps.redact(patterns={"p": pattern})
+def test_patterns_that_people_write(pattern, text, expected):
+    assert redacted(text, patterns={"p": pattern}) == expected
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"-?\s*\(?\s*\d+", r"\+?\d{1,3}[ -]?\(?\d{2,5}\)?[ -]?\d{3,9}", r"\w+@\w+\.\w+", r"\w+ \w+ \w+ \w+ \w+"]
-)
-def test_patterns_that_people_write_are_not(pattern):
-    assert steps.redact(patterns={"p": pattern})
+def test_a_replacement_is_taken_as_it_is():
+    assert redacted("a", patterns={"p": "(a)"}, replacement=r"\1{kind}\g<1>") == r"\1p\g<1>"
 
 
 def test_html_shows_no_text_twice_and_none_that_is_hidden():
