@@ -119,11 +119,22 @@ class FileSlice:
 
 
 def read_cached(fd: int, size: int, offset: int) -> bytes | None:
-    """Return bytes if they can be had without waiting for the disk (preadv2 with RWF_NOWAIT), else None."""
+    """Return bytes if they can be had without waiting for the disk, else None."""
+    buffer, count = _cached(fd, size, offset)
+    return bytes(memoryview(buffer)[:count]) if count else None
+
+
+def all_cached(fd: int, size: int, offset: int) -> bytearray | None:
+    """Return so many bytes if all can be had without waiting for the disk, else None."""
+    buffer, count = _cached(fd, size, offset)
+    return buffer if count == size else None
+
+
+def _cached(fd: int, size: int, offset: int) -> tuple[bytearray, int]:
+    """Return a buffer with what lies in the page cache (preadv2 with RWF_NOWAIT), and how much of it that is."""
     buffer = bytearray(size)
     try:
-        count = os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)
+        return buffer, os.preadv(fd, [buffer], offset, os.RWF_NOWAIT)
     except (BlockingIOError, OSError):
         # Not cached, or a file system that knows no RWF_NOWAIT.
-        return None
-    return bytes(memoryview(buffer)[:count]) if count else None
+        return buffer, 0

@@ -73,8 +73,9 @@ class Authorizer:
     ) -> None:
         """Return when the caller may; raises `AccessDenied` with the reason."""
         version = await self._principals.version()
-        of_all, of_one = seen(caller, action, target), seen(caller, action, target, key)
-        if self._passed.knows(version, of_all) or self._passed.knows(version, of_one):
+        if self._passed.knows(version, of_all := seen(caller, action, target)):
+            return
+        if self._passed.knows(version, of_one := seen(caller, action, target, key)):
             return
         layers = await layers_of(target, key, action, caller.account, self._principals)
         if any(layer.acl is not None or layer.account != caller.account for layer in layers):

@@ -21,7 +21,7 @@ import httptools
 from objectlens.gateway.bodies import IncomingBody
 from objectlens.gateway.messages import BadRequest, has_body, now, one_host, render_head, split_target
 from objectlens.http import Headers, HttpRequest, HttpResponse, ResponseBody
-from objectlens.streams import CHUNK, FileSlice, read_cached
+from objectlens.streams import CHUNK, FileSlice, all_cached, read_cached
 
 _log = logging.getLogger(__name__)
 
@@ -387,6 +387,8 @@ class Connection(asyncio.Protocol):
         try:
             if isinstance(response.body, bytes):
                 await self._write_bytes(exchange, response, response.body, keep=keep)
+            elif isinstance(response.body, FileSlice) and (whole := _at_hand(response.body)) is not None:
+                await self._write_bytes(exchange, response, whole, keep=keep)
             else:
                 await self._write_stream(exchange, response, response.body, keep=keep)
             complete = True
@@ -399,7 +401,9 @@ class Connection(asyncio.Protocol):
             self._tell(exchange, response, complete=complete)
         return keep and complete
 
-    async def _write_bytes(self, exchange: _Exchange, response: HttpResponse, body: bytes, *, keep: bool) -> None:
+    async def _write_bytes(
+        self, exchange: _Exchange, response: HttpResponse, body: bytes | bytearray, *, keep: bool
+    ) -> None:
         carries = has_body(exchange.request.method, response.status)
         length: int | None = len(body) if response.length is None else response.length
         if carries and length != len(body):
@@ -408,7 +412,10 @@ class Connection(asyncio.Protocol):
         if response.status in {204, 304} and not body:
             length = None
         head = render_head(response, length, chunked=False, close=not keep, date=now())
-        self._transport.write(head + body if carries else head)
+        if carries and body:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head)
         exchange.sent = len(body) if carries else 0
         await self._drain()
 
@@ -474,6 +481,14 @@ async def close_body(body: ResponseBody) -> None:
         body.close()
     elif (close := cast("Any", getattr(body, "aclose", None))) is not None:
         await close()
+
+
+def _at_hand(body: FileSlice) -> bytearray | None:
+    """Return all of a file's run, and close it, if that is short and in the page cache; None for others."""
+    found = all_cached(body.fd, body.length, body.offset) if 0 < body.length <= CHUNK else None
+    if found is not None:
+        body.close()
+    return found
 
 
 async def file_chunks(body: FileSlice) -> AsyncIterator[bytes]:
