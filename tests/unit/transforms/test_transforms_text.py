@@ -100,6 +100,27 @@ def test_what_is_no_pattern_is_refused(pattern):
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?:(?:(?:a{99}){99}){99}){99}",
+        "(?:(?:(?:a{99,}){99,}){99,}){99,}",
+        "((([ab]{99}c){99}|d){99})",
+        r"(?:(?:\w{9999}){9999})",
+        "(?:(?: {999}){999})",
+        "a{5001}",
+        "(?:(){999}){999}",
+        "(?:{2{6553}){99}",
+        "(?:(?:a{999})(?#b){999})",
+        "(?x)((a{999})  {999})",
+        "(?ix-s:(a{999})#\n{999})",
+    ],
+)
+def test_patterns_of_which_nothing_short_is_found_are_refused(pattern):
+    with pytest.raises(BadArgument, match="'long' matches nothing shorter than 5,000 characters"):
+        steps.redact(patterns={"long": pattern})
+
+
+@pytest.mark.parametrize(
     ("pattern", "text"),
     [
         ("(?:a|aa)+$", "a" * 60 + "b"),
@@ -333,6 +354,8 @@ def test_mail_addresses_of_all_sorts():
         (r"(?:\w+ )*\w+!", "is it so! no", "[p] no"),
         (r"\p{Lu}+", "ÄÖ ab", "[p] ab"),
         ("a?" * 40 + "a" * 40, "a" * 40, "[p]"),
+        (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[{]\d{9}}", "1" * 8 + "-2222" * 3 + "-" + "3" * 12, "[p]"),
+        (r"(?P<x>a){2}\x62{3}", "aabbb", "[p]"),
     ],
 )
 def test_patterns_that_people_write(pattern, text, expected):

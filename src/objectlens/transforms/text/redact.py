@@ -30,6 +30,11 @@ _PATTERNS = {
 _NO_PHONE = re.compile(
     r"(?:19|20)\d\d[.-][01]\d[.-][0-3]\d|[0-3]\d[.-][0-3]\d[.-](?:19|20)\d\d|\d{1,3}(?:\.\d{1,3}){3}"
 )
+# What is repeated so many times at least is written out as often when a pattern is compiled.
+_LONGEST = 5_000
+_PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
+# What may stand between an atom and how often it is repeated.
+_REMARKS = re.compile(r"\(\?#|\(\?[a-zA-Z]*x[a-zA-Z]*[-:)]")
 
 
 def _check(*, kinds: list[Kind], patterns: dict[str, str], replacement: str) -> None:
@@ -60,10 +65,32 @@ def redact(
 
 
 def _compiled(name: str, pattern: str) -> regex.Pattern[str]:
+    if _REMARKS.search(pattern) or _least(pattern) > _LONGEST:
+        raise BadArgument(
+            f"pattern {name!r} matches nothing shorter than {_LONGEST:,} characters, or has remarks in it", "patterns"
+        )
     try:
         return regex.compile(pattern)
     except regex.error as error:
         raise BadArgument(f"pattern {name!r} is no regular expression: {error}", "patterns") from error
+
+
+def _least(pattern: str) -> int:
+    """Return how many characters a match has at least, or some more: alternatives count together, each group as one."""
+    done, last = [0], 0
+    for piece in _PIECES.finditer(pattern):
+        if piece[1]:
+            last *= int(piece[1])
+        elif piece[0] == "(":
+            done[-1] += last
+            done.append(0)
+            last = 0
+        elif piece[0] == ")" and len(done) > 1:
+            last += done.pop() + 1
+        elif piece[0] not in {"*", "+", "?"}:
+            done[-1] += last
+            last = 1
+    return sum(done) + last
 
 
 class _Clock:
@@ -87,7 +114,8 @@ def _replaced(text: str, name: str, pattern: str, by: str, clock: _Clock) -> str
         raise LimitExceeded("pattern_seconds", took, clock.seconds) from None
     except MemoryError:
         raise BadInput(
-            f"pattern {name!r} needs too much memory on this text: let repeated groups keep nothing, (?:...)"
+            f"pattern {name!r} needs too much memory on this text: let repeated groups keep nothing, (?:...), and let "
+            "it not call itself without end"
         ) from None
 
 
