@@ -12,8 +12,10 @@ Nothing is imported that the handler does not import itself: the changes are mad
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -45,6 +47,11 @@ def channel() -> Any:
     return _channel[0] if _channel else None
 
 
+def _unobserved_channel() -> Any:
+    """Return the channel, None without one and where somebody wants to see what goes through sockets."""
+    return channel() if _channel and _beside("wire").has_plain_sockets() else None
+
+
 def install() -> None:
     """Have the SDK changed as soon as it is imported."""
     if os.environ.get(OPT_OUT) != "0":
@@ -56,8 +63,8 @@ def install() -> None:
                 sessions, lambda: _beside("wire"), channel
             ),
             "requests.api": lambda api: _beside("fetching").shorten(api, lambda: _beside("wire"), channel),
-            "urllib.request": lambda library: _beside("handover").change_urllib(library, channel),
-            "urllib3.connection": lambda library: _beside("handover").change_urllib3(library, channel),
+            "urllib.request": lambda library: _beside("handover").change_urllib(library, _unobserved_channel),
+            "urllib3.connection": lambda library: _beside("handover").change_urllib3(library, _unobserved_channel),
         }
         sys.meta_path.insert(0, _Importing(changes))
 
@@ -171,6 +178,9 @@ def warm() -> None:
         return
     # So that no fork has to compile them.
     _beside("wire"), _beside("writing")
+    # Nobody asked for what the SDK would say of it.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         # With keys of its own it looks for none, and with a session of its own it leaves none behind.
         options = {
@@ -187,6 +197,8 @@ def warm() -> None:
             boto3.Session(botocore_session=own).client("s3", **options)
     except Exception as error:  # noqa: BLE001  (a handler's own version of the SDK may be anything)
         print(f"[WARN] The AWS SDK could not be prepared for forks: {type(error).__name__}: {error}")
+    finally:
+        logging.disable(disabled)
 
 
 _own: dict[str, Any] = {}
@@ -206,16 +218,17 @@ def _change_boto3(session: Any) -> None:
         events = getattr(self, "events", None)
         if events is not None and options.get("botocore_session") is None and len(arguments) < _BOTOCORE_SESSION:
             _watch(events)
+            _watch_session(events, self.__dict__.get("_session"))
 
     def client(self: Any, *arguments: Any, **options: Any) -> Any:
         try:
             _check_unchanged(getattr(self, "events", None))
-            key = (_frozen(arguments), _frozen(options), _surroundings())
+            key = (_frozen(arguments), _frozen(options), _agent(self.__dict__.get("_session")), _surroundings())
         except _Odd:
             return make(self, *arguments, **options)
         kept = self.__dict__.setdefault("_objectlens_clients", {})
         found, attributes = kept.get(key, (None, None))
-        if found is None or found.meta.events.__dict__[_CHANGES] or _attributes(found) != attributes:
+        if found is None or found.meta.events.__dict__[_CHANGES] or not _is_as(found, attributes):
             found = make(self, *arguments, **options)
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
@@ -232,20 +245,33 @@ def _change_boto3(session: Any) -> None:
 
 def _attributes(client: Any) -> dict[str, Any]:
     """Return what a client has, but for what it makes when it is asked for."""
-    return {name: value for name, value in vars(client).items() if name != "_exceptions"}
+    state = {name: value for name, value in vars(client).items() if name != "_exceptions"}
+    # A copy: what is set there later makes it another client.
+    return state | {"": copy.deepcopy(vars(client.meta.config))}
+
+
+def _is_as(client: Any, attributes: dict[str, Any]) -> bool:
+    """Whether a client has what it had."""
+    state = {name: value for name, value in vars(client).items() if name != "_exceptions"}
+    return state | {"": vars(client.meta.config)} == attributes
 
 
 def _frozen(value: Any) -> Any:
     """Return a value that is equal when arguments are; raises `_Odd` for what cannot be compared so."""
-    if value is None or isinstance(value, (str, int, float, bool, bytes)):
+    if value is None or isinstance(value, (str, bytes)):
         return value
+    if isinstance(value, (bool, int, float)):
+        return type(value).__name__, value  # 1 is True, and means another thing
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(one) for one in value)
     if isinstance(value, dict):
-        return tuple(sorted((str(name), _frozen(one)) for name, one in value.items()))
+        if not all(isinstance(name, str) for name in value):
+            raise _Odd
+        return tuple(sorted(((name, _frozen(one)) for name, one in value.items()), key=lambda item: item[0]))
     given = getattr(value, "_user_provided_options", None)
     if type(value).__name__ == "Config" and isinstance(given, Mapping):
-        return ("Config", _frozen(dict(given)))
+        # With what was set since it was made.
+        return ("Config", _frozen(dict(vars(value))))
     if type(value).__name__ == "Unsigned" or repr(type(value)).endswith("UNSIGNED'>"):
         return "unsigned"
     raise _Odd
@@ -275,6 +301,18 @@ def _watch(events: Any) -> None:
     events.__dict__[_CHANGES] = 0
     for name in ("register", "register_first", "register_last", "unregister"):
         setattr(events, name, _counting(events, getattr(events, name)))
+
+
+def _watch_session(events: Any, session: Any) -> None:
+    """Count as changes also what a session of botocore is told of its own later on."""
+    for name in ("set_credentials", "set_default_client_config", "set_config_variable", "register_component"):
+        if hasattr(session, name):
+            setattr(session, name, _counting(events, getattr(session, name)))
+
+
+def _agent(session: Any) -> Any:
+    """Return what a session tells of itself in each request."""
+    return tuple(getattr(session, f"user_agent_{name}", None) for name in ("name", "version", "extra"))
 
 
 def _counting(events: Any, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -48,6 +49,8 @@ _READ = 256 * 1024
 # As long as a GET waits for an answer at most; one that is here waits for nothing but the database.
 _TAKING_SECONDS = 60.0
 _NO_ANSWER = b"0 0 -1 "
+# As over the network: names of headers are tokens (RFC 9110 section 5.6.2), and nothing ends a line but its end.
+_HEAD = re.compile(r"[A-Z]+ [^\s\0]+(?:\n[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*)*")
 
 Ask = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 
@@ -379,6 +382,8 @@ def _like(http: HttpRequest, target: str) -> HttpRequest:
 
 def _request(head: str, body: bytes) -> HttpRequest:
     """Read a request; raises `ValueError`."""
+    if not _HEAD.fullmatch(head):
+        raise ValueError("the head of a request is none")
     first, *lines = head.split("\n")
     method, target = first.split(" ", 1)
     path, _, query = target.partition("?")

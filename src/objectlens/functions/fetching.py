@@ -37,7 +37,7 @@ def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -
             common = shared.get(os.getpid())  # connections are not for two processes
             if common is None:
                 common = shared[os.getpid()] = adapter_type()  # one that no session closes
-                common.send = _Direct(common, wire(), service, channel)
+                common.send = _Direct(common, wire(), service, channel, as_made)
             last, used[0] = used[0], time.monotonic()
             if used[0] - last > _FRESH:
                 common.close()  # before the service does so itself, perhaps just while a request is under way
@@ -45,6 +45,7 @@ def change(sessions: Any, wire: Callable[[], Any], channel: Callable[[], Any]) -
 
     get_adapter.__doc__ = find.__doc__
     sessions.Session.get_adapter = get_adapter
+    as_made = _watched()
     _look_for_proxies_quickly()
     _encode_quickly()
 
@@ -107,14 +108,12 @@ def _is_default(adapter: Any) -> bool:
 class _Direct:
     """An adapter's `send`: what reads an object whole by a presigned URL goes directly, the rest as ever."""
 
-    def __init__(self, adapter: Any, wire: Any, service: str, channel: Callable[[], Any]) -> None:
-        from urllib3.connectionpool import HTTPConnectionPool  # noqa: PLC0415
-
+    def __init__(self, adapter: Any, wire: Any, service: str, channel: Callable[[], Any], as_made: list[Any]) -> None:
         self._adapter, self._wire, self._service = adapter, wire, service
         self._host = service[len("http://") : -1]
         self._channel = channel
         self._wires = wire.Wires()
-        self._pool, self._as_made = HTTPConnectionPool, HTTPConnectionPool.urlopen
+        self._as_made = as_made
 
     def __call__(self, request: Any, stream: bool = False, timeout: Any = None, **options: Any) -> Any:
         """Return the response as the adapter's own `send` does."""
@@ -134,9 +133,9 @@ class _Direct:
         read = _reads_source(request.url)
         special = options.get("proxies") or options.get("cert") or "host" in request.headers
         seconds = timeout is None or (type(timeout) in {int, float} and timeout > 0)
-        if not usual or not read or special or not seconds or self._pool.urlopen is not self._as_made:
+        if not usual or not read or special or not seconds or _watched() != self._as_made:
             raise self._wire.Unsuited
-        headers = [(name, self._wire.typed(value)) for name, value in request.headers.items()]
+        headers = [(self._wire.named(name), self._wire.typed(value)) for name, value in request.headers.items()]
         if (channel := self._channel()) is not None and self._wire.untouched():
             try:
                 answer = channel.ask(
@@ -233,18 +232,26 @@ def _watched() -> list[Any]:
     models, sessions = sys.modules["requests.models"], sys.modules["requests.sessions"]
     session, adapter = sessions.Session, sessions.HTTPAdapter
     names = ("__init__", "request", "prepare_request", "merge_environment_settings", "get_adapter", "send")
+    pool, connection = sys.modules["urllib3.connectionpool"].HTTPConnectionPool, sys.modules["urllib3.connection"]
     return [
         *(getattr(session, name) for name in names),
         adapter.send,
+        adapter.build_response,
+        models.PreparedRequest.prepare,
         sessions.default_headers,
         models.Response,
-        sys.modules["urllib3.connectionpool"].HTTPConnectionPool.urlopen,
+        pool.urlopen,
+        pool._make_request,  # noqa: SLF001
+        connection.HTTPConnection.request,
+        connection.HTTPConnection.getresponse,
     ]
 
 
 def _is_personal() -> bool:
     """Whether the environment has something for all requests: proxies, or passwords in a file."""
-    environment: dict[bytes, bytes] = vars(os.environ)["_data"]
+    environment: dict[bytes, bytes] | None = getattr(os.environ, "_data", None)
+    if environment is None:  # something else was put in its place
+        return True
     if b"NETRC" in environment or b"_PROXY" in b" ".join(environment).upper():
         return True
     home = os.path.expanduser("~")  # noqa: PTH111  (pathlib costs more than the rest)
@@ -277,9 +284,8 @@ def _response_class() -> Any:
             return self.__dict__[name]
 
         def __reduce_ex__(self, protocol: Any) -> Any:
-            plain = base()
-            plain.__setstate__(self.__getstate__())
-            return plain.__reduce_ex__(protocol)
+            del protocol
+            return base, (), self.__getstate__()
 
     Response.__module__, Response.__qualname__ = base.__module__, base.__qualname__
     return Response
@@ -295,7 +301,9 @@ def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def _raw(response: Any) -> Any:
     """Return urllib3's response, read to its end."""
-    return _response((response.status_code, response.reason, response._pairs), b"")  # noqa: SLF001
+    made = _response((response.status_code, response.reason, response._pairs), response._content)  # noqa: SLF001
+    made.read()
+    return made
 
 
 def _response(answer: Any, content: bytes) -> Any:

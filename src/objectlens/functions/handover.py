@@ -13,6 +13,7 @@ import functools
 import http.client
 import io
 import os
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 _WATCHED = ("create_connection", "socket", "getaddrinfo")
 _AS_MADE = [getattr(socket, name) for name in _WATCHED]
 _CONNECTION = http.client.HTTPConnection
+_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*")
 # With these a body follows, or the answer is another one.
 _UNUSUAL = {"authorization", "content-length", "transfer-encoding", "expect", "upgrade", "cookie"}
 
@@ -198,7 +200,7 @@ def _plain_read(data: bytes, service: str) -> tuple[str, list[tuple[str, str]]] 
         return None
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     names = [name.lower() for name, _ in headers]
-    usual = all(line.isprintable() and ": " in line for line in lines) and names.count("host") == 1
+    usual = all(_FIELD.fullmatch(line) for line in lines) and names.count("host") == 1
     if not usual or _UNUSUAL.intersection(names) or headers[names.index("host")][1] != service:
         return None
     return target, headers

@@ -22,6 +22,7 @@ imports nothing of objectlens, because it runs beside user code.
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import gc
 import importlib.util
@@ -66,6 +67,8 @@ def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
     chance.watch()
     sys.argv = ["bootstrap", os.environ["_HANDLER"]]
     bootstrap.init_logging()
+    # Before the handler's module, which may change what these need.
+    load("polling")
     given, wake = dict(os.environ), load("collecting").rest()
     try:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
@@ -74,7 +77,6 @@ def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
     chance.settle()
     run_hooks("before_snapshot")
     _loaded["accelerate"].warm()
-    load("polling")  # so that no fork has to compile it
     files = check_forkable(channel)
     if private_tmp is not None and (reason := private_tmp.too_much()):
         raise Plain(reason)
@@ -247,6 +249,9 @@ class Mold:
         tie_to(template)
         if order["tmp"]:
             self._private_tmp.take(descriptors.pop())
+            # The module may have gone to the template's own: the same place is in this one's.
+            with contextlib.suppress(FileNotFoundError):  # or removed it
+                os.chdir(os.getcwd())  # noqa: PTH109
         for _ in range(order["groups"]):
             _join(descriptors.pop())
         self.tell(forked=order["fork"])

@@ -53,6 +53,8 @@ FRESH = 1.0
 """Seconds for which an answer that came before it was asked for is as good as one that is asked for now."""
 
 _PIECE = 256 * 1024
+# The class as Python has it, whatever the handler's module puts in its place.
+_Socket = socket.socket
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
 _NAMES = (
     "Lambda-Runtime-Aws-Request-Id",
@@ -74,7 +76,7 @@ class Channel:
     """
 
     def __init__(self, descriptor: int, key: str, url: str) -> None:
-        self._socket = socket.socket(fileno=descriptor)
+        self._socket = _Socket(fileno=descriptor)
         self._owner = os.getpid()
         self._key = key
         self._host = url.partition("://")[2].rstrip("/")
@@ -266,7 +268,7 @@ class Channel:
         elif kind == ANSWER:
             self._drop(head)
         elif kind == HAND and (descriptor := self._files.pop(0)) != _LOST:
-            self._hand = socket.socket(fileno=descriptor)
+            self._hand = _Socket(fileno=descriptor)
 
     def _more(self, flags: int = 0) -> bool:
         """Take a piece of what comes, with `MSG_DONTWAIT` if there is one; returns whether there was."""

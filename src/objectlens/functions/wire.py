@@ -6,8 +6,11 @@ do it. It is loaded only once the handler itself has imported what it needs.
 
 from __future__ import annotations
 
+import logging
+import re
 import select
 import socket
+import sys
 import threading
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
@@ -15,7 +18,11 @@ from typing import Any, NamedTuple
 HEAD = 64 * 1024
 # What observability tools change in order to see requests: then they have to see these, too.
 _WATCHED = ("request", "_send_request", "putrequest", "endheaders", "getresponse", "connect")
-_AS_MADE = [getattr(HTTPConnection, name) for name in _WATCHED]
+# Inherited from what is written in C, unless somebody gives the class others.
+_OF_SOCKETS = ("connect", "send", "sendall", "recv", "recv_into")
+_OURS = "_objectlens_"
+_LOGGERS = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")]
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_BODY = {204, 304}
 
 
@@ -77,9 +84,40 @@ class Wires:
         return sock
 
 
+def is_own(owner: Any, name: str) -> bool:
+    """Whether a class has a method as its module, or a parent's, has made it: no tool has put another in its place."""
+    for kind in owner.__mro__:
+        if name in vars(kind):
+            made_in = getattr(vars(kind)[name], "__globals__", None)
+            return made_in is vars(sys.modules[kind.__module__])
+    return False
+
+
+def _seen() -> list[Any]:
+    return [getattr(HTTPConnection, name) for name in _WATCHED]
+
+
+# Those of a tool that was there before this module was loaded are no methods of the library's own.
+_AS_MADE = _seen() if all(is_own(HTTPConnection, name) for name in _WATCHED) else []
+
+
 def untouched() -> bool:
-    """Whether Python's own HTTP client is as it was."""
-    return [getattr(HTTPConnection, name) for name in _WATCHED] == _AS_MADE
+    """Whether Python's own HTTP client and sockets are as they were, and nobody wants to read what they do."""
+    return (
+        _seen() == _AS_MADE
+        and not HTTPConnection.debuglevel
+        and has_plain_sockets()
+        and not any(one.isEnabledFor(logging.DEBUG) for one in _LOGGERS)
+    )
+
+
+def has_plain_sockets() -> bool:
+    """Whether sockets are Python's own, but for where they connect to (see `labels`)."""
+    kind = socket.socket
+    changed = [vars(kind)[name] for name in _OF_SOCKETS if name in vars(kind)]
+    return kind.__module__ == "socket" and all(
+        getattr(one, "__globals__", {}).get("__name__", "").startswith(_OURS) for one in changed
+    )
 
 
 def _read(sock: socket.socket) -> tuple[Answer, bool]:
@@ -120,6 +158,14 @@ def _exactly(sock: socket.socket, begun: bytes, length: int) -> bytes:
 def typed(value: Any) -> str:
     """Return a header's value as text; raises `Unsuited` for what is not plain ASCII text."""
     text = value.decode("latin-1") if isinstance(value, bytes) else value
-    if not isinstance(text, str) or not text.isascii() or not text.isprintable():
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or text != text.strip():
+        raise Unsuited
+    return text
+
+
+def named(name: Any) -> str:
+    """Return a header's name as text; raises `Unsuited` for what is none (RFC 9110 section 5.6.2)."""
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
         raise Unsuited
     return text

@@ -32,6 +32,7 @@ _META = "x-amz-meta-"
 # Answers with these alone are checked before they are sent.
 _ORDINARY = frozenset({"Body", "RequestRoute", "RequestToken", "ContentType"})
 _LONGEST_TYPE = 256
+_LOGGERS = [logging.getLogger(name) for name in ("botocore", "botocore.endpoint", "botocore.hooks", "urllib3")]
 
 
 class _Known(NamedTuple):
@@ -91,7 +92,9 @@ class Writer:
         self._keys: dict[tuple[str, ...], bytes] = {}
         self._known: dict[frozenset[str], _Known] = {}
         self._state = threading.local()
-        self._log = logging.getLogger("botocore")
+        self._watched = _watched()
+        # Nothing is as made where a tool came before us.
+        self._as_made = self._seen() if all(wire.is_own(*one) for one in self._watched) else []
         shape = client.meta.service_model.operation_model("WriteGetObjectResponse").input_shape
         self._members = {
             name: (member.serialization["name"].lower(), _TYPES[member.type_name])
@@ -106,14 +109,16 @@ class Writer:
         if self._state.__dict__.pop("failed", False):
             context[ATTEMPTS] = 1
             return None
+        if not self._is_unobserved() or not self._wire.untouched():
+            return None
         try:
             host, target = self._where(params)
             body = self._body(params.get("body") or b"")
-            given = {name.lower(): self._wire.typed(value) for name, value in params["headers"].items()}
-            if given.keys() & {"expect", "transfer-encoding"} or given.get("content-length", str(len(body))) != str(
-                len(body)
-            ):
+            said = params["headers"]
+            given = {self._wire.named(name).lower(): self._wire.typed(value) for name, value in said.items()}
+            if len(given) != len(said) or given.keys() & {"expect", "transfer-encoding"}:
                 return None
+            self._check_length(given, body)
             scope = context["signing"]["region"], context["signing"]["signing_name"]
             known = _Known(model, params["url"], host, target, given, request_signer, scope)
             credentials, headers = self._headers(known, given, body)
@@ -138,8 +143,9 @@ class Writer:
             return None
         try:
             self._unchanged()
-            body = self._body(members.get("Body", b""))
-            credentials, headers = self._headers(known, known.headers | self._given(members), body)
+            body, given = self._body(members.get("Body", b"")), self._given(members)
+            self._check_length(given, body)
+            credentials, headers = self._headers(known, known.headers | given, body)
         except (KeyError, AttributeError, ValueError):
             return None
         try:
@@ -157,14 +163,25 @@ class Writer:
     def _is_plain(self) -> bool:
         """Whether calls go the way that botocore has made, unobserved."""
         own = type(self._client)._make_api_call is self._api_call and "_make_api_call" not in self._client.__dict__
-        return own and not self._log.isEnabledFor(logging.DEBUG)
+        return own and self._is_unobserved()
+
+    def _is_unobserved(self) -> bool:
+        """Whether no tool and no log wants to see what the SDK does."""
+        return self._seen() == self._as_made and not any(one.isEnabledFor(logging.DEBUG) for one in _LOGGERS)
+
+    def _seen(self) -> list[Any]:
+        """Return what tools change in order to see calls, as it is now."""
+        return [getattr(kind, name) for kind, name in self._watched]
 
     def _given(self, members: dict[str, Any]) -> dict[str, str]:
         """Return the headers of a call's parameters; raises `Unsuited` for those that the SDK has to look at."""
         headers: dict[str, str] = {}
         for name, value in members.items():
             if name == "Metadata" and type(value) is dict:
-                headers |= {_META + self._wire.typed(key).lower(): self._wire.typed(one) for key, one in value.items()}
+                found = {_META + self._wire.named(key).lower(): self._wire.typed(one) for key, one in value.items()}
+                if len(found) != len(value):
+                    raise self._wire.Unsuited
+                headers |= found
             elif name != "Body":
                 header, kind = self._members[name]
                 if type(value) is not kind or value == "":
@@ -203,6 +220,11 @@ class Writer:
             raise self._wire.Unsuited
         return host, slash + path
 
+    def _check_length(self, given: dict[str, str], body: bytes) -> None:
+        """Raise `Unsuited` for a length that is said and is not that of the body."""
+        if given.get("content-length", str(len(body))) != str(len(body)):
+            raise self._wire.Unsuited
+
     def _body(self, body: Any) -> bytes:
         if not isinstance(body, (bytes, bytearray)) or len(body) > _WHOLE:
             raise self._wire.Unsuited
@@ -211,7 +233,9 @@ class Writer:
     def _headers(self, known: _Known, given: dict[str, str], body: bytes) -> tuple[Any, dict[str, str]]:
         """Return the credentials and the headers, not signed yet; raises `Unsuited` when a proxy is between."""
         # As the environment keeps them: to ask it for what is not there takes longer than all else here.
-        variables: dict[bytes, bytes] = vars(os.environ)["_data"]
+        variables: dict[bytes, bytes] | None = getattr(os.environ, "_data", None)
+        if variables is None:  # something else was put in its place
+            raise self._wire.Unsuited
         if self._client.meta.config.proxies or any(name in variables for name in _PROXIES):
             raise self._wire.Unsuited
         headers = {"host": known.host, **given}
@@ -283,6 +307,22 @@ class Writer:
         response = AWSResponse(known.url, answer.status, headers, None)
         response._content = answer.content
         return response, parsed
+
+
+def _watched() -> list[tuple[Any, str]]:
+    """Return the methods that tools change in order to see calls of the SDK."""
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.endpoint import Endpoint  # noqa: PLC0415
+    from botocore.httpsession import URLLib3Session  # noqa: PLC0415
+    from botocore.signers import RequestSigner  # noqa: PLC0415
+
+    return [
+        (Endpoint, "make_request"),
+        (Endpoint, "_send"),
+        (URLLib3Session, "send"),
+        (RequestSigner, "sign"),
+        (AWSRequest, "prepare"),
+    ]
 
 
 def _written(answer: Any) -> dict[str, Any]:

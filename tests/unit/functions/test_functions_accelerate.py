@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from objectlens.functions import accelerate
+from objectlens.functions.logs import log_folder, read_log
 from objectlens.testing.executors import make_function, make_zip
 from support.accelerated import both_ways, three_ways
 
@@ -220,6 +221,7 @@ READS = [
     ),
     (SOURCE.format(""), {"headers": {"Range": "bytes=0-3", "If-Match": "x"}}),
     (SOURCE.format(""), {"headers": {"Host": "another"}}),
+    *((SOURCE.format(""), {"headers": {name: "b"}}) for name in ("X A", "X-Ü", "Range ", "X:A")),
     (SOURCE.format(""), {"auth": ["user", "word"]}),
     (SOURCE.format(""), {"params": {"ü": "%zz"}}),
     (SOURCE.format("") + "&low=%2f&wild=%zz&é=ü", {"timeout": 5}),
@@ -250,8 +252,14 @@ def test_reads_reach_the_service_as_they_would(bench, recorder):
 
 OBSERVED = """
 import boto3, requests, os
+import socket
 from http.client import HTTPConnection
+from botocore.awsrequest import AWSRequest
 from botocore.client import BaseClient
+from botocore.endpoint import Endpoint
+from botocore.httpsession import URLLib3Session
+from botocore.signers import RequestSigner
+from urllib3.connectionpool import HTTPConnectionPool
 seen = []
 def watch(owner, name):
     made = getattr(owner, name)
@@ -264,25 +272,187 @@ def write():
     return boto3.client("s3").write_get_object_response(RequestRoute="r", RequestToken="t", Body=b"x")
 def read():
     return requests.get(os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key?X-Amz-Signature=x")
+def read_in_session():
+    return requests.Session().get(os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key?X-Amz-Signature=x")
 def handler(event, context):
     for _ in range(2):
-        write(), read()
+        write(), read(), read_in_session()
     for owner, name, work in (
         (BaseClient, "_make_api_call", write),
+        (Endpoint, "make_request", write),
+        (Endpoint, "_send", write),
+        (URLLib3Session, "send", write),
+        (RequestSigner, "sign", write),
+        (AWSRequest, "prepare", write),
         (HTTPConnection, "request", read),
         (HTTPConnection, "getresponse", read),
         (requests.adapters.HTTPAdapter, "send", read),
+        (requests.adapters.HTTPAdapter, "build_response", read),
+        (requests.models.PreparedRequest, "prepare", read),
+        (HTTPConnectionPool, "_make_request", read),
+        (HTTPConnectionPool, "_make_request", read_in_session),
+        (socket.socket, "sendall", read),
     ):
         undo = watch(owner, name)
         work()
         undo()
-    return seen
+        seen.append("|")
+    return [sorted(set(one.split())) for one in " ".join(seen).split("|")]
 """
 
 
 def test_tools_that_observe_the_libraries_see_calls(bench, recorder):
     fast, plain = run(bench, recorder, OBSERVED)
-    assert set(fast) == set(plain) >= {"_make_api_call", "getresponse", "send"}
+    assert fast == plain
+    assert len(plain) == 15
+    assert [work for work in plain if work][-2:] == [["_make_request"], ["sendall"]]
+
+
+EARLY = (
+    OBSERVED.replace("seen = []", "seen = []", 1).partition("def handler")[0]
+    + """
+watch(Endpoint, "make_request"), watch(HTTPConnectionPool, "_make_request"), watch(HTTPConnection, "request")
+def handler(event, context):
+    for _ in range(3):
+        write(), read(), read_in_session()
+    return sorted(seen)
+"""
+)
+
+
+def test_tools_that_came_first_see_calls(bench, recorder):
+    fast, plain = run(bench, recorder, EARLY)
+    assert fast == plain
+    assert plain.count("make_request") == 3
+    assert plain.count("_make_request") == 9
+
+
+LOGGED = (
+    OBSERVED.partition("def handler")[0]
+    + """
+import logging
+lines = []
+class Lines(logging.Handler):
+    def emit(self, record):
+        lines.append(record.name)
+logging.getLogger().addHandler(Lines())
+def handler(event, context):
+    for _ in range(2):
+        write(), read(), read_in_session()
+    found = []
+    for name in ("urllib3", "urllib3.connectionpool", "botocore", "botocore.endpoint"):
+        lines.clear()
+        logging.getLogger(name).setLevel(logging.DEBUG)
+        write(), read(), read_in_session()
+        logging.getLogger(name).setLevel(logging.NOTSET)
+        # Making a client, which is not done again, has a lot to say as well.
+        found.append(sorted({"urllib3.connectionpool", "botocore.endpoint", "botocore.auth"}.intersection(lines)))
+    return found
+"""
+)
+
+
+def test_who_wants_to_read_what_libraries_do_can(bench, recorder):
+    fast, plain = run(bench, recorder, LOGGED)
+    assert fast == plain
+    assert [bool(lines) for lines in plain] == [True] * 4
+
+
+CONFIGURED = """
+import boto3
+from botocore.config import Config
+def handler(event, context):
+    boto3.client("s3", config=Config())
+    changed = Config()
+    changed.read_timeout, changed.signature_version = 7, "s3v4"
+    client = boto3.client("s3", config=changed)
+    found = [client.meta.config.read_timeout, client.meta.config.signature_version]
+    for change in (
+        lambda session: session.set_credentials("OTHER", "x"),
+        lambda session: session.set_default_client_config(Config(read_timeout=9)),
+        lambda session: session.set_config_variable("region", "eu-west-3"),
+        lambda session: setattr(session, "user_agent_extra", "mine"),
+    ):
+        session = boto3.Session()
+        session.client("s3")
+        change(session._session)
+        client = session.client("s3")
+        key = client._request_signer._credentials.access_key
+        found.append([key, client.meta.config.read_timeout, client.meta.region_name, "mine" in client.meta.config.user_agent])
+    boto3.client("s3", config=Config(read_timeout=11)).meta.config.read_timeout = 1
+    found.append(boto3.client("s3", config=Config(read_timeout=11)).meta.config.read_timeout)
+    boto3.client("s3", config=Config(s3={"payload_signing_enabled": True})).meta.config.s3["x"] = 1
+    found.append(boto3.client("s3", config=Config(s3={"payload_signing_enabled": True})).meta.config.s3)
+    found.append([boto3.client("s3", verify=one)._endpoint.http_session._verify is True for one in (True, 1)])
+    found.append(boto3.client("s3", config=Config(proxies_config={1: "a", "1": None})).meta.region_name)
+    return found
+"""  # noqa: E501
+
+
+def test_what_was_set_in_a_session_or_a_configuration_counts(bench, recorder):
+    fast, plain = run(bench, recorder, CONFIGURED)
+    assert fast == plain
+    assert plain[0:2] == [7, "s3v4"]
+    assert len(plain) == 10
+
+
+LENGTHS = """
+import boto3
+def handler(event, context):
+    out = []
+    for length in (10, 10, 12, 5):
+        try:
+            client = boto3.client("s3", config=boto3.session.Config(retries={"total_max_attempts": 1}, read_timeout=1))
+            answer = client.write_get_object_response(
+                RequestRoute="io-1", RequestToken=str(length), Body=b"0123456789", ContentLength=length
+            )
+            out.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+        except Exception as error:
+            out.append(type(error).__name__)
+    return out
+"""
+
+
+def test_a_length_that_is_said_is_the_one_that_counts(bench, recorder):
+    (values, seen), (plain, plain_seen) = both_ways(bench, recorder, LENGTHS, [None])
+    assert values == plain
+    assert [one["body"] for one in seen if one["token"] == "5"] == [b"01234"]
+    assert [one["body"] for one in plain_seen if one["token"] == "5"] == [b"01234"]
+
+
+REPLACED = """
+import os, socket, pickle, requests, boto3
+from unittest import mock
+made = socket.socket
+class Socket(made):
+    def __init__(self, family=socket.AF_INET, type=socket.SOCK_STREAM, proto=0):
+        super().__init__(family, type, proto)
+socket.socket = Socket
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key?X-Amz-Signature=x"
+    socket.socket = made
+    answer = requests.get(url)
+    again = pickle.loads(pickle.dumps(answer))
+    found = [type(again) is requests.Response, again.text == answer.text, again.url == url, len(answer.raw.read(5))]
+    with mock.patch("os.environ", dict(os.environ)):
+        found.append(requests.get(url).status_code)
+        answer = boto3.client("s3").write_get_object_response(RequestRoute="r", RequestToken="t", Body=b"x")
+        found.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+    return found
+"""
+
+
+def test_parts_of_python_may_be_replaced(bench, recorder):
+    fast, plain = run(bench, recorder, REPLACED)
+    assert fast == plain == [True, True, True, 0, 200, 200]
+
+
+def test_forks_are_prepared_without_a_word(bench, recorder, tmp_path):
+    code = "import boto3, logging\nlogging.getLogger().setLevel(logging.DEBUG)\ndef handler(event, context): return 1"
+    run(bench, recorder, code)
+    lines = [line.message for line in read_log(log_folder(tmp_path, "f0"))]
+    assert lines[0].startswith("INIT_START")
+    assert not [line for line in lines if "botocore" in line or "endpoint" in line]
 
 
 AGAIN = """
@@ -315,6 +485,16 @@ CALLS = [
     {"RequestToken": "route", "route": "a b", "Body": "", "StatusCode": 200, "Metadata": {}, "CacheControl": "y"},
     {"RequestToken": "line", "Body": "1", "StatusCode": 200, "Metadata": {"a": "b\nc"}, "CacheControl": "y"},
     {"RequestToken": "bad", "Body": "22", "StatusCode": 200, "Metadata": {}, "CacheControl": "y"},
+    *(
+        {"RequestToken": "name", "Body": "1", "StatusCode": 200, "Metadata": names, "CacheControl": "y"}
+        for names in (
+            {"a b": "c"},
+            {"Ünï": "c"},
+            {"a\0b": "c"},
+            {"a:b": "c"},
+            {"a: 1\nx-amz-fwd-header-content-language: de\nx-amz-meta-b": "c"},
+        )
+    ),
     {"RequestToken": "unknown", "Body": "22", "NoSuchThing": 1},
 ]
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from objectlens.functions.channel import _request
 from objectlens.http import Headers, HttpResponse
 from objectlens.testing.executors import make_function, make_zip
 from support.hosts import alive
@@ -286,6 +287,13 @@ def test_noise_on_the_channel_ends_the_environment_and_nothing_else(bench, recor
             return outcome.failure.type
 
     assert asyncio.run(main()) == "Runtime.ExitError"
+
+
+@pytest.mark.parametrize("line", ["a b: c", "ä: c", ": c", "a: b\rc", "a\tb: c", "a"])
+def test_what_is_no_header_is_no_request(line):
+    head = f"GET /x HTTP/1.1\nHost: a\n{line}"
+    with pytest.raises(ValueError, match="the head of a request is none"):
+        _request(head, b"")
 
 
 class Deadly(Counting):

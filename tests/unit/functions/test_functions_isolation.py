@@ -230,6 +230,7 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
     code = """
         import os, sys, time
         open("/tmp/left-by-the-module", "w").write("here")
+        os.chdir("/tmp")
         used = False
         def handler(event, context):
             global used
@@ -237,8 +238,8 @@ def test_environments_of_one_function_do_not_share_tmp(tmp_path, environment):
                 return time.sleep(0.5)  # on a busy machine it is not another environment's turn
             used = True
             import package_of
-            left = open("/tmp/left-by-the-module").read()
-            open(f"/tmp/{os.urandom(8).hex()}", "w").close()
+            left = open("left-by-the-module").read()
+            open(os.urandom(8).hex(), "w").close()
             os.remove("/tmp/left-by-the-module")
             time.sleep(0.5)
             # The package, and Python, may lie below /tmp, where they are seen in any case.
