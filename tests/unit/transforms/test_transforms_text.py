@@ -173,6 +173,29 @@ def test_tokens_are_cut_as_the_library_cuts_them(tmp_path, length, special):
     assert got == tokenizer.encode("a b c d e", add_special_tokens=special).ids
 
 
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("text", ["a b", "", "a b a b a b a b a b"])
+def test_padding_that_a_tokenizers_file_asks_for_is_left_out(tmp_path, text, special):
+    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[PAD]": 9}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    tokenizer.enable_truncation(16)
+    tokenizer.enable_padding(length=16, pad_id=9)
+    tokenizer.save(str(tmp_path / "t.json"))
+    ctx = Context(resources=Resources(tmp_path))
+    arguments = {"file": "t.json", "special_tokens": special}
+    tokenizer.no_padding()
+    assert steps.tokenize.function(text, ctx, **arguments).array.tolist() == (
+        tokenizer.encode(text, add_special_tokens=special).ids
+    )
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=10, pad_id=9)
+    assert steps.tokenize.function(text, ctx, **arguments, max_length=8, pad_to=10, pad_id=9).array.tolist() == (
+        tokenizer.encode(text, add_special_tokens=special).ids
+    )
+
+
 RECORDS = [{"id": 1, "user": {"age": 17}}, {"id": 2, "user": {"age": 30}, "tags": ["x"]}, {"id": 3}]
 LINES = b"".join(json.dumps(one).encode() + b"\n" for one in RECORDS)
 
