@@ -370,3 +370,20 @@ def test_html_shows_no_text_twice_and_none_that_is_hidden():
     page = "<div class=a>1<div class=a>2</div></div><p hidden>3</p><iframe>4</iframe><div class=a>5</div>"
     assert steps.html.function(page, Context(), separator="\n", selector=".a") == "1\n2\n5"
     assert steps.html.function(page, Context(), separator="\n", selector="") == "1\n2\n5"
+
+
+@pytest.mark.parametrize("selector", ["", "p", ".a"])
+@pytest.mark.parametrize("hidden", ["html", "body", "div"])
+def test_html_may_hide_all_of_a_page(hidden, selector):
+    page = "<html><body><div><p class=a hidden>1<b hidden>2</b></p></div></body></html>"
+    page = page.replace(f"<{hidden}>", f"<{hidden} hidden>")
+    assert steps.html.function(page, Context(), separator="\n", selector=selector) == ""
+
+
+def test_html_has_no_line_for_what_lies_between_tags():
+    page = "<div>\n  <p>a</p>\n  <p> b <i> </i><b>c</b>\n</p> <!-- d -->\n</div>\n"
+    for selector in ("", "div"):
+        assert steps.html.function(page, Context(), separator="\n", selector=selector) == "a\nb\nc"
+    assert steps.html.function(page, Context(), separator=" ", selector="p, div") == "a b c"
+    nulls = "<textarea>a\0b</textarea><svg><desc><![CDATA[c\0d]]></desc></svg>\0e&#0;<plaintext>\0f"
+    assert steps.html.function(nulls, Context(), separator="|", selector="") == "a\ufffdb|cd|e\ufffd|\ufffdf"
