@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,10 +140,8 @@ def _without(image: Image, data: bytes, value: int) -> Image:
 
 
 def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:
-    # Pillow's plugins let through whatever their codecs raise.
-    faults = (OSError, ValueError, SyntaxError, LookupError, EOFError, RuntimeError, TypeError, struct.error,
-              PillowImage.DecompressionBombError)  # fmt: skip
-    with reading(f"{header.format.upper()} picture", *faults), _opened(data, header) as opened:
+    # Pillow's plugins let through whatever their codecs raise, of any class.
+    with reading(f"{header.format.upper()} picture", Exception), _opened(data, header) as opened:
         if opened.mode not in _MODES:
             # Pillow cuts off what is above 255.
             raise BadInput(f"{header.format.upper()} pictures of {opened.mode} samples are not read here")
