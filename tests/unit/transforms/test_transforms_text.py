@@ -57,6 +57,17 @@ def test_encode_normalize_fix_lower():
     assert bytes(steps.lower("ÄB".encode())).decode() == "äb"
 
 
+@pytest.mark.parametrize(
+    ("charset", "named"),
+    [("utf-8", "utf-8"), ("utf-16", "utf-16"), ("latin-1", "iso-8859-1"), ("ascii", "us-ascii")],
+)
+def test_the_charset_stands_in_the_content_type(charset, named):
+    program = compile_pipeline({"family": "text", "pipeline": ["lower", {"encode": {"charset": charset}}]})
+    result = program.run(b"Ab")
+    assert (result.body, result.content_type) == ("ab".encode(charset), f"text/plain; charset={named}")
+    assert bytes((steps.encode(charset=charset) >> steps.decode(charset=charset) >> steps.lower)(b"AB")) == b"ab"
+
+
 @pytest.mark.parametrize("step", [steps.normalize(form="NFD"), steps.normalize(form="NFKC"), steps.fix()])
 def test_very_many_marks_on_one_letter_are_refused(step):
     marks = "\u0315\u0300"
