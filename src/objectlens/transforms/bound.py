@@ -14,7 +14,8 @@ class Bound:
     """`call(value, ctx)` does the step; `note` is what the planner did to it, `content_type` that of untyped results.
 
     `step` made it of the arguments `said`, and would make it of others. `takes` and `gives` are kinds of value: bytes,
-    chunks (a stream of bytes), text, image, pixels (a bare RGB array), audio, frames, tensor, table.
+    chunks (a stream of bytes), text, image, pixels (a bare RGB array), audio, frames, tensor, table. `converts` says
+    that nobody wrote it: it stands between what one step gives and the next takes.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Bound:
     content_type: str | None = None
     step: Any = field(default=None, compare=False, repr=False)
     said: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    converts: bool = field(default=False, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return the step as pipelines write it, without what stands at None."""

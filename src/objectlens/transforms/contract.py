@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Annotated, Any, overload
 
 from objectlens.transforms.arguments import Declared, Parameters, Type, check_known
 from objectlens.transforms.bound import Bound
@@ -32,7 +32,7 @@ from objectlens.transforms.values import Audio, Frames, Image, Result, Tensor
 
 _KINDS: dict[Any, str] = {
     bytes: "bytes",
-    Result: "bytes",
+    Result: "result",
     str: "text",
     Image: "image",
     Audio: "audio",
@@ -224,13 +224,20 @@ def _step(
     if len(positional) != 2:
         raise TypeError(f"{function.__name__} must take the object and the context, then keyword-only arguments")
     gives = _kinds(hints.get("return"), streaming=inspect.isgeneratorfunction(function))
+    # A `Result` may come instead of whatever else is given; alone it is bytes.
+    gives = gives - {"result"} or frozenset({"bytes"})
+    if len(gives) > 1:
+        said = " or ".join(sorted(gives))
+        raise TypeError(f"{function.__name__} must give one kind of value, or a Result, not {said}")
     takes = _kinds(hints.get(positional[0].name), streaming="chunks" in gives and not hints.get(positional[0].name))
+    if "result" in takes:
+        raise TypeError(f"{function.__name__} cannot take a Result; let it take bytes, which are the body")
     return Step(
         name=name or function.__name__.rstrip("_"),
         family=family,
         function=function,
         takes=takes,
-        gives=next(iter(sorted(gives))),
+        gives=next(iter(gives)),
         parameters=tuple(Parameter(one.name, hints.get(one.name, Any), one.default) for one in keywords),
         summary=(inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " "),
         check=check,
@@ -242,6 +249,8 @@ def _kinds(hint: Any, *, streaming: bool) -> frozenset[str]:
     """Return the kinds of value that an annotation stands for; without one, bytes, or chunks of a generator."""
     if hint is None:
         return frozenset({"chunks" if streaming else "bytes"})
+    if typing.get_origin(hint) is Annotated:
+        return _kinds(typing.get_args(hint)[0], streaming=streaming)
     origin = typing.get_origin(hint) or hint
     if origin in (Iterator, Iterable, Generator):
         return frozenset({"chunks"})

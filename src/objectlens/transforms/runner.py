@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,9 +57,19 @@ def run(steps: Sequence[Bound], value: Any, ctx: Context) -> Result:
 
 
 def run_values(steps: Iterable[Bound], value: Any, ctx: Context) -> Any:
-    """Run the steps on a value of the kind that the first one takes."""
-    for step in steps:
+    """Run the steps on a value of the kind that the first one takes.
+
+    A `Result` is a body, whatever kind its step mostly gives: the next one takes it from there.
+    """
+    waiting = deque(steps)
+    while waiting:
+        step = waiting.popleft()
         value = step.call(value.body if isinstance(value, Result) else value, ctx)
+        if isinstance(value, Result) and (kind := "bytes" if isinstance(value.body, bytes) else "chunks") != step.gives:
+            while waiting and waiting[0].converts:
+                waiting.popleft()
+            if waiting:
+                waiting.extendleft(reversed(_convert(kind, waiting[0].takes, waiting[0].name)))
     return value
 
 
@@ -104,7 +115,7 @@ def _convert(given: str, wanted: frozenset[str], where: str) -> list[Bound]:
                 return [step]
     for kind in sorted(wanted):
         if names := _CONVERSIONS.get((given, kind)):
-            return [find(name).bind({}) for name in names]
+            return [replace(find(name).bind({}), converts=True) for name in names]
     raise BadPipeline(f"{where} takes {' or '.join(sorted(wanted))}, but the step before it gives {given}")
 
 
@@ -130,7 +141,7 @@ def _one_chunk(data: bytes | Iterator[bytes], _: Context) -> Iterator[bytes]:
     return iter((data,)) if isinstance(data, bytes) else data
 
 
-GATHER = Bound("gather", frozenset({"chunks"}), "bytes", _gather)
-_CHUNKS = Bound("stream", frozenset({"bytes"}), "chunks", _one_chunk)
-_READ_TEXT = Bound("utf-8", frozenset({"bytes"}), "text", _read_text)
-_WRITE_TEXT = Bound("utf-8", frozenset({"text"}), "bytes", _write_text)
+GATHER = Bound("gather", frozenset({"chunks"}), "bytes", _gather, converts=True)
+_CHUNKS = Bound("stream", frozenset({"bytes"}), "chunks", _one_chunk, converts=True)
+_READ_TEXT = Bound("utf-8", frozenset({"bytes"}), "text", _read_text, converts=True)
+_WRITE_TEXT = Bound("utf-8", frozenset({"text"}), "bytes", _write_text, converts=True)

@@ -75,7 +75,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Pictures of one film in order: each H x W x 3, RGB, uint8; `times` in seconds from the start of the film."""
+    """Pictures of one film, as asked for: each H x W x 3, RGB, uint8; `times` in seconds from the start of the film."""
 
     pictures: tuple[np.ndarray[Any, Any], ...]
     times: tuple[float, ...]

@@ -191,6 +191,14 @@ def test_encode_is_opencv():
         steps.encode(steps.normalize(PICTURE))
 
 
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_what_is_normalised_is_not_normalised_again(quality, dtype):
+    pipeline = ["decode", "normalize", "normalize", {"to_tensor": {"dtype": dtype}}]
+    with pytest.raises(BadInput, match="the picture is normalised already"):
+        compile_pipeline({"pipeline": pipeline, "quality": quality}).run(saved("PNG"))
+
+
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 def test_strip_leaves_the_pixels(name):
     exif = Pillow.Exif()

@@ -46,6 +46,44 @@ def double() -> bytes:
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
+TEXT = field(5, field(1, 1) + field(2, 8) + field(6, "a") + field(8, "t"))
+FLOATS = field(1, field(1, 1))
+
+
+def model(operator: str, inputs: str, kind: bytes, *more: bytes) -> bytes:
+    """Return a model of one operator, which takes floats of any shape as x and gives y of this kind (onnx.proto)."""
+    node = b"".join(field(1, one) for one in inputs) + field(2, "y") + field(4, operator)
+    ends = field(11, field(1, "x") + field(2, FLOATS)) + field(12, field(1, "y") + field(2, kind))
+    graph = field(1, node) + field(2, "g") + b"".join(more) + ends
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_outputs_without_an_axis_for_the_sample_stay_as_they_are(tmp_path, batch):
+    ctx = Context(resources=Resources(tmp_path))
+    zeros = Tensor(np.zeros((2, 3), np.float32))
+    for operator, made in (("Size", 6), ("Shape", [1, 2, 3] if batch else [2, 3]), ("NonZero", [[]] * (2 + batch))):
+        (tmp_path / f"{operator}.onnx").write_bytes(model(operator, "x", field(1, field(1, 7))))
+        assert steps.onnx(file=f"{operator}.onnx", batch=batch)(zeros, ctx=ctx).array.tolist() == made
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (model("Identity", "t", field(1, field(1, 8)), TEXT), r"tensor\(string\)"),
+        (model("SequenceConstruct", "xx", field(4, field(1, FLOATS))), r"seq\(tensor\(float\)\)"),
+    ],
+    ids=["texts", "sequence"],
+)
+def test_outputs_that_are_no_arrays_of_numbers_are_refused_by_name(tmp_path, made, kind):
+    (tmp_path / "m.onnx").write_bytes(made)
+    ctx = Context(resources=Resources(tmp_path))
+    with pytest.raises(BadInput, match=f"output 0 of the model 'm.onnx', 'y', is {kind}; only arrays"):
+        steps.onnx(file="m.onnx")(Tensor(np.zeros((2, 3), np.float32)), ctx=ctx)
+    with pytest.raises(BadInput, match="has 1 outputs; there is no output 1"):
+        steps.onnx(file="m.onnx", output=1)(Tensor(np.zeros((2, 3), np.float32)), ctx=ctx)
+
+
 def test_onnx(folder):
     ctx = Context(resources=Resources(folder))
     vector = np.array([1, 2, 3], np.float32)

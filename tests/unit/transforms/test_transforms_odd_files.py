@@ -138,6 +138,22 @@ def test_strip_takes_what_hides_behind_the_end() -> None:
     assert image.strip(saved("PNG") + b"a secret place").body == saved("PNG")
 
 
+def test_strip_refuses_a_chunk_that_is_empty() -> None:
+    data = saved("WEBP") + b"VP8X" + bytes(4)
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    with pytest.raises(BadInput, match="WEBP picture is cut short or corrupt"):
+        image.strip(data)
+
+
+def test_whatever_a_corrupt_picture_comes_to_is_told() -> None:
+    whole = saved("AVIF", save_all=True, append_images=[PICTURE.transpose(Pillow.Transpose.ROTATE_180)])
+    # Without its clock, Pillow divides by zero.
+    assert whole.count(b"mdhd") == 1
+    for alpha in (False, True):
+        with pytest.raises(BadInput, match="cannot read the AVIF picture"):
+            image.decode(alpha=alpha)(whole.replace(b"mdhd", b"Adhd"))
+
+
 def test_float_pictures_are_refused_by_name() -> None:
     data = saved("TIFF", Pillow.fromarray(np.ones((4, 4), np.float32)))
     with pytest.raises(BadInput, match="float32"):

@@ -1,6 +1,7 @@
 """Compiling, arguments, planning and running."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from objectlens.transforms import (
     Limits,
     MissingExtra,
     Resources,
+    Result,
     compile_pipeline,
     image,
     parse_header,
@@ -301,9 +303,76 @@ def test_chains_convert_between_what_is_given_and_taken():
     assert bytes((shout >> count)(b"abc")) == b"3"
 
 
+@transform
+def either(image: np.ndarray, ctx: Context, *, how: str = "") -> Annotated[np.ndarray, "upside down"] | Result:
+    if how == "chunks":
+        return Result(iter([b"a ", b"result"]), "text/x-mine")
+    data = {"text": b"a result", "picture": cv2.imencode(".png", image[..., ::-1] // 2)[1].tobytes()}.get(how)
+    return image[::-1].copy() if data is None else Result(data, "text/x-mine", {"fact": "1"})
+
+
+@transform
+def unsaid(image: np.ndarray, ctx: Context, *, how: str = "") -> np.ndarray:
+    return either.function(image, ctx, how=how)
+
+
+@transform
+def spoken(chunks: Iterator[bytes], ctx: Context, *, whole: bool = False) -> Iterator[bytes] | Result:
+    return Result(b"".join(chunks), "text/x-mine") if whole else chunks
+
+
+@transform
+def poured(data: bytes, ctx: Context) -> Result:
+    return Result(iter([data[:2], data[2:]]))
+
+
+@pytest.mark.parametrize("step", [either, unsaid])
+def test_a_step_may_give_a_result_instead(step):
+    array = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    data = cv2.imencode(".png", array[..., ::-1])[1].tobytes()
+
+    def shown(result: Any) -> np.ndarray:
+        return cv2.imdecode(np.frombuffer(bytes(result), np.uint8), 1)[..., ::-1]
+
+    assert np.array_equal(shown(step(data)), array[::-1])
+    assert np.array_equal(step(array), array[::-1])
+    for whole in (step(how="text"), image.decode >> step(how="text")):
+        got = whole(data)
+        assert (got.body, got.content_type, got.metadata) == (b"a result", "text/x-mine", {"fact": "1"})
+    assert step(array, how="text").body == b"a result"
+    assert bytes((image.decode >> step(how="chunks"))(data)) == b"a result"
+    # What follows takes the body as it takes that of an object.
+    for rest in (image.encode(format="png"), image.flip(axis="vertical") >> image.flip(axis="vertical"), step):
+        wanted = array // 2 if rest is not step else array[::-1] // 2
+        assert np.array_equal(shown((image.decode >> step(how="picture") >> rest)(data)), wanted)
+    for how in ("text", "chunks"):
+        assert bytes((step(how=how) >> count >> shout)(data)) == b"8"
+        assert bytes((image.decode >> step(how=how) >> count)(data)) == b"8"
+    with pytest.raises(BadInput, match="no picture of a known format"):
+        (step(how="text") >> image.encode)(data)
+
+
+def test_results_whole_and_as_chunks():
+    for whole in (True, False):
+        for rest in (shout, shout >> count >> shout, transform_text >> shout):
+            assert bytes((spoken(whole=whole) >> rest)(b"abc")) == bytes(rest(b"abc"))
+    for rest in (shout, count, transform_text):
+        assert bytes((poured >> rest)(b"abc")) == bytes(rest(b"abc"))
+    assert bytes(poured(b"abc")) == b"abc"
+
+
 def test_a_signature_that_is_no_transform():
     with pytest.raises(TypeError, match="must take the object and the context"):
         transform(lambda data: data)
+
+    def two(data: bytes, ctx: Context) -> np.ndarray | Result | str: ...
+
+    def taking(data: Result, ctx: Context) -> bytes: ...
+
+    with pytest.raises(TypeError, match="two must give one kind of value, or a Result, not pixels or text"):
+        transform(two)
+    with pytest.raises(TypeError, match="taking cannot take a Result; let it take bytes"):
+        transform(taking)
     with pytest.raises(BadInput, match="not UTF-8"):
         transform_text(b"\xff")
 

@@ -57,6 +57,17 @@ def test_encode_normalize_fix_lower():
     assert bytes(steps.lower("ÄB".encode())).decode() == "äb"
 
 
+@pytest.mark.parametrize(
+    ("charset", "named"),
+    [("utf-8", "utf-8"), ("utf-16", "utf-16"), ("latin-1", "iso-8859-1"), ("ascii", "us-ascii")],
+)
+def test_the_charset_stands_in_the_content_type(charset, named):
+    program = compile_pipeline({"family": "text", "pipeline": ["lower", {"encode": {"charset": charset}}]})
+    result = program.run(b"Ab")
+    assert (result.body, result.content_type) == ("ab".encode(charset), f"text/plain; charset={named}")
+    assert bytes((steps.encode(charset=charset) >> steps.decode(charset=charset) >> steps.lower)(b"AB")) == b"ab"
+
+
 @pytest.mark.parametrize("step", [steps.normalize(form="NFD"), steps.normalize(form="NFKC"), steps.fix()])
 def test_very_many_marks_on_one_letter_are_refused(step):
     marks = "\u0315\u0300"
@@ -192,6 +203,29 @@ def test_tokens_are_cut_as_the_library_cuts_them(tmp_path, length, special):
         return
     tokenizer.enable_truncation(length)
     assert got == tokenizer.encode("a b c d e", add_special_tokens=special).ids
+
+
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("text", ["a b", "", "a b a b a b a b a b"])
+def test_padding_that_a_tokenizers_file_asks_for_is_left_out(tmp_path, text, special):
+    words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[PAD]": 9}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    tokenizer.enable_truncation(16)
+    tokenizer.enable_padding(length=16, pad_id=9)
+    tokenizer.save(str(tmp_path / "t.json"))
+    ctx = Context(resources=Resources(tmp_path))
+    arguments = {"file": "t.json", "special_tokens": special}
+    tokenizer.no_padding()
+    assert steps.tokenize.function(text, ctx, **arguments).array.tolist() == (
+        tokenizer.encode(text, add_special_tokens=special).ids
+    )
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=10, pad_id=9)
+    assert steps.tokenize.function(text, ctx, **arguments, max_length=8, pad_to=10, pad_id=9).array.tolist() == (
+        tokenizer.encode(text, add_special_tokens=special).ids
+    )
 
 
 RECORDS = [{"id": 1, "user": {"age": 17}}, {"id": 2, "user": {"age": 30}, "tags": ["x"]}, {"id": 3}]
@@ -370,3 +404,20 @@ def test_html_shows_no_text_twice_and_none_that_is_hidden():
     page = "<div class=a>1<div class=a>2</div></div><p hidden>3</p><iframe>4</iframe><div class=a>5</div>"
     assert steps.html.function(page, Context(), separator="\n", selector=".a") == "1\n2\n5"
     assert steps.html.function(page, Context(), separator="\n", selector="") == "1\n2\n5"
+
+
+@pytest.mark.parametrize("selector", ["", "p", ".a"])
+@pytest.mark.parametrize("hidden", ["html", "body", "div"])
+def test_html_may_hide_all_of_a_page(hidden, selector):
+    page = "<html><body><div><p class=a hidden>1<b hidden>2</b></p></div></body></html>"
+    page = page.replace(f"<{hidden}>", f"<{hidden} hidden>")
+    assert steps.html.function(page, Context(), separator="\n", selector=selector) == ""
+
+
+def test_html_has_no_line_for_what_lies_between_tags():
+    page = "<div>\n  <p>a</p>\n  <p> b <i> </i><b>c</b>\n</p> <!-- d -->\n</div>\n"
+    for selector in ("", "div"):
+        assert steps.html.function(page, Context(), separator="\n", selector=selector) == "a\nb\nc"
+    assert steps.html.function(page, Context(), separator=" ", selector="p, div") == "a b c"
+    nulls = "<textarea>a\0b</textarea><svg><desc><![CDATA[c\0d]]></desc></svg>\0e&#0;<plaintext>\0f"
+    assert steps.html.function(nulls, Context(), separator="|", selector="") == "a\ufffdb|cd|e\ufffd|\ufffdf"

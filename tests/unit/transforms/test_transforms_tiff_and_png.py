@@ -129,6 +129,78 @@ def test_planes_of_sixteen_bits_with_one_that_is_transparent() -> None:
     assert np.abs(got.pixels[..., 2::-1].astype(int) - PIXELS).max() <= 1
 
 
+SEEN = 255 - GREY
+# Colours that are darkened by their transparency are none brighter than it.
+DARKENED = np.minimum(GREY, SEEN)
+
+
+def check_seen(data: bytes, grey: np.ndarray, most: int = 1) -> None:
+    got = steps.decode.function(data, Context(), alpha=True).pixels
+    assert np.array_equal(got[..., 3], SEEN)
+    for channel in range(3):
+        assert np.abs(got[..., channel].astype(int) - grey).max() <= most
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("tile", [0, 32])
+@pytest.mark.parametrize("factor", [1, 257])
+@pytest.mark.parametrize("differences", [False, True])
+def test_grey_tiff_that_is_transparent(order: str, big: bool, tile: int, factor: int, differences: bool) -> None:
+    kind = np.uint8 if factor == 1 else np.uint16
+    samples = np.dstack([GREY, SEEN]).astype(kind) * kind(factor)
+    more = {338: ("H", [2])}
+    if differences:
+        step = tile or WIDTH
+        starts = [samples[:, left : left + step] for left in range(0, WIDTH, step)]
+        samples = np.hstack([np.diff(one, axis=1, prepend=np.zeros_like(one[:, :1])) for one in starts])
+        more[317] = ("H", [2])
+    for deflated in (False, True):
+        file = {"order": order, "big": big, "tile": tile, "deflated": deflated}
+        check_seen(tiff(samples, BLACK_IS_ZERO, **file, more=more), GREY)
+        check_seen(tiff(samples, WHITE_IS_ZERO, **file, more=more), SEEN)
+
+
+@pytest.mark.parametrize("factor", [1, 257])
+def test_grey_tiff_that_is_darkened_by_its_transparency(factor: int) -> None:
+    samples = np.dstack([DARKENED, SEEN]).astype(np.uint8 if factor == 1 else np.uint16) * factor
+    lit = np.rint(255.0 * DARKENED / np.maximum(SEEN, 1))
+    check_seen(tiff(samples, BLACK_IS_ZERO, more={338: ("H", [1])}), lit)
+    if factor == 1:
+        check_seen(tiff(samples, BLACK_IS_ZERO, tile=16, more={338: ("H", [1])}), lit)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "tiff_lzw", "packbits", "tiff_adobe_deflate", None])
+def test_grey_tiff_is_as_transparent_as_png(compression: str | None) -> None:
+    picture = Pillow.fromarray(np.dstack([GREY, SEEN]))
+    assert picture.mode == "LA"
+    for orientation in range(1, 9):
+        files = [io.BytesIO(), io.BytesIO()]
+        exif = Pillow.Exif()
+        exif[0x112] = orientation
+        picture.save(files[0], "TIFF", compression=compression, exif=exif)
+        picture.save(files[1], "PNG", exif=exif)
+        for orient in (True, False):
+            first, second = (
+                steps.decode.function(one.getvalue(), Context(), alpha=True, orient=orient) for one in files
+            )
+            assert (first.order, second.order) == ("bgra", "bgra")
+            assert np.array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_is_no_transparency_of_grey_tiff(wide: bool) -> None:
+    samples = np.dstack([GREY, SEEN]).astype(np.uint16) * 257 if wide else np.dstack([GREY, SEEN])
+    for more in ({}, {338: ("H", [0])}):
+        check(tiff(samples, BLACK_IS_ZERO, more=more), GREY, most=1)
+    with pytest.raises(BadInput, match="transparency lies apart from their grey"):
+        decoded(tiff(samples, BLACK_IS_ZERO, separate=True, more={338: ("H", [2])}), alpha=True)
+    whole = tiff(samples, BLACK_IS_ZERO, more={338: ("H", [2])})
+    for broken in (whole[:-40], whole.replace(struct.pack("<HHI", 256, 4, 1), struct.pack("<HHI", 256, 2, 1))):
+        with pytest.raises(BadInput):
+            decoded(broken, alpha=True)
+
+
 @pytest.mark.parametrize("compression", ["zstd", "lzma", "tiff_lzw", "packbits", "jpeg", "tiff_adobe_deflate"])
 def test_compressions_of_tiff(compression: str) -> None:
     sink = io.BytesIO()

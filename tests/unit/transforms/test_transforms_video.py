@@ -83,6 +83,7 @@ def test_every_frame_is_pyavs(container):
         ({"fps": 2.0}, [0, 5, 10, 15, 20, 25, 30, 35]),
         ({"fps": 1.0, "start": 1.0, "end": 3.0}, [10, 20]),
         ({"times": [3.95]}, [39]),
+        ({"times": [1.0, 0.1, 3.0, 0.1]}, [10, 1, 30, 1]),
         ({"fps": 20.0, "start": 3.8}, [38, 38, 39, 39]),
         ({"start": 3.5}, [35, 36, 37, 38, 39]),
         ({"start": 1.0, "end": 1.3}, [10, 11, 12]),
@@ -102,8 +103,14 @@ def test_the_last_picture_is_shown_until_the_end():
 def test_wrong_times():
     with pytest.raises(BadArgument, match="not both"):
         steps.frames(times=[1.0], fps=1.0)
-    with pytest.raises(BadInput, match="shows nothing"):
-        taken(times=[100.0])
+    for times in ([100.0], [0.1, 100.0], [100.0, 0.1]):
+        with pytest.raises(BadInput, match="shows nothing at 100 s: its pictures last 4 s"):
+            taken(times=times)
+    for span in ({"start": 1.0}, {"end": 2.0}, {"start": 1.0, "end": 2.0}):
+        with pytest.raises(BadArgument, match=f"times or {' and '.join(span)}, not both") as caught:
+            steps.frames(times=[1.0], **span)
+        assert caught.value.names == ("times", *span)
+    assert taken(times=[1.0, 0.1]).times == (1.0, 0.1)
 
 
 def test_clip_starts_at_a_key_frame():

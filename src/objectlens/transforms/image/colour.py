@@ -93,7 +93,7 @@ def brightness(image: Image, ctx: Context, *, factor: Factor) -> Image:
 @transform(family="image")
 def contrast(image: Image, ctx: Context, *, factor: Factor) -> Image:
     """Blend with the mean grey: 0 is grey, 1 changes nothing."""
-    mean = int(float(in_order(_eight_bits(image), "grey").pixels.mean()) + 0.5)
+    mean = int(float(in_order(eight_bits(image), "grey").pixels.mean()) + 0.5)
     return _coloured(image, lambda picture: _blend(picture.pixels, np.full_like(picture.pixels, mean), factor))
 
 
@@ -102,7 +102,7 @@ def saturation(image: Image, ctx: Context, *, factor: Factor) -> Image:
     """Blend with the grey picture: 0 is grey, 1 changes nothing."""
     if image.order == "grey":
         return image
-    grey = cv2.cvtColor(in_order(_eight_bits(image), "grey").pixels, cv2.COLOR_GRAY2BGR)
+    grey = cv2.cvtColor(in_order(eight_bits(image), "grey").pixels, cv2.COLOR_GRAY2BGR)
     if "a" not in image.order[3:]:
         image = in_order(image, "bgr")
     return _coloured(image, lambda picture: _blend(picture.pixels, grey, factor))
@@ -156,7 +156,7 @@ def normalize(
 
     Where `color` has chosen another colour space, the channels are those of it.
     """
-    picture = for_tensor(_eight_bits(image))
+    picture = for_tensor(eight_bits(image))
     out = np.empty(picture.pixels.shape, np.float32)
     planes = out[..., None] if out.ndim == 2 else out
     for index, (scale, shift) in enumerate(scales(mean, std, planes.shape[2])):
@@ -178,7 +178,7 @@ def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.
 
 def _coloured(image: Image, change: Callable[[Image], Pixels]) -> Image:
     """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow."""
-    _eight_bits(image)
+    eight_bits(image)
     if "a" not in image.order[3:]:
         return image.with_pixels(change(image))
     opaque = Image(np.ascontiguousarray(image.pixels[..., :3]), "bgr" if image.order == "bgra" else "rgb", image.format)
@@ -197,7 +197,8 @@ def _blend(pixels: Pixels, other: Pixels, factor: float) -> Pixels:
     return cv2.addWeighted(pixels, factor, other, 1 - factor, 0)
 
 
-def _eight_bits(image: Image) -> Image:
+def eight_bits(image: Image) -> Image:
+    """Return the picture; raises `BadInput` when it is normalised."""
     if image.pixels.dtype != np.uint8:
         raise BadInput("the picture is normalised already; this step needs 8 bits a channel and must come before")
     return image

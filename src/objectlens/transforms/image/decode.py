@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.image.geometry import by_area, resized
+from objectlens.transforms.image.grey_alpha import grey_and_alpha
 from objectlens.transforms.image.headers import Header, read_header
 from objectlens.transforms.image.orientation import is_transposed, lying, upright
 from objectlens.transforms.image.tiff import read_kind
@@ -52,6 +52,11 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
     if header.format in _PILLOW:
         return _by_pillow(data, header, orient=orient, alpha=alpha)
     if alpha:
+        if header.format == "tiff" and (kind := read_kind(data)).is_grey_and_alpha:
+            pixels = grey_and_alpha(data, kind)
+            if pixels is None:
+                return _tiff_by_pillow(data, header, cv2.IMREAD_UNCHANGED)
+            return Image(pixels, "bgra", header.format)
         image = _by_opencv(data, header, cv2.IMREAD_UNCHANGED)
         # OpenCV hands out colours that are darkened by their transparency; of grey with one value that is transparent
         # it hands out the grey alone.
@@ -121,7 +126,7 @@ def _tiff_by_pillow(data: bytes, header: Header, flags: int) -> Image:
 
 
 def _has_more(data: bytes) -> bool:
-    return read_kind(data).has_extra
+    return read_kind(data).extra is not None
 
 
 def _transparent_grey(data: bytes) -> int | None:
@@ -141,16 +146,16 @@ def _without(image: Image, data: bytes, value: int) -> Image:
 
 
 def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:
-    # Pillow's plugins let through whatever their codecs raise.
-    faults = (OSError, ValueError, SyntaxError, LookupError, EOFError, RuntimeError, TypeError, struct.error,
-              PillowImage.DecompressionBombError)  # fmt: skip
-    with reading(f"{header.format.upper()} picture", *faults), _opened(data, header) as opened:
+    # Pillow's plugins let through whatever their codecs raise, of any class.
+    with reading(f"{header.format.upper()} picture", Exception), _opened(data, header) as opened:
         if opened.mode not in _MODES:
             # Pillow cuts off what is above 255.
             raise BadInput(f"{header.format.upper()} pictures of {opened.mode} samples are not read here")
         if orient:
             ImageOps.exif_transpose(opened, in_place=True)
-        pixels = np.asarray(opened.convert("RGBA" if alpha else "RGB"))
+        # Grey that is darkened by its transparency has only one way on.
+        whole = opened.convert("LA") if opened.mode == "La" else opened
+        pixels = np.asarray(whole.convert("RGBA" if alpha else "RGB"))
     if alpha:
         return Image(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), "bgra", header.format)
     return Image(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), "bgr", header.format)

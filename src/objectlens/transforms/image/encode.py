@@ -11,7 +11,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.colour import for_tensor, in_order, scales
+from objectlens.transforms.image.colour import eight_bits, for_tensor, in_order, scales
 from objectlens.transforms.values import Image, Result, Tensor
 
 Layout = Literal["CHW", "HWC"]
@@ -84,9 +84,9 @@ def normalized_tensor(
     image: Image, ctx: Context, *, mean: list[float], std: list[float], layout: Layout, dtype: Dtype, channels: str
 ) -> Tensor:
     """Do `normalize` and `to_tensor` in one pass, writing each plane once."""
+    picture = for_tensor(eight_bits(image))
     if dtype == "uint8":
         raise BadInput("a normalised picture has no place in uint8; use float16 or float32")
-    picture = for_tensor(image)
     count = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2]
     shape = (count, picture.height, picture.width) if layout == "CHW" else (picture.height, picture.width, count)
     out = np.empty(shape, np.float32)

@@ -31,14 +31,23 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 
 def upright(pixels: np.ndarray[Any, Any], data: bytes, name: str) -> np.ndarray[Any, Any]:
     """Return the pixels of a JPEG, PNG or WebP file turned as its EXIF says; as they are where it says nothing."""
-    transposed, flip = _TURNS.get(_orientation(data, name), (False, None))
-    turned = cv2.transpose(pixels) if transposed else pixels
-    return turned if flip is None else cv2.flip(turned, flip)
+    return _turned(pixels, _orientation(data, name))
 
 
 def is_transposed(data: bytes, name: str) -> bool:
     """Tell whether rows and columns change places when a picture is turned upright."""
     return _TURNS.get(_orientation(data, name), (False, None))[0]
+
+
+def standing(pixels: np.ndarray[Any, Any], data: bytes) -> np.ndarray[Any, Any]:
+    """Return the pixels of a TIFF file, which lie as they do in it, turned as it says."""
+    return _turned(pixels, _tiff(data))
+
+
+def _turned(pixels: np.ndarray[Any, Any], orientation: int) -> np.ndarray[Any, Any]:
+    transposed, flip = _TURNS.get(orientation, (False, None))
+    turned = cv2.transpose(pixels) if transposed else pixels
+    return turned if flip is None else cv2.flip(turned, flip)
 
 
 def lying(pixels: np.ndarray[Any, Any], data: bytes) -> np.ndarray[Any, Any]:

@@ -33,8 +33,8 @@ def strip(data: bytes, ctx: Context, *, icc: bool = True) -> Result:
         raise BadInput(f"strip works on JPEG, PNG and WebP, not on {name.upper()}; decode and encode it instead")
     try:
         return Result(b"".join(walkers[name](data, icc)), f"image/{name}")
-    except struct.error as error:
-        raise BadInput(f"the {name.upper()} picture is cut short") from error
+    except (struct.error, IndexError) as error:
+        raise BadInput(f"the {name.upper()} picture is cut short or corrupt") from error
 
 
 def _jpeg(data: bytes, icc: bool) -> Iterator[bytes]:

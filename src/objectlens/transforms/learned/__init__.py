@@ -22,6 +22,9 @@ from objectlens.transforms.errors import BadInput, BadPipeline
 from objectlens.transforms.hints import Bounds, ResourceName
 from objectlens.transforms.values import Tensor
 
+# Kinds of outputs that come as arrays of numbers; there are also texts, sequences, maps, and numbers NumPy has not.
+_INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_ARRAYS = frozenset(f"tensor({one})" for one in ("bool", "float16", "float", "double", *_INTEGERS))
 File = Annotated[str, Bounds(1, 512), ResourceName()]
 
 
@@ -29,19 +32,32 @@ File = Annotated[str, Bounds(1, 512), ResourceName()]
 def onnx(
     tensor: Tensor, ctx: Context, *, file: File, batch: bool = True, output: Annotated[int, Bounds(0, 1000)] = 0
 ) -> Tensor:
-    """Run an ONNX model on the CPU; `batch` adds the axis of samples before and takes it away after."""
+    """Run an ONNX model on the CPU; `batch` adds the axis of samples before and takes it away after.
+
+    `output` counts the model's outputs from 0; it must be an array of numbers. One that has no axis for the one sample
+    stays as it is.
+    """
     session = ctx.resources.load(file, load_onnx)
-    entry = session.get_inputs()[0].name
+    entry, wanted = session.get_inputs()[0].name, _output(session, file, output)
     array = np.ascontiguousarray(tensor.array[None] if batch else tensor.array)
     try:
-        results = session.run(None, {entry: array})
+        (found,) = session.run([wanted], {entry: array})
     # onnxruntime's errors share no class but `Exception`; all of them are about the model or its input.
     except Exception as error:
         raise BadInput(f"the model {file!r} does not take this tensor: {str(error)[:200]}") from error
-    if output >= len(results):
-        raise BadInput(f"the model {file!r} has {len(results)} outputs; there is no output {output}")
-    result = np.asarray(results[output])
-    return Tensor(result[0] if batch else result)
+    result = np.asarray(found)
+    return Tensor(result[0] if batch and result.shape[:1] == (1,) else result)
+
+
+def _output(session: Any, file: str, number: int) -> str:
+    """Return the name of an output; raises `BadInput` when there is none, or it is no array of numbers."""
+    outputs = session.get_outputs()
+    if number >= len(outputs):
+        raise BadInput(f"the model {file!r} has {len(outputs)} outputs; there is no output {number}")
+    name, kind = outputs[number].name, outputs[number].type
+    if kind not in _ARRAYS:
+        raise BadInput(f"output {number} of the model {file!r}, {name!r}, is {kind}; only arrays of numbers are taken")
+    return str(name)
 
 
 @transform(family="learned", name="sklearn")

@@ -15,6 +15,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
+from objectlens.transforms.values import Result
 
 # Detection reads this much; charsets do not change within a text, and its cost grows with length.
 _SAMPLE = 64 * 1024
@@ -34,6 +35,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
+# Python's names of charsets that the web knows by others (IANA, "Character Sets").
+_IANA = {"latin-1": "iso-8859-1", "ascii": "us-ascii"}
 
 
 def _check(*, charset: str, errors: str) -> None:
@@ -74,9 +78,9 @@ def decode(
 
 
 @transform(family="text")
-def encode(text: str, ctx: Context, *, charset: Literal["utf-8", "utf-16", "latin-1", "ascii"] = "utf-8") -> bytes:
+def encode(text: str, ctx: Context, *, charset: Literal["utf-8", "utf-16", "latin-1", "ascii"] = "utf-8") -> Result:
     """Encode text; characters outside the charset become question marks."""
-    return text.encode(charset, "replace")
+    return Result(text.encode(charset, "replace"), f"text/plain; charset={_IANA.get(charset, charset)}")
 
 
 @transform(family="text")

@@ -15,6 +15,8 @@ from objectlens.transforms.hints import Bounds
 _MUTE = ("script", "style", "noscript", "template", "head", "iframe", "noembed", "noframes")
 # The parser itself is iterative, but walks of very deep trees are not linear any more.
 _DEPTH_FACTOR = 64
+# Stands between runs of text: it is in none, for the parser drops or replaces it (HTML Standard 13.2.5).
+_BETWEEN = "\0"
 
 
 def _check(*, separator: str, selector: str) -> None:
@@ -34,10 +36,19 @@ def html(
     ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
     tree = LexborHTMLParser(text)
     tree.strip_tags(list(_MUTE))
-    for node in tree.css("[hidden]"):
+    # The root cannot be taken out of its document.
+    if tree.root is None or "hidden" in tree.root.attributes:
+        return ""
+    # The inner ones first: what is taken out takes them with it.
+    for node in reversed(tree.css("[hidden]")):
         node.decompose()
     nodes = _outermost(_selected(tree, selector)) if selector else [tree.body] if tree.body else []
-    return separator.join(node.text(separator=separator, strip=True) for node in nodes if node is not None)
+    return separator.join(run for node in nodes for run in _runs(node))
+
+
+def _runs(node: LexborNode) -> list[str]:
+    """Return the runs of text in a node; what lies between tags for the sake of the page's source is none."""
+    return [run for run in node.text(separator=_BETWEEN, strip=True).split(_BETWEEN) if run]
 
 
 def _selected(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:

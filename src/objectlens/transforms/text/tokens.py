@@ -29,7 +29,8 @@ def tokenize(
 ) -> Tensor:
     """Encode the text (`Tokenizer.encode`) to a vector of ids, cut at `max_length`, filled up to `pad_to`.
 
-    `file` is a file of the operator. What is cut off is text: special tokens that end a text stay.
+    `file` is a file of the operator, whose own padding is left out. What is cut off is text: special tokens that end a
+    text stay.
     """
     tokenizer = ctx.resources.load(file, load_tokenizer)
     whole = tokenizer.encode(text, add_special_tokens=special_tokens).ids
@@ -51,9 +52,12 @@ def _cut(tokenizer: Tokenizer, text: str, length: int, *, special_tokens: bool) 
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Read a tokenizer; raises `BadInput` when the file is none."""
+    """Read a tokenizer, without its padding; raises `BadInput` when the file is none."""
     try:
-        return Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
     # The library raises bare `Exception` for whatever its Rust side reports.
     except Exception as error:
         raise BadInput(f"{path.name} is no tokenizer file: {str(error)[:200]}") from error
+    # It would count as text where a text is cut.
+    tokenizer.no_padding()
+    return tokenizer

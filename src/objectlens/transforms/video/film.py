@@ -48,9 +48,12 @@ def probe(data: bytes, ctx: Context) -> Result:
     return Result(json.dumps(found).encode(), "application/json")
 
 
-def _check(*, times: list[float] | None, fps: float | None, **_: Any) -> None:
+def _check(*, times: list[float] | None, fps: float | None, start: float, end: float | None, **_: Any) -> None:
     if times is not None and fps is not None:
         raise BadArgument("give times or fps, not both", "times", "fps")
+    span = {"start": start, "end": end}
+    if times is not None and (said := [name for name, value in span.items() if value]):
+        raise BadArgument(f"give times or {' and '.join(said)}, not both", "times", *said)
 
 
 @transform(family="video", check=_check)
@@ -66,18 +69,21 @@ def frames(
 ) -> Frames:
     """Take pictures: those shown at `times` (seconds), or `fps` a second from `start` to `end`, or every one.
 
-    Decoding begins at the key frame before the first that is wanted and ends after the last. `orient` turns pictures
-    upright as the film says, which telephones do not keep upright themselves.
+    Decoding begins at the key frame before the first that is wanted and ends after the last; the pictures come in the
+    order of `times`. `orient` turns them upright as the film says, which telephones do not keep upright themselves.
     """
     wanted = sorted(times) if times is not None else None
     with opened(data) as film:
         stream = _checked(film, ctx)
         begin = wanted[0] if wanted else start
         _seek(film, stream, begin)
-        shown = _shown(film, stream, orient=orient)
-        return _taken(
-            shown, ctx, wanted or _ticks(fps, start, end), start, end, lasts=(film.duration or 0) / av.time_base
-        )
+        pictures = _shown(film, stream, orient=orient)
+        ticks = wanted or _ticks(fps, start, end)
+        taken = _taken(pictures, ctx, ticks, start, end, lasts=(film.duration or 0) / av.time_base)
+    if times is None:
+        return taken
+    shown_at = dict(zip(taken.times, taken.pictures, strict=True))
+    return Frames(tuple(shown_at[time] for time in times), tuple(times))
 
 
 def _check_span(*, start: float, end: float) -> None:
@@ -228,7 +234,7 @@ def _ticks(fps: float | None, start: float, end: float | None) -> Iterator[float
 def _taken(
     shown: Iterator[tuple[float, _Picture]],
     ctx: Context,
-    wanted: Any,
+    wanted: list[float] | Iterator[float] | None,
     start: float,
     end: float | None,
     *,
@@ -236,7 +242,8 @@ def _taken(
 ) -> Frames:
     """Keep for every wanted time the last frame shown at or before it, or all frames from start to end.
 
-    `lasts` is how many seconds the film has.
+    Times in a list must not be past the end; an iterator may have no end itself. `lasts` is how many seconds the film
+    has.
     """
     pictures: list[Any] = []
     times: list[float] = []
@@ -274,6 +281,8 @@ def _taken(
     while tick is not None and last is not None and tick < now + shows - _GRACE:
         keep(last, tick)
         tick = next(ticks, None) if ticks is not None else None
+    if tick is not None and isinstance(wanted, list):
+        raise BadInput(f"the film shows nothing at {tick:g} s: its pictures last {now + shows:g} s")
     if not pictures:
         raise BadInput("the film shows nothing at the times that are wanted")
     return Frames(tuple(pictures), tuple(times))
