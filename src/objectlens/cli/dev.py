@@ -165,8 +165,8 @@ def _facts(project: Project, key: str, deployed: Deployed, answered: Answered | 
         request["picture"] = bool(answered.pictures) and pictures.size(answered.pictures[-1])
     return {
         "function": project.plan.name,
-        "access_point": project.access_point,
-        "alias": project.alias,
+        "access_point": project.access_point or None,
+        "alias": project.alias or None,
         "command": try_command(project, key),
         "deploy": asdict(deployed),
         "request": request,

@@ -39,8 +39,10 @@ class State:
     answered: Answered | None = None
 
 
-def try_command(project: Project, key: str) -> str:
-    """Return the command that does the same in another terminal."""
+def try_command(project: Project, key: str) -> str | None:
+    """Return the command that does the same in another terminal; None before anything is deployed."""
+    if not project.alias:
+        return None
     data = shlex.quote(str(project.data))
     return (
         f"objectlens exec --data {data} -- aws s3api get-object --bucket {project.alias} --key {shlex.quote(key)} out"
@@ -77,8 +79,8 @@ def _rows(project: Project, state: State, key: str) -> dict[str, Text]:
         "alias": Text(project.alias or "-"),
         "ARN": Text(project.access_point or "-"),
     }
-    if project.alias:
-        rows["try"] = Text(harmless(try_command(project, key)), style="cyan")
+    if (command := try_command(project, key)) is not None:
+        rows["try"] = Text(harmless(command), style="cyan")
     return rows | {"deploy": deploy_line(state.deployed, state.doing), "request": request_line(state.answered)}
 
 

@@ -100,6 +100,7 @@ def test_once_says_what_failed(environ, folder, source):
     done = run(environ, folder, "--source", source, "--once", "--json")
     found = json.loads(done.stdout)
     assert (done.returncode, found["request"]) == (1, None)
+    assert (found["access_point"], found["alias"], found["command"]) == (None, None, None)
     assert "the handler lambda_function.lambda_handler needs lambda_function.py" in found["deploy"]["error"]
 
 

@@ -161,6 +161,16 @@ ERRORS = {
         "handled",
         "what was thrown does not let its name and message be read",
     ),
+    "a proxy that throws": (
+        "async () => { throw new Proxy({}, { get() { throw 1; }, getPrototypeOf() { throw 2; } }); }",
+        "handled",
+        "what was thrown does not let its name and message be read",
+    ),
+    "a message that throws": (
+        "async () => { throw Object.assign(new Error(), { message: { toString() { throw 1; } }, name: {} }); }",
+        "handled",
+        "what was thrown does not let its name and message be read",
+    ),
 }
 
 
@@ -250,6 +260,11 @@ LOADING = {
     ),
     "a rejection": (
         {"index.mjs": "Promise.reject(new Error('bad')); await new Promise((r) => setTimeout(r, 3000));"},
+        "Runtime.UnhandledPromiseRejection",
+        "Error: bad",
+    ),
+    "a rejection of a module that loads at once": (
+        {"index.mjs": "Promise.reject(new Error('bad')); export const handler = async () => 8;"},
         "Runtime.UnhandledPromiseRejection",
         "Error: bad",
     ),

@@ -23,9 +23,13 @@ installConsole(() => requestId);
 const log = console.error;
 
 function complain(title, error) {
-  const advice = remedy(error);
-  if (advice) log(advice);
-  log(title, inJson() ? error : errorLine(error));
+  try {
+    const advice = remedy(error);
+    if (advice) log(advice);
+    log(title, inJson() ? error : errorLine(error));
+  } catch {
+    log(title, errorLine(error)); // what was thrown throws when it is looked at
+  }
 }
 
 // What nobody caught ends the environment, and whatever is under way with it.
@@ -77,6 +81,8 @@ async function main() {
   } catch (error) {
     await end("Uncaught Exception", error, 1);
   }
+  // What a module leaves rejected is told once its promises have had their turn, and is an error of loading it.
+  await new Promise((resolve) => setImmediate(resolve));
   isLoading = false;
   for (;;) await serve(handler, await api.next());
 }

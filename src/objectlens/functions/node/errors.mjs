@@ -27,13 +27,12 @@ export function errorDocument(thrown) {
 /** Return the same as one line of JSON for the log, with the error's own members. */
 export function errorLine(thrown) {
   const { errorType, errorMessage, trace } = errorDocument(thrown);
-  const own = isError(thrown) ? { ...thrown } : {};
-  delete own.name;
-  const line = { errorType, errorMessage, ...own, stack: trace };
   try {
-    return JSON.stringify(line);
+    const own = isError(thrown) ? { ...thrown } : {};
+    delete own.name;
+    return JSON.stringify({ errorType, errorMessage, ...own, stack: trace });
   } catch {
-    return JSON.stringify({ errorType, errorMessage, stack: trace }); // a member that refers to itself
+    return JSON.stringify({ errorType, errorMessage, stack: trace }); // a member that refers to itself, or cannot be read
   }
 }
 
