@@ -328,3 +328,17 @@ def test_small_and_foreign_tables():
         writer.write_table(TABLE)
     with pytest.raises(BadInput, match="Arrow stream"):
         steps.read.function(sink.getvalue().to_pybytes(), Context())
+
+
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_that_end_within_quotes_of_a_large_csv(quality, end):
+    # All of them look like rows of two columns.
+    texts = [f"1,2{end}{number},4{end}5,6" for number in range(80_000)]
+    data = f"a,b{end}" + "".join(f'x{number},"{text}"{end}' for number, text in enumerate(texts))
+    pipeline = ["read", {"select": {"columns": ["b", "a"]}}, {"write": {"format": "arrow"}}]
+    program = compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline})
+    for source in (data.encode(), iter([data[:100_000].encode(), data[100_000:].encode()])):
+        table = loaded(program.run(source).body, "arrow")
+        assert table.column("b").to_pylist() == texts
+        assert table.column("a").to_pylist() == [f"x{number}" for number in range(80_000)]

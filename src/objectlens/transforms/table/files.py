@@ -176,15 +176,19 @@ def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block
     return pa.csv.read_csv(
         pa.py_buffer(data),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=block),
-        parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+        parse_options=_csv_parsing(data, delimiter),
         convert_options=pa.csv.ConvertOptions(include_columns=columns),
     )
 
 
+def _csv_parsing(data: bytes, delimiter: str) -> pa.csv.ParseOptions:
+    # Otherwise blocks end at any line's end, also at one in quotes, and what is behind it is taken for a row.
+    return pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in data)
+
+
 def _csv_names(data: bytes, delimiter: str) -> list[str]:
-    parse = pa.csv.ParseOptions(delimiter=delimiter)
     read = pa.csv.ReadOptions(use_threads=False, block_size=_HEADER)
-    with pa.csv.open_csv(pa.py_buffer(data), read_options=read, parse_options=parse) as reader:
+    with pa.csv.open_csv(pa.py_buffer(data), read_options=read, parse_options=_csv_parsing(data, delimiter)) as reader:
         names: list[str] = reader.schema.names
     return names
 
