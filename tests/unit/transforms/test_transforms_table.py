@@ -342,3 +342,33 @@ def test_lines_that_end_within_quotes_of_a_large_csv(quality, end):
         table = loaded(program.run(source).body, "arrow")
         assert table.column("b").to_pylist() == texts
         assert table.column("a").to_pylist() == [f"x{number}" for number in range(80_000)]
+
+
+def test_a_parquet_file_that_is_filtered_and_whose_statistics_are_corrupt():
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"a": [1, 2, 3]}), sink)
+    data = sink.getvalue().to_pybytes()
+    # How many values have each level: none of repetition and two of definition, or four of repetition (SizeStatistics).
+    said, wrong = b"\x29\x06\x19\x26\x00\x06", b"\x29\x46\x00\x00\x00\x00"
+    assert data.count(said) == 1
+    pipeline = ["read", {"filter": {"where": [["a", ">", 1]]}}, "write"]
+    for quality in ("fast", "exact"):
+        with pytest.raises(BadInput, match="histogram size mismatch"):
+            compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline}).run(
+                data.replace(said, wrong)
+            )
+
+
+def test_only_groups_of_rows_that_hold_some_are_read():
+    groups = pa.table({"id": range(6), "name": list("abcdef")})
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(groups, sink, row_group_size=2, use_dictionary=False)
+    data = bytearray(sink.getvalue().to_pybytes())
+    page = pa.parquet.read_metadata(io.BytesIO(data)).row_group(0).column(1).data_page_offset
+    data[page : page + 10] = b"\xff" * 10
+    pipeline = ["read", {"filter": {"where": [["id", ">=", 3]]}}, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(bytes(data))
+    assert loaded(made.body, "arrow").equals(groups.slice(3))
+    pipeline[1] = {"filter": {"where": [["id", ">=", 1]]}}
+    with pytest.raises(BadInput):
+        compile_pipeline({"family": "table", "pipeline": pipeline}).run(bytes(data))

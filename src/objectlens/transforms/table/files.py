@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
-from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.conditions import Where, columns_of, expression
 from objectlens.transforms.table.lines import json_lines
 from objectlens.transforms.values import Result
 
@@ -239,9 +239,8 @@ def _depth(data: bytes) -> int:
 def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where: Where | None) -> pa.Table:
     if data[-4:] != b"PAR1":
         raise BadInput("the Parquet file is cut short")
-    buffer = pa.BufferReader(pa.py_buffer(data))
-    limits = {"thrift_string_size_limit": len(data) + 1024, "thrift_container_size_limit": len(data) + 1024}
-    file = pa.parquet.ParquetFile(buffer, **limits)
+    buffer, most = pa.BufferReader(pa.py_buffer(data)), len(data) + 1024
+    file = pa.parquet.ParquetFile(buffer, thrift_string_size_limit=most, thrift_container_size_limit=most)
     metadata = file.metadata
     ctx.limits.check("columns", metadata.num_columns, f"a table of {metadata.num_columns:,} columns")
     if where is None:
@@ -251,19 +250,29 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
     # Arrow would take a name with a dot for a part of a column.
     check_columns(columns or [], file.schema_arrow.names)
-    filters = _pushed(where, file.schema_arrow) if where else None
-    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=filters is None)
-    return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
+    if where is None:
+        return _only(file.read(columns, use_threads=False), columns)
+    parts = list(_parts(file, columns, where, ctx))
+    return _only(pa.concat_tables(parts) if parts else file.schema_arrow.empty_table(), columns)
 
 
-def _pushed(where: Where, schema: pa.Schema) -> Any:
-    """Return what of the conditions can be told of a group of rows by its least and greatest value.
+def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> Iterator[pa.Table]:
+    """Yield the rows for which `where` holds, of each group that has any.
 
-    `!=` cannot where there may be NaN, which Parquet leaves out of both and which differs from them.
+    Groups are told by the columns of the conditions. Their least and greatest values would take less reading, but some
+    corrupt files make Arrow wait for ever (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
     """
-    expression(where, schema)
-    told = [one for one in where if one[1] != "!=" or not pa.types.is_floating(schema.field(one[0]).type)]
-    return expression(told, schema) if told else None
+    filters, needed, size = expression(where, file.schema_arrow), columns_of(where), 0
+    for index in range(file.num_row_groups):
+        part = file.read_row_group(index, needed, use_threads=False).filter(filters)
+        if not part.num_rows:
+            continue
+        if columns is None or not set(columns) <= set(needed):
+            part = file.read_row_group(index, columns, use_threads=False).filter(filters)
+        size += part.nbytes
+        ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more, decoded,")
+        yield part
 
 
 def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:
