@@ -372,3 +372,13 @@ def test_only_groups_of_rows_that_hold_some_are_read():
     pipeline[1] = {"filter": {"where": [["id", ">=", 1]]}}
     with pytest.raises(BadInput):
         compile_pipeline({"family": "table", "pipeline": pipeline}).run(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(None, {"a": 1}), (None, [1]), ({"a": None}, {"a": {"b": 1}}), ([], [{"a": 1}])]
+)
+def test_json_whose_values_are_empty_for_long(first, then):
+    rows = [{"number": number, "value": first} for number in range(50_000)] + [{"number": 50_000, "value": then}]
+    table = steps.read.function(b"".join(json.dumps(row).encode() + b"\n" for row in rows), Context())
+    assert table.num_rows == 50_001
+    assert table.column("value")[50_000].as_py() == then

@@ -202,10 +202,20 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
         data = arrays.lines(data)
     rows = data.count(b"\n")
     ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
-    block = max(1024 * 1024, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
-    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
-    table = pa.json.read_json(pa.py_buffer(data), read_options=options)
+    block = max(_BLOCK, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
+    try:
+        table = _json_in_blocks(data, block)
+    except pa.ArrowNotImplementedError:
+        # What has no value in one block has no type there, and cannot become an object or list in the next.
+        if len(data) <= block:
+            raise
+        table = _json_in_blocks(data, len(data) + 1)
     return _only(table, columns)
+
+
+def _json_in_blocks(data: bytes, block: int) -> pa.Table:
+    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
+    return pa.json.read_json(pa.py_buffer(data), read_options=options)
 
 
 def _only(table: pa.Table, columns: list[str] | None) -> pa.Table:
