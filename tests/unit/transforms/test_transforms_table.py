@@ -1,5 +1,6 @@
 """Table steps against pyarrow, and hostile files."""
 
+import codecs
 import datetime as dt
 import io
 import json
@@ -239,7 +240,7 @@ def test_json_arrays():
     written = '[\n  {"a": 1, "b": "x\\ny, ]"},\n  {"a": 2, "b": null}\n]\n'
     assert steps.read.function(written.encode(), Context()).to_pylist() == json.loads(written)
     assert steps.read.function(b"[1,b]\n2,3\n", Context()).column_names == ["[1", "b]"]
-    for broken in (b'[{"a": 1}', b'[{"a": 1} {"a": 2}]', b'[{"a": 1}] x', b'[{"a": 1},]', b'[{"a"', b"[]"):
+    for broken in (b'[{"a": 1}', b'[{"a": 1} {"a": 2}]', b'[{"a": 1}] x', b'[{"a": 1},]', b'[{"a"'):
         with pytest.raises(BadInput):
             steps.read.function(broken, Context())
     with pytest.raises(LimitExceeded, match="'rows'"):
@@ -382,3 +383,40 @@ def test_json_whose_values_are_empty_for_long(first, then):
     table = steps.read.function(b"".join(json.dumps(row).encode() + b"\n" for row in rows), Context())
     assert table.num_rows == 50_001
     assert table.column("value")[50_000].as_py() == then
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_an_empty_json_array_is_an_empty_table(target):
+    pipeline = ["read", {"write": {"format": target}}]
+    for data in (b"[]", b" [\n]\n", codecs.BOM_UTF8 + b"[]"):
+        body = compile_pipeline({"family": "table", "pipeline": pipeline}).run(data).body
+        if target in ("csv", "json"):
+            assert body == b""
+        else:
+            assert loaded(body, target).shape == (0, 0)
+
+
+@pytest.mark.parametrize("data", [b"[1,2,3]", b'["a, ]"]\n', b"[[1, 2], [3]]", b" [ null ]", b"[-1.5e3,\n2]"])
+@pytest.mark.parametrize("said", ["auto", "json"])
+def test_json_arrays_of_other_things_than_objects(data, said):
+    with pytest.raises(BadInput, match="array of something else than objects"):
+        steps.read(format=said)(data)
+    assert steps.read.function(b"[1,2,3]", Context(), format="csv").column_names == ["[1", "2", "3]"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n" + b"1,2\n" * 100,
+        b"a,b\r\n" + b"1,2\r\n" * 99 + b"1,2",
+        b"\n\na\n" + b"1\n\n\n" * 100,
+        codecs.BOM_UTF8 + b'"a\n",b\n' + b'"1\n,""\n",x"2\n' * 100,
+        b'{"a": "}\\n"}\n\n' * 100,
+        b'{\n"a":\n[{}]}\n' * 100,
+        b"[" + b'{"a": 1},\n\n' * 99 + b'{"a": 1}]',
+    ],
+)
+def test_the_limit_on_rows_counts_rows(data):
+    assert steps.read.function(data, Context(limits=Limits(rows=100))).num_rows == 100
+    with pytest.raises(LimitExceeded, match="'rows'"):
+        steps.read.function(data, Context(limits=Limits(rows=99)))

@@ -137,7 +137,7 @@ def _told(data: bytes) -> str:
     if data[:4] == _ARROW_STREAM:
         raise BadInput("the table is an Arrow stream, and only files are read; write it with pyarrow.ipc.new_file")
     plain = data.removeprefix(codecs.BOM_UTF8)
-    return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) else "csv"
+    return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) or arrays.is_of_others(plain) else "csv"
 
 
 def _readers(name: str) -> Any:
@@ -151,9 +151,11 @@ def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _
     ctx.limits.check("columns", count, f"a CSV header of {count:,} columns or more")
     if len(header) == len(head) and len(data) > _HEADER:
         raise BadInput(f"the header of the CSV file is longer than {_HEADER:,} bytes")
-    rows = max(data.count(b"\n"), data.count(b"\r"))
-    ctx.limits.check("rows", rows, f"a CSV file of {rows:,} lines")
-    if not rows:
+    ends = max(data.count(b"\n"), data.count(b"\r"))
+    if ends > ctx.limits.rows:
+        rows = _csv_rows(data, delimiter)
+        ctx.limits.check("rows", rows, f"a CSV file of {rows:,} rows")
+    if not ends:
         # Arrow finds no header in a line that has no end.
         data += b"\n"
     try:
@@ -170,6 +172,16 @@ def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _
         if pa.types.is_binary(field.type):
             raise BadInput(f"the column {field.name!r} is not UTF-8; begin with text.decode")
     return table
+
+
+def _csv_rows(data: bytes, delimiter: str) -> int:
+    """Return how many rows are below the header: neither empty lines nor ends of lines in quotes make one."""
+    # Only in front of a field do quotes mean something, and two of them within it stand for one.
+    quoted = rb'(?<![^\r\n%b])"[^"]*(?:""[^"]*)*"?' % re.escape(delimiter.encode())
+    lines = re.sub(quoted, b"-", data.removeprefix(codecs.BOM_UTF8)).replace(b"\r", b"\n")
+    while b"\n\n" in lines:
+        lines = lines.replace(b"\n\n", b"\n")
+    return lines.strip(b"\n").count(b"\n")
 
 
 def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block: int) -> pa.Table:
@@ -196,12 +208,17 @@ def _csv_names(data: bytes, delimiter: str) -> list[str]:
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     data = data.removeprefix(codecs.BOM_UTF8)
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
-    ctx.limits.check("nesting", _depth(data), "JSON nested too deeply")
+    depth, rows = _depth(data)
+    ctx.limits.check("nesting", depth, "JSON nested too deeply")
     _check_fields(data, ctx)
+    if arrays.is_of_others(data):
+        raise BadInput("the table is a JSON array of something else than objects, which would be its rows")
     if arrays.is_array(data):
         data = arrays.lines(data)
-    rows = data.count(b"\n")
-    ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
+        rows = data.count(b"\n")
+        if not rows:
+            return pa.table({})
+    ctx.limits.check("rows", rows, f"a file of {rows:,} JSON objects")
     block = max(_BLOCK, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
     try:
         table = _json_in_blocks(data, block)
@@ -237,13 +254,14 @@ def _check_fields(data: bytes, ctx: Context) -> None:
     ctx.limits.check("columns", len(names), f"JSON with {len(names):,} names of fields or more")
 
 
-def _depth(data: bytes) -> int:
-    """Return how deep objects and lists are nested, over lines too, for Arrow's parser does not mind them."""
-    depth = most = 0
+def _depth(data: bytes) -> tuple[int, int]:
+    """Return how deep objects and lists are nested, and how many are not; Arrow's parser does not mind lines."""
+    depth = most = outer = 0
     for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
         depth = max(0, depth + (1 if byte in b"{[" else -1))
         most = max(most, depth)
-    return most
+        outer += not depth
+    return most, outer
 
 
 def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where: Where | None) -> pa.Table:
