@@ -420,3 +420,17 @@ def test_the_limit_on_rows_counts_rows(data):
     assert steps.read.function(data, Context(limits=Limits(rows=100))).num_rows == 100
     with pytest.raises(LimitExceeded, match="'rows'"):
         steps.read.function(data, Context(limits=Limits(rows=99)))
+
+
+@pytest.mark.parametrize("wanted", [[1], [1, 25, 99], [20, 21, 22, 35, 36, 80], [], list(range(100))])
+@pytest.mark.parametrize("columns", [["id", "a.b"], ["a.b"], ["id"], None])
+def test_groups_of_rows_with_and_without_some_that_are_wanted(wanted, columns):
+    numbers = range(100)
+    rows = pa.table({"a": [{"c": one} for one in numbers], "id": numbers, "a.b": [str(one) for one in numbers]})
+    sink = io.BytesIO()
+    pa.parquet.write_table(rows, sink, row_group_size=10)
+    select = [] if columns is None else [{"select": {"columns": columns}}]
+    pipeline = ["read", {"filter": {"where": [["id", "in", wanted]]}}, *select, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(sink.getvalue())
+    expected = rows.take(pa.array(wanted, pa.int64())).select(columns or rows.column_names)
+    assert loaded(made.body, "arrow").equals(expected)

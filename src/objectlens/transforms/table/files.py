@@ -288,15 +288,19 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
 def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> Iterator[pa.Table]:
     """Yield the rows for which `where` holds, of each group that has any.
 
-    Groups are told by the columns of the conditions. Their least and greatest values would take less reading, but some
-    corrupt files make Arrow wait for ever (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
+    Groups are told by the columns of the conditions, which behind one that has rows are read with all others at once.
+    Their least and greatest values would take less reading, but some corrupt files make Arrow wait for ever
+    (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
     """
     filters, needed, size = expression(where, file.schema_arrow), columns_of(where), 0
+    asked: list[str] | None = needed
     for index in range(file.num_row_groups):
-        part = file.read_row_group(index, needed, use_threads=False).filter(filters)
+        part = file.read_row_group(index, asked, use_threads=False).filter(filters)
         if not part.num_rows:
+            asked = needed
             continue
-        if columns is None or not set(columns) <= set(needed):
+        if asked is needed:
+            asked = columns
             part = file.read_row_group(index, columns, use_threads=False).filter(filters)
         size += part.nbytes
         ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more, decoded,")
