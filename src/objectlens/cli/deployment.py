@@ -51,23 +51,36 @@ class Body:
     def __init__(self, chunks):
         self.chunks = iter(chunks)
         # Made before the answer begins: what is wrong with an object mostly shows there.
-        self.rest = next(self.chunks, b"")
+        self.rest = memoryview(next(self.chunks, b""))
+        self.error = None
 
     def read(self, size=-1):
-        while size < 0 or len(self.rest) < size:
-            chunk = next(self.chunks, None)
-            if chunk is None:
-                break
-            self.rest += chunk
-        size = len(self.rest) if size < 0 else size
-        found, self.rest = self.rest[:size], self.rest[size:]
-        return found
+        parts = []
+        while size:
+            if not self.rest:
+                chunk = self.next()
+                if chunk is None:
+                    break
+                self.rest = memoryview(chunk)
+            found = self.rest if size < 0 else self.rest[:size]
+            self.rest = self.rest[len(found) :]
+            size -= len(found) if size > 0 else 0
+            parts.append(found)
+        return b"".join(parts)
+
+    def next(self):
+        try:
+            return next(self.chunks, None)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def lambda_handler(event, context):
     target = event["getObjectContext"]
     route = {{"RequestRoute": target["outputRoute"], "RequestToken": target["outputToken"]}}
     url = urllib.parse.urlsplit(event["userRequest"]["url"])
+    body = b""
     try:
         arguments = pipeline.read(asked_of(url.query, event["userRequest"]["headers"]))
         with urllib.request.urlopen(target["inputS3Url"]) as source:
@@ -84,7 +97,17 @@ def lambda_handler(event, context):
         s3.write_get_object_response(**route, StatusCode=error.code, ErrorCode=code, ErrorMessage=message)
     except tuple(codes) as error:
         code = next(code for kind, code in codes.items() if isinstance(error, kind))
-        s3.write_get_object_response(**route, StatusCode=400, ErrorCode=code, ErrorMessage=str(error))
+        s3.write_get_object_response(**route, StatusCode=400, ErrorCode=code, ErrorMessage=on_one_line(str(error)))
+    except Exception as error:
+        # For the log; boto3 tries to send again, and then tells of that only.
+        if isinstance(body, Body) and body.error is not None:
+            raise body.error from error
+        raise
+
+
+def on_one_line(text):
+    # It is sent as a header.
+    return re.sub(r"[\\s\\x00-\\x1f\\x7f]+", " ", text).strip()
 
 
 def asked_of(query, headers):

@@ -21,6 +21,10 @@ PRESET = "preset"
 # Query parameters that are S3's own; every other one is an argument.
 _OF_S3 = frozenset({"versionid", "partnumber", "range", "x-id"})
 _PREFIXES_OF_S3 = ("x-amz-", "x-objectlens-", "response-")
+# Those that make of a GET of an object another operation (S3 API reference).
+SUBRESOURCES = frozenset(
+    {"acl", "annotation", "attributes", "legal-hold", "retention", "tagging", "torrent", "uploadId"}
+)
 _FIELDS = frozenset({"type", "default", "minimum", "maximum", "enum", "maxLength", "description"})
 _BOUNDS: Mapping[str, Any] = {"minimum": (int, float), "maximum": (int, float), "maxLength": int, "enum": list}
 _WRITTEN = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
@@ -53,6 +57,8 @@ class Declared:
             )
         if name == PRESET or not name.isidentifier():
             raise BadPipeline(f"a parameter cannot be called {name!r}")
+        if is_of_s3(name) or name in SUBRESOURCES:
+            raise BadPipeline(f"a parameter cannot be called {name!r}, which S3 itself takes from the query")
         if "default" not in said:
             raise BadPipeline(f"parameter {name!r} needs a default")
         for field, kinds in _BOUNDS.items():

@@ -181,10 +181,15 @@ def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
     if not isinstance(said, Mapping):
         raise BadPipeline(f"a pipeline within a pipeline must be an object, not {said!r:.60}")
     extension = said.get("extension")
-    if extension is not None and not isinstance(extension, str):
-        raise BadPipeline("extension must be a text such as png")
+    if extension is not None and not (isinstance(extension, str) and is_extension(extension)):
+        raise BadPipeline(f"extension must be a text such as png, not {extension!r:.60}")
     entries = {name: value for name, value in said.items() if name != "extension"}
     return compile_pipeline(entries, ceiling=context.limits, resources=context.resources), extension
+
+
+def is_extension(text: str) -> bool:
+    """Tell whether text can be behind the first dot of a file's name; a path or a control character cannot."""
+    return text.isprintable() and not set(text) & {"/", "\\"} and text[:1] not in ("", ".")
 
 
 def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any]) -> Arguments:

@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 PHOTOGRAPH = Path(__file__).parents[3] / "examples" / "photographs" / "rocket.jpg"
 SOURCE = """
@@ -45,6 +46,23 @@ def shout(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
         if b"bad" in chunk:
             raise BadInput("the object is bad")
         yield chunk.upper()
+
+
+@transform
+def verbose(data: bytes, ctx: Context) -> bytes:
+    raise BadInput("one line\\r\\n and\\x00 another: ü\\u2028")
+
+
+@transform
+def late(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
+    yield from chunks
+    raise BadInput("the end is bad")
+
+
+@transform
+def large(data: bytes, ctx: Context) -> Iterator[bytes]:
+    yield b"head"
+    yield b"x" * 100_000_000
 
 
 @transform
@@ -173,3 +191,32 @@ def test_streams_stay_streams_and_deploying_again_replaces(deployed) -> None:
         read("a", b"bad")
     _, read, _ = deployed("small")
     assert read("a", PHOTOGRAPH.read_bytes())["ContentType"] == "image/png"
+
+
+def test_reasons_are_sent_on_one_line(deployed) -> None:
+    _, read, _ = deployed("verbose")
+    with pytest.raises(ClientError) as caught:
+        read("a", b"words")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "one line and another: ü"}
+
+
+def test_what_fails_while_it_is_sent_is_in_the_log(deployed, server) -> None:
+    _, read, made = deployed("late")
+    with pytest.raises((ClientError, BotoCoreError)):
+        read("a", b"words " * 1_000_000)["Body"].read()
+    name = made["function"].rpartition(":")[2]
+    path = server.data / "functions" / "logs" / name / "current.log"
+    deadline = time.monotonic() + 20
+    # It is written when the function has returned.
+    while "REPORT " not in (said := path.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "[ERROR] BadInput: the end is bad" in said
+
+
+def test_large_chunks_are_sent_as_fast_as_small_ones(deployed) -> None:
+    _, read, _ = deployed("large")
+    began = time.monotonic()
+    assert len(read("a", b"words")["Body"].read()) == 100_000_004
+    # What is left must not be copied for each piece that is taken off it.
+    assert time.monotonic() - began < 20

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from objectlens.transforms import BadInput, Context, LimitExceeded, Limits, compile_pipeline
+from objectlens.transforms import BadInput, BadPipeline, Context, LimitExceeded, Limits, compile_pipeline
 from objectlens.transforms import archive as steps
 from support.tars import tar
 
@@ -342,3 +342,32 @@ def test_what_is_behind_the_end_is_said(compress):
         bytes(steps.decompress(compress(b"text") + more))
     with pytest.raises(BadInput, match=r"behind the end of the .* stream is something else"):
         bytes(steps.decompress(compress(b"text") + b"garbage"))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "./a.txt"])
+@pytest.mark.parametrize("order", [("a.txt", "./a.txt", "b"), ("./a.txt", "a.txt", "b"), ("b", "a.txt", "a.txt")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_last_of_the_members_of_one_name(name, order):
+    last = max(number for number, one in enumerate(order) if one != "b")
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive, tarfile.open(fileobj=tarred, mode="w") as tape:
+        for number, one in enumerate(order):
+            archive.writestr(one, str(number))
+            info = tarfile.TarInfo(one)
+            info.size = 1
+            tape.addfile(info, io.BytesIO(str(number).encode()))
+    for data in (zipped.getvalue(), tarred.getvalue()):
+        assert bytes(steps.member(data, name=name)) == str(last).encode()
+
+
+@pytest.mark.parametrize("key", [".jpg", "TXT", "a/b", "x\0"])
+def test_extensions_that_no_member_has_are_refused_when_declared(key):
+    with pytest.raises(BadPipeline, match="for extensions such as jpg"):
+        compile_pipeline({"pipeline": [{"archive.webdataset": {"pipelines": {key: RESIZE}}}]})
+
+
+@pytest.mark.parametrize("extension", ["../x", "a/b", "x\0", "", ".", ".png", "a\\b", "a\nb", 1])
+def test_extensions_that_make_no_name_of_a_file_are_refused_when_declared(extension):
+    renamed = RESIZE | {"extension": extension}
+    with pytest.raises(BadPipeline, match="extension must be"):
+        compile_pipeline({"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": renamed}}}]})

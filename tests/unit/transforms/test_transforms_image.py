@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance
 from safetensors.numpy import load as load_safetensors
 
-from objectlens.transforms import BadInput, Context, Image, LimitExceeded, Limits, compile_pipeline
+from objectlens.transforms import BadArgument, BadInput, Context, Image, LimitExceeded, Limits, compile_pipeline
 from objectlens.transforms import image as steps
 from objectlens.transforms import tensor as tensors
 from objectlens.transforms.image.headers import read_header
@@ -174,6 +174,9 @@ def test_tensors_of_other_types():
     assert half.array.shape == (1, 48, 64)
     stored = tensors.encode(half, format="safetensors", name="x").body
     assert np.array_equal(load_safetensors(stored)["x"], half.array)
+    with pytest.raises(BadArgument, match="__metadata__"):
+        tensors.encode(half, format="safetensors", name="__metadata__")
+    assert tensors.encode(half, name="__metadata__").body
     with pytest.raises(BadInput, match="uint8"):
         steps.to_tensor(steps.normalize(PICTURE), dtype="uint8")
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from objectlens.s3.table import ROWS
 from objectlens.transforms import (
     BadArgument,
     BadInput,
@@ -28,7 +29,7 @@ from objectlens.transforms import (
     registry,
     transform,
 )
-from objectlens.transforms.arguments import Declared
+from objectlens.transforms.arguments import SUBRESOURCES, Declared
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "examples/pipelines/image-normalizer.json").read_text()
@@ -423,3 +424,14 @@ def test_numbers_are_written_as_json_and_queries_write_them(kind: str, text: str
     with pytest.raises(BadArgument, match=f"must be of type {kind}"):
         declared.read(text)
     assert [declared.read(one) for one in ("10", "+10", "-10", "007")] == [10, 10, -10, 7]
+
+
+@pytest.mark.parametrize("name", ["range", "versionId", "partNumber", "acl", "tagging", "uploadId", "Range"])
+def test_parameters_are_not_called_what_s3_takes_from_the_query(name):
+    said = {"pipeline": ["decode"], "parameters": {name: {"type": "integer", "default": 1}}}
+    with pytest.raises(BadPipeline, match=f"cannot be called '{name}', which S3 itself takes from the query"):
+        compile_pipeline(said)
+
+
+def test_all_that_s3_reads_of_an_object_is_known():
+    assert SUBRESOURCES | {""} == {row.subresource for row in ROWS if (row.method, row.level) == ("GET", "object")}

@@ -1,5 +1,6 @@
 """Table steps against pyarrow, and hostile files."""
 
+import codecs
 import datetime as dt
 import io
 import json
@@ -239,7 +240,7 @@ def test_json_arrays():
     written = '[\n  {"a": 1, "b": "x\\ny, ]"},\n  {"a": 2, "b": null}\n]\n'
     assert steps.read.function(written.encode(), Context()).to_pylist() == json.loads(written)
     assert steps.read.function(b"[1,b]\n2,3\n", Context()).column_names == ["[1", "b]"]
-    for broken in (b'[{"a": 1}', b'[{"a": 1} {"a": 2}]', b'[{"a": 1}] x', b'[{"a": 1},]', b'[{"a"', b"[]"):
+    for broken in (b'[{"a": 1}', b'[{"a": 1} {"a": 2}]', b'[{"a": 1}] x', b'[{"a": 1},]', b'[{"a"'):
         with pytest.raises(BadInput):
             steps.read.function(broken, Context())
     with pytest.raises(LimitExceeded, match="'rows'"):
@@ -328,3 +329,108 @@ def test_small_and_foreign_tables():
         writer.write_table(TABLE)
     with pytest.raises(BadInput, match="Arrow stream"):
         steps.read.function(sink.getvalue().to_pybytes(), Context())
+
+
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_that_end_within_quotes_of_a_large_csv(quality, end):
+    # All of them look like rows of two columns.
+    texts = [f"1,2{end}{number},4{end}5,6" for number in range(80_000)]
+    data = f"a,b{end}" + "".join(f'x{number},"{text}"{end}' for number, text in enumerate(texts))
+    pipeline = ["read", {"select": {"columns": ["b", "a"]}}, {"write": {"format": "arrow"}}]
+    program = compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline})
+    for source in (data.encode(), iter([data[:100_000].encode(), data[100_000:].encode()])):
+        table = loaded(program.run(source).body, "arrow")
+        assert table.column("b").to_pylist() == texts
+        assert table.column("a").to_pylist() == [f"x{number}" for number in range(80_000)]
+
+
+def test_a_parquet_file_that_is_filtered_and_whose_statistics_are_corrupt():
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"a": [1, 2, 3]}), sink)
+    data = sink.getvalue().to_pybytes()
+    # How many values have each level: none of repetition and two of definition, or four of repetition (SizeStatistics).
+    said, wrong = b"\x29\x06\x19\x26\x00\x06", b"\x29\x46\x00\x00\x00\x00"
+    assert data.count(said) == 1
+    pipeline = ["read", {"filter": {"where": [["a", ">", 1]]}}, "write"]
+    for quality in ("fast", "exact"):
+        with pytest.raises(BadInput, match="histogram size mismatch"):
+            compile_pipeline({"family": "table", "quality": quality, "pipeline": pipeline}).run(
+                data.replace(said, wrong)
+            )
+
+
+def test_only_groups_of_rows_that_hold_some_are_read():
+    groups = pa.table({"id": range(6), "name": list("abcdef")})
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(groups, sink, row_group_size=2, use_dictionary=False)
+    data = bytearray(sink.getvalue().to_pybytes())
+    page = pa.parquet.read_metadata(io.BytesIO(data)).row_group(0).column(1).data_page_offset
+    data[page : page + 10] = b"\xff" * 10
+    pipeline = ["read", {"filter": {"where": [["id", ">=", 3]]}}, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(bytes(data))
+    assert loaded(made.body, "arrow").equals(groups.slice(3))
+    pipeline[1] = {"filter": {"where": [["id", ">=", 1]]}}
+    with pytest.raises(BadInput):
+        compile_pipeline({"family": "table", "pipeline": pipeline}).run(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(None, {"a": 1}), (None, [1]), ({"a": None}, {"a": {"b": 1}}), ([], [{"a": 1}])]
+)
+def test_json_whose_values_are_empty_for_long(first, then):
+    rows = [{"number": number, "value": first} for number in range(50_000)] + [{"number": 50_000, "value": then}]
+    table = steps.read.function(b"".join(json.dumps(row).encode() + b"\n" for row in rows), Context())
+    assert table.num_rows == 50_001
+    assert table.column("value")[50_000].as_py() == then
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_an_empty_json_array_is_an_empty_table(target):
+    pipeline = ["read", {"write": {"format": target}}]
+    for data in (b"[]", b" [\n]\n", codecs.BOM_UTF8 + b"[]"):
+        body = compile_pipeline({"family": "table", "pipeline": pipeline}).run(data).body
+        if target in ("csv", "json"):
+            assert body == b""
+        else:
+            assert loaded(body, target).shape == (0, 0)
+
+
+@pytest.mark.parametrize("data", [b"[1,2,3]", b'["a, ]"]\n', b"[[1, 2], [3]]", b" [ null ]", b"[-1.5e3,\n2]"])
+@pytest.mark.parametrize("said", ["auto", "json"])
+def test_json_arrays_of_other_things_than_objects(data, said):
+    with pytest.raises(BadInput, match="array of something else than objects"):
+        steps.read(format=said)(data)
+    assert steps.read.function(b"[1,2,3]", Context(), format="csv").column_names == ["[1", "2", "3]"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n" + b"1,2\n" * 100,
+        b"a,b\r\n" + b"1,2\r\n" * 99 + b"1,2",
+        b"\n\na\n" + b"1\n\n\n" * 100,
+        codecs.BOM_UTF8 + b'"a\n",b\n' + b'"1\n,""\n",x"2\n' * 100,
+        b'{"a": "}\\n"}\n\n' * 100,
+        b'{\n"a":\n[{}]}\n' * 100,
+        b"[" + b'{"a": 1},\n\n' * 99 + b'{"a": 1}]',
+    ],
+)
+def test_the_limit_on_rows_counts_rows(data):
+    assert steps.read.function(data, Context(limits=Limits(rows=100))).num_rows == 100
+    with pytest.raises(LimitExceeded, match="'rows'"):
+        steps.read.function(data, Context(limits=Limits(rows=99)))
+
+
+@pytest.mark.parametrize("wanted", [[1], [1, 25, 99], [20, 21, 22, 35, 36, 80], [], list(range(100))])
+@pytest.mark.parametrize("columns", [["id", "a.b"], ["a.b"], ["id"], None])
+def test_groups_of_rows_with_and_without_some_that_are_wanted(wanted, columns):
+    numbers = range(100)
+    rows = pa.table({"a": [{"c": one} for one in numbers], "id": numbers, "a.b": [str(one) for one in numbers]})
+    sink = io.BytesIO()
+    pa.parquet.write_table(rows, sink, row_group_size=10)
+    select = [] if columns is None else [{"select": {"columns": columns}}]
+    pipeline = ["read", {"filter": {"where": [["id", "in", wanted]]}}, *select, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(sink.getvalue())
+    expected = rows.take(pa.array(wanted, pa.int64())).select(columns or rows.column_names)
+    assert loaded(made.body, "arrow").equals(expected)

@@ -16,9 +16,9 @@ from objectlens.transforms.archive.compression import PIECE, expanded, is_compre
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.errors import BadArgument, BadInput, reading
 from objectlens.transforms.hints import Bounds, PipelineMap
-from objectlens.transforms.program import compile_inner
+from objectlens.transforms.program import compile_inner, is_extension
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 # RecursionError: tarfile calls itself for each extended header that follows another.
@@ -63,14 +63,24 @@ def _kind(info: tarfile.TarInfo) -> str:
     return "a folder" if info.isdir() else "no file"
 
 
-@transform(family="archive", content_type="application/x-tar")
+def check(*, pipelines: dict[str, Any], keep_others: bool) -> None:
+    """Raise `BadArgument` for extensions that no member has."""
+    for extension in pipelines:
+        if extension and (not is_extension(extension) or extension != extension.lower()):
+            raise BadArgument(
+                f"pipelines are for extensions such as jpg or seg.png, in lower case, not {extension!r:.60}",
+                "pipelines",
+            )
+
+
+@transform(family="archive", content_type="application/x-tar", check=check)
 def webdataset(
     chunks: Iterator[bytes], ctx: Context, *, pipelines: Pipelines, keep_others: bool = True
 ) -> Iterator[bytes]:
     """Pass a tar shard on with each member run through the pipeline of its extension, member by member.
 
-    `pipelines` maps extensions (`jpg`, `seg.png`) to pipelines; one may be `{"pipeline": [...], "extension": "npy"}`,
-    which renames the member. Others are kept as they are, or left out.
+    `pipelines` maps extensions (`jpg`, `seg.png`), in lower case, to pipelines; one may be
+    `{"pipeline": [...], "extension": "npy"}`, which renames the member. Others are kept as they are, or left out.
     """
     programs = {extension: compile_inner(said, ctx) for extension, said in pipelines.items()}
     with closing(Ahead(ctx)) as ahead, reading("tar archive", *_TAR_FAULTS):
@@ -173,9 +183,7 @@ def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
     # What the end record says of their number is not what zipfile reads.
     ctx.members.add(data.count(_ZIP_ENTRY), ctx.limits)
     with reading("zip archive", *_ZIP_FAULTS), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        info = archive.NameToInfo.get(name) or next(
-            (one for one in archive.infolist() if _same(one.filename, name)), None
-        )
+        info = next((one for one in reversed(archive.infolist()) if _same(one.filename, name)), None)
         if info is None:
             raise BadInput(f"the archive has no member {name!r}")
         if info.is_dir() or info.flag_bits & _ENCRYPTED:

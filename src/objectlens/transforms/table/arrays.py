@@ -8,14 +8,22 @@ from collections.abc import Iterator
 
 from objectlens.transforms.errors import BadInput
 
-# Of objects, or empty: what else begins with a bracket may as well be CSV.
+# Of objects, or empty: what else begins with a bracket may as well be CSV, unless a value follows and it ends with one.
 _OPENING = re.compile(rb"\s*\[\s*(?=[{\]])")
+_OTHER = re.compile(
+    rb"""\s*\[\s*(?:\[|(?:"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)\s*[,\]])"""
+)
 _SPACE = re.compile(r"\s*")
 
 
 def is_array(data: bytes) -> bool:
     """Tell whether JSON is an array of objects."""
     return _OPENING.match(data) is not None
+
+
+def is_of_others(data: bytes) -> bool:
+    """Tell whether JSON is an array that begins with something else than an object."""
+    return _OTHER.match(data) is not None and data.rstrip().endswith(b"]")
 
 
 def lines(data: bytes) -> bytes:

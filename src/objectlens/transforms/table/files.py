@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
-from objectlens.transforms.table.conditions import Where, expression
+from objectlens.transforms.table.conditions import Where, columns_of, expression
 from objectlens.transforms.table.lines import json_lines
 from objectlens.transforms.values import Result
 
@@ -137,7 +137,7 @@ def _told(data: bytes) -> str:
     if data[:4] == _ARROW_STREAM:
         raise BadInput("the table is an Arrow stream, and only files are read; write it with pyarrow.ipc.new_file")
     plain = data.removeprefix(codecs.BOM_UTF8)
-    return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) else "csv"
+    return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) or arrays.is_of_others(plain) else "csv"
 
 
 def _readers(name: str) -> Any:
@@ -151,9 +151,11 @@ def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _
     ctx.limits.check("columns", count, f"a CSV header of {count:,} columns or more")
     if len(header) == len(head) and len(data) > _HEADER:
         raise BadInput(f"the header of the CSV file is longer than {_HEADER:,} bytes")
-    rows = max(data.count(b"\n"), data.count(b"\r"))
-    ctx.limits.check("rows", rows, f"a CSV file of {rows:,} lines")
-    if not rows:
+    ends = max(data.count(b"\n"), data.count(b"\r"))
+    if ends > ctx.limits.rows:
+        rows = _csv_rows(data, delimiter)
+        ctx.limits.check("rows", rows, f"a CSV file of {rows:,} rows")
+    if not ends:
         # Arrow finds no header in a line that has no end.
         data += b"\n"
     try:
@@ -172,19 +174,33 @@ def _csv(data: bytes, ctx: Context, delimiter: str, columns: list[str] | None, _
     return table
 
 
+def _csv_rows(data: bytes, delimiter: str) -> int:
+    """Return how many rows are below the header: neither empty lines nor ends of lines in quotes make one."""
+    # Only in front of a field do quotes mean something, and two of them within it stand for one.
+    quoted = rb'(?<![^\r\n%b])"[^"]*(?:""[^"]*)*"?' % re.escape(delimiter.encode())
+    lines = re.sub(quoted, b"-", data.removeprefix(codecs.BOM_UTF8)).replace(b"\r", b"\n")
+    while b"\n\n" in lines:
+        lines = lines.replace(b"\n\n", b"\n")
+    return lines.strip(b"\n").count(b"\n")
+
+
 def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block: int) -> pa.Table:
     return pa.csv.read_csv(
         pa.py_buffer(data),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=block),
-        parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+        parse_options=_csv_parsing(data, delimiter),
         convert_options=pa.csv.ConvertOptions(include_columns=columns),
     )
 
 
+def _csv_parsing(data: bytes, delimiter: str) -> pa.csv.ParseOptions:
+    # Otherwise blocks end at any line's end, also at one in quotes, and what is behind it is taken for a row.
+    return pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in data)
+
+
 def _csv_names(data: bytes, delimiter: str) -> list[str]:
-    parse = pa.csv.ParseOptions(delimiter=delimiter)
     read = pa.csv.ReadOptions(use_threads=False, block_size=_HEADER)
-    with pa.csv.open_csv(pa.py_buffer(data), read_options=read, parse_options=parse) as reader:
+    with pa.csv.open_csv(pa.py_buffer(data), read_options=read, parse_options=_csv_parsing(data, delimiter)) as reader:
         names: list[str] = reader.schema.names
     return names
 
@@ -192,16 +208,31 @@ def _csv_names(data: bytes, delimiter: str) -> list[str]:
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     data = data.removeprefix(codecs.BOM_UTF8)
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
-    ctx.limits.check("nesting", _depth(data), "JSON nested too deeply")
+    depth, rows = _depth(data)
+    ctx.limits.check("nesting", depth, "JSON nested too deeply")
     _check_fields(data, ctx)
+    if arrays.is_of_others(data):
+        raise BadInput("the table is a JSON array of something else than objects, which would be its rows")
     if arrays.is_array(data):
         data = arrays.lines(data)
-    rows = data.count(b"\n")
-    ctx.limits.check("rows", rows, f"a file of {rows:,} lines")
-    block = max(1024 * 1024, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
-    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
-    table = pa.json.read_json(pa.py_buffer(data), read_options=options)
+        rows = data.count(b"\n")
+        if not rows:
+            return pa.table({})
+    ctx.limits.check("rows", rows, f"a file of {rows:,} JSON objects")
+    block = max(_BLOCK, len(max(data.split(b"\n"), key=len, default=b"")) + 1)
+    try:
+        table = _json_in_blocks(data, block)
+    except pa.ArrowNotImplementedError:
+        # What has no value in one block has no type there, and cannot become an object or list in the next.
+        if len(data) <= block:
+            raise
+        table = _json_in_blocks(data, len(data) + 1)
     return _only(table, columns)
+
+
+def _json_in_blocks(data: bytes, block: int) -> pa.Table:
+    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
+    return pa.json.read_json(pa.py_buffer(data), read_options=options)
 
 
 def _only(table: pa.Table, columns: list[str] | None) -> pa.Table:
@@ -223,21 +254,21 @@ def _check_fields(data: bytes, ctx: Context) -> None:
     ctx.limits.check("columns", len(names), f"JSON with {len(names):,} names of fields or more")
 
 
-def _depth(data: bytes) -> int:
-    """Return how deep objects and lists are nested, over lines too, for Arrow's parser does not mind them."""
-    depth = most = 0
+def _depth(data: bytes) -> tuple[int, int]:
+    """Return how deep objects and lists are nested, and how many are not; Arrow's parser does not mind lines."""
+    depth = most = outer = 0
     for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
         depth = max(0, depth + (1 if byte in b"{[" else -1))
         most = max(most, depth)
-    return most
+        outer += not depth
+    return most, outer
 
 
 def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where: Where | None) -> pa.Table:
     if data[-4:] != b"PAR1":
         raise BadInput("the Parquet file is cut short")
-    buffer = pa.BufferReader(pa.py_buffer(data))
-    limits = {"thrift_string_size_limit": len(data) + 1024, "thrift_container_size_limit": len(data) + 1024}
-    file = pa.parquet.ParquetFile(buffer, **limits)
+    buffer, most = pa.BufferReader(pa.py_buffer(data)), len(data) + 1024
+    file = pa.parquet.ParquetFile(buffer, thrift_string_size_limit=most, thrift_container_size_limit=most)
     metadata = file.metadata
     ctx.limits.check("columns", metadata.num_columns, f"a table of {metadata.num_columns:,} columns")
     if where is None:
@@ -247,19 +278,33 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes, decompressed,")
     # Arrow would take a name with a dot for a part of a column.
     check_columns(columns or [], file.schema_arrow.names)
-    filters = _pushed(where, file.schema_arrow) if where else None
-    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=filters is None)
-    return pa.parquet.read_table(io.BytesIO(data), columns=columns, filters=filters, use_threads=False, **limits)
+    _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
+    if where is None:
+        return _only(file.read(columns, use_threads=False), columns)
+    parts = list(_parts(file, columns, where, ctx))
+    return _only(pa.concat_tables(parts) if parts else file.schema_arrow.empty_table(), columns)
 
 
-def _pushed(where: Where, schema: pa.Schema) -> Any:
-    """Return what of the conditions can be told of a group of rows by its least and greatest value.
+def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> Iterator[pa.Table]:
+    """Yield the rows for which `where` holds, of each group that has any.
 
-    `!=` cannot where there may be NaN, which Parquet leaves out of both and which differs from them.
+    Groups are told by the columns of the conditions, which behind one that has rows are read with all others at once.
+    Their least and greatest values would take less reading, but some corrupt files make Arrow wait for ever
+    (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
     """
-    expression(where, schema)
-    told = [one for one in where if one[1] != "!=" or not pa.types.is_floating(schema.field(one[0]).type)]
-    return expression(told, schema) if told else None
+    filters, needed, size = expression(where, file.schema_arrow), columns_of(where), 0
+    asked: list[str] | None = needed
+    for index in range(file.num_row_groups):
+        part = file.read_row_group(index, asked, use_threads=False).filter(filters)
+        if not part.num_rows:
+            asked = needed
+            continue
+        if asked is needed:
+            asked = columns
+            part = file.read_row_group(index, columns, use_threads=False).filter(filters)
+        size += part.nbytes
+        ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more, decoded,")
+        yield part
 
 
 def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:

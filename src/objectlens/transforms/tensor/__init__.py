@@ -15,11 +15,18 @@ import safetensors.numpy
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Result, Tensor
 
 
-@transform(family="tensor")
+def check(*, format: str, name: str) -> None:  # noqa: A002
+    """Raise `BadArgument` for the name that safetensors has for something else."""
+    if format == "safetensors" and name == "__metadata__":
+        raise BadArgument("name cannot be '__metadata__', under which safetensors keeps texts", "name")
+
+
+@transform(family="tensor", check=check)
 def encode(
     tensor: Tensor,
     ctx: Context,
