@@ -124,6 +124,7 @@ def test_what_is_no_pattern_is_refused(pattern):
         "(?:(?:a{999})(?#b){999})",
         "(?x)((a{999})  {999})",
         "(?ix-s:(a{999})#\n{999})",
+        r"\\(?x)a",
     ],
 )
 def test_patterns_of_which_nothing_short_is_found_are_refused(pattern):
@@ -390,6 +391,7 @@ def test_mail_addresses_of_all_sorts():
         ("a?" * 40 + "a" * 40, "a" * 40, "[p]"),
         (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[{]\d{9}}", "1" * 8 + "-2222" * 3 + "-" + "3" * 12, "[p]"),
         (r"(?P<x>a){2}\x62{3}", "aabbb", "[p]"),
+        (r"\(?ext:? \d+\)?|\(?#\d", "(ext: 12) #3", "[p] [p]"),
     ],
 )
 def test_patterns_that_people_write(pattern, text, expected):

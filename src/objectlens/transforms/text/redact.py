@@ -34,6 +34,7 @@ _NO_PHONE = re.compile(
 _LONGEST = 5_000
 _PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
 # What may stand between an atom and how often it is repeated.
+_ESCAPES = re.compile(r"\\.", re.DOTALL)
 _REMARKS = re.compile(r"\(\?#|\(\?[a-zA-Z]*x[a-zA-Z]*[-:)]")
 
 
@@ -65,7 +66,7 @@ def redact(
 
 
 def _compiled(name: str, pattern: str) -> regex.Pattern[str]:
-    if _REMARKS.search(pattern) or _least(pattern) > _LONGEST:
+    if _REMARKS.search(_ESCAPES.sub("-", pattern)) or _least(pattern) > _LONGEST:
         raise BadArgument(
             f"pattern {name!r} matches nothing shorter than {_LONGEST:,} characters, or has remarks in it", "patterns"
         )
