@@ -21,7 +21,7 @@ _WATCHED = ("request", "_send_request", "putrequest", "endheaders", "getresponse
 # Inherited from what is written in C, unless somebody gives the class others.
 _OF_SOCKETS = ("connect", "send", "sendall", "recv", "recv_into")
 _OURS = "_objectlens_"
-_LOGGERS = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")]
+_CONNECTIONS, _RETRIES = logging.getLogger("urllib3.connectionpool"), logging.getLogger("urllib3.util.retry")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_BODY = {204, 304}
 
@@ -93,22 +93,17 @@ def is_own(owner: Any, name: str) -> bool:
     return False
 
 
-def _seen() -> list[Any]:
-    return [getattr(HTTPConnection, name) for name in _WATCHED]
-
-
-# Those of a tool that was there before this module was loaded are no methods of the library's own.
-_AS_MADE = _seen() if all(is_own(HTTPConnection, name) for name in _WATCHED) else []
-
-
 def untouched() -> bool:
     """Whether Python's own HTTP client and sockets are as they were, and nobody wants to read what they do."""
-    return (
-        _seen() == _AS_MADE
-        and not HTTPConnection.debuglevel
-        and has_plain_sockets()
-        and not any(one.isEnabledFor(logging.DEBUG) for one in _LOGGERS)
-    )
+    logged = _CONNECTIONS.isEnabledFor(logging.DEBUG) or _RETRIES.isEnabledFor(logging.DEBUG)
+    return not logged and _seen() == _AS_MADE
+
+
+def _seen() -> list[Any]:
+    # Asked several times for each invocation.
+    kind, client = socket.socket, HTTPConnection
+    of_client = [getattr(client, name) for name in _WATCHED]
+    return [kind, client.debuglevel, kind.connect, kind.send, kind.sendall, kind.recv, kind.recv_into, *of_client]
 
 
 def has_plain_sockets() -> bool:
@@ -118,6 +113,11 @@ def has_plain_sockets() -> bool:
     return kind.__module__ == "socket" and all(
         getattr(one, "__globals__", {}).get("__name__", "").startswith(_OURS) for one in changed
     )
+
+
+# Those of a tool that was there before this module was loaded are no methods of the library's own.
+_WAS_PLAIN = all(is_own(HTTPConnection, name) for name in _WATCHED) and has_plain_sockets()
+_AS_MADE = _seen() if _WAS_PLAIN and not HTTPConnection.debuglevel else []
 
 
 def _read(sock: socket.socket) -> tuple[Answer, bool]:
