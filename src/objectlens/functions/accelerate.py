@@ -228,7 +228,7 @@ def _change_boto3(session: Any) -> None:
             return make(self, *arguments, **options)
         kept = self.__dict__.setdefault("_objectlens_clients", {})
         found, attributes = kept.get(key, (None, None))
-        if found is None or found.meta.events.__dict__[_CHANGES] or not _is_as(found, attributes):
+        if found is None or found.meta.events.__dict__[_CHANGES] or _attributes(found) != attributes:
             found = make(self, *arguments, **options)
             _watch(found.meta.events)
             if found.meta.service_model.service_name == "s3":
@@ -236,24 +236,19 @@ def _change_boto3(session: Any) -> None:
                 _beside("writing").shorten(found, _beside("wire"), unchanged, _own.get("_make_api_call"), channel)
             if len(kept) >= KEPT:
                 kept.pop(next(iter(kept)), None)
-            kept[key] = found, _attributes(found)
+            state, config = _attributes(found)
+            # A copy: what is set there later makes it another client.
+            kept[key] = found, (state, copy.deepcopy(config))
         return found
 
     client.__doc__, __init__.__doc__ = make.__doc__, begin.__doc__
     session.Session.client, session.Session.__init__ = client, __init__
 
 
-def _attributes(client: Any) -> dict[str, Any]:
-    """Return what a client has, but for what it makes when it is asked for."""
+def _attributes(client: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a client has, but for what it makes when it is asked for, and its configuration."""
     state = {name: value for name, value in vars(client).items() if name != "_exceptions"}
-    # A copy: what is set there later makes it another client.
-    return state | {"": copy.deepcopy(vars(client.meta.config))}
-
-
-def _is_as(client: Any, attributes: dict[str, Any]) -> bool:
-    """Whether a client has what it had."""
-    state = {name: value for name, value in vars(client).items() if name != "_exceptions"}
-    return state | {"": vars(client.meta.config)} == attributes
+    return state, vars(client.meta.config)
 
 
 def _frozen(value: Any) -> Any:
