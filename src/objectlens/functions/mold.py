@@ -42,8 +42,9 @@ MESSAGE = 64 * 1024
 _FILES = 8
 _CLIENT = "runtime_client"
 _MARK = "AWS_LAMBDA_LOG_STREAM_NAME"
-# What a fork was given: its variables, and its channel.
-_Begun = tuple["dict[str, str]", "int | None"]
+_KEY = "AWS_ACCESS_KEY_ID"
+# What a fork was given: its variables, its channel, and the access key ID of its template.
+_Begun = tuple["dict[str, str]", "int | None", str]
 
 
 class Plain(Exception):
@@ -184,7 +185,7 @@ class Mold:
     def __init__(self, channel: socket.socket, private_tmp: Any) -> None:
         self._channel = channel
         self._private_tmp = private_tmp
-        self._stream = os.environ[_MARK]
+        self._stream, self._key = os.environ[_MARK], os.environ[_KEY]
         self._files: list[int] = []
         self._changed: set[str] = set()
         self._children: dict[int, tuple[int, int, str | None]] = {}
@@ -270,7 +271,7 @@ class Mold:
         mark(self._stream, variables[_MARK])
         os.environ.update({name: value for name, value in variables.items() if name not in self._changed})
         renew_state()
-        return variables, channels[0] if channels else None
+        return variables, channels[0] if channels else None, self._key
 
 
 def _join(group: int) -> None:
@@ -312,10 +313,11 @@ def mark(old: str, new: str) -> None:
         ctypes.memmove(start + at, f"{_MARK}={new}".encode(), len(_MARK) + 1 + len(new))
 
 
-def run(variables: dict[str, str], descriptor: int | None) -> None:
+def run(variables: dict[str, str], descriptor: int | None, key: str) -> None:
     """Serve invocations in a fork, over its channel if it has one; what was prepared is not prepared again.
 
-    `variables` are those that it was given: the handler's module may have changed some for itself.
+    `variables` are those that it was given: the handler's module may have changed some for itself. `key` is the access
+    key ID with which the module was imported.
     """
     from awslambdaric import bootstrap, lambda_runtime_client  # noqa: PLC0415
 
@@ -329,7 +331,7 @@ def run(variables: dict[str, str], descriptor: int | None) -> None:
         lambda_runtime_client.runtime_client = native()
     else:
         polling = _loaded["polling"]
-        channel = polling.Channel(descriptor, variables["AWS_ACCESS_KEY_ID"], variables["OBJECTLENS_ENDPOINT_URL"])
+        channel = polling.Channel(descriptor, {key, variables[_KEY]}, variables["OBJECTLENS_ENDPOINT_URL"])
         lambda_runtime_client.runtime_client = polling.Runtime(channel, native)
         _loaded["accelerate"].use(channel)
     bootstrap._setup_logging = lambda *_: None  # noqa: SLF001

@@ -17,7 +17,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 FRAME = struct.Struct("<BII")
@@ -72,13 +72,14 @@ _NOTHING = {**dict.fromkeys(_NAMES), "Content-Type": "application/json"}
 class Channel:
     """One end of the socket, by its descriptor; one thread at a time uses it, and only in this process.
 
-    `key` is the access key ID that the environment was given, `url` where the service is.
+    `keys` are the access key IDs of the function that clients here may have: what the environment was given, and what
+    its template was, which clients made by the handler's module keep. `url` tells where the service is.
     """
 
-    def __init__(self, descriptor: int, key: str, url: str) -> None:
+    def __init__(self, descriptor: int, keys: Set[str], url: str) -> None:
         self._socket = _Socket(fileno=descriptor)
         self._owner = os.getpid()
-        self._key = key
+        self._keys = keys
         self._host = url.partition("://")[2].rstrip("/")
         self._lock = threading.Lock()
         self._data = b""
@@ -218,8 +219,8 @@ class Channel:
                 os.close(descriptor)
 
     def leads_to(self, host: str, access_key_id: str) -> bool:
-        """Whether it stands for requests to this host that are signed with this key: the service's, the function's."""
-        return access_key_id == self._key and (host == self._host or host.endswith(f".{self._host}"))
+        """Whether it stands for requests to this host that are signed with this key: the service's, one of the function's."""
+        return access_key_id in self._keys and (host == self._host or host.endswith(f".{self._host}"))
 
     def _send(self, kind: int, head: bytes, body: bytes) -> None:
         """Send a frame, first the rest of the last one when its time was up: the server reads one after another."""

@@ -1,6 +1,7 @@
 """What an accelerated function is told of the source is what the wire says, to the letter."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -111,3 +112,34 @@ def lens(server):
     made.put("empty", b"")
     made.put("long", b"0123456789" * 200_000)
     return made
+
+
+OF_THE_MODULE = """
+import boto3, json, os, time
+s3 = boto3.client("s3")
+
+def connections():
+    with open("/proc/self/net/tcp") as file:
+        connected = {line.split()[9] for line in file.readlines()[1:]}
+    numbers = [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+    return sum(os.readlink(f"/proc/self/fd/{name}")[len("socket:["):-1] in connected for name in numbers)
+
+def lambda_handler(event, context):
+    time.sleep(0.2)  # so that each of those who ask has an environment of its own
+    where = event["getObjectContext"]
+    for _ in range(2):
+        body = json.dumps([os.environ["AWS_LAMBDA_LOG_STREAM_NAME"], connections()]).encode()
+        try:
+            s3.write_get_object_response(
+                RequestRoute=where["outputRoute"], RequestToken=where["outputToken"], Body=body)
+        except s3.exceptions.ClientError:  # it is answered already
+            pass
+"""
+
+
+def test_the_client_of_a_module_takes_no_connection_in_any_environment(server):
+    lens = make_lens_on(server, OF_THE_MODULE)
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda _: json.loads(lens.read("k")), range(9)))
+    assert len({environment for environment, _ in told}) >= 2
+    assert {count for _, count in told} == {0}

@@ -19,7 +19,7 @@ from objectlens.streams import FileSlice
 def ends():
     ours, theirs = socket.socketpair()
     ours.settimeout(10)
-    channel = Channel(theirs.detach(), "AKID", "http://127.0.0.1:9000")
+    channel = Channel(theirs.detach(), {"AKID"}, "http://127.0.0.1:9000")
     with ours, channel._socket:
         yield ours, channel
 
