@@ -219,7 +219,7 @@ class Channel:
                 os.close(descriptor)
 
     def leads_to(self, host: str, access_key_id: str) -> bool:
-        """Whether it stands for requests to this host that are signed with this key: the service's, one of the function's."""
+        """Whether it stands for requests to this host signed with this key: the service's, one of the function's."""
         return access_key_id in self._keys and (host == self._host or host.endswith(f".{self._host}"))
 
     def _send(self, kind: int, head: bytes, body: bytes) -> None:

@@ -73,6 +73,8 @@ class Scaler:
         self._stable.change(now, concurrency)
         self._burst.change(now, concurrency)
         self.kept(now)
+        if now < self._calm_at:
+            self._most = max(self._most, concurrency)
 
     def kept(self, now: float) -> int:
         """Return how many environments, busy and idle, are worth keeping; in a burst never fewer than before.

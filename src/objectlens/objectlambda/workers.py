@@ -117,7 +117,7 @@ class Workers:
 
     def _hand_out(self) -> None:
         if self._crew is None:
-            self._crew = _Crew(self._count, self._terms, self._answered, self._ended)
+            self._crew = _Crew(self._count, self._terms, self._answered, self._ended, self._yielding.pause)
         while self._waiting and len(self._out) < self._count * AHEAD:
             job = self._waiting.popleft()
             if job.done.done():
@@ -174,12 +174,20 @@ class Workers:
 
 
 class _Crew:
-    """The processes and the socket; `ended` is called with the job that a process had when it ended (or 0), and how."""
+    """The processes and the socket; `ended` is called with the job that a process had when it ended (or 0), and how.
+
+    `pause` tells for how many seconds answers may lie in the socket.
+    """
 
     def __init__(
-        self, count: int, terms: Terms, answered: Callable[[Message], None], ended: Callable[[int, str], None]
+        self,
+        count: int,
+        terms: Terms,
+        answered: Callable[[Message], None],
+        ended: Callable[[int, str], None],
+        pause: Callable[[], float],
     ) -> None:
-        self._terms, self._answered, self._told = terms, answered, ended
+        self._terms, self._answered, self._told, self._pause = terms, answered, ended, pause
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._board = os.memfd_create("objectlens-jobs", os.MFD_CLOEXEC)
@@ -187,7 +195,7 @@ class _Crew:
         self._map = mmap.mmap(self._board, count * PLACE_BYTES)
         self._places = memoryview(self._map).cast("Q")
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._ours, self._receive)
+        self._loop.add_reader(self._ours, self._readable)
         self._processes: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
         self._closed = False
         for place in range(count):
@@ -270,6 +278,18 @@ class _Crew:
     def _restart(self, place: int) -> None:
         if not self._closed:
             self._start(place)
+
+    def _readable(self) -> None:
+        if seconds := self._pause():
+            self._loop.remove_reader(self._ours)
+            self._loop.call_later(seconds, self._go_on)
+        else:
+            self._receive()
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self._receive()
+            self._loop.add_reader(self._ours, self._readable)
 
     def _receive(self) -> None:
         while True:

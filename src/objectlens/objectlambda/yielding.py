@@ -5,6 +5,9 @@ computes, does a tenth of a millisecond's work, and sleeps again. While every pr
 gains by that, and both sides lose: each comes back to caches that the other has filled. As SCHED_BATCH (sched(7)) the
 thread does not push, and finds more to do when its turn comes, some milliseconds later at most. On a core that is free
 it begins as soon as ever.
+
+Where jobs take longer than a turn does, its turn comes between any two answers. Then answers lie there for a while,
+until there are several, or until others begin to wait for them.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ _PROMPT, _PATIENT = os.SCHED_OTHER, os.SCHED_BATCH
 _WEIGHT = 0.1
 SHORT_SECONDS = 0.010
 """For jobs that take longer the gain is less than a hundredth, and everybody else would wait for it."""
+_TURN_SECONDS = 0.003
+"""Answers of jobs that take less come several at a time anyway."""
+_LONGEST_PAUSE = 0.010
 
 
 class Yielding:
@@ -28,6 +34,7 @@ class Yielding:
     def __init__(self, count: int) -> None:
         self._count = count
         self._seconds = 0.0
+        self._jobs = 0
         self._patient = False
         self._threads = 0
         # Whoever started the server under another policy has reasons.
@@ -39,8 +46,16 @@ class Yielding:
 
     def out(self, jobs: int) -> None:
         """Take note of how many jobs the processes have, those that they have not begun included."""
+        self._jobs = jobs
         patient = jobs > self._count if self._patient else jobs >= 2 * self._count
         self._set(patient=patient and self._seconds < SHORT_SECONDS)
+
+    def pause(self) -> float:
+        """Return for how many seconds answers may lie: half of the time for which the processes have jobs ahead."""
+        ahead = self._jobs / self._count - 1
+        if ahead < 1 or not _TURN_SECONDS <= self._seconds < SHORT_SECONDS:
+            return 0.0
+        return min(_LONGEST_PAUSE, self._seconds * ahead / 2)
 
     def close(self) -> None:
         """Be as before."""

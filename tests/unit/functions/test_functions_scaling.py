@@ -76,6 +76,17 @@ def test_a_burst_is_kept_until_it_is_over_for_a_window():
     assert scaler.kept(end + PANIC_SECONDS + STABLE_SECONDS) <= 1
 
 
+def test_bursts_that_are_short_and_come_again_find_what_they_had():
+    scaler = Scaler(0.0)
+    for start in (100.0, 140.0, 180.0):
+        for step in range(20):
+            scaler.change(start + step / 10, 8)
+            scaler.change(start + step / 10 + 0.05, 7)
+        scaler.change(start + 2, 0)
+        assert scaler.kept(start + 2) == scaler.kept(start + 30) == 8
+    assert scaler.kept(182.0 + PANIC_SECONDS + STABLE_SECONDS) <= 1
+
+
 changes = st.lists(st.tuples(st.floats(0, 100), st.integers(0, 200)), min_size=1, max_size=60)
 
 

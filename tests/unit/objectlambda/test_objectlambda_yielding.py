@@ -74,3 +74,16 @@ def test_another_policy_of_the_operator_is_left_alone(thread: ThreadPoolExecutor
         return os.sched_getscheduler(0)
 
     assert thread.submit(found).result() == os.SCHED_BATCH
+
+
+def test_answers_lie_while_jobs_are_ahead_that_take_longer_than_a_turn(thread: ThreadPoolExecutor) -> None:
+    def pauses() -> list[float]:
+        yielding, found = Yielding(2), []
+        for seconds, jobs in ((0.001, 8), (0.006, 3), (0.006, 4), (0.006, 6), (0.006, 8), (0.02, 8)):
+            for _ in range(200):
+                yielding.took(seconds)
+            yielding.out(jobs)
+            found.append(round(yielding.pause(), 4))
+        return found
+
+    assert thread.submit(pauses).result() == [0, 0, 0.003, 0.006, 0.009, 0]
