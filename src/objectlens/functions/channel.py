@@ -34,6 +34,7 @@ from objectlens.functions.polling import (
     RESULT,
     SHORT,
     SMALL,
+    STATUS,
     TELL,
     UNUSED,
 )
@@ -346,7 +347,8 @@ async def _unless_cut(ask: Ask, http: HttpRequest) -> HttpResponse | None:
 
 def _is_ordinary(http: HttpRequest) -> bool:
     """Whether an answer says nothing but what it is: all else is checked when it comes."""
-    return not any(name.startswith(("x-amz-fwd-", "x-amz-meta-")) and name != CONTENT_TYPE for name, _ in http.headers)
+    special = [one for one in http.headers if one[0].startswith(("x-amz-fwd-", "x-amz-meta-"))]
+    return all(name == CONTENT_TYPE or (name, value) == (STATUS, "200") for name, value in special)
 
 
 def _breaks_lines(response: HttpResponse) -> bool:

@@ -46,8 +46,8 @@ SHORT = 16 * 1024
 BRIEF = 64 * 1024
 """Answers of up to so many bytes may have been foretold: the socket has room for them, whatever the server does."""
 
-CONTENT_TYPE = "x-amz-fwd-header-content-type"
-"""What such an answer may say of itself, and nothing else."""
+CONTENT_TYPE, STATUS = "x-amz-fwd-header-content-type", "x-amz-fwd-status"
+"""What such an answer may say of itself, and nothing else: its type, and that it is a 200, which it is in any case."""
 
 FRESH = 1.0
 """Seconds for which an answer that came before it was asked for is as good as one that is asked for now."""

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import hashlib
 import hmac
+import io
 import logging
 import os
 import threading
@@ -30,7 +31,7 @@ _OF_ONE_CALL = {"host", "content-length", "x-amzn-trace-id", "x-amz-content-sha2
 _OF_ONE_CALL |= {"x-amz-security-token", "authorization"}
 _META = "x-amz-meta-"
 # Answers with these alone are checked before they are sent.
-_ORDINARY = frozenset({"Body", "RequestRoute", "RequestToken", "ContentType"})
+_ORDINARY = frozenset({"Body", "RequestRoute", "RequestToken", "ContentType", "ContentLength", "StatusCode"})
 _LONGEST_TYPE = 256
 _LOGGERS = [logging.getLogger(name) for name in ("botocore", "botocore.endpoint", "botocore.hooks", "urllib3")]
 
@@ -129,6 +130,7 @@ class Writer:
             context[ATTEMPTS] = 0
             response, parsed = self._parsed(known, answer)
             if answer.status == 200:
+                _read_to_the_end(params.get("body"))
                 self._learn(known._replace(plain=_written(answer) == parsed))
             return response, parsed
         except (OSError, KeyError, AttributeError, ValueError):
@@ -156,6 +158,7 @@ class Writer:
             self._state.failed = True
             return None
         if answer.status == 200:
+            _read_to_the_end(members.get("Body"))
             return _written(answer) if known.plain else self._parsed(known, answer)[1]
         self._state.failed = answer.status >= 500
         return None
@@ -226,6 +229,10 @@ class Writer:
             raise self._wire.Unsuited
 
     def _body(self, body: Any) -> bytes:
+        if type(body) is str:
+            body = body.encode()
+        elif type(body) is io.BytesIO:
+            body = body.getvalue()[body.tell() :]
         if not isinstance(body, (bytes, bytearray)) or len(body) > _WHOLE:
             raise self._wire.Unsuited
         return bytes(body)
@@ -291,7 +298,8 @@ class Writer:
         if channel is None or not known.plain or not members.keys() <= _ORDINARY:
             return None
         ours = channel.leads_to(known.host, credentials.access_key) and self._wire.untouched()
-        if not ours or len(members.get("ContentType", "")) > _LONGEST_TYPE:
+        usual = len(members.get("ContentType", "")) <= _LONGEST_TYPE and members.get("StatusCode", 200) == 200
+        if not ours or not usual:
             return None
         names = members["RequestRoute"], members["RequestToken"]
         answer = channel.tell(names, known.target, list(headers.items()), body=body)
@@ -307,6 +315,12 @@ class Writer:
         response = AWSResponse(known.url, answer.status, headers, None)
         response._content = answer.content
         return response, parsed
+
+
+def _read_to_the_end(body: Any) -> None:
+    """Leave a file in memory where sending it leaves it."""
+    if type(body) is io.BytesIO:
+        body.seek(0, os.SEEK_END)
 
 
 def _watched() -> list[tuple[Any, str]]:

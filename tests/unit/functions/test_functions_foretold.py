@@ -103,6 +103,12 @@ def test_it_is_told_for_one_answer_of_that_token_alone(bench, recorder):
     assert [token for token, _ in door.taken] == ["t0", "t1", "t1", "other"]
 
 
+def test_a_status_and_a_length_that_any_answer_has_need_no_look(bench, recorder):
+    door, more = Foretelling(recorder), [["StatusCode", 200], ["ContentLength", 1], ["ContentType", "a/b"]]
+    values = run(bench, door, [["write", "t0", "a", *more]], [["write", "t1", "b", *more]])
+    assert values == [[ASKED], [HEARD]]
+
+
 @pytest.mark.parametrize(
     ("body", "more"),
     [
