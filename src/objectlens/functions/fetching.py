@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
 import socket
 import sys
 import threading
@@ -93,7 +94,8 @@ def _is_encoded(component: str, allowed: Set[str]) -> bool:
     return plain <= allowed
 
 
-_IN_URLS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?[]@!$&'()*+,;=")
+_PLAIN_PART = r"[-A-Za-z0-9._~:/?\[\]@!$&'()*+,;=]*"
+_ENCODED_URL = re.compile(f"{_PLAIN_PART}(?:%[0-9A-F]{{2}}{_PLAIN_PART})*")
 _HEX = frozenset("0123456789ABCDEF")
 _HEX_DIGITS = 2
 
@@ -205,7 +207,7 @@ class _Brief:
         if (
             options.get("params")
             or not seconds
-            or not _is_encoded(url, _IN_URLS)
+            or not _ENCODED_URL.fullmatch(url)
             or _watched() != self._as_made
             or not wire.untouched()
             or _is_personal()
@@ -254,30 +256,41 @@ def _is_personal() -> bool:
         return True
     if b"NETRC" in environment or b"_PROXY" in b" ".join(environment).upper():
         return True
-    home = os.path.expanduser("~")  # noqa: PTH111  (pathlib costs more than the rest)
-    return os.path.exists(f"{home}/.netrc") or os.path.exists(f"{home}/_netrc")  # noqa: PTH110
+    # (pathlib costs more than the rest)
+    home = environment.get(b"HOME") or os.path.expanduser(b"~")  # noqa: PTH111
+    return os.path.exists(home + b"/.netrc") or os.path.exists(home + b"/_netrc")  # noqa: PTH110
 
 
 def _response_class() -> Any:
     """Return the class of such responses: what is seldom looked at is made when it is."""
     models, utils = sys.modules["requests.models"], sys.modules["requests.utils"]
     base: Any = models.Response
+    # Whatever this version of the library has more, every response has it anew.
+    known = {"headers", "history", "cookies", "raw", "request"}
+    fresh = {name: value for name, value in vars(base()).items() if name not in known}
+    alike = all(value is None or type(value) in {bool, int, str, timedelta} for value in fresh.values())
+    of_headers, begin = type(base().headers), base.__init__
 
     class Response(base):  # type: ignore[misc]
         __doc__ = base.__doc__
 
         def __init__(self, url: str, answer: tuple[int, str, list[tuple[str, str]], bytes], elapsed: timedelta) -> None:
-            super().__init__()
+            if alike and base.__init__ is begin:
+                self.__dict__ |= fresh
+                self.headers: Any = of_headers()
+                self.history: list[Any] = []
+            else:
+                super().__init__()
+                for name in ("raw", "request", "cookies"):
+                    del self.__dict__[name]
             self.status_code, self.reason, self._pairs, self._content = answer
             self._content_consumed = True
             self.headers.update(_joined(self._pairs))
             self.url, self.elapsed = url, elapsed
             self.encoding = utils.get_encoding_from_headers(self.headers)
-            for name in ("raw", "request"):
-                del self.__dict__[name]
 
         def __getattr__(self, name: str) -> Any:
-            make = {"raw": _raw, "request": _prepared, "connection": _adapter}.get(name)
+            make = {"raw": _raw, "request": _prepared, "connection": _adapter, "cookies": _no_cookies}.get(name)
             if make is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             self.__dict__[name] = make(self)
@@ -322,6 +335,12 @@ def _response(answer: Any, content: bytes) -> Any:
     if hasattr(made, "version_string"):
         made.version_string = "HTTP/1.1"
     return made
+
+
+def _no_cookies(response: Any) -> Any:
+    """Return the cookies of an answer that set none."""
+    del response
+    return sys.modules["requests.cookies"].cookiejar_from_dict({})
 
 
 def _prepared(response: Any) -> Any:

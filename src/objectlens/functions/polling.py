@@ -152,7 +152,7 @@ class Channel:
         """Return what was foretold of these, once, unless it was recalled or is old."""
         if self._socket.gettimeout() is not None:
             self._socket.settimeout(None)
-        while self._more(socket.MSG_DONTWAIT):
+        while self._more(_AT_ONCE):
             pass
         while (frame := self._frame()) is not None:
             self._note(*frame)
@@ -272,16 +272,14 @@ class Channel:
             self._hand = _Socket(fileno=descriptor)
 
     def _more(self, flags: int = 0) -> bool:
-        """Take a piece of what comes, with `MSG_DONTWAIT` if there is one; returns whether there was."""
+        """Take a piece of what comes, with `_AT_ONCE` if there is one; returns whether there was."""
         try:
-            data, controls, flags, _ = self._socket.recvmsg(
-                _PIECE, socket.CMSG_SPACE(_INT), flags | socket.MSG_CMSG_CLOEXEC
-            )
+            data, controls, flags, _ = self._socket.recvmsg(_PIECE, _ONE_FILE, flags | _CLOSE_ON_EXEC)
         except BlockingIOError:
             return False
         for _, _, content in controls:
             self._files += array.array("i", content[: len(content) - len(content) % _INT])
-        if flags & socket.MSG_CTRUNC:
+        if flags & _TRUNCATED:
             self._files.append(_LOST)
         if not data:
             raise ConnectionError("the server has hung up")
@@ -290,6 +288,11 @@ class Channel:
 
 
 _INT = array.array("i").itemsize
+_ONE_FILE = socket.CMSG_SPACE(_INT)
+# As numbers: of members of `socket`'s enumerations Python would make another, by code of its own, each time.
+_AT_ONCE, _CLOSE_ON_EXEC, _TRUNCATED = (
+    int(flag) for flag in (socket.MSG_DONTWAIT, socket.MSG_CMSG_CLOEXEC, socket.MSG_CTRUNC)
+)
 # A file that came when this process could open no more of them (cmsg(3)).
 _LOST = -1
 

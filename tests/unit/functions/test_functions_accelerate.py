@@ -421,6 +421,35 @@ def test_a_length_that_is_said_is_the_one_that_counts(bench, recorder):
     assert [one["body"] for one in plain_seen if one["token"] == "5"] == [b"01234"]
 
 
+RESPONSES = """
+import os, requests
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL_S3"] + "/bucket-s3alias/key?X-Amz-Signature=x"
+    one, other = requests.get(url), requests.get(url)
+    one.history.append(1)
+    one.headers["mine"] = "1"
+    one.cookies.set("a", "b")
+    found = [other.history, "mine" in other.headers, other.cookies.get_dict(), one.cookies.get_dict()]
+    found += [{name: type(getattr(other, name)).__name__ for name in requests.Response.__attrs__}, other.next]
+    made = requests.Response.__init__
+    def init(self):
+        made(self)
+        self.seen = True
+    requests.Response.__init__ = init
+    try:
+        return [*found, requests.get(url).seen]
+    finally:
+        requests.Response.__init__ = made
+"""
+
+
+def test_responses_share_nothing_and_have_what_the_library_gives_them(bench, recorder):
+    fast, plain = run(bench, recorder, RESPONSES)
+    assert fast == plain
+    assert plain[:3] == [[], False, {}]
+    assert plain[-1] is True
+
+
 BODIES = """
 import boto3, io
 class Own(io.BytesIO):
