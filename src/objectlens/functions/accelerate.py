@@ -12,6 +12,7 @@ Nothing is imported that the handler does not import itself: the changes are mad
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import importlib.util
@@ -195,6 +196,9 @@ def warm() -> None:
         else:
             # It imports transfers and what they need when the first client of S3 is made.
             boto3.Session(botocore_session=own).client("s3", **options)
+            if getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None) is None:
+                with contextlib.suppress(LookupError, _Odd):
+                    _spare.append(_beside("spare").Spare(_surroundings, _CLIENTS))
     except Exception as error:  # noqa: BLE001  (a handler's own version of the SDK may be anything)
         print(f"[WARN] The AWS SDK could not be prepared for forks: {type(error).__name__}: {error}")
     finally:
@@ -202,6 +206,8 @@ def warm() -> None:
 
 
 _own: dict[str, Any] = {}
+_spare: list[Any] = []
+_CLIENTS = "_objectlens_clients"
 
 
 def _note_client(client: Any) -> None:
@@ -214,6 +220,8 @@ def _change_boto3(session: Any) -> None:
     make, begin = session.Session.client, session.Session.__init__
 
     def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807  (it takes that method's place)
+        if _spare and not arguments and not options and _spare.pop().give(self):
+            return
         begin(self, *arguments, **options)
         events = getattr(self, "events", None)
         if events is not None and options.get("botocore_session") is None and len(arguments) < _BOTOCORE_SESSION:
@@ -226,7 +234,7 @@ def _change_boto3(session: Any) -> None:
             key = (_frozen(arguments), _frozen(options), _agent(self.__dict__.get("_session")), _surroundings())
         except _Odd:
             return make(self, *arguments, **options)
-        kept = self.__dict__.setdefault("_objectlens_clients", {})
+        kept = self.__dict__.setdefault(_CLIENTS, {})
         found, attributes = kept.get(key, (None, None))
         if found is None or found.meta.events.__dict__[_CHANGES] or _attributes(found) != attributes:
             found = make(self, *arguments, **options)

@@ -26,6 +26,7 @@ MODULES = (
     "private_tmp",
     "randomness",
     "searching",
+    "spare",
     "wire",
     "writing",
 )
