@@ -20,6 +20,7 @@ from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, columns_of, expression
 from objectlens.transforms.table.lines import json_lines
+from objectlens.transforms.table.views import plain, without_views
 from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
@@ -280,9 +281,9 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     check_columns(columns or [], file.schema_arrow.names)
     _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
     if where is None:
-        return _only(file.read(columns, use_threads=False), columns)
+        return _only(without_views(file.read(columns, use_threads=False)), columns)
     parts = list(_parts(file, columns, where, ctx))
-    return _only(pa.concat_tables(parts) if parts else file.schema_arrow.empty_table(), columns)
+    return _only(pa.concat_tables(parts) if parts else plain(file.schema_arrow).empty_table(), columns)
 
 
 def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> Iterator[pa.Table]:
@@ -292,19 +293,23 @@ def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> 
     Their least and greatest values would take less reading, but some corrupt files make Arrow wait for ever
     (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
     """
-    filters, needed, size = expression(where, file.schema_arrow), columns_of(where), 0
+    filters, needed, size = expression(where, plain(file.schema_arrow)), columns_of(where), 0
     asked: list[str] | None = needed
     for index in range(file.num_row_groups):
-        part = file.read_row_group(index, asked, use_threads=False).filter(filters)
+        part = _group(file, index, asked).filter(filters)
         if not part.num_rows:
             asked = needed
             continue
         if asked is needed:
             asked = columns
-            part = file.read_row_group(index, columns, use_threads=False).filter(filters)
+            part = _group(file, index, columns).filter(filters)
         size += part.nbytes
         ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more, decoded,")
         yield part
+
+
+def _group(file: Any, index: int, columns: list[str] | None) -> pa.Table:
+    return without_views(file.read_row_group(index, columns, use_threads=False))
 
 
 def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:
@@ -334,4 +339,4 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
             size += batches[-1].nbytes
             ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
         table = pa.Table.from_batches(batches, reader.schema)
-    return _only(table, columns)
+    return without_views(_only(table, columns))
