@@ -454,6 +454,13 @@ def test_padding_counts_what_it_comes_to() -> None:
         image.pad(tall, width=60_000, height=1)
 
 
+def test_an_mp3_file_without_a_frame_is_told_to_be_corrupt() -> None:
+    sink = io.BytesIO()
+    soundfile.write(sink, np.sin(np.arange(16_000) / 9), 16_000, format="MP3")
+    with pytest.raises(BadInput, match="cannot read the sound file: it is corrupt or cut short"):
+        audio.decode(sink.getvalue()[:40])
+
+
 @pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("webp", 16_383)])
 def test_pictures_longer_than_a_format_holds(name: str, most: int) -> None:
     assert image.encode.function(Image(np.zeros((1, most, 3), np.uint8), "bgr"), Context(), format=name)
