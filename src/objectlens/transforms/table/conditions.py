@@ -104,10 +104,13 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
 
 def _stand_in(value: Any) -> Any:
     """Return what a condition is tried with when there is no column to say what kind of numbers it has."""
-    if isinstance(value, list):
-        said = [one for one in value if one is not None]
-        return [0] if said and all(map(is_number, said)) else value
-    return 0 if is_number(value) else value
+    said = [one for one in value if one is not None] if isinstance(value, list) else [value]
+    if not said or not all(map(is_number, said)):
+        return value
+    for one in said:
+        if type(one) is int and not -(2**63) <= one < 2**64:
+            raise BadArgument(f"{one!r:.60} has more than 64 bits; write such numbers as 1e30", "where")
+    return [0] if isinstance(value, list) else 0
 
 
 def _typed(value: Any, kind: pa.DataType) -> Any:
