@@ -392,6 +392,12 @@ def test_views_are_texts_like_others(source, select):
     assert made.body == b'"text"\n"a"\n"b"\n\n'
 
 
+@pytest.mark.parametrize("data", [b'{"a": "\xe4"}\n', b'[{"a": "\xe4"}]', b'{"\xe4": 1}\n'])
+def test_json_that_is_not_utf_8_is_refused(data):
+    with pytest.raises(BadInput, match=r"the JSON is not UTF-8 \(byte \d\); begin with text\.decode"):
+        compile_pipeline({"family": "table", "pipeline": ["read", "write"]}).run(data)
+
+
 def stored_as(table, source):
     sink = pa.BufferOutputStream()
     if source == "parquet":

@@ -216,6 +216,11 @@ def _csv_names(data: bytes, delimiter: str) -> list[str]:
 
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        # Arrow's reader takes any bytes for text, which nobody could read in what is written of it.
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the JSON is not UTF-8 (byte {error.start:,}); begin with text.decode") from error
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
     depth, rows = _depth(data)
     ctx.limits.check("nesting", depth, "JSON nested too deeply")
