@@ -12,7 +12,8 @@ bytes are kept or not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from objectlens import errors
@@ -245,7 +246,8 @@ class Visit:
         entry, size = flight.entry, begun.length
         if entry is None and size is None and (self.is_partial or self.is_head):
             try:
-                entry = await flight.ended()
+                with _nothing_sent():
+                    entry = await flight.ended()
             except Spilled:
                 return await self._direct(derived)
         if entry is not None:
@@ -308,7 +310,7 @@ class Visit:
         size = len(made.body) if isinstance(made.body, bytes) else made.length
         if size is None and (self.is_partial or self.is_head):
             # How long it is shows at its end; then it is made once more, to be cut.
-            size = await drained(made.body)
+            size = await _measured(made.body)
             if not self.is_head:
                 answered = await self._made_here(derived)
                 if isinstance(answered, HttpResponse):
@@ -327,7 +329,7 @@ class Visit:
 
     async def _cut(self, made: Made, span: Chosen) -> ResponseBody:
         if self.is_head:
-            await drained(made.body)
+            await _measured(made.body)
             return b""
         if span is None:
             return made.body
@@ -350,7 +352,7 @@ class Visit:
         size = len(made.body) if isinstance(made.body, bytes) else made.length
         body: ResponseBody = made.body
         if self.is_head:
-            size, body = await drained(made.body), b""
+            size, body = await _measured(made.body), b""
         now = self.lens.clock.now()
         stat = replace(_stat(derived, made.head, size or 0, None), modified=now)
         given = object_headers(facts(stat), overrides=self.asked.overrides)
@@ -447,6 +449,23 @@ def _copied(error: errors.ServiceError) -> errors.ServiceError:
     copy.args = error.args
     copy.headers = dict(error.headers)
     return copy
+
+
+async def _measured(body: bytes | AsyncIterator[bytes]) -> int:
+    """Return the length of an answer that is read for the sake of it alone."""
+    with _nothing_sent():
+        return await drained(body)
+
+
+@contextmanager
+def _nothing_sent() -> Iterator[None]:
+    """Let the caller be told what broke an answer off: once some of it was sent, only a cut connection can tell."""
+    try:
+        yield
+    except ConnectionError as error:
+        if isinstance(error.__cause__, errors.ServiceError):
+            raise _copied(error.__cause__) from error
+        raise
 
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:

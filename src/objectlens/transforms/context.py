@@ -41,10 +41,14 @@ class Resources:
                 f"the file {name!r} cannot be read: there is no folder for resources; name one, for a server by the "
                 "setting transforms.resources"
             )
-        path = (self._root / name).resolve()
-        if not path.is_relative_to(self._root) or not path.is_file():
-            raise BadPipeline(f"there is no file {name!r} in the folder for resources")
-        return path
+        try:
+            path = (self._root / name).resolve()
+            if path.is_relative_to(self._root) and path.is_file():
+                return path
+        except (OSError, ValueError):
+            # No name of a file: one that is too long, or has a zero byte in it.
+            pass
+        raise BadPipeline(f"there is no file {name!r:.80} in the folder for resources")
 
     def version(self, name: str) -> Version:
         """Return what changes when the file called `name` does; raises `BadPipeline` as `path` does."""

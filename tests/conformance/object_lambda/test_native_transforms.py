@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 import urllib.error
 import urllib.request
@@ -323,6 +324,21 @@ def test_streams_that_fail_at_once_are_errors_of_s3(native) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
     with pytest.raises(ClientError, match="operators are"):
         native({"family": "text", "pipeline": [{"jsonl": {"where": [["a", "~", 1]]}}]})
+
+
+@pytest.mark.parametrize("cache", ["", "no-store"])
+def test_streams_that_break_off_are_errors_where_nothing_of_them_is_sent(native, cache: str) -> None:
+    lens = native({"pipeline": [{"archive.decompress": {}}]})
+    lens.s3.put_object(Bucket=lens.bucket, Key="cut.gz", Body=gzip.compress(os.urandom(3_000_000))[:-100])
+    client = lens.server.client("s3", cached=False)
+    client.meta.events.register(
+        "before-sign.s3.*", lambda request, **_: request.headers.add_header("Cache-Control", cache)
+    )
+    for asking in (client.head_object, partial(client.get_object, Range="bytes=0-9")):
+        with pytest.raises(ClientError) as caught:
+            asking(Bucket=lens.arn, Key="cut.gz")
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
+    assert "the gzip stream is cut short" in str(caught.value)
 
 
 def test_shards_are_made_member_by_member(native) -> None:

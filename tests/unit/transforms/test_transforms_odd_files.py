@@ -284,6 +284,10 @@ def test_groups_of_digits_in_names_are_no_telephone_numbers() -> None:
         ("text.jsonl", {"where": [["a", "=="]]}),
         ("table.filter", {"where": [["a", "~", 1]]}),
         ("table.filter", {"where": [["a", "==", 10**30]]}),
+        ("table.filter", {"where": [["a", "in", [1, 10**30]]]}),
+        ("table.read", {"delimiter": "ü"}),
+        ("table.read", {"delimiter": "\n"}),
+        ("table.read", {"delimiter": '"'}),
         ("table.filter", {"where": [["a", "==", {"b": object()}]]}),
         ("video.frames", {"times": [0], "fps": 1}),
         ("audio.mfcc", {"n_mfcc": 9, "n_mels": 8}),
@@ -452,6 +456,13 @@ def test_padding_counts_what_it_comes_to() -> None:
     tall = Image(np.zeros((3000, 1), np.uint8), "grey", "png")
     with pytest.raises(LimitExceeded, match="60000x3000 pixels"):
         image.pad(tall, width=60_000, height=1)
+
+
+def test_an_mp3_file_without_a_frame_is_told_to_be_corrupt() -> None:
+    sink = io.BytesIO()
+    soundfile.write(sink, np.sin(np.arange(16_000) / 9), 16_000, format="MP3")
+    with pytest.raises(BadInput, match="cannot read the sound file: it is corrupt or cut short"):
+        audio.decode(sink.getvalue()[:40])
 
 
 @pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("webp", 16_383)])

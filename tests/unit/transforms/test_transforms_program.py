@@ -228,6 +228,15 @@ def test_resources_stay_in_their_folder(tmp_path):
         Resources().path("a")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a" * 500, "a/" * 200, "."])
+def test_what_is_no_name_of_a_file_is_no_resource(tmp_path, name):
+    with pytest.raises(BadPipeline, match="no file"):
+        Resources(tmp_path).path(name)
+    pipeline = {"family": "text", "pipeline": [{"tokenize": {"file": name}}]}
+    with pytest.raises(BadPipeline, match="no file"):
+        compile_pipeline(pipeline, resources=Resources(tmp_path))
+
+
 @transform
 def darken(image: np.ndarray, ctx: Context, *, factor: float = 0.5) -> np.ndarray:
     return (image * factor).astype(np.uint8)

@@ -314,6 +314,100 @@ def test_conditions_on_empty_and_odd_values(condition, rows):
         assert loaded(made.body, "arrow").column("row").to_pylist() == rows
 
 
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (["i", ">=", 1.7e9], [0, 2]),
+        (["i", ">", 1.5], [0, 1, 2]),
+        (["i", ">", 5.0], [0, 2]),
+        (["i", ">=", 4.5], [0, 1, 2]),
+        (["i", "<", 5.5], [1]),
+        (["i", "<=", 5.5], [1]),
+        (["i", "<", 5.0], []),
+        (["i", "==", 5.0], [1]),
+        (["i", "==", 5.5], []),
+        (["i", "!=", 5.5], [0, 1, 2]),
+        (["i", "!=", 5], [0, 2]),
+        (["i", "<", 2.0**70], [0, 1, 2]),
+        (["i", ">", -(2.0**70)], [0, 1, 2]),
+        (["i", "==", 1e300], []),
+        (["i", "in", [5.0, 1.5, 2**60]], [1, 2]),
+        (["small", "==", 300], []),
+        (["small", "<=", 300], [0, 1, 2]),
+        (["u", ">", -1], [0, 1, 2]),
+        (["u", "<", -1], []),
+        (["u", "in", [-1, 5]], [1]),
+        (["u", ">", 2**63 + 0.0], [0]),
+        (["word", ">=", 1.5], [1]),
+        (["f", ">", 2**60], [2]),
+        (["f", "<", 1e30], [0, 1]),
+        (["half", ">", 1], [0]),
+        (["half", "in", [0.5]], [1]),
+    ],
+)
+def test_numbers_are_compared_as_numbers_whatever_their_kind(condition, rows):
+    table = pa.table(
+        {
+            "i": pa.array([1_700_000_001, 5, 2**60, None], pa.int64()),
+            "small": pa.array([1, 2, 3, None], pa.int8()),
+            "u": pa.array([2**64 - 1, 5, 2**24 + 1, None], pa.uint64()),
+            "word": pa.array([1, 2, None, None], pa.int32()).dictionary_encode(),
+            "f": [0.5, 7.0, 1e40, None],
+            "half": pa.array([1.5, 0.5, None, None], pa.float16()),
+            "row": [0, 1, 2, 3],
+        }
+    )
+    sink = io.BytesIO()
+    pa.parquet.write_table(table, sink)
+    pipeline = ["read", {"filter": {"where": [condition]}}, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(sink.getvalue())
+    assert loaded(made.body, "arrow").column("row").to_pylist() == rows
+    assert steps.where(table, where=[condition]).column("row").to_pylist() == rows
+
+
+@pytest.mark.parametrize("source", ["arrow", "parquet"])
+@pytest.mark.parametrize("select", [[], [{"select": {"columns": ["id", "text"]}}]])
+def test_views_are_texts_like_others(source, select):
+    texts = pa.array(["a", "b", None], pa.string_view())
+    table = pa.table(
+        {
+            "id": [1, 2, 3],
+            "text": texts,
+            "bytes": texts.cast(pa.binary_view()),
+            "list": pa.array([["a"], [], None], pa.list_(pa.string_view())),
+            "pairs": pa.array([{"a": "x"}, {"a": None}, None], pa.struct([("a", pa.string_view())])),
+        }
+    )
+    if source == "arrow":
+        coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.uint32()), texts[:2])
+        table = table.append_column("coded", coded)
+    data = stored_as(table, source)
+    for condition, ids in ((["text", "==", "b"], [2]), (["text", "in", ["a", "z"]], [1]), (["id", ">", 1], [2, 3])):
+        steps_of_it = ["read", {"filter": {"where": [condition]}}, *select, {"write": {"format": "arrow"}}]
+        made = loaded(compile_pipeline({"family": "table", "pipeline": steps_of_it}).run(data).body, "arrow")
+        assert made.column("id").to_pylist() == ids
+        assert made.to_pylist() == [row for row in table.select(made.column_names).to_pylist() if row["id"] in ids]
+    steps_of_it = ["read", {"select": {"columns": ["text"]}}, {"write": {"format": "csv"}}]
+    made = compile_pipeline({"family": "table", "pipeline": steps_of_it}).run(data)
+    assert made.body == b'"text"\n"a"\n"b"\n\n'
+
+
+@pytest.mark.parametrize("data", [b'{"a": "\xe4"}\n', b'[{"a": "\xe4"}]', b'{"\xe4": 1}\n'])
+def test_json_that_is_not_utf_8_is_refused(data):
+    with pytest.raises(BadInput, match=r"the JSON is not UTF-8 \(byte \d\); begin with text\.decode"):
+        compile_pipeline({"family": "table", "pipeline": ["read", "write"]}).run(data)
+
+
+def stored_as(table, source):
+    sink = pa.BufferOutputStream()
+    if source == "parquet":
+        pa.parquet.write_table(table, sink)
+    else:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
 @pytest.mark.parametrize("condition", [["id", "==", "5"], ["name", ">", 1], ["size", "in", ["x"]]])
 @pytest.mark.parametrize("source", ["csv", "parquet"])
 def test_conditions_that_do_not_fit_name_the_column_and_its_type(condition, source):

@@ -374,6 +374,23 @@ def test_digits_that_are_no_telephone_number(said):
     assert redacted(said) == said
 
 
+@pytest.mark.parametrize("day", ["2024-01-31", "31.01.2024", "31-01-2024"])
+def test_a_day_is_no_part_of_a_telephone_number(day):
+    for behind in (" 12:30:00,123", " 12.30", "T12:30:00Z", ": 404", ", 12"):
+        assert redacted(f"{day}{behind}") == f"{day}{behind}"
+    assert redacted(f"[42] {day} 12:30 called 555-123-4568") == f"[42] {day} 12:30 called [phone]"
+    assert redacted(f"{day} 555-123-4568") == f"{day} [phone]"
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u2009", "\u202f", "\u2011"])
+def test_groups_of_digits_that_stay_on_one_line(space):
+    number = space.join(["4111", "1111", "1111", "1111"])
+    assert redacted(f"paid with {number}.") == "paid with [card]."
+    assert redacted(f"call {space.join(['06', '12', '34', '56', '78'])}.") == "call [phone]."
+    assert redacted(f"call {space.join(['+49', '30', '123456'])}.") == "call [phone]."
+    assert redacted(f"{space.join(['4111', '1111', '1111', '1112'])}", kinds=["card"]).startswith("4111")
+
+
 def test_mail_addresses_of_all_sorts():
     for address in ("a+b@c.de", "o'brien@x.ie", "a%b@c.de", "jürgen@müller.de", "用户@例子.公司", "x@xn--mller-kva.de"):
         assert redacted(f"to '{address}'.") == "to '[email]'."

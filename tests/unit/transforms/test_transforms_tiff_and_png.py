@@ -314,3 +314,19 @@ def test_interlaced_png_that_is_transparent(kind: int, depth: int, factor: int) 
 def test_heic_is_refused_by_name() -> None:
     with pytest.raises(BadInput, match="HEIC"):
         decoded(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_grey_of_16_bits_is_read_however_it_is_compressed(compression, orientation):
+    sink = io.BytesIO()
+    Pillow.fromarray(GREY.astype(np.uint16) * 257).save(
+        sink, "TIFF", compression=compression, tiffinfo={274: orientation}
+    )
+    wanted = np.rot90(GREY, -1) if orientation == 6 else GREY
+    for alpha in (False, True):
+        pixels = steps.decode.function(sink.getvalue(), Context(), alpha=alpha).pixels
+        shades = pixels if pixels.ndim == 2 else pixels[..., 0]
+        assert np.array_equal(shades, wanted)
+    made = compile_pipeline({"pipeline": ["decode", "grayscale", {"encode": {"format": "png"}}]}).run(sink.getvalue())
+    assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(made.body))), wanted)

@@ -271,7 +271,7 @@ def test_limits(limit, value):
     ],
 )
 def test_corrupt_films_and_lists_of_other_files(data):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match=r"is no film of a known format \(MP4, MOV"):
         taken(data)
 
 

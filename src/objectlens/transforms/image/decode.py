@@ -25,6 +25,8 @@ from objectlens.transforms.values import Image, Order
 _PNG_DEPTH = 24
 _PILLOW = frozenset({"gif", "avif"})
 _MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"})
+# Of 16 bits, in the order of bytes that the file has.
+_DEEP = frozenset({"I;16", "I;16B", "I;16L"})
 _REDUCED = {
     2: (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_GRAYSCALE_2),
     4: (cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_GRAYSCALE_4),
@@ -148,13 +150,17 @@ def _without(image: Image, data: bytes, value: int) -> Image:
 def _by_pillow(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image:
     # Pillow's plugins let through whatever their codecs raise, of any class.
     with reading(f"{header.format.upper()} picture", Exception), _opened(data, header) as opened:
-        if opened.mode not in _MODES:
-            # Pillow cuts off what is above 255.
+        # Pillow cuts off what is above 255.
+        if opened.mode not in _MODES | _DEEP:
             raise BadInput(f"{header.format.upper()} pictures of {opened.mode} samples are not read here")
         if orient:
             ImageOps.exif_transpose(opened, in_place=True)
-        # Grey that is darkened by its transparency has only one way on.
-        whole = opened.convert("LA") if opened.mode == "La" else opened
+        whole = opened
+        if opened.mode == "La":
+            # Grey that is darkened by its transparency has only one way on.
+            whole = opened.convert("LA")
+        elif opened.mode in _DEEP:
+            whole = PillowImage.fromarray(cv2.convertScaleAbs(np.asarray(opened).astype(np.uint16), alpha=1 / 257))
         pixels = np.asarray(whole.convert("RGBA" if alpha else "RGB"))
     if alpha:
         return Image(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), "bgra", header.format)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
+from objectlens.transforms.table.numbers import compared, fits, is_number
 
 # What is behind a time of day to say in which zone it is (ISO 8601).
 _ZONE = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
@@ -64,12 +65,21 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
     if len(condition) != 3 or not isinstance(condition[0], str):
         raise BadArgument(f"a condition must be [column, operator, value], not {condition!r}", "where")
     name, operator, value = condition
-    if type(value) is int and 2**63 <= value < 2**64:
-        value = pa.scalar(value, pa.uint64())
     field = pc.field(name)
     index = -1 if schema is None else schema.get_field_index(name)
     if schema is not None and index >= 0:
-        value = _typed(value, schema.field(index).type)
+        kind = schema.field(index).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_integer(kind) and is_number(value):
+            found = compared(field, operator, value, kind)
+            if found is not None:
+                return found
+        if pa.types.is_float16(kind):
+            # Which Arrow compares with nothing.
+            field, kind = field.cast(pa.float32()), pa.float32()
+        value = _typed(value, kind)
+    elif schema is None:
+        value = _stand_in(value)
     match operator:
         case "==":
             return field == value
@@ -92,13 +102,29 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
     raise BadArgument(f"there is no operator {operator!r}; there are ==, !=, <, <=, >, >=, in, is_null", "where")
 
 
+def _stand_in(value: Any) -> Any:
+    """Return what a condition is tried with when there is no column to say what kind of numbers it has."""
+    said = [one for one in value if one is not None] if isinstance(value, list) else [value]
+    if not said or not all(map(is_number, said)):
+        return value
+    for one in said:
+        if type(one) is int and not -(2**63) <= one < 2**64:
+            raise BadArgument(f"{one!r:.60} has more than 64 bits; write such numbers as 1e30", "where")
+    return [0] if isinstance(value, list) else 0
+
+
 def _typed(value: Any, kind: pa.DataType) -> Any:
     """Return text as the time or decimal that it says: JSON has neither."""
     if isinstance(value, list):
-        return [_typed(one, kind) for one in value]
-    if pa.types.is_uint64(kind) and type(value) is int:
-        # Arrow would make them signed, and lose the larger half.
-        return pa.scalar(value, pa.uint64())
+        said = [one for one in value if one is not None]
+        if pa.types.is_integer(kind) and all(map(is_number, said)):
+            said = [int(one) for one in said if fits(one, kind)]
+        return [_typed(one, kind) for one in said]
+    if pa.types.is_integer(kind) and type(value) is int:
+        # Arrow would make those of no sign signed, and lose the larger half.
+        return pa.scalar(value, kind)
+    if pa.types.is_floating(kind) and type(value) is int:
+        return float(value)
     if pa.types.is_decimal(kind) and type(value) is int:
         # To Arrow every whole number has 19 digits, more than what it makes of both may have.
         return pa.scalar(decimal.Decimal(value))

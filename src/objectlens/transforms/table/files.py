@@ -15,11 +15,12 @@ import pyarrow.parquet
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, TransformError, reading
+from objectlens.transforms.errors import BadArgument, BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, columns_of, expression
 from objectlens.transforms.table.lines import json_lines
+from objectlens.transforms.table.views import plain, without_views
 from objectlens.transforms.values import Result
 
 Format = Literal["auto", "csv", "json", "parquet", "arrow"]
@@ -46,7 +47,15 @@ _STRING = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-@transform(family="table")
+def _check_delimiter(*, delimiter: str, **_: Any) -> None:
+    if not delimiter.isascii() or delimiter in '\r\n"':
+        raise BadArgument(
+            f"delimiter must be a character of ASCII that ends no line and quotes nothing, not {delimiter!r}",
+            "delimiter",
+        )
+
+
+@transform(family="table", check=_check_delimiter)
 def read(
     data: bytes,
     ctx: Context,
@@ -207,6 +216,11 @@ def _csv_names(data: bytes, delimiter: str) -> list[str]:
 
 def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        # Arrow's reader takes any bytes for text, which nobody could read in what is written of it.
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the JSON is not UTF-8 (byte {error.start:,}); begin with text.decode") from error
     # Arrow's reader calls itself once for each level of nesting, and would run out of stack.
     depth, rows = _depth(data)
     ctx.limits.check("nesting", depth, "JSON nested too deeply")
@@ -280,9 +294,9 @@ def _parquet(data: bytes, ctx: Context, _: str, columns: list[str] | None, where
     check_columns(columns or [], file.schema_arrow.names)
     _check_rows(metadata, [group.num_rows for group in groups], ctx, columns, at_once=where is None)
     if where is None:
-        return _only(file.read(columns, use_threads=False), columns)
+        return _only(without_views(file.read(columns, use_threads=False)), columns)
     parts = list(_parts(file, columns, where, ctx))
-    return _only(pa.concat_tables(parts) if parts else file.schema_arrow.empty_table(), columns)
+    return _only(pa.concat_tables(parts) if parts else plain(file.schema_arrow).empty_table(), columns)
 
 
 def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> Iterator[pa.Table]:
@@ -292,19 +306,23 @@ def _parts(file: Any, columns: list[str] | None, where: Where, ctx: Context) -> 
     Their least and greatest values would take less reading, but some corrupt files make Arrow wait for ever
     (`read_table`) or abort (`ColumnChunkMetaData`) when it looks at those.
     """
-    filters, needed, size = expression(where, file.schema_arrow), columns_of(where), 0
+    filters, needed, size = expression(where, plain(file.schema_arrow)), columns_of(where), 0
     asked: list[str] | None = needed
     for index in range(file.num_row_groups):
-        part = file.read_row_group(index, asked, use_threads=False).filter(filters)
+        part = _group(file, index, asked).filter(filters)
         if not part.num_rows:
             asked = needed
             continue
         if asked is needed:
             asked = columns
-            part = file.read_row_group(index, columns, use_threads=False).filter(filters)
+            part = _group(file, index, columns).filter(filters)
         size += part.nbytes
         ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more, decoded,")
         yield part
+
+
+def _group(file: Any, index: int, columns: list[str] | None) -> pa.Table:
+    return without_views(file.read_row_group(index, columns, use_threads=False))
 
 
 def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str] | None, *, at_once: bool) -> None:
@@ -334,4 +352,4 @@ def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any
             size += batches[-1].nbytes
             ctx.limits.check("output_bytes", size, f"a table of {size:,} bytes or more")
         table = pa.Table.from_batches(batches, reader.schema)
-    return _only(table, columns)
+    return without_views(_only(table, columns))

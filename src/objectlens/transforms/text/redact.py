@@ -14,22 +14,26 @@ from objectlens.transforms.errors import BadArgument, BadInput, LimitExceeded
 from objectlens.transforms.hints import Bounds
 
 Kind = Literal["email", "phone", "card"]
+# What pages and typesetters put between groups of digits so that no line ends there: spaces, and hyphens.
+_SPACE, _HYPHEN = " \u00a0\u2007\u2009\u202f", "\u2010\u2011-"
+_GAP = f"[{_SPACE}.{_HYPHEN}]"
+# A day, the year first (ISO 8601) or last, of which no more digits follow: what is behind it is a time of day, mostly.
+_DAY = rf"(?:(?:19|20)\d\d[.-][01]\d[.-][0-3]\d|[0-3]\d[.-][0-3]\d[.-](?:19|20)\d\d)(?![.{_HYPHEN}]?\d)"
 # Every quantifier is bounded and none is nested, so that no text makes them slow.
 _PATTERNS = {
     # An apostrophe only within a word (O'Brien): around it, it is a quotation mark.
     "email": re.compile(r"(?<![\w.+%-])(?<!\w')(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    "card": re.compile(r"(?<![\d+-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+    "card": re.compile(rf"(?<![\d+-])\d(?:[{_SPACE}\u2012\u2013{_HYPHEN}]?\d){{12,18}}(?![\d-])"),
     # With the number of a country, groups are as each country writes them; else as most do.
     "phone": re.compile(
-        r"(?<![\w+])\+\d(?:[ ()./-]{0,3}\d){6,14}(?!\w)"
-        r"|(?<![\w+])(?<!\w-)(?<!\d[.,])(?:1[ .-])?(?:\(\d{1,5}\)[ ./-]?|\d{2,5} ?/ ?)?"
-        r"\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?!\w)"
+        rf"(?<![\w+])\+\d(?:[{_SPACE}()./{_HYPHEN}]{{0,3}}\d){{6,14}}(?!\w)"
+        rf"|(?<![\w+])(?<!\w[{_HYPHEN}])(?<!\d[.,])(?:1{_GAP})?"
+        rf"(?:\(\d{{1,5}}\)[{_SPACE}./{_HYPHEN}]?|\d{{2,5}}[{_SPACE}]?/[{_SPACE}]?)?"
+        rf"(?!{_DAY})\d{{2,4}}(?:{_GAP}?(?!{_DAY})\d{{2,4}}){{2,4}}(?!\w)"
     ),
 }
-# Digits in groups that are no telephone number: days, the year first (ISO 8601) or last, and addresses of machines.
-_NO_PHONE = re.compile(
-    r"(?:19|20)\d\d[.-][01]\d[.-][0-3]\d|[0-3]\d[.-][0-3]\d[.-](?:19|20)\d\d|\d{1,3}(?:\.\d{1,3}){3}"
-)
+# Digits in groups that are no telephone number: addresses of machines.
+_NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 # What is repeated so many times at least is written out as often when a pattern is compiled.
 _LONGEST = 5_000
 _PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)

@@ -28,6 +28,7 @@ _UPRIGHT = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 # Containers round their times: to milliseconds, mostly.
 _GRACE = 0.0005
 _FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError, struct.error)
+_READ = "MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, Ogg"
 # Playlists (hls, concat, dash) name other files and addresses, which a file of a stranger must not.
 _OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg",
@@ -141,8 +142,20 @@ def _copied(output: Any, stream: Any) -> Any:
 @contextmanager
 def opened(data: bytes) -> Iterator[Any]:
     """Open a film held in memory; raises `BadInput`."""
-    with reading("film", *_FAULTS), av.open(io.BytesIO(data), container_options=_OPTIONS) as film:
-        yield film
+    with reading("film", *_FAULTS):
+        try:
+            with _known(data) as film:
+                yield film
+        except av.error.FFmpegError as error:
+            # Its text begins with a number that only FFmpeg knows, and ends with the name of a file that there is not.
+            raise BadInput(f"cannot read the film: {error.strerror or type(error).__name__}") from error
+
+
+def _known(data: bytes) -> Any:
+    try:
+        return av.open(io.BytesIO(data), container_options=_OPTIONS)
+    except av.error.FFmpegError as error:
+        raise BadInput(f"the object is no film of a known format ({_READ}), or it is corrupt or cut short") from error
 
 
 def _stamp(film: Any, time: float) -> int:

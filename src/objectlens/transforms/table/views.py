@@ -1,0 +1,46 @@
+"""Texts and bytes as Arrow's functions take them: most of those have no use for views yet, which Polars writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+
+def without_views(table: pa.Table) -> pa.Table:
+    """Return the table with views of texts and bytes made plain, also within lists, structures and dictionaries."""
+    return table.cast(plain(table.schema)) if any(_has_views(field.type) for field in table.schema) else table
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """Return what the schema of a table is without views."""
+    return pa.schema([_field(field) for field in schema], schema.metadata)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _plain(kind.value_type), kind.ordered)
+    if pa.types.is_struct(kind):
+        return pa.struct([_field(kind.field(index)) for index in range(kind.num_fields)])
+    if pa.types.is_map(kind):
+        return pa.map_(_field(kind.key_field), _field(kind.item_field), kind.keys_sorted)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_field(kind.value_field))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_field(kind.value_field), kind.list_size)
+    return pa.list_(_field(kind.value_field)) if pa.types.is_list(kind) else kind
+
+
+def _field(field: Any) -> Any:
+    return field.with_type(_plain(field.type)) if _has_views(field.type) else field
+
+
+def _has_views(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _has_views(kind.value_type)
+    within = (kind.field(index).type for index in range(kind.num_fields))
+    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind) or any(map(_has_views, within))
