@@ -42,6 +42,10 @@ FORMS = {
         {"index.js": "export const handler = async (e) => [e, true];", "package.json": '{"type": "module"}'},
         {},
     ),
+    "typed a module after a byte order mark": (
+        {"index.js": "export const handler = async (e) => [e, true];", "package.json": '\ufeff{"type": "module"}'},
+        {},
+    ),
     "CommonJS": ({"index.js": "exports.handler = async (e) => [e, require.main !== module];"}, {}),
     "CommonJS by name": (
         {"index.cjs": "module.exports = { handler: async (e) => [e, true] };", "package.json": '{"type": "module"}'},
@@ -154,6 +158,7 @@ ERRORS = {
     "called back": ("(e, c, done) => done(new RangeError('bad'))", "RangeError", "bad"),
     "failed": ("(e, c) => c.fail(new Error('bad'))", "Error", "bad"),
     "failed with nothing": ("(e, c) => c.fail()", "string", "handled"),
+    "cut within a character": ("async () => { throw new TypeError('\\ud83d'); }", "TypeError", "\ud83d"),
     "named by itself": ("async () => { throw Object.assign(new Error('bad'), { name: 'Mine ü' }); }", "Mine ü", "bad"),
     "not serialisable": ("async () => 1n", "Error", "Unable to stringify response body: Do not know how to serialize"),
     "without a readable name": (
