@@ -620,9 +620,11 @@ def test_layers_are_published_and_described(client, house):
     )
     assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
     assert (made["LayerArn"], made["LayerVersionArn"], made["Version"]) == (f"{LAYER}:l", f"{LAYER}:l:1", 1)
-    assert made["Content"].keys() == {"CodeSha256", "CodeSize"}
+    assert made["Content"].keys() == {"CodeSha256", "CodeSize", "Location"}
     assert made["CreatedDate"].endswith("+0000")
     described = client.get_layer_version(LayerName=f"{LAYER}:l", VersionNumber=1)
+    for told in (made, described):
+        assert told["Content"].pop("Location").startswith("http://")
     assert {name: described[name] for name in described if name != "ResponseMetadata"} == {
         name: made[name] for name in made if name != "ResponseMetadata"
     }
