@@ -365,6 +365,13 @@ def test_the_client_context(client):
         refused(client.invoke, "InvalidRequestContentException", "Base64", 400, FunctionName="f", ClientContext=bad)
 
 
+def test_a_number_may_have_any_length(client):
+    create(
+        client, code=make_zip({"app.py": "import sys\nsys.set_int_max_str_digits(0)\ndef handler(e, c):\n    return e"})
+    )
+    assert client.invoke(FunctionName="f", Payload=b"1" * 5000)["Payload"].read() == b"1" * 5000
+
+
 def test_payloads_that_are_refused(client):
     create(client)
     refused(client.invoke, "InvalidRequestContentException", "parse", 400, FunctionName="f", Payload=b"{")
