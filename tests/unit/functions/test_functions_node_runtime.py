@@ -323,6 +323,19 @@ export const handler = async () => {
     assert "raw" in said
 
 
+LONG = "for (let i = 0; i < 50; i++) console.log('long '.repeat(2000)); process.stdout.write('last words\\n');"
+
+
+def test_what_was_printed_is_in_the_log_before_the_end_however_long(bench):
+    (outcome,) = run(bench, f"export const handler = async () => {{ {LONG} }};")
+    assert b"\nlast words\nEND RequestId" in outcome.log_tail
+
+
+def test_what_was_printed_before_the_process_ends_is_not_lost(bench, tmp_path):
+    run(bench, f"export const handler = async () => {{ {LONG} process.exit(3); }};")
+    assert "last words" in messages(tmp_path)
+
+
 def test_too_large_an_answer_is_refused_and_the_environment_lives_on(bench):
     code = "export const handler = async (e) => e ? process.pid : 'x'.repeat(7 * 1024 * 1024);"
     before, failed, after = run(bench, code, 1, None, 1)
