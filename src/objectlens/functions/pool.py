@@ -248,9 +248,15 @@ class Pool:
             ticket.refuse(throttled("ConcurrentInvocationLimitExceeded"))
 
     def _rehouse(self, group: Group) -> None:
-        """Move the tickets of a retired group to its successor, which runs them as they were sent."""
-        while ticket := group.pull():
-            self._group(ticket.invocation.function).put(ticket)
+        """Move the tickets of a retired group to its successor, which runs them as they were sent.
+
+        Those for which it starts environments stay: otherwise they would begin anew with every change of a function.
+        """
+        for ticket in group.release():
+            if self._closed:
+                ticket.refuse(ServiceUnavailable("The server is stopping."))
+            else:
+                self._group(ticket.invocation.function).put(ticket)
         self._grow()
 
     # --- growing and shrinking ---
@@ -318,6 +324,8 @@ class Pool:
         group.provisioned.discard(place)
         if starting:
             self._started(group)
+        if group.retired:
+            self._rehouse(group)
         self._forget_if_empty(group)
         self._holding.serve()
         self._grow()

@@ -243,6 +243,12 @@ class Group:
         self.passes = 0
         return None
 
+    def release(self) -> list[Ticket]:
+        """Take out of the line the tickets for which no environment is being started."""
+        line = [ticket for ticket in self.waiting if not ticket.outcome.done()]
+        self.waiting = deque(line[: self.starting])
+        return line[self.starting :]
+
     def drop(self, ticket: Ticket) -> None:
         """Forget a waiting ticket."""
         if ticket in self.waiting:

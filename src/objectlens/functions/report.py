@@ -36,7 +36,8 @@ def failure_of(answer: Answer, request_id: str) -> tuple[bytes, Failure | None]:
     if content.get("requestId") == "":
         content["requestId"] = request_id
     failure = Failure(kind="Unhandled", type=answer.error_type, message=str(content.get("errorMessage", "")))
-    return json.dumps(content, ensure_ascii=False).encode(), failure
+    # Half a pair of surrogates, of a text that was cut, is escaped again as the runtime had it.
+    return json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace"), failure
 
 
 _NAMES_THE_REQUEST = {"Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint", "Sandbox.Timedout"}

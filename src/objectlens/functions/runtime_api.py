@@ -289,7 +289,7 @@ def _reported(request: RuntimeRequest, fallback: str) -> Answer:
     kind = request.headers.get("lambda-runtime-function-error-type", "")
     try:
         content = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         return fault(kind or fallback, request.body[:1000].decode("utf-8", "replace"))
@@ -304,10 +304,10 @@ def _streamed_error(request: RuntimeRequest) -> Answer | None:
         return None
     try:
         body = base64.b64decode(request.headers.get("lambda-runtime-function-error-body", ""), validate=True)
-        json.loads(body)
-    except ValueError:
-        return fault(kind, "")
-    return Answer(body, kind)
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    return Answer(body, kind) if isinstance(content, dict) else fault(kind, "")
 
 
 def _refuse(connection: RuntimeConnection, status: int, kind: str, message: str) -> None:

@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from objectlens.errors import InvalidParameterValueException
 
@@ -107,7 +107,8 @@ def _make_folders(folder: Path, root: Path, info: zipfile.ZipInfo) -> None:
 def _link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, root: Path) -> int:
     if info.file_size > MAX_LINK:
         _refuse(f"the link {info.filename!r} is too long")
-    destination = os.fsdecode(archive.read(info))
+    with archive.open(info) as source:
+        destination = os.fsdecode(_read(source))
     lands = os.path.normpath(target.parent.relative_to(root) / destination)
     if not destination or "\0" in destination or destination.startswith("/") or lands.split("/")[0] == "..":
         _refuse(f"the link {info.filename!r} leads out of the package")
@@ -130,12 +131,19 @@ def _check_links(root: Path) -> None:
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: int) -> int:
     written = 0
     with archive.open(info) as source, target.open("xb") as file:
-        while chunk := source.read(_CHUNK):
+        while chunk := _read(source):
             written += len(chunk)
             if written > budget:
                 raise InvalidParameterValueException(f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes")
             file.write(chunk)
     return written
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_CHUNK)
+    except Exception as error:  # every way of compressing has errors of its own: bzip2's are `OSError`
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _refuse(reason: str) -> NoReturn:

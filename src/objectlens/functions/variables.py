@@ -46,6 +46,9 @@ RESERVED = frozenset(
 # Where the AWS SDKs, Python, OpenSSL, requests and curl look for roots to trust, and Node.js for more of them.
 _BUNDLE = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _AUTHORITY = "NODE_EXTRA_CA_CERTS"
+# Where AWS's runtimes have their roots: functions name these to have them trusted at all (Node.js from 20 on), or by a
+# library. Here the roots are elsewhere, and more of them.
+_AWS_ROOTS = {"/var/runtime/ca-cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"}
 
 _LANGUAGE = "en_US.UTF-8"
 # LC_ALL_MASK of glibc's locale.h: all but LC_ALL, which is the seventh.
@@ -87,7 +90,7 @@ def make_variables(
     opt: Path | None = None,
     initialization: str = "on-demand",
 ) -> dict[str, str]:
-    """Return all variables of one environment; the function's own come last and win over all but the reserved.
+    """Return all variables of one environment; the function's own win over all but the reserved.
 
     `opt` is where the environment sees its layers, None when it has none.
     """
@@ -114,9 +117,9 @@ def make_variables(
         **_ALLOCATOR,
         **_ONE_THREAD,
         **(_NODE | _node_path(runtime, opt) if runtime.node else {}),
-        **_trust(function, surroundings.capture),
         **_logging(function),
         **without_reserved(function.environment),
+        **_trust(function, surroundings.capture),
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
@@ -159,7 +162,9 @@ def _language() -> str:
 def _trust(function: Function, capture: Capture | None) -> dict[str, str]:
     if capture is None or function.environment.get("OBJECTLENS_CAPTURE") == "0":
         return {}
-    return {**dict.fromkeys(_BUNDLE, str(capture.bundle)), _AUTHORITY: str(capture.authority)}
+    roots = {**dict.fromkeys(_BUNDLE, str(capture.bundle)), _AUTHORITY: str(capture.authority)}
+    own = function.environment
+    return {name: path for name, path in roots.items() if name not in own or own[name] in _AWS_ROOTS}
 
 
 def _node_path(runtime: Runtime, opt: Path | None) -> dict[str, str]:

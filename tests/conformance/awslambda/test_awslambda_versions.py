@@ -181,6 +181,14 @@ def fetched(url):
             return error.code, error.read()
 
 
+def test_the_content_of_a_layer_can_be_fetched(client, name):
+    content = zipped("value = 1\n")
+    made = client.publish_layer_version(LayerName=name, Content={"ZipFile": content})
+    told = client.get_layer_version(LayerName=name, VersionNumber=made["Version"])
+    for version in (made, told):
+        assert fetched(version["Content"]["Location"]) == (200, content)
+
+
 def test_code_can_be_fetched_for_a_while(client, name):
     client.publish_version(FunctionName=name)
     client.update_function_code(FunctionName=name, ZipFile=zipped("# other\n" + ECHO))

@@ -365,6 +365,13 @@ def test_the_client_context(client):
         refused(client.invoke, "InvalidRequestContentException", "Base64", 400, FunctionName="f", ClientContext=bad)
 
 
+def test_a_number_may_have_any_length(client):
+    create(
+        client, code=make_zip({"app.py": "import sys\nsys.set_int_max_str_digits(0)\ndef handler(e, c):\n    return e"})
+    )
+    assert client.invoke(FunctionName="f", Payload=b"1" * 5000)["Payload"].read() == b"1" * 5000
+
+
 def test_payloads_that_are_refused(client):
     create(client)
     refused(client.invoke, "InvalidRequestContentException", "parse", 400, FunctionName="f", Payload=b"{")
@@ -620,9 +627,11 @@ def test_layers_are_published_and_described(client, house):
     )
     assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
     assert (made["LayerArn"], made["LayerVersionArn"], made["Version"]) == (f"{LAYER}:l", f"{LAYER}:l:1", 1)
-    assert made["Content"].keys() == {"CodeSha256", "CodeSize"}
+    assert made["Content"].keys() == {"CodeSha256", "CodeSize", "Location"}
     assert made["CreatedDate"].endswith("+0000")
     described = client.get_layer_version(LayerName=f"{LAYER}:l", VersionNumber=1)
+    for told in (made, described):
+        assert told["Content"].pop("Location").startswith("http://")
     assert {name: described[name] for name in described if name != "ResponseMetadata"} == {
         name: made[name] for name in made if name != "ResponseMetadata"
     }

@@ -265,6 +265,17 @@ def test_a_function_does_not_choose_the_endpoint(tmp_path, server):
     assert seen == [f"http://127.0.0.1:{port}", capture.tls_url, "http://10.0.0.1"]
 
 
+@pytest.mark.parametrize("path", ["/var/runtime/ca-cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"])
+def test_a_function_that_names_the_roots_of_awss_runtimes_trusts_the_service(tmp_path, server, path):
+    names = ["NODE_EXTRA_CA_CERTS", "AWS_CA_BUNDLE", "SSL_CERT_FILE"]
+    asked = f"[await text('https://{HOST}/k'), ...{json.dumps(names)}.map((name) => process.env[name])]"
+    port, capture = server
+    given = {"NODE_EXTRA_CA_CERTS": path, "AWS_CA_BUNDLE": path, "SSL_CERT_FILE": "/my/own.pem"}
+    code = f"{GET}exports.handler = async () => {asked};"
+    seen = asyncio.run(invoke(tmp_path, port, {"index.js": code}, None, capture, environment=given))
+    assert seen == [f"{HOST} /k", str(capture.authority), str(capture.bundle), "/my/own.pem"]
+
+
 async def invoke(folder, port, files, event, capture, **changes):
     """Run a function whose service is at `port`; returns what it returned."""
     packages = PackageStore(folder / "packages")

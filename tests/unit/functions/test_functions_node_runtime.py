@@ -42,6 +42,10 @@ FORMS = {
         {"index.js": "export const handler = async (e) => [e, true];", "package.json": '{"type": "module"}'},
         {},
     ),
+    "typed a module after a byte order mark": (
+        {"index.js": "export const handler = async (e) => [e, true];", "package.json": '\ufeff{"type": "module"}'},
+        {},
+    ),
     "CommonJS": ({"index.js": "exports.handler = async (e) => [e, require.main !== module];"}, {}),
     "CommonJS by name": (
         {"index.cjs": "module.exports = { handler: async (e) => [e, true] };", "package.json": '{"type": "module"}'},
@@ -154,6 +158,7 @@ ERRORS = {
     "called back": ("(e, c, done) => done(new RangeError('bad'))", "RangeError", "bad"),
     "failed": ("(e, c) => c.fail(new Error('bad'))", "Error", "bad"),
     "failed with nothing": ("(e, c) => c.fail()", "string", "handled"),
+    "cut within a character": ("async () => { throw new TypeError('\\ud83d'); }", "TypeError", "\ud83d"),
     "named by itself": ("async () => { throw Object.assign(new Error('bad'), { name: 'Mine ü' }); }", "Mine ü", "bad"),
     "not serialisable": ("async () => 1n", "Error", "Unable to stringify response body: Do not know how to serialize"),
     "without a readable name": (
@@ -316,6 +321,19 @@ export const handler = async () => {
     ]
     assert said[said.index("lines") + 1].endswith("\tERROR\te")
     assert "raw" in said
+
+
+LONG = "for (let i = 0; i < 50; i++) console.log('long '.repeat(2000)); process.stdout.write('last words\\n');"
+
+
+def test_what_was_printed_is_in_the_log_before_the_end_however_long(bench):
+    (outcome,) = run(bench, f"export const handler = async () => {{ {LONG} }};")
+    assert b"\nlast words\nEND RequestId" in outcome.log_tail
+
+
+def test_what_was_printed_before_the_process_ends_is_not_lost(bench, tmp_path):
+    run(bench, f"export const handler = async () => {{ {LONG} process.exit(3); }};")
+    assert "last words" in messages(tmp_path)
 
 
 def test_too_large_an_answer_is_refused_and_the_environment_lives_on(bench):

@@ -356,6 +356,35 @@ def test_retiring_moves_those_who_wait(bench):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("plain", ["0", "1"])
+def test_who_waits_for_an_environment_that_starts_does_not_begin_anew(bench, plain):
+    slow = "import time\ntime.sleep(0.8)\ndef handler(event, context):\n    return 1"
+
+    async def main():
+        async with bench() as opened:
+            function = opened.function(slow, environment={"OBJECTLENS_TEMPLATE": plain}, timeout=20)
+            asked = [asyncio.ensure_future(opened.value(function)) for _ in range(2)]
+            for _ in range(12):
+                await asyncio.sleep(0.25)
+                await opened.executor.retire(function)
+            assert [one.done() and one.result() for one in asked] == [1, 1]
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_an_environment_that_a_change_finds_starting_is_told_when_the_server_stops(bench):
+    async def main():
+        async with bench() as opened:
+            function = opened.function("import time\ntime.sleep(5)\ndef handler(event, context):\n    return 1")
+            asked = asyncio.ensure_future(opened.invoke(function))
+            await asyncio.sleep(0.3)
+            await opened.executor.retire(function)
+        with pytest.raises(ServiceUnavailable, match="stopping"):
+            await asyncio.wait_for(asked, 5)
+
+    asyncio.run(main())
+
+
 def test_what_the_service_does_before_it_hears_the_answer_is_not_billed(bench, monkeypatch):
     honest = Environment.answered
 

@@ -225,7 +225,7 @@ def test_an_error_with_its_type():
     transcript(test)
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[1]", b'{"errorType": 5}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"not json", b"[1]", b'{"errorType": 5}', b"\xff", b"[" * 100_000])
 def test_an_error_that_is_no_document_takes_its_type_from_the_header(body):
     async def test(api, listener, connect):
         client, _ = await working(api, listener, connect)
@@ -348,6 +348,18 @@ def test_a_streamed_response_that_ends_in_an_error():
         client.raw(CHUNKED + trailers + base64.b64encode(document) + b"\r\n\r\n")
         assert (await client.answer())[0] == 202
         assert (listener.events[0].body, listener.events[0].error_type) == (document, "Oops")
+
+    transcript(test)
+
+
+@pytest.mark.parametrize("document", [b"[1]", b"null", b"not json", b"[" * 100_000])
+def test_a_streamed_response_that_ends_in_what_is_no_document(document):
+    async def test(api, listener, connect):
+        client, _ = await working(api, listener, connect)
+        trailers = b"Lambda-Runtime-Function-Error-Type: Oops\r\nLambda-Runtime-Function-Error-Body: "
+        client.raw(CHUNKED + trailers + base64.b64encode(document) + b"\r\n\r\n")
+        assert (await client.answer())[0] == 202
+        assert json.loads(listener.events[0].body) == {"errorType": "Oops", "errorMessage": ""}
 
     transcript(test)
 

@@ -107,6 +107,19 @@ def test_a_damaged_member(folder):
     refused(bytes(data), folder, "")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("mode", [0o100644, 0o120777])
+def test_a_member_that_is_damaged_in_another_compression(folder, compression, mode):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        info = zipfile.ZipInfo("a.py")
+        info.external_attr = mode << 16
+        file.writestr(info, os.urandom(1000), compression)
+    data = bytearray(buffer.getvalue())
+    data[60:100] = bytes(40)
+    refused(bytes(data), folder, "")
+
+
 def test_an_encrypted_member(folder):
     data = bytearray(archive(("a.py", b"x", 0o100644)))
     central = data.index(b"PK\x01\x02")

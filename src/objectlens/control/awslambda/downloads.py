@@ -1,4 +1,4 @@
-"""Where the code of a function can be fetched: `Code.Location` of GetFunction, a URL that holds for ten minutes."""
+"""Where the code of a function or a layer can be fetched: `Location`, a URL that holds for ten minutes."""
 
 from __future__ import annotations
 

@@ -98,8 +98,9 @@ def _payload(payload: bytes, kind: str) -> bytes:
     if not payload:
         return b"{}"
     try:
-        # Of bytes, `json` would take UTF-16 as well, and it knows words that are no JSON (NaN, Infinity).
-        json.loads(payload.decode(), parse_constant=_refuse_constant)
+        # Of bytes, `json` would take UTF-16 as well, and it knows words that are no JSON (NaN, Infinity). Whole numbers
+        # are as long as they are; Python would make none of more than 4,300 digits.
+        json.loads(payload.decode(), parse_constant=_refuse_constant, parse_int=str)
     except (ValueError, RecursionError) as error:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from None
     return payload

@@ -89,15 +89,19 @@ async def publish_layer_version(surroundings: Lambda, request: Request) -> Resul
         )
         return shelves.layer_versions.create(layer)
 
-    return render.layer(await surroundings.catalog.change(work))
+    return _described(surroundings, request, await surroundings.catalog.change(work))
 
 
 async def get_layer_version(surroundings: Lambda, request: Request) -> Result:
-    """Describe a version. The content's location is left out: packages are kept unpacked, not as the zip."""
+    """Describe a version, and tell where its content can be fetched."""
     layer = await find_layer(surroundings, named_layer(request))
     if layer is None:
         raise no_layer()
-    return render.layer(layer)
+    return _described(surroundings, request, layer)
+
+
+def _described(surroundings: Lambda, request: Request, layer: LayerVersion) -> Result:
+    return render.layer(layer, surroundings.downloads.url(request.http, layer.package))
 
 
 async def delete_layer_version(surroundings: Lambda, request: Request) -> Result:

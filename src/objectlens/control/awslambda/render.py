@@ -83,12 +83,15 @@ def alias(value: FunctionAlias, region: str) -> Result:
     return result
 
 
-def layer(value: LayerVersion) -> Result:
-    """Return what PublishLayerVersion and GetLayerVersion tell."""
+def layer(value: LayerVersion, location: str | None) -> Result:
+    """Return what PublishLayerVersion and GetLayerVersion tell; the content can be fetched at `location`."""
+    content: Result = {"CodeSha256": value.code_sha256, "CodeSize": value.code_size}
+    if location is not None:
+        content["Location"] = location
     return {
         **layer_item(value),
         "LayerArn": layer_arn(value.region, value.account, value.name),
-        "Content": {"CodeSha256": value.code_sha256, "CodeSize": value.code_size},
+        "Content": content,
     }
 
 

@@ -85,7 +85,8 @@ function isFile(name) {
 function packageType(root, file) {
   const folder = path.dirname(file);
   const description = path.join(folder, "package.json");
-  if (existsSync(description)) return JSON.parse(readFileSync(description, "utf8")).type;
+  // A byte order mark is no JSON, and Node.js reads over it.
+  if (existsSync(description)) return JSON.parse(readFileSync(description, "utf8").replace(/^\ufeff/, "")).type;
   return folder === root || folder === path.dirname(folder) ? undefined : packageType(root, folder);
 }
 

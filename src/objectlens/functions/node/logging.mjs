@@ -14,12 +14,19 @@ export function installConsole(requestId, env = process.env) {
   const json = inJson(env);
   const least = json ? ORDER.indexOf(env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()) : 0;
   const line = json ? jsonLine : textLine;
+  waitForOutput();
   const write = process.stdout.write.bind(process.stdout);
   for (const [method, level] of Object.entries(LEVELS)) {
     console[method] = (...values) => {
       if (ORDER.indexOf(level) >= least) write(`${line(new Date().toISOString(), requestId(), level, values)}\n`);
     };
   }
+}
+
+// Of what does not fit into a pipe, Node.js keeps the rest and writes it later: behind the answer, or, when the process
+// ends, never. Both streams may be one pipe, which opening either of them changes: so both are opened first.
+function waitForOutput() {
+  for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true);
 }
 
 function textLine(time, requestId, level, values) {
