@@ -358,6 +358,8 @@ class Environment:
         if exit_.out_of_memory:
             message = f"Runtime ran out of memory: MemorySize is {self.function.memory_size} MB"
             crash = fault("Runtime.OutOfMemory", message)
+            # Nobody looked while it grew, but so much is what it held.
+            self._peak_kib = max(self._peak_kib, self.function.memory_size * 1024)
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():

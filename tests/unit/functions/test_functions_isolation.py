@@ -483,6 +483,8 @@ def test_processes_that_fill_the_memory_together_are_ended(tmp_path, environment
     """
     outcome = run(tmp_path, code, environment=environment, memory_size=128, ephemeral_storage=512)
     assert outcome.failure.type == "Runtime.OutOfMemory"
+    assert outcome.memory_mb >= 128
+    assert b"Max Memory Used: 128 MB" in outcome.log_tail
     assert "128 MB" in outcome.failure.message
 
 
