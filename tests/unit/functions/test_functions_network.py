@@ -393,7 +393,7 @@ done
     asyncio.run(main())
 
 
-def test_a_policy_that_cannot_be_kept_is_refused(tmp_path):
+def test_a_policy_that_cannot_be_kept_is_refused(tmp_path, caplog):
     async def main():
         async with pool_with_service(tmp_path, isolation="off") as (bench, _):
             function = bench.function("def handler(e, c): return 1", environment={"OBJECTLENS_NETWORK": "none"})
@@ -401,6 +401,8 @@ def test_a_policy_that_cannot_be_kept_is_refused(tmp_path):
                 await bench.invoke(function)
 
     asyncio.run(main())
+    assert "an environment of f failed: its network policy needs a sandbox" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:9000", "http://objects.example:9000", "http://127.0.0.1:80"])
