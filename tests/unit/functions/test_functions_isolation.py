@@ -610,3 +610,17 @@ def test_forks_are_quick(tmp_path):
             assert [one.failure for one in outcomes] == [None] * 4
 
     asyncio.run(main())
+
+
+def test_a_flood_of_output_does_not_hide_the_time_out(tmp_path):
+    code = """
+        import os
+        def handler(event, context):
+            while True:
+                os.write(1, b"flood\\n" * 1000)
+    """
+    outcome = run(tmp_path, code, timeout=1)
+    assert outcome.failure.type == "Sandbox.Timedout"
+    last = outcome.log_tail.splitlines()[-3:]
+    assert last[0].endswith(b"Task timed out after 1.00 seconds")
+    assert last[1].startswith(b"END RequestId: ")
