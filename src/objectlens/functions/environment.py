@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 
 from objectlens.catalog.entities import Function
 from objectlens.clock import Clock
@@ -80,6 +81,7 @@ class Environment:
         self._peak_kib = 0
         self._looked_at = -_LOOK_SECONDS
         self._began: float | None = None
+        self._overran: datetime | None = None
         self._answered_at = 0.0
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._polling = asyncio.Event()
@@ -243,7 +245,7 @@ class Environment:
             self._process.spent.begin()
         began = self._began = self._clock.monotonic()
         self._api.dispatch(_dispatch(invocation, int(deadline * 1000)))
-        alarm = loop.call_later(timeout + _TICK, self._time_out, invocation.request_id)
+        alarm = loop.call_later(timeout + _TICK, self._time_out)
         try:
             answer = await self._answer
             if self._channel is not None:
@@ -291,16 +293,18 @@ class Environment:
             self._channel.look()
         self._api.look()
 
-    def _time_out(self, request_id: str) -> None:
+    def _time_out(self) -> None:
         self._look()
         if not self._answer.done():
-            message = timeout_message(self.function.timeout)
-            self._output.say(*self._speech.timeout(request_id, message, self._clock.now()))
-            self._take(fault("Sandbox.Timedout", message))
+            self._overran = self._clock.now()
+            self._take(fault("Sandbox.Timedout", timeout_message(self.function.timeout)))
             self._end()
 
     def _finish(self, invocation: Invocation, answer: Answer, duration_ms: float) -> Outcome:
         self._output.drain()
+        if self._overran is not None:  # said when all is there that was printed before
+            message = timeout_message(self.function.timeout)
+            self._output.say(*self._speech.timeout(invocation.request_id, message, self._overran))
         memory_mb = self._memory_mb()
         init_ms, self._init_ms = self._init_ms, None
         billed = billed_ms(duration_ms, self.function.timeout)
@@ -358,6 +362,8 @@ class Environment:
         if exit_.out_of_memory:
             message = f"Runtime ran out of memory: MemorySize is {self.function.memory_size} MB"
             crash = fault("Runtime.OutOfMemory", message)
+            # Nobody looked while it grew, but so much is what it held.
+            self._peak_kib = max(self._peak_kib, self.function.memory_size * 1024)
         if self._api.state is State.STARTING:
             self._fail(crash)
         elif not self._answer.done():

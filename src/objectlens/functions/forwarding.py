@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from objectlens.functions.labels import is_service
@@ -32,19 +32,35 @@ class Refused(Exception):
 
 
 class Forwarder:
-    """The proxy of one sandbox; `address` is where it listens in it, `home` what is ours for ports of AWS's."""
+    """The proxy of one sandbox.
 
-    def __init__(self, network: Network, port: int, home: Mapping[int, tuple[str, int]]) -> None:
+    `address` is where it listens in it, `home` what is ours for ports of AWS's, `ours` are this service's addresses.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        port: int,
+        home: Mapping[int, tuple[str, int]],
+        ours: Sequence[tuple[str, int]] = (),
+    ) -> None:
         self.address = ("127.0.0.1", port)
         self._network = network
         self._home = home if network.captured else {}
+        self._ours = ours
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def variables(self, endpoint_url: str) -> dict[str, str]:
-        """Return the variables by which programs find it; what is this service's own needs no proxy."""
+        """Return the variables by which programs find it; what is this service's own needs no proxy.
+
+        Where the list has something on the loopback, only the service's ports are spared the detour. Programs that do
+        not tell ports apart in `NO_PROXY` find the service by the proxy.
+        """
         url = f"http://{self.address[0]}:{self.address[1]}"
         direct = f"{urlsplit(endpoint_url).hostname},localhost,127.0.0.1"
+        if self._network.reaches_loopback:
+            direct = ",".join(dict.fromkeys([urlsplit(endpoint_url).netloc, *(_netloc(*one) for one in self._ours)]))
         found = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": direct}
         return found | {name.lower(): value for name, value in found.items()}
 
@@ -97,15 +113,18 @@ class Forwarder:
     async def _places(self, host: str, port: int) -> list[tuple[str, int]]:
         if port in self._home and is_service(host.lower().removesuffix(".")):
             return [self._home[port]]
+        for name, number in self._ours:
+            if port == number and f".{host}".endswith((f".{name}", ".localhost")):
+                return [(name, number)]
         return [(str(address), port) for address in await self._addresses(host, port)]
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         """Return the addresses of a host that may be reached; raises `Refused` when none may."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for what can be no name
             raise Refused("502 Bad Gateway") from None
-        addresses = [ipaddress.ip_address(one[4][0]) for one in found]
+        addresses = [_plain(ipaddress.ip_address(one[4][0])) for one in found]
         named = self._network.by_name(host, port)
         allowed = [
             one
@@ -117,9 +136,26 @@ class Forwarder:
         return allowed
 
 
+def _netloc(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _plain(address: Address) -> Address:
+    """Return the address of IPv4 that one of IPv6 stands for (RFC 4291 section 2.5.5.2): there the kernel connects."""
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
+
+
 def _is_here(address: Address) -> bool:
     """Whether an address is this machine's or its link's: who owns an allowed name could lead it there."""
-    return address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+    if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(address), 9))  # sends nothing; to an address of its own a machine speaks from the same
+        except OSError:
+            return False
+        return bool(sock.getsockname()[0] == str(address))
 
 
 def _parse(head: bytes) -> tuple[str, int, bytes, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import threading
 from dataclasses import dataclass, replace
@@ -125,7 +124,7 @@ def _read(body: Any) -> bytes:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
-    except binascii.Error:
+    except ValueError:  # no base64, or not even ASCII
         return b""
 
 

@@ -56,6 +56,9 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "mount_setattr": (442, 442),
 }
 _CLONE = (56, 220)
+_SOCKET = (41, 198)
+# Leads from a virtual machine to its host, whatever network namespace it is asked for in.
+_AF_VSOCK = 40
 _CLONE3 = 435
 # The first that is newer than Linux 6.10; from there on come open_tree_attr and its like.
 _UNKNOWN = 463
@@ -107,6 +110,11 @@ def make_filter(machine: str | None = None, *, forks: bool = False) -> bytes:
         if number is not None:
             lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, _ERRNO | errno.EPERM)]
     lines += [
+        _line(_EQUAL, _SOCKET[column], 0, 4),
+        _line(_LOAD, _FIRST_ARGUMENT),
+        _line(_EQUAL, _AF_VSOCK, 0, 1),
+        _line(_RETURN, _ERRNO | errno.EPERM),
+        _line(_RETURN, _ALLOW),
         _line(_EQUAL, _CLONE[column], 0, 3),
         _line(_LOAD, _FIRST_ARGUMENT),
         _line(_ANY_BIT, _NAMESPACES, 0, 1),

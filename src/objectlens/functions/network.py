@@ -36,6 +36,11 @@ class Network:
     allowed: tuple[Allowed, ...] = ()
     captured: bool = True
 
+    @property
+    def reaches_loopback(self) -> bool:
+        """Whether the list has something on this machine's loopback."""
+        return any(one.host == "localhost" or _overlaps_loopback(one.addresses) for one in self.allowed)
+
     def by_name(self, host: str, port: int) -> bool:
         """Whether a host may be reached, whatever its address."""
         name = host.lower().rstrip(".")
@@ -54,6 +59,14 @@ class Network:
 
 
 OPEN = Network(open=True)
+_IPV4_LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+_IPV6_LOOPBACK = ipaddress.ip_network("::1/128")
+
+
+def _overlaps_loopback(addresses: Addresses | None) -> bool:
+    if addresses is None:
+        return False
+    return addresses.overlaps(_IPV4_LOOPBACK if addresses.version == 4 else _IPV6_LOOPBACK)
 
 
 def network_of(environment: Mapping[str, str]) -> Network:

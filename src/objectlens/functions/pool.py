@@ -29,7 +29,7 @@ from objectlens.functions.figures import Book, Snapshot
 from objectlens.functions.holding import Holding
 from objectlens.functions.hosting import FunctionHost
 from objectlens.functions.installing import InstallError
-from objectlens.functions.leased import HostLostError, NodeFullError
+from objectlens.functions.leased import HostLostError, LeaseError, NodeFullError
 from objectlens.functions.logs import FunctionLog, log_folder
 from objectlens.functions.molds import Molds
 from objectlens.functions.network import network_of
@@ -365,7 +365,8 @@ class Pool:
             self._held_up += 1
             asyncio.get_running_loop().call_later(_FULL_SECONDS, self._go_on)
         except Exception as error:  # whatever it was, someone waits for this environment
-            _LOGGER.warning("an environment of %s failed", group.function.name, exc_info=error)
+            told = isinstance(error, LeaseError)  # its message is all that there is to know
+            _LOGGER.warning("an environment of %s failed: %s", group.function.name, error, exc_info=not told)
             if starting:
                 message = f"The function's environment could not start: {error}"
                 self._put_off(group, place, message)

@@ -81,7 +81,7 @@ class Reception:
         self.addresses = entrances.addresses
         taken = {port for _, port in self.addresses}
         port = next(port for port in range(FIRST_PORT, FIRST_PORT + len(taken) + 1) if port not in taken)
-        self._forwarder = Forwarder(network, port, entrances.home) if network.allowed else None
+        self._forwarder = Forwarder(network, port, entrances.home, tuple(self.addresses)) if network.allowed else None
         if self._forwarder is not None:
             self.addresses.append(self._forwarder.address)
         self._accepting: list[Closable] = []

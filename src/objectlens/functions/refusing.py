@@ -87,4 +87,6 @@ def _refused(error: ClientError, remote: Remote, arn: str) -> ServiceError:
             f"the remote {remote.name} ({remote.address}) refused this server's credentials ({code}). Allow them "
             f"lambda:InvokeFunction on {arn} there, or set remote.{remote.name}.profile."
         )
-    return LambdaInvocationFailed(f"the remote {remote.name} ({remote.address}) answered {status} {code}.")
+    # An answer that names no error is given its status for a name by the SDK.
+    answer = f"{status}" if code == str(status) else f"{status} {code}"
+    return LambdaInvocationFailed(f"the remote {remote.name} ({remote.address}) answered {answer}.")

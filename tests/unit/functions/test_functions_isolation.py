@@ -194,6 +194,7 @@ def test_privileged_calls_are_refused(tmp_path, environment):
                 "chroot": call("chroot", b"/tmp"),
                 "setuid": call("setuid", 0),
                 "bpf": call("syscall", 321 if os.uname().machine == "x86_64" else 280, 0, None, 0),
+                "vsock": call("socket", 40, 1, 0),  # no network namespace bounds what it reaches
                 "server": attempt(os.kill, event, 0),
                 "init": attempt(os.kill, 1, 9),
                 "status": [line.split()[1] for line in open("/proc/self/status")
@@ -482,6 +483,8 @@ def test_processes_that_fill_the_memory_together_are_ended(tmp_path, environment
     """
     outcome = run(tmp_path, code, environment=environment, memory_size=128, ephemeral_storage=512)
     assert outcome.failure.type == "Runtime.OutOfMemory"
+    assert outcome.memory_mb >= 128
+    assert b"Max Memory Used: 128 MB" in outcome.log_tail
     assert "128 MB" in outcome.failure.message
 
 
@@ -607,3 +610,17 @@ def test_forks_are_quick(tmp_path):
             assert [one.failure for one in outcomes] == [None] * 4
 
     asyncio.run(main())
+
+
+def test_a_flood_of_output_does_not_hide_the_time_out(tmp_path):
+    code = """
+        import os
+        def handler(event, context):
+            while True:
+                os.write(1, b"flood\\n" * 1000)
+    """
+    outcome = run(tmp_path, code, timeout=1)
+    assert outcome.failure.type == "Sandbox.Timedout"
+    last = outcome.log_tail.splitlines()[-3:]
+    assert last[0].endswith(b"Task timed out after 1.00 seconds")
+    assert last[1].startswith(b"END RequestId: ")
