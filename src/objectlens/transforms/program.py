@@ -75,8 +75,9 @@ class Program:
         """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""
         if not given:
             return self.defaults
-        planned = self._planned(self.payload.parameters.resolve(given))
+        values = self.payload.parameters.resolve(given)
         try:
+            planned = self._planned(values)
             versions = self._chosen(planned)
         except BadPipeline as error:
             raise BadArgument(f"what the arguments choose does not fit: {error}", *sorted(given)) from error
@@ -197,8 +198,12 @@ def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any
     pairs = zip(steps, said.steps, strict=True)
     bound = tuple(_bound(step, arguments, values) for step, (_, arguments) in pairs)
     plan = connected(bound, "chunks" if "chunks" in bound[0].takes else "bytes")
+    families = [load(family) for family in _families(plan)]
+    for family in families:
+        if family.check is not None:
+            family.check(plan)
     if said.quality == "fast":
-        for rule in (rule for family in _families(plan) for rule in load(family).rules):
+        for rule in (rule for family in families for rule in family.rules):
             plan = tuple(rule(plan))
     return Arguments(MappingProxyType(dict(values)), canonical(values), bound, plan)
 

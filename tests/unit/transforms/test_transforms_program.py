@@ -156,6 +156,20 @@ def test_header_in_both_spellings():
         ('{"pipeline": ["decode"], "limits": {"pixel": 1}}', "no limit 'pixel'"),
         ('{"pipeline": ["decode"], "limits": {"pixels": -1}}', "over 0"),
         ('{"pipeline": ["decode"], "quality": "good"}', "fast or exact"),
+        ('{"pipeline": ["decode"], "pipeline": ["encode"]}', "says 'pipeline' more than once"),
+        (
+            '{"pipeline": [{"resize": {"width": 1, "width": 2}}]}',
+            """says 'width' more than once: {"width": 1, "width""",
+        ),
+        (
+            '{"pipeline": [{"table.select": {"columns": ["a"]}}, {"table.filter": {"where": [["b", "==", 1]]}}]}',
+            "step 2, table.filter: where asks for b, and the select before it keeps a alone",
+        ),
+        (
+            '{"family": "table", "pipeline": [{"select": {"columns": ["a"]}}, {"select": {"columns": ["c"]}}]}',
+            "step 2, table.select: columns asks for c",
+        ),
+        ('{"pipeline": [{"table.read": {"delimiter": "é"}}]}', "table.read: delimiter must be a character of ASCII"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": 1, "minimum": "x"}}}', "minimum"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "string", "default": "", "enum": "ab"}}}', "enum"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": "x"}}}', "default does not fit"),

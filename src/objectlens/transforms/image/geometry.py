@@ -48,7 +48,12 @@ def resized(width: int, height: int, wanted_width: int | None, wanted_height: in
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-@transform(family="image")
+def _check_size(*, width: int | None, height: int | None, **_: Any) -> None:
+    if width is None and height is None:
+        raise BadArgument("image.resize needs width, height, or both", "width", "height")
+
+
+@transform(family="image", check=_check_size)
 def resize(
     image: Image,
     ctx: Context,

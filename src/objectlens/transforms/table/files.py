@@ -15,7 +15,7 @@ import pyarrow.parquet
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadInput, TransformError, reading
+from objectlens.transforms.errors import BadArgument, BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, columns_of, expression
@@ -46,7 +46,15 @@ _STRING = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-@transform(family="table")
+def _check_delimiter(*, delimiter: str, **_: Any) -> None:
+    if not delimiter.isascii() or delimiter in '"\r\n\0':
+        raise BadArgument(
+            f"table.read: delimiter must be a character of ASCII that is no quote and ends no line, not {delimiter!r}",
+            "delimiter",
+        )
+
+
+@transform(family="table", check=_check_delimiter)
 def read(
     data: bytes,
     ctx: Context,
