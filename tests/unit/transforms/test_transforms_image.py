@@ -24,7 +24,7 @@ from objectlens.transforms import (
 )
 from objectlens.transforms import image as steps
 from objectlens.transforms import tensor as tensors
-from objectlens.transforms.image.headers import read_header
+from objectlens.transforms.image.headers import Header, read_header
 
 RANDOM = np.random.default_rng(3)
 RGB = cv2.GaussianBlur(RANDOM.integers(0, 256, (48, 64, 3), np.uint8), (5, 5), 2)
@@ -334,6 +334,25 @@ def test_bombs_are_refused_by_their_header(data, limit):
 def test_corrupt_pictures_are_bad_input(data):
     with pytest.raises(BadInput):
         steps.decode(data)
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_all_pictures_of_an_animation_count(name):
+    pictures = [Pillow.fromarray(np.roll(RGB, shift, 1)) for shift in range(7)]
+    animation = saved(name, save_all=True, append_images=pictures[1:], duration=40)
+    assert read_header(animation, 100) == Header(name.lower(), 64, 48, 7)
+    assert read_header(saved(name), 100).frames == 1
+    assert (steps.decode >> steps.grayscale)(animation, ctx=Context(limits=Limits(frames=7))).body
+    with pytest.raises(LimitExceeded, match="'frames'"):
+        (steps.decode >> steps.grayscale)(animation, ctx=Context(limits=Limits(frames=6)))
+
+
+def test_the_size_of_an_avif_sequence_is_that_of_its_tracks():
+    pictures = [Pillow.fromarray(np.roll(RGB, shift, 1)) for shift in range(3)]
+    sequence = bytearray(saved("AVIF", save_all=True, append_images=pictures[1:]))
+    struct.pack_into(">II", sequence, sequence.find(b"ispe") + 8, 1, 1)
+    with pytest.raises(LimitExceeded, match="'pixels'"):
+        (steps.decode >> steps.grayscale)(bytes(sequence), ctx=Context(limits=Limits(pixels=1000)))
 
 
 def test_limits_hold_for_what_is_made():
