@@ -60,6 +60,10 @@ class Program:
     files: Mapping[str, Version]
     parts: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy it as its text, which is compiled anew where it arrives."""
+        return _compiled_anew, (self.text, self.context.limits, self.context.resources)
+
     @property
     def streaming(self) -> bool:
         """Whether the first step takes a stream."""
@@ -140,6 +144,10 @@ class Program:
 
     def _planned(self, values: Mapping[str, Any]) -> Arguments:
         return _plan(self.payload, self.steps, values)
+
+
+def _compiled_anew(text: str, limits: Limits, resources: Resources) -> Program:
+    return compile_pipeline(text, ceiling=limits, resources=resources).within(limits)
 
 
 def _watched(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
