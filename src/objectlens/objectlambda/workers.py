@@ -23,15 +23,19 @@ from typing import Any
 
 from objectlens.objectlambda.yielding import Yielding
 from objectlens.streams import FileSlice
+from objectlens.transforms.edition import edition
 from objectlens.transforms.messages import Message, receive, send
 from objectlens.transforms.terms import Terms
-from objectlens.transforms.worker import PLACE_BYTES
+from objectlens.transforms.worker import OTHER_CODE, PLACE_BYTES, STARTING
 
+_OTHER_CODE_SAID = "the code of objectlens that is installed is not the one that this server runs; restart the server"
 _LOGGER = logging.getLogger(__name__)
 
 SECONDS = 60.0
 END_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
+# How long until another is tried where one could not even begin.
+AGAIN_SECONDS = 5.0
 # How long a job goes on that nobody waits for any more.
 GRACE_SECONDS = 2.0
 # Jobs that lie in the socket for each process; the others wait here, where they can still be taken back.
@@ -40,6 +44,10 @@ AHEAD = 4
 
 class WorkerEnded(Exception):
     """The process ended in the middle of the job; the message says how."""
+
+
+class NoWorker(Exception):
+    """No process can be started; the message says why."""
 
 
 class WorkerTimeout(Exception):
@@ -73,6 +81,8 @@ class Workers:
         self._count = count or len(os.sched_getaffinity(0))
         self._seconds = seconds
         self._terms = terms or Terms()
+        # That of the code which runs: what is on disk may be another one when a process is started.
+        self._edition = edition()
         self._numbers = 0
         self._waiting: deque[_Job] = deque()
         self._out: dict[int, _Job] = {}
@@ -86,7 +96,7 @@ class Workers:
         return self._count
 
     async def run(self, head: Mapping[str, Any], file: int) -> Made:
-        """Do a job on an open file, which stays the caller's; raises `WorkerEnded` or `WorkerTimeout`.
+        """Do a job on an open file, which stays the caller's; raises `WorkerEnded`, `WorkerTimeout` or `NoWorker`.
 
         Who is cancelled gives the job up: unless it ends soon, its process is ended.
         """
@@ -117,7 +127,8 @@ class Workers:
 
     def _hand_out(self) -> None:
         if self._crew is None:
-            self._crew = _Crew(self._count, self._terms, self._answered, self._ended, self._yielding.pause)
+            tell = _Tell(self._answered, self._ended, self._unable, self._yielding.pause)
+            self._crew = _Crew(self._count, (str(self._terms), self._edition), tell)
         while self._waiting and len(self._out) < self._count * AHEAD:
             job = self._waiting.popleft()
             if job.done.done():
@@ -149,6 +160,15 @@ class Workers:
                 self._waiting.appendleft(self._out.pop(left.number))
         self._hand_out()
 
+    def _unable(self, why: str) -> None:
+        """Fail all jobs: there is no process, and none can be started."""
+        for job in [*self._waiting, *self._out.values()]:
+            self._take(job.number)
+            if not job.done.done():
+                job.done.set_exception(NoWorker(why))
+        self._waiting.clear()
+        self._yielding.out(0)
+
     def _expire(self, job: _Job) -> None:
         if not job.done.done():
             job.done.set_exception(WorkerTimeout())
@@ -173,21 +193,25 @@ class Workers:
         return job
 
 
-class _Crew:
-    """The processes and the socket; `ended` is called with the job that a process had when it ended (or 0), and how.
+@dataclass(frozen=True, slots=True)
+class _Tell:
+    """What a crew calls: `ended` with the job that a process had when it ended (or 0), and how.
 
-    `pause` tells for how many seconds answers may lie in the socket.
+    `unable` is told why there is no process when none can be started. `pause` tells for how many seconds answers may
+    lie in the socket.
     """
 
-    def __init__(
-        self,
-        count: int,
-        terms: Terms,
-        answered: Callable[[Message], None],
-        ended: Callable[[int, str], None],
-        pause: Callable[[], float],
-    ) -> None:
-        self._terms, self._answered, self._told, self._pause = terms, answered, ended, pause
+    answered: Callable[[Message], None]
+    ended: Callable[[int, str], None]
+    unable: Callable[[str], None]
+    pause: Callable[[], float]
+
+
+class _Crew:
+    """The processes, which are given `facts` besides their place, and the socket."""
+
+    def __init__(self, count: int, facts: tuple[str, ...], tell: _Tell) -> None:
+        self._facts, self._tell, self._why = facts, tell, ""
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._board = os.memfd_create("objectlens-jobs", os.MFD_CLOEXEC)
@@ -248,13 +272,17 @@ class _Crew:
 
     def _start(self, place: int) -> None:
         files = (self._theirs.fileno(), self._board)
-        self._places[place] = 0
+        self._places[place] = STARTING
         command = [sys.executable, "-P", "-m", "objectlens.transforms.worker"]
-        arguments = [*map(str, files), str(place), str(os.getpid()), str(self._terms)]
+        arguments = [*map(str, files), str(place), str(os.getpid()), *self._facts]
         # On this thread, which lives as long as the server: the kernel ends the process with it (prctl(2)).
-        process = subprocess.Popen(
-            [*command, *arguments], pass_fds=files, stdin=subprocess.DEVNULL, env=_environment(), close_fds=True
-        )
+        try:
+            process = subprocess.Popen(
+                [*command, *arguments], pass_fds=files, stdin=subprocess.DEVNULL, env=_environment(), close_fds=True
+            )
+        except OSError as error:
+            self._failed(place, f"{sys.executable}: {error.strerror}")
+            return
         pidfd = os.pidfd_open(process.pid)
         self._processes[place] = (process, pidfd)
         self._loop.add_reader(pidfd, self._died, place)
@@ -266,6 +294,11 @@ class _Crew:
         code = process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         number = self._places[place]
+        if number == STARTING:
+            number = 0
+            if code > 0:
+                self._failed(place, _OTHER_CODE_SAID if code == OTHER_CODE else f"it ends by {how} when it is started")
+                return
         # By status 0 one ends that has grown too large.
         if code or number:
             _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
@@ -273,14 +306,26 @@ class _Crew:
         self._receive()
         # At once after a job that brought it down; one that ends without having one would do so again and again.
         self._loop.call_later(0 if number else PAUSE_SECONDS, self._restart, place)
-        self._told(number, how)
+        self._tell.ended(number, how)
+
+    def _failed(self, place: int, why: str) -> None:
+        """Try again later; jobs fail at once when there is no other process."""
+        if why != self._why:
+            self._why = why
+            _LOGGER.error("a process for transforms cannot be started: %s", why)
+        self._loop.call_later(AGAIN_SECONDS, self._restart, place)
+        self._loop.call_soon(self._tell_unable)
+
+    def _tell_unable(self) -> None:
+        if not self._processes and not self._closed:
+            self._tell.unable(self._why)
 
     def _restart(self, place: int) -> None:
         if not self._closed:
             self._start(place)
 
     def _readable(self) -> None:
-        if seconds := self._pause():
+        if seconds := self._tell.pause():
             self._loop.remove_reader(self._ours)
             self._loop.call_later(seconds, self._go_on)
         else:
@@ -297,7 +342,7 @@ class _Crew:
                 message = receive(self._ours)
             except BlockingIOError:
                 return
-            self._answered(message)
+            self._tell.answered(message)
 
 
 def _body(message: Message) -> bytes | FileSlice:

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from objectlens.transforms.context import Members
+from objectlens.transforms.edition import edition
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
 from objectlens.transforms.limits import Limits
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
@@ -34,6 +35,10 @@ from objectlens.transforms.values import Result
 KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
 
 PLACE_BYTES = 8
+# What stands at the place of a process until it can take jobs.
+STARTING = 2**64 - 1
+# The status of one that found other code than its server's.
+OTHER_CODE = 3
 # A process that holds more than this between two jobs is replaced.
 _KEPT_MB = 512
 _NICE = 5
@@ -42,8 +47,10 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS."""
+    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS EDITION."""
     sock, board, place, parent = map(int, arguments[:4])
+    if edition() != arguments[5]:
+        sys.exit(OTHER_CODE)
     programs = Programs(Terms.parse(arguments[4]))
     tie_to(parent)
     stand_back(place)
@@ -55,6 +62,7 @@ def main(arguments: list[str]) -> None:
     gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
+        places[place] = 0
         serve(jobs, programs, places, place)
 
 
