@@ -1,5 +1,8 @@
 """The processes in which native transforms run: as many as there are cores, started when the first job comes.
 
+When each of them has had one job for seconds while others wait, another process helps out, and ends when it is idle: up
+to as many once more, for jobs that hang are ended only after a minute.
+
 All of them take jobs from one socket, so that none waits for the server to give it the next one, and tell in memory
 that is shared which job they have. One that ends in the middle of a job, or takes too long for it, costs that job
 alone.
@@ -16,7 +19,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -34,6 +37,9 @@ _LOGGER = logging.getLogger(__name__)
 SECONDS = 60.0
 END_SECONDS = 5.0
 PAUSE_SECONDS = 0.5
+# How long every process may have the same job while others wait, and an additional one may have none.
+BUSY_SECONDS = 3.0
+IDLE_SECONDS = 10.0
 # How long until another is tried where one could not even begin.
 AGAIN_SECONDS = 5.0
 # How long a job goes on that nobody waits for any more.
@@ -88,6 +94,7 @@ class Workers:
         self._out: dict[int, _Job] = {}
         self._crew: _Crew | None = None
         self._yielding = Yielding(self._count)
+        self._looking: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
@@ -119,6 +126,8 @@ class Workers:
     async def close(self) -> None:
         """End the processes; jobs that are not done fail."""
         self._closed = True
+        if self._looking is not None:
+            self._looking.cancel()
         for job in [*self._waiting, *self._out.values()]:
             job.done.cancel()
         self._yielding.close()
@@ -141,6 +150,14 @@ class Workers:
                 self._call_later(job, self._seconds)
                 job.lost = asyncio.get_running_loop().time() + (AHEAD + 1) * self._seconds
         self._yielding.out(len(self._out))
+        if self._out and self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(BUSY_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """See whether jobs wait because others hang."""
+        self._looking = None
+        if self._crew is not None and self._crew.relieve({*self._out, *(job.number for job in self._waiting)}):
+            self._looking = asyncio.get_running_loop().call_later(BUSY_SECONDS, self._look)
 
     def _answered(self, message: Message) -> None:
         job = self._take(message.head.get("job", 0))
@@ -215,12 +232,15 @@ class _Crew:
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._board = os.memfd_create("objectlens-jobs", os.MFD_CLOEXEC)
-        os.ftruncate(self._board, count * PLACE_BYTES)
-        self._map = mmap.mmap(self._board, count * PLACE_BYTES)
+        # Behind the places of those that are always there are those of additional ones.
+        self._count = count
+        os.ftruncate(self._board, 2 * count * PLACE_BYTES)
+        self._map = mmap.mmap(self._board, 2 * count * PLACE_BYTES)
         self._places = memoryview(self._map).cast("Q")
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._ours, self._readable)
         self._processes: dict[int, tuple[subprocess.Popen[bytes], int]] = {}
+        self._before: dict[int, int] = {}
         self._closed = False
         for place in range(count):
             self._start(place)
@@ -239,6 +259,23 @@ class _Crew:
     def has(self, number: int) -> bool:
         """Tell whether a process has said that it has this job."""
         return number in self._places.tolist()
+
+    def relieve(self, jobs: Set[int]) -> bool:
+        """Look for processes that have the job that they had at the last call; returns whether any has one.
+
+        One whose job is none of these, which was given out twice, is ended. If all others are like that, and there are
+        more jobs, an additional one is started.
+        """
+        now = {place: self._places[place] for place in self._processes}
+        had, self._before = self._before, now
+        same = {place for place, number in now.items() if number not in (0, STARTING) and number == had.get(place)}
+        lost = {place for place in same if now[place] not in jobs}
+        for place in lost:
+            self._processes[place][0].kill()
+        free = [place for place in range(self._count, 2 * self._count) if place not in now]
+        if not lost and len(same) == len(now) < len(jobs) and free:
+            self._start(free[0])
+        return bool(jobs) or any(now.values())
 
     def end_job(self, number: int) -> bool:
         """End the process that has this job; returns whether one has."""
@@ -275,6 +312,8 @@ class _Crew:
         self._places[place] = STARTING
         command = [sys.executable, "-P", "-m", "objectlens.transforms.worker"]
         arguments = [*map(str, files), str(place), str(os.getpid()), *self._facts]
+        if place >= self._count:
+            arguments.append(str(IDLE_SECONDS))
         # On this thread, which lives as long as the server: the kernel ends the process with it (prctl(2)).
         try:
             process = subprocess.Popen(
@@ -293,7 +332,7 @@ class _Crew:
         os.close(pidfd)
         code = process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"status {code}"
-        number = self._places[place]
+        number, self._places[place] = self._places[place], 0
         if number == STARTING:
             number = 0
             if code > 0:
@@ -304,16 +343,20 @@ class _Crew:
             _LOGGER.warning("a process for transforms ended by %s%s", how, " in the middle of a job" if number else "")
         # What it had sent before lies in the socket.
         self._receive()
-        # At once after a job that brought it down; one that ends without having one would do so again and again.
-        self._loop.call_later(0 if number else PAUSE_SECONDS, self._restart, place)
-        self._tell.ended(number, how)
+        if place < self._count:
+            # At once after a job that brought it down; one that ends without having one would do so again and again.
+            self._loop.call_later(0 if number else PAUSE_SECONDS, self._restart, place)
+        # One that ended by itself between two jobs has taken nothing along.
+        if code or number:
+            self._tell.ended(number, how)
 
     def _failed(self, place: int, why: str) -> None:
         """Try again later; jobs fail at once when there is no other process."""
         if why != self._why:
             self._why = why
             _LOGGER.error("a process for transforms cannot be started: %s", why)
-        self._loop.call_later(AGAIN_SECONDS, self._restart, place)
+        if place < self._count:
+            self._loop.call_later(AGAIN_SECONDS, self._restart, place)
         self._loop.call_soon(self._tell_unable)
 
     def _tell_unable(self) -> None:

@@ -168,6 +168,52 @@ def test_one_that_takes_too_long_is_ended() -> None:
     run(main, count=1)
 
 
+def test_jobs_that_hang_do_not_let_all_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectlens.objectlambda.workers.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("objectlens.objectlambda.workers.IDLE_SECONDS", 0.3)
+
+    async def main(workers: Workers) -> None:
+        hanging = [asyncio.ensure_future(do(workers, LONG, picture(3000, 3000)))]
+        await at_work(workers)
+        assert "error" not in (await do(workers, SMALL, picture())).head
+        assert not hanging[0].done()
+        # There are no more than twice as many.
+        hanging += [asyncio.ensure_future(do(workers, LONG, picture(3000, 3000))) for _ in range(3)]
+        await asyncio.sleep(3)
+        assert len(processes()) == 2
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        for one in processes():
+            one.kill()
+        async with asyncio.timeout(30):
+            assert "error" not in (await do(workers, SMALL, picture())).head
+        await asyncio.sleep(2)
+        assert len(processes()) == 1
+        assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=1)
+
+
+def test_a_job_that_was_given_out_twice_cannot_hang_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectlens.objectlambda.workers.BUSY_SECONDS", 0.2)
+
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        (before,) = processes()
+        data = picture(3000, 3000)
+        head = {"payload": LONG, "arguments": {}, "offset": 0, "length": len(data), "key": "a", "content_type": None}
+        file = memory_file(data)
+        assert workers._crew is not None
+        assert workers._crew.give(1, head, file)
+        os.close(file)
+        async with asyncio.timeout(30):
+            assert "error" not in (await do(workers, SMALL, picture())).head
+        await asyncio.to_thread(before.wait, 10)
+
+    run(main, count=1)
+
+
 def test_who_goes_away_leaves_nothing_behind() -> None:
     async def main(workers: Workers) -> None:
         await do(workers, SMALL, picture())
