@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from objectlens import errors
-from objectlens.objectlambda.workers import WorkerEnded, WorkerTimeout
+from objectlens.objectlambda.workers import NoWorker, WorkerEnded, WorkerTimeout
 from objectlens.transforms import TransformError
 from objectlens.transforms.worker import KINDS
 
@@ -28,6 +28,8 @@ def worker_errors() -> Iterator[None]:
         yield
     except WorkerTimeout:
         raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
+    except NoWorker as error:
+        raise errors.LambdaRuntimeError(f"No process can be started for the transform: {error}.") from None
     except WorkerEnded as error:
         raise errors.LambdaRuntimeError(f"The process of the transform ended in the middle of it: {error}.") from None
 

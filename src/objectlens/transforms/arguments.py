@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from objectlens.transforms.errors import BadArgument, BadPipeline
-from objectlens.transforms.hints import finite, is_whole
+from objectlens.transforms.hints import between, finite, is_whole
 
 Type = Literal["integer", "number", "boolean", "string"]
 PRESET = "preset"
@@ -118,11 +118,7 @@ class Declared:
     def _check_bounds(self, value: float) -> None:
         low, high = self.minimum, self.maximum
         if (low is not None and value < low) or (high is not None and value > high):
-            raise BadArgument(
-                f"argument {self.name!r} is {value!r:.60}; it must be from {'-' if low is None else low} to "
-                f"{'-' if high is None else high}",
-                self.name,
-            )
+            raise BadArgument(f"argument {self.name!r} is {value!r:.60}; it must be {between(low, high)}", self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +149,11 @@ class Parameters:
 
     def resolve(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Return the value of every parameter; raises `BadArgument` that names what is unknown or does not fit."""
+        for pair in given.items():
+            if not all(isinstance(one, str) for one in pair):
+                raise BadArgument(
+                    f"arguments are given as text, as requests do; {pair[0]!r} is {pair[1]!r:.60}", str(pair[0])
+                )
         values = {name: one.default for name, one in self.declared.items()}
         rest = dict(given)
         preset = None if PRESET in self.declared else rest.pop(PRESET, None)

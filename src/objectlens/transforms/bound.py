@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, SupportsIndex
 
 from objectlens.transforms.context import Context
 
@@ -28,6 +28,12 @@ class Bound:
     step: Any = field(default=None, compare=False, repr=False)
     said: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     converts: bool = field(default=False, compare=False, repr=False)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickle and copy it as what it was made of, unless a planner has changed it since."""
+        if self.step is None or self.note or self.converts:
+            return super().__reduce_ex__(protocol)
+        return self.step.bind, (dict(self.said),)
 
     def __str__(self) -> str:
         """Return the step as pipelines write it, without what stands at None."""

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeVar
 
 from objectlens.transforms.errors import BadPipeline
@@ -33,6 +32,10 @@ class Resources:
         self._lock = threading.Lock()
         self.trust_pickles = trust_pickles
         self.trusted_types = trusted_types
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy it without what was loaded."""
+        return _resources, (self._root, self.trust_pickles, self.trusted_types)
 
     def path(self, name: str) -> Path:
         """Return the file called `name`; raises `BadPipeline` when there is none, or it is outside the folder."""
@@ -70,6 +73,10 @@ class Resources:
                 known = self._loaded[key] = (version, loader(path))
         value: Loaded = known[1]
         return value
+
+
+def _resources(root: Path | None, trust_pickles: bool, trusted_types: tuple[str, ...]) -> Resources:
+    return Resources(root, trust_pickles=trust_pickles, trusted_types=trusted_types)
 
 
 class Members:
@@ -123,7 +130,7 @@ class Context:
 
     limits: Limits = field(default_factory=Limits)
     quality: Quality = "fast"
-    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     content_type: str | None = None
     resources: Resources = field(default_factory=Resources)

@@ -14,12 +14,14 @@ Keyword-only parameters are the transform's arguments; their annotations are che
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from types import MappingProxyType
-from typing import Annotated, Any, overload
+from typing import Annotated, Any, SupportsIndex, overload
 
 from objectlens.transforms.arguments import Declared, Parameters, Type, check_known
 from objectlens.transforms.bound import Bound
@@ -97,6 +99,12 @@ class Step:
     check: Callable[..., object] | None = None
     content_type: str | None = None
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickle and copy it by the name at which it stands, as functions are; one that stands nowhere as a value."""
+        place = self.function.__module__, self.function.__qualname__
+        stands = place[0] in sys.modules and _standing_at(*place) is self
+        return (_standing_at, place) if stands else super().__reduce_ex__(protocol)
+
     def bind(self, arguments: Mapping[str, Any]) -> Bound:
         """Check the arguments and fix them; raises `BadArgument` that names the first wrong one."""
         known = {one.name for one in self.parameters}
@@ -143,6 +151,14 @@ class Step:
     def __rshift__(self, other: Step | Pipeline) -> Pipeline:
         """Chain: what this one gives, `other` takes."""
         return self.bound() >> other
+
+
+def _standing_at(module: str, name: str) -> Any:
+    """Return what has this name in a module, None when there is nothing."""
+    found: Any = import_module(module)
+    for one in name.split("."):
+        found = getattr(found, one, None)
+    return found
 
 
 @dataclass(frozen=True)

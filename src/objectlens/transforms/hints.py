@@ -25,8 +25,8 @@ class Bounds:
         """Raise ValueError when `value` is outside."""
         size = value if isinstance(value, int | float) else len(value)
         if (self.least is not None and size < self.least) or (self.most is not None and size > self.most):
-            noun = "" if size is value else "a length "
-            raise ValueError(f"must be {noun}{_between(self.least, self.most)}, not {size!r:.60}")
+            noun = "" if size is value else "of a length "
+            raise ValueError(f"must be {noun}{between(self.least, self.most)}, not {size!r:.60}")
 
     def schema(self, kind: str) -> dict[str, Any]:
         """Return the bounds in JSON schema's words for values of this JSON type."""
@@ -148,10 +148,11 @@ def marked(hint: Any, mark: type) -> bool:
     return any(isinstance(one, mark) for one in getattr(hint, "__metadata__", ()))
 
 
-def _between(least: float | None, most: float | None) -> str:
+def between(least: float | None, most: float | None) -> str:
+    """Return bounds in words, of which one may be open."""
     if least is not None and most is not None:
         return f"from {least} to {most}"
-    return f"of at least {least}" if least is not None else f"of at most {most}"
+    return f"at least {least}" if least is not None else f"at most {most}"
 
 
 def _article(word: str) -> str:

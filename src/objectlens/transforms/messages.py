@@ -19,6 +19,7 @@ FILES = 4
 _ROOM = 2 * INLINE + 4096
 # As numbers: their own type takes longer to join two of them than the kernel to receive.
 _CUT, _CLOSED_BY_EXEC = int(socket.MSG_TRUNC | socket.MSG_CTRUNC), int(socket.MSG_CMSG_CLOEXEC)
+_AT_ONCE = int(socket.MSG_DONTWAIT)
 _RIGHTS = socket.CMSG_SPACE(FILES * array.array("i").itemsize)
 # The message itself is in the last of the files: pipelines may be long.
 _BESIDE = b"beside"
@@ -47,9 +48,12 @@ def send(sock: socket.socket, head: Mapping[str, Any], body: bytes = b"", files:
         os.close(beside)
 
 
-def receive(sock: socket.socket) -> Message:
-    """Return the next message; raises `ConnectionError` when the other end is gone, or sent what is no message."""
-    data, ancillary, flags, _ = sock.recvmsg(_ROOM, _RIGHTS, _CLOSED_BY_EXEC)
+def receive(sock: socket.socket, *, wait: bool = True) -> Message:
+    """Return the next message; raises `ConnectionError` when the other end is gone, or sent what is no message.
+
+    Without `wait` it raises `BlockingIOError` when there is none, as it does on a socket that does not block.
+    """
+    data, ancillary, flags, _ = sock.recvmsg(_ROOM, _RIGHTS, _CLOSED_BY_EXEC if wait else _CLOSED_BY_EXEC | _AT_ONCE)
     files = _files(ancillary)
     try:
         return _message(data, files, cut=bool(flags & _CUT))

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,22 @@ def parse(text: str) -> Payload:
     if len(text) > MAX_LENGTH:
         raise BadPipeline(f"the pipeline is longer than {MAX_LENGTH} characters")
     try:
-        said = json.loads(text)
+        said = json.loads(text, object_pairs_hook=_object)
+    except BadPipeline:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadPipeline(f"the pipeline is not JSON: {error}") from error
     return read(said)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raises `BadPipeline` for a name said twice, of which JSON's reader takes the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        whole = "{" + ", ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in pairs) + "}"
+        raise BadPipeline(f"an object of the pipeline says {', '.join(map(repr, twice))} more than once: {whole:.200}")
+    return found
 
 
 def read(said: Any) -> Payload:

@@ -22,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "8"
+VOCABULARY = "9"
 # Steps that need all of something and are worth a stream nevertheless: they lead to one.
 _FOR_STREAMS = frozenset({"archive.member", "stream"})
 
@@ -60,6 +60,10 @@ class Program:
     files: Mapping[str, Version]
     parts: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy it as its text, which is compiled anew where it arrives."""
+        return _compiled_anew, (self.text, self.context.limits, self.context.resources)
+
     @property
     def streaming(self) -> bool:
         """Whether the first step takes a stream."""
@@ -75,8 +79,9 @@ class Program:
         """Check what a request said and plan for it; raises `BadArgument` that names what is wrong."""
         if not given:
             return self.defaults
-        planned = self._planned(self.payload.parameters.resolve(given))
+        values = self.payload.parameters.resolve(given)
         try:
+            planned = self._planned(values)
             versions = self._chosen(planned)
         except BadPipeline as error:
             raise BadArgument(f"what the arguments choose does not fit: {error}", *sorted(given)) from error
@@ -141,6 +146,10 @@ class Program:
         return _plan(self.payload, self.steps, values)
 
 
+def _compiled_anew(text: str, limits: Limits, resources: Resources) -> Program:
+    return compile_pipeline(text, ceiling=limits, resources=resources).within(limits)
+
+
 def _watched(chunks: Iterable[bytes], ctx: Context) -> Iterator[bytes]:
     for chunk in chunks:
         ctx.still()
@@ -197,8 +206,12 @@ def _plan(said: payloads.Payload, steps: Sequence[Any], values: Mapping[str, Any
     pairs = zip(steps, said.steps, strict=True)
     bound = tuple(_bound(step, arguments, values) for step, (_, arguments) in pairs)
     plan = connected(bound, "chunks" if "chunks" in bound[0].takes else "bytes")
+    families = [load(family) for family in _families(plan)]
+    for family in families:
+        if family.check is not None:
+            family.check(plan)
     if said.quality == "fast":
-        for rule in (rule for family in _families(plan) for rule in load(family).rules):
+        for rule in (rule for family in families for rule in family.rules):
             plan = tuple(rule(plan))
     return Arguments(MappingProxyType(dict(values)), canonical(values), bound, plan)
 

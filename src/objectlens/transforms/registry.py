@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
@@ -40,11 +40,15 @@ class Registered(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The steps of one family by name, its planning rules, and the versions that decide its results' bytes."""
+    """The steps of one family by name, its planning rules, and the versions that decide its results' bytes.
+
+    `check` is given connected steps, and raises `BadPipeline` for those that must fail one after the other.
+    """
 
     steps: Mapping[str, Any]
     rules: tuple[Any, ...]
     versions: Mapping[str, str]
+    check: Callable[[Sequence[Bound]], object] | None = None
 
 
 def load(name: str) -> Family:
@@ -58,7 +62,12 @@ def load(name: str) -> Family:
             raise
         raise MissingExtra(name, FAMILIES[name], str(error.name)) from error
     steps = {step.name: step for step in module.STEPS}
-    return Family(MappingProxyType(steps), getattr(module, "RULES", ()), getattr(module, "VERSIONS", {}))
+    return Family(
+        MappingProxyType(steps),
+        getattr(module, "RULES", ()),
+        getattr(module, "VERSIONS", {}),
+        getattr(module, "CHECK", None),
+    )
 
 
 def find(name: str, default_family: str = "image") -> Any:

@@ -32,6 +32,15 @@ _CONVERSIONS = MappingProxyType(
         ("tensor", "bytes"): ("tensor.encode",),
     }
 )
+# Of values that are decoded: the package and name of their class -> their kind.
+_KINDS = MappingProxyType(
+    {
+        ("builtins", "str"): "text",
+        ("numpy", "ndarray"): "pixels",
+        ("pyarrow", "Table"): "table",
+        **{("objectlens", name): name.lower() for name in ("Image", "Audio", "Frames", "Tensor")},
+    }
+)
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -74,7 +83,10 @@ def run_values(steps: Iterable[Bound], value: Any, ctx: Context) -> Any:
 
 
 def run_here(steps: Sequence[Bound], source: Any, ctx: Context) -> Any:
-    """Run on a path, bytes, a stream of bytes (to a `Result`), or on a decoded value (to a value)."""
+    """Run on a path, bytes, a stream of bytes (to a `Result`), or on a decoded value (to a value).
+
+    Raises TypeError for a value that the first step does not take.
+    """
     if isinstance(source, os.PathLike) or (isinstance(source, str) and "text" not in steps[0].takes):
         source = Path(source).read_bytes()
     if isinstance(source, bytes | bytearray | memoryview):
@@ -83,10 +95,30 @@ def run_here(steps: Sequence[Bound], source: Any, ctx: Context) -> Any:
         return run(connected(steps, "bytes"), data, ctx)
     if isinstance(source, Iterator):
         return run(connected(steps, "chunks"), source, ctx)
-    found: list[Bound] = [steps[0]]
+    found = [*_begun(source, steps[0]), steps[0]]
     for step in steps[1:]:
         found += [*_convert(found[-1].gives, step.takes, step.name), step]
     return run_values(found, source, ctx)
+
+
+def _begun(value: Any, first: Bound) -> list[Bound]:
+    """Return what stands between a decoded value and the first step; a bare array is a picture to those on `Image`."""
+    kind = next((_KINDS[named] for one in type(value).__mro__ if (named := _named(one)) in _KINDS), None)
+    is_own = first.step is None or not first.step.family
+    if kind in first.takes or (kind is None and (is_own or "chunks" in first.takes)):
+        return []
+    if kind in ("image", "pixels") and first.takes & {"image", "pixels"}:
+        return _convert(kind, first.takes, first.name)
+    wanted, given = (
+        " or ".join(sorted(first.takes - {"bytes"})),
+        ".".join(_named(type(value))).removeprefix("builtins."),
+    )
+    others = "a path, bytes or a stream of bytes"
+    raise TypeError(f"{first.name} takes {f'{wanted}, or {others}' if wanted else others}, not {given}")
+
+
+def _named(kind: type) -> tuple[str, str]:
+    return kind.__module__.partition(".")[0], kind.__name__
 
 
 def as_result(value: Any) -> Result:

@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from objectlens.transforms.context import Members
+from objectlens.transforms.edition import edition
 from objectlens.transforms.errors import BadInput, BadPipeline, LimitExceeded, TransformError
 from objectlens.transforms.limits import Limits
 from objectlens.transforms.messages import INLINE, Message, memory_file, read_file, receive, send, write_all
@@ -34,6 +36,10 @@ from objectlens.transforms.values import Result
 KINDS: Mapping[str, type[TransformError]] = {"limit": LimitExceeded, "input": BadInput, "pipeline": BadPipeline}
 
 PLACE_BYTES = 8
+# What stands at the place of a process until it can take jobs.
+STARTING = 2**64 - 1
+# The status of one that found other code than its server's.
+OTHER_CODE = 3
 # A process that holds more than this between two jobs is replaced.
 _KEPT_MB = 512
 _NICE = 5
@@ -42,8 +48,13 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS."""
+    """Serve until the server hangs up, or is gone: SOCKET BOARD PLACE PARENT TERMS EDITION [IDLE].
+
+    With `IDLE`, seconds, it ends when there is no job for so long.
+    """
     sock, board, place, parent = map(int, arguments[:4])
+    if edition() != arguments[5]:
+        sys.exit(OTHER_CODE)
     programs = Programs(Terms.parse(arguments[4]))
     tie_to(parent)
     stand_back(place)
@@ -55,7 +66,8 @@ def main(arguments: list[str]) -> None:
     gc.set_threshold(20_000, 20, 50)
     with socket.socket(fileno=sock) as jobs, mmap.mmap(board, 0) as shared, memoryview(shared).cast("Q") as places:
         os.close(board)
-        serve(jobs, programs, places, place)
+        places[place] = 0
+        serve(jobs, programs, places, place, idle=float(arguments[6]) if len(arguments) > 6 else None)
 
 
 def tie_to(parent: int) -> None:
@@ -91,12 +103,17 @@ def quiet_libraries() -> None:
         os.dup2(nowhere.fileno(), 2)
 
 
-def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int) -> None:
-    """Do one job after the other."""
+def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: int, idle: float | None = None) -> None:
+    """Do one job after the other, until there is none for `idle` seconds."""
+    coming = select.poll()
+    coming.register(sock, select.POLLIN)
     with open("/proc/self/status", "rb", buffering=0) as status:  # noqa: PTH123  (proc(5))
-        while True:
+        while idle is None or coming.poll(idle * 1000):
             try:
-                job = receive(sock)
+                # Another one may have taken what came, and a socket that all share cannot be told not to block.
+                job = receive(sock, wait=idle is None)
+            except BlockingIOError:
+                continue
             except ConnectionError:
                 return
             places[place] = job.head["job"]

@@ -23,6 +23,7 @@ from objectlens import errors
 from objectlens.objectlambda.stream import Abandoned, Processes, Stream
 from objectlens.objectlambda.workers import Workers
 from objectlens.transforms import Result, compile_pipeline
+from objectlens.transforms.worker import STARTING
 from support.tars import tar
 
 PICTURE = cv2.imencode(".png", np.random.default_rng(2).integers(0, 255, (900, 1200, 3), np.uint8))[1].tobytes()
@@ -99,7 +100,7 @@ def test_a_process_that_ends_costs_its_stream_alone() -> None:
 
     async def main(workers: Workers, processes: Processes) -> None:
         making = asyncio.ensure_future(asyncio.to_thread(lambda: bytes(program.run(data, apart=processes))))
-        await until(lambda: workers._crew is not None and bool(workers._crew._places[0]))
+        await until(lambda: workers._crew is not None and workers._crew._places[0] not in (0, STARTING))
         for one in psutil.Process().children():
             if "objectlens.transforms.worker" in " ".join(one.cmdline()):
                 one.kill()
@@ -211,7 +212,7 @@ def test_members_that_nobody_waits_for_are_given_up() -> None:
             stream = Stream(threads, processes)
             result: Result = program.run(data, apart=processes, still=stream.still)
             reading = asyncio.ensure_future(stream.run(lambda: next(result.chunks)))
-            await until(lambda: workers._crew is not None and bool(workers._crew._places[0]))
+            await until(lambda: workers._crew is not None and workers._crew._places[0] not in (0, STARTING))
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading

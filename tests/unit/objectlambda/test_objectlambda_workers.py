@@ -7,7 +7,10 @@ import io
 import json
 import operator
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,12 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 from sklearn.preprocessing import FunctionTransformer
 
+import objectlens
 from objectlens.objectlambda.workers import AHEAD, Made, WorkerEnded, Workers, WorkerTimeout
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import INLINE, memory_file
 from objectlens.transforms.terms import Terms
-from objectlens.transforms.worker import gave_back
+from objectlens.transforms.worker import STARTING, gave_back
 
 SMALL = json.dumps(
     {
@@ -79,7 +83,7 @@ def content(made: Made) -> bytes:
 async def at_work(workers: Workers) -> psutil.Process:
     """Return the only process, once it has a job."""
     for _ in range(3000):
-        if workers._crew is not None and workers._crew._places[0]:
+        if workers._crew is not None and workers._crew._places[0] not in (0, STARTING):
             return processes()[0]
         await asyncio.sleep(0.01)
     raise AssertionError("nobody took the job")
@@ -164,6 +168,52 @@ def test_one_that_takes_too_long_is_ended() -> None:
     run(main, count=1)
 
 
+def test_jobs_that_hang_do_not_let_all_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectlens.objectlambda.workers.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("objectlens.objectlambda.workers.IDLE_SECONDS", 0.3)
+
+    async def main(workers: Workers) -> None:
+        hanging = [asyncio.ensure_future(do(workers, LONG, picture(3000, 3000)))]
+        await at_work(workers)
+        assert "error" not in (await do(workers, SMALL, picture())).head
+        assert not hanging[0].done()
+        # There are no more than twice as many.
+        hanging += [asyncio.ensure_future(do(workers, LONG, picture(3000, 3000))) for _ in range(3)]
+        await asyncio.sleep(3)
+        assert len(processes()) == 2
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        for one in processes():
+            one.kill()
+        async with asyncio.timeout(30):
+            assert "error" not in (await do(workers, SMALL, picture())).head
+        await asyncio.sleep(2)
+        assert len(processes()) == 1
+        assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=1)
+
+
+def test_a_job_that_was_given_out_twice_cannot_hang_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("objectlens.objectlambda.workers.BUSY_SECONDS", 0.2)
+
+    async def main(workers: Workers) -> None:
+        await do(workers, SMALL, picture())
+        (before,) = processes()
+        data = picture(3000, 3000)
+        head = {"payload": LONG, "arguments": {}, "offset": 0, "length": len(data), "key": "a", "content_type": None}
+        file = memory_file(data)
+        assert workers._crew is not None
+        assert workers._crew.give(1, head, file)
+        os.close(file)
+        async with asyncio.timeout(30):
+            assert "error" not in (await do(workers, SMALL, picture())).head
+        await asyncio.to_thread(before.wait, 10)
+
+    run(main, count=1)
+
+
 def test_who_goes_away_leaves_nothing_behind() -> None:
     async def main(workers: Workers) -> None:
         await do(workers, SMALL, picture())
@@ -220,6 +270,55 @@ def test_a_process_that_was_stopped_while_idle_is_replaced() -> None:
             assert "error" not in (await do(workers, SMALL, picture())).head
 
     run(main, count=2)
+
+
+UPGRADED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+import objectlens
+from objectlens.objectlambda.workers import NoWorker, Workers
+from objectlens.transforms.messages import memory_file
+
+async def main():
+    workers = Workers(count=2)
+    job = {"payload": sys.argv[1], "arguments": {}, "offset": 0, "length": 3, "key": None, "content_type": None}
+    file = memory_file(b"ABC")
+    print((await workers.run(job, file)).body, flush=True)
+    changed = Path(objectlens.__file__).parent / "transforms" / sys.argv[2]
+    changed.write_text(changed.read_text() + sys.argv[3])
+    for process, _ in list(workers._crew._processes.values()):
+        process.kill()
+    for _ in range(2):
+        try:
+            async with asyncio.timeout(30):
+                print((await workers.run(job, file)).body)
+        except NoWorker as error:
+            print(error)
+    await workers.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "addition", "said"),
+    [
+        ("values.py", "# newer", "not the one that this server runs; restart the server"),
+        ("worker.py", "if", "it ends by status 1 when it is started"),
+    ],
+)
+def test_code_that_was_replaced_is_told_and_does_not_let_jobs_wait(
+    tmp_path: Path, changed: str, addition: str, said: str
+) -> None:
+    shutil.copytree(Path(objectlens.__file__).parent, tmp_path / "objectlens")
+    payload = json.dumps({"pipeline": ["text.lower"]})
+    command = [sys.executable, "-c", UPGRADED, payload, changed, addition]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    lines = shown.stdout.splitlines()
+    assert lines[0] == "b'abc'"
+    assert [said in one for one in lines[1:]] == [True, True]
+    assert shown.stderr.count("a process for transforms cannot be started: ") == 1
 
 
 def test_they_know_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

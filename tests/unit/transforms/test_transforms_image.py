@@ -12,10 +12,19 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance
 from safetensors.numpy import load as load_safetensors
 
-from objectlens.transforms import BadArgument, BadInput, Context, Image, LimitExceeded, Limits, compile_pipeline
+from objectlens.transforms import (
+    BadArgument,
+    BadInput,
+    BadPipeline,
+    Context,
+    Image,
+    LimitExceeded,
+    Limits,
+    compile_pipeline,
+)
 from objectlens.transforms import image as steps
 from objectlens.transforms import tensor as tensors
-from objectlens.transforms.image.headers import read_header
+from objectlens.transforms.image.headers import Header, read_header
 
 RANDOM = np.random.default_rng(3)
 RGB = cv2.GaussianBlur(RANDOM.integers(0, 256, (48, 64, 3), np.uint8), (5, 5), 2)
@@ -194,12 +203,66 @@ def test_encode_is_opencv():
         steps.encode(steps.normalize(PICTURE))
 
 
-@pytest.mark.parametrize("quality", ["fast", "exact"])
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
-def test_what_is_normalised_is_not_normalised_again(quality, dtype):
-    pipeline = ["decode", "normalize", "normalize", {"to_tensor": {"dtype": dtype}}]
+def test_what_is_normalised_is_not_normalised_again(dtype):
+    chain = steps.decode >> steps.normalize >> steps.normalize >> steps.to_tensor(dtype=dtype)
     with pytest.raises(BadInput, match="the picture is normalised already"):
-        compile_pipeline({"pipeline": pipeline, "quality": quality}).run(saved("PNG"))
+        chain(saved("PNG"))
+
+
+GREY = {"decode": {}}, {"grayscale": {}}
+LITTLE = {"resize": {"width": 32, "height": 16}}
+
+
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize(
+    ("pipeline", "reason"),
+    [
+        (["normalize", "encode"], "step 2, image.encode: a normalised picture cannot become a picture file"),
+        (["decode", "normalize"], "image.encode, put after step 2: a normalised picture cannot"),
+        (["decode", "normalize", "pixels"], "image.picture, put after step 3: a normalised picture cannot"),
+        (["normalize", "strip"], "image.encode, put after step 1: a normalised"),
+        (["decode", "normalize", "normalize", "to_tensor"], "step 3, image.normalize: the picture is normalised"),
+        (["decode", "normalize", "grayscale", "to_tensor"], "step 3, image.grayscale: the picture is normalised"),
+        (["normalize", {"jitter": {"contrast": 1}}, "to_tensor"], "step 2, image.jitter: the picture is normalised"),
+        (["normalize", {"to_tensor": {"dtype": "uint8"}}], "step 2, image.to_tensor: dtype: a normalised picture"),
+        ([*GREY, "normalize", "to_tensor"], "step 3, image.normalize: mean has 3 numbers, and the picture is grey"),
+        ([*GREY, {"normalize": {"mean": [0]}}, "to_tensor"], "step 3, image.normalize: std has 3 numbers"),
+        ([LITTLE, {"center_crop": {"width": 33, "height": 9}}], "step 2, image.center_crop: .* cut 33x9 .* of 32x16"),
+        ([LITTLE, {"flip": {}}, {"crop": {"x": 9, "y": 0, "width": 24, "height": 9}}], "step 3, image.crop: .* at 9,0"),
+        ([{"resize": {}}], "image.resize needs width, height, or both"),
+        ([{"normalize": {"mean": [0, 0]}}, "to_tensor"], "mean has 2 numbers"),
+        ([{"normalize": {"std": [1, 1, 1, 1]}}, "to_tensor"], "std has 4 numbers"),
+    ],
+)
+def test_what_no_picture_gets_through_is_refused_before_there_is_one(quality, pipeline, reason):
+    with pytest.raises(BadPipeline, match=reason):
+        compile_pipeline({"pipeline": pipeline, "quality": quality})
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        [*GREY, {"normalize": {"mean": [0.5], "std": [0.5]}}, "grayscale", {"saturation": {"factor": 2}}, "to_tensor"],
+        [{"decode": {"alpha": True}}, "normalize", {"color": {"space": "rgb"}}, {"jitter": {}}, "to_tensor"],
+        [{"color": {"space": "hsv"}}, "normalize", {"color": {"space": "hsv"}}, LITTLE, {"flip": {}}, "to_tensor"],
+        [*GREY, {"color": {"space": "rgb"}}, "normalize", {"blur": {"sigma": 1}}, "to_tensor"],
+        [LITTLE, {"pad": {"width": 40, "height": 40}}, {"crop": {"x": 4, "y": 4, "width": 36, "height": 36}}],
+        [LITTLE, {"resize": {"width": 64}}, {"center_crop": {"width": 64, "height": 32}}],
+        [LITTLE, {"rotate": {"angle": 90}}, {"center_crop": {"width": 16, "height": 32}}],
+    ],
+)
+def test_what_some_pictures_get_through_is_not_refused(pipeline):
+    for quality in ("fast", "exact"):
+        assert compile_pipeline({"pipeline": pipeline, "quality": quality}).run(saved("PNG")).body
+
+
+def test_arguments_that_no_picture_gets_through_are_refused_by_name():
+    pipeline = [LITTLE, {"center_crop": {"width": {"$param": "w"}, "height": 9}}]
+    program = compile_pipeline({"pipeline": pipeline, "parameters": {"w": {"type": "integer", "default": 32}}})
+    with pytest.raises(BadArgument, match="center_crop: width and height: cannot cut 33x9") as caught:
+        program.arguments({"w": "33"})
+    assert caught.value.names == ("w",)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
@@ -271,6 +334,25 @@ def test_bombs_are_refused_by_their_header(data, limit):
 def test_corrupt_pictures_are_bad_input(data):
     with pytest.raises(BadInput):
         steps.decode(data)
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_all_pictures_of_an_animation_count(name):
+    pictures = [Pillow.fromarray(np.roll(RGB, shift, 1)) for shift in range(7)]
+    animation = saved(name, save_all=True, append_images=pictures[1:], duration=40)
+    assert read_header(animation, 100) == Header(name.lower(), 64, 48, 7)
+    assert read_header(saved(name), 100).frames == 1
+    assert (steps.decode >> steps.grayscale)(animation, ctx=Context(limits=Limits(frames=7))).body
+    with pytest.raises(LimitExceeded, match="'frames'"):
+        (steps.decode >> steps.grayscale)(animation, ctx=Context(limits=Limits(frames=6)))
+
+
+def test_the_size_of_an_avif_sequence_is_that_of_its_tracks():
+    pictures = [Pillow.fromarray(np.roll(RGB, shift, 1)) for shift in range(3)]
+    sequence = bytearray(saved("AVIF", save_all=True, append_images=pictures[1:]))
+    struct.pack_into(">II", sequence, sequence.find(b"ispe") + 8, 1, 1)
+    with pytest.raises(LimitExceeded, match="'pixels'"):
+        (steps.decode >> steps.grayscale)(bytes(sequence), ctx=Context(limits=Limits(pixels=1000)))
 
 
 def test_limits_hold_for_what_is_made():

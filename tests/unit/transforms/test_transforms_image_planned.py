@@ -53,6 +53,29 @@ def planned(data: bytes, quality: str, *steps: object) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(bytes(program.run(data)), np.uint8), cv2.IMREAD_COLOR)
 
 
+@pytest.mark.parametrize("width", [106, 40, 290])
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.01])
+def test_small_crops_are_of_what_opencv_makes(width, share) -> None:
+    data = (PHOTOGRAPHS[2]).read_bytes()
+    height = round(427 * width / 640)
+    crop = {"width": round(width * share**0.5), "height": round(height * share**0.5)}
+    for offset in (0, width - crop["width"]):
+        steps = "decode", {"resize": {"width": width, "interpolation": "area"}}, {"flip": {}}
+        cut = {"crop": {"x": offset, "y": (height - crop["height"]) // 2, **crop}}
+        fast, exact = (planned(data, quality, *steps, cut) for quality in ("fast", "exact"))
+        assert cv2.PSNR(fast, exact) >= 38
+        assert np.array_equal(fast, exact) is (2 * crop["width"] * crop["height"] < width * height)
+
+
+@pytest.mark.parametrize(("size", "same"), [((60, 60), True), ((200, 50), False)])
+def test_cover_cuts_as_crops_do(size, same) -> None:
+    panorama = cv2.resize(cv2.imread(str(PHOTOGRAPHS[2])), (1280, 320))
+    data = cv2.imencode(".jpg", panorama)[1].tobytes()
+    resize = {"resize": {"width": size[0], "height": size[1], "fit": "cover", "interpolation": "area"}}
+    fast, exact = (planned(data, quality, "decode", resize) for quality in ("fast", "exact"))
+    assert np.array_equal(fast, exact) is same
+
+
 @pytest.mark.parametrize("cut", [0, 5])
 @pytest.mark.parametrize("divisor", [4.2, 6.1, 11.7, 24.5])
 def test_jpeg_of_any_size_at_a_fraction_of_it(cut, divisor) -> None:

@@ -292,6 +292,9 @@ def test_groups_of_digits_in_names_are_no_telephone_numbers() -> None:
         ("video.frames", {"times": [0], "fps": 1}),
         ("audio.mfcc", {"n_mfcc": 9, "n_mels": 8}),
         ("image.normalize", {"std": [0]}),
+        ("image.normalize", {"mean": [0, 0], "std": [1, 1]}),
+        ("image.resize", {}),
+        *(("table.read", {"delimiter": one}) for one in ("é", '"', "\n", "\r", "\0")),
     ],
 )
 def test_what_no_object_could_make_right_is_refused_at_once(step: str, arguments: dict[str, object]) -> None:
@@ -400,7 +403,7 @@ def test_such_arguments_of_requests_are_named() -> None:
     [
         ([{"image.resize": {"width": {"$param": "mine"}}}], "integer", 5, "70000"),
         ([{"image.pad": {"width": 9, "height": 9, "color": [{"$param": "mine"}]}}], "integer", 5, "300"),
-        (["image.decode", {"image.normalize": {"std": [{"$param": "mine"}]}}], "number", 1, "0"),
+        (["image.decode", {"image.normalize": {"std": [{"$param": "mine"}]}}, "image.to_tensor"], "number", 1, "0"),
         ([{"text.redact": {"patterns": {"x": {"$param": "mine"}}}}], "string", "a", "(a+"),
         ([{"video.frames": {"fps": {"$param": "mine"}}}, "video.sheet"], "number", 1, "1000"),
     ],

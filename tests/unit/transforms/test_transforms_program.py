@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from objectlens.s3.table import ROWS
 from objectlens.transforms import (
@@ -116,6 +117,27 @@ def test_wrong_arguments_are_named(given, names):
     assert all(name in str(caught.value) for name in names)
 
 
+@pytest.mark.parametrize("given", [{"size": 5}, {"size": None}, {"format": [1]}, {5: "a"}, {"size": True}])
+def test_arguments_that_are_no_text_are_named(given):
+    with pytest.raises(BadArgument, match="arguments are given as text, as requests do") as caught:
+        compile_pipeline(WITH_ARGUMENTS).arguments(given)
+    assert caught.value.names == (str(next(iter(given))),)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ({"minimum": 3}, "is 2; it must be at least 3"),
+        ({"maximum": 1}, "is 2; it must be at most 1"),
+        ({"minimum": 3, "maximum": 4}, "is 2; it must be from 3 to 4"),
+    ],
+)
+def test_bounds_are_said_in_words(bounds, reason):
+    declared = {"w": {"type": "integer", "default": bounds.get("minimum", 1), **bounds}}
+    with pytest.raises(BadArgument, match=reason):
+        compile_pipeline({"pipeline": ["decode"], "parameters": declared}).arguments({"w": "2"})
+
+
 def test_presets_only():
     program = compile_pipeline({**WITH_ARGUMENTS, "presets_only": True})
     assert program.arguments({"preset": "thumb"}).values["size"] == 32
@@ -156,6 +178,20 @@ def test_header_in_both_spellings():
         ('{"pipeline": ["decode"], "limits": {"pixel": 1}}', "no limit 'pixel'"),
         ('{"pipeline": ["decode"], "limits": {"pixels": -1}}', "over 0"),
         ('{"pipeline": ["decode"], "quality": "good"}', "fast or exact"),
+        ('{"pipeline": ["decode"], "pipeline": ["encode"]}', "says 'pipeline' more than once"),
+        (
+            '{"pipeline": [{"resize": {"width": 1, "width": 2}}]}',
+            """says 'width' more than once: {"width": 1, "width""",
+        ),
+        (
+            '{"pipeline": [{"table.select": {"columns": ["a"]}}, {"table.filter": {"where": [["b", "==", 1]]}}]}',
+            "step 2, table.filter: where asks for b, and the select before it keeps a alone",
+        ),
+        (
+            '{"family": "table", "pipeline": [{"select": {"columns": ["a"]}}, {"select": {"columns": ["c"]}}]}',
+            "step 2, table.select: columns asks for c",
+        ),
+        ('{"pipeline": [{"table.read": {"delimiter": "é"}}]}', "table.read: delimiter must be a character of ASCII"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": 1, "minimum": "x"}}}', "minimum"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "string", "default": "", "enum": "ab"}}}', "enum"),
         ('{"pipeline": ["decode"], "parameters": {"a": {"type": "integer", "default": "x"}}}', "default does not fit"),
@@ -263,6 +299,22 @@ def test_functions_run_on_a_path_bytes_a_stream_and_a_value(tmp_path):
     assert bytes(shout(iter([b"a", b"b"]))) == b"AB"
     assert bytes(shout(b"ab")) == b"AB"
     assert count(str(path)).body == str(path.stat().st_size).encode()
+
+
+def test_bare_arrays_are_pictures_and_what_steps_do_not_take_is_told():
+    array = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    small = image.resize(width=4)(array)
+    assert (small.order, small.pixels.shape) == ("rgb", (3, 4, 3))
+    assert (image.grayscale >> image.encode(format="png"))(array).content_type == "image/png"
+    assert np.array_equal((darken(factor=1.0))(image.picture(array)), array)
+    for step, value, reason in (
+        (image.resize(width=4), 5, "image.resize takes image, or a path, bytes or a stream of bytes, not int"),
+        (image.resize(width=4), Pillow.fromarray(array), "takes image, or .*, not PIL.Image"),
+        (image.decode >> image.grayscale, array, "image.decode takes a path, bytes or a stream of bytes, not numpy.nd"),
+        (image.decode(), small, "not objectlens.Image"),
+    ):
+        with pytest.raises(TypeError, match=reason):
+            step(value)
 
 
 @transform

@@ -275,6 +275,19 @@ def test_corrupt_films_and_lists_of_other_files(data):
         taken(data)
 
 
+def test_what_is_wrong_with_a_damaged_film_is_told_without_names_of_functions():
+    random, said = np.random.default_rng(5), set()
+    for _ in range(150):
+        damaged = np.frombuffer(FILM, np.uint8).copy()
+        damaged[random.integers(0, len(FILM), 20)] = random.integers(0, 256, 20)
+        try:
+            taken(damaged.tobytes())
+        except BadInput as error:
+            said.add(str(error))
+    assert any("it is corrupt, cut short, or of a kind that is not read" in one for one in said)
+    assert not [one for one in said if "Errno" in one or "avcodec" in one or "codec can't" in one]
+
+
 def test_times_count_from_the_start_of_a_recording():
     broadcast = film("mpegts", "libx264", begin=20_000)
     assert numbers(taken(broadcast, times=[0.0, 1.55, 3.95]).pictures) == [0, 15, 39]

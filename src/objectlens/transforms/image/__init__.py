@@ -13,6 +13,7 @@ from types import MappingProxyType
 import cv2
 import PIL
 
+from objectlens.transforms.image.checks import check_steps
 from objectlens.transforms.image.colour import (
     blur,
     brightness,
@@ -62,9 +63,11 @@ STEPS = (
     pixels,
     picture,
 )
+CHECK = check_steps
 VERSIONS = MappingProxyType({"opencv": cv2.__version__, "pillow": PIL.__version__})
 
 __all__ = [
+    "CHECK",
     "RULES",
     "STEPS",
     "VERSIONS",

@@ -42,7 +42,7 @@ _FROM_BGR: dict[str, int] = {
     "bgra": cv2.COLOR_BGR2BGRA,
 }
 # Arrays can hold these as they are.
-_SPACES = frozenset({"grey", "hsv", "lab", "ycrcb"})
+SPACES = frozenset({"grey", "hsv", "lab", "ycrcb"})
 
 
 def in_order(image: Image, order: Order) -> Image:
@@ -60,7 +60,7 @@ def in_order(image: Image, order: Order) -> Image:
 
 def for_tensor(image: Image, order: Literal["rgb", "bgr"] = "rgb") -> Image:
     """Return the picture as arrays hold it: in this order, or in the colour space that `color` has chosen."""
-    return image if image.order in _SPACES else in_order(image, order)
+    return image if image.order in SPACES else in_order(image, order)
 
 
 @transform(family="image")
@@ -140,6 +140,12 @@ _JITTER = (brightness, contrast, saturation)
 
 
 def _check(*, mean: list[float], std: list[float]) -> None:
+    for name, numbers in (("mean", mean), ("std", std)):
+        if len(numbers) not in (1, 3):
+            raise BadArgument(
+                f"{name} has {len(numbers)} numbers; a picture takes 1 for all channels or 3, transparency has none",
+                name,
+            )
     if min(std) <= 0:
         raise BadArgument("std must be over 0 for each channel", "std")
 

@@ -14,7 +14,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
-from objectlens.transforms.image.geometry import by_area, resized
+from objectlens.transforms.image.geometry import by_area, keeps_most, resized
 from objectlens.transforms.image.grey_alpha import grey_and_alpha
 from objectlens.transforms.image.headers import Header, read_header
 from objectlens.transforms.image.orientation import is_transposed, lying, upright
@@ -74,13 +74,18 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
     return _by_opencv(data, header, cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
-def decode_planned(data: bytes, ctx: Context, *, orient: bool, grey: bool, target: Mapping[str, Any] | None) -> Image:
-    """Decode only the grey plane, and JPEG at a fraction of its size and on to what `target`, a resize, makes of it."""
+def decode_planned(
+    data: bytes, ctx: Context, *, orient: bool, grey: bool, target: Mapping[str, Any] | None, kept: int | None = None
+) -> Image:
+    """Decode only the grey plane, and JPEG at a fraction of its size and on to what `target`, a resize, makes of it.
+
+    Crops keep `kept` pixels of that, or None all.
+    """
     header = _checked(data, ctx)
     if header.format in _PILLOW:
         image = _by_pillow(data, header, orient=orient, alpha=False)
         return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format) if grey else image
-    if target and header.format == "jpeg" and (reduction := _reduction(data, header, target, orient=orient)):
+    if target and header.format == "jpeg" and (reduction := _reduction(data, header, target, kept, orient=orient)):
         return _reduced(data, header, reduction, orient=orient, grey=grey)
     flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
     image = _by_opencv(data, header, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -181,7 +186,7 @@ def _unread(header: Header) -> BadInput:
 
 
 def _reduction(
-    data: bytes, header: Header, target: Mapping[str, Any], *, orient: bool
+    data: bytes, header: Header, target: Mapping[str, Any], kept: int | None, *, orient: bool
 ) -> tuple[int, tuple[int, int]] | None:
     """Return the largest reduction that leaves enough, and the size to scale to, as the picture lies in the file."""
     wanted = target["width"], target["height"], target["fit"]
@@ -189,6 +194,8 @@ def _reduction(
     turned = resized(header.height, header.width, *wanted)[::-1]
     if orient and turned != (wide, high) and is_transposed(data, "jpeg"):
         wide, high = turned
+    if not keeps_most((wide, high), *wanted, kept):
+        return None
     for factor, least in _REDUCTIONS.items():
         if header.width >= factor * least * wide and header.height >= factor * least * high:
             return factor, (wide, high)

@@ -48,7 +48,12 @@ def resized(width: int, height: int, wanted_width: int | None, wanted_height: in
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-@transform(family="image")
+def _check_size(*, width: int | None, height: int | None, **_: Any) -> None:
+    if width is None and height is None:
+        raise BadArgument("image.resize needs width, height, or both", "width", "height")
+
+
+@transform(family="image", check=_check_size)
 def resize(
     image: Image,
     ctx: Context,
@@ -66,9 +71,25 @@ def resize(
     return _resized(image, ctx, (width, height), fit, lambda pixels, size: cv2.resize(pixels, size, interpolation=flag))
 
 
-def resize_planned(image: Image, ctx: Context, *, width: int | None, height: int | None, fit: Fit) -> Image:
-    """Scale as `resize` does by `area`, in two passes where OpenCV has no fast way."""
-    return _resized(image, ctx, (width, height), fit, by_area)
+def resize_planned(
+    image: Image, ctx: Context, *, width: int | None, height: int | None, fit: Fit, kept: int | None
+) -> Image:
+    """Scale as `resize` does by `area`, in two passes where OpenCV has no fast way; `kept` is as in `keeps_most`."""
+
+    def scale(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+        return by_area(pixels, size, twice=keeps_most(size, width, height, fit, kept))
+
+    return _resized(image, ctx, (width, height), fit, scale)
+
+
+def keeps_most(size: tuple[int, int], width: int | None, height: int | None, fit: str, kept: int | None) -> bool:
+    """Tell whether at least half of what is scaled to `size` is kept, by `cover` and by crops to `kept` pixels.
+
+    Differences are not spread evenly: a small part with many details may have all of them.
+    """
+    whole = size[0] * size[1]
+    covered = width * height if fit == "cover" and width and height else whole
+    return 2 * min(covered, whole if kept is None else kept) >= whole
 
 
 def by_area(

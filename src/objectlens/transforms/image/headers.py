@@ -1,12 +1,14 @@
 """What a picture's header says, read before any decoder sees the file.
 
 Sources: JPEG ITU-T T.81 B.2; PNG specification section 11.2.2; GIF89a specification sections 18-25; RIFF/WebP container
-specification; TIFF 6.0 section 2 and BigTIFF; ISO/IEC 23008-12 section 6.5.3 (`ispe`).
+specification; TIFF 6.0 section 2 and BigTIFF; ISO/IEC 23008-12 section 6.5.3 (`ispe`); ISO/IEC 14496-12 sections 8.3.2
+(`tkhd`) and 8.7.3 (`stsz`).
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from objectlens.transforms.errors import BadInput
@@ -19,12 +21,17 @@ _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"
 _TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _TIFF_SIZES = (_TIFF_WIDTH, _TIFF_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT)
 _TIFF_TAGS = 1 << 18
+# From the name of the box to the sizes in it, with times of 32 and of 64 bits.
+_TKHD_SHORT, _TKHD_LONG = 80, 92
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Size in pixels of the largest picture in the file, and how many pictures there are (at least, for GIF)."""
+    """Size in pixels of the largest picture in the file, and how many pictures there are, as far as they were counted.
+
+    All pictures of an animation count, although the first one alone is decoded: a file is bounded by what it holds.
+    """
 
     format: str
     width: int
@@ -50,11 +57,11 @@ def _read(data: bytes, max_frames: int) -> Header:
     if data[:3] == b"\xff\xd8\xff":
         return _jpeg(data)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return _png(data)
+        return _png(data, max_frames)
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return _gif(data, max_frames)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
+        return _webp(data, max_frames)
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _tiff(data, max_frames)
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1"):
@@ -64,13 +71,16 @@ def _read(data: bytes, max_frames: int) -> Header:
     raise BadInput("the object is no picture of a known format (JPEG, PNG, WebP, TIFF, GIF, AVIF)")
 
 
-def _png(data: bytes) -> Header:
+def _png(data: bytes, max_frames: int) -> Header:
     if data[12:16] != b"IHDR":
         raise BadInput("the PNG picture does not begin with its header")
-    position = 8
+    position, frames = 8, 0
     for _ in range(_PNG_CHUNKS):
-        if data[position + 4 : position + 8] in (b"IEND", b""):
-            return Header("png", *struct.unpack_from(">II", data, 16))
+        kind = data[position + 4 : position + 8]
+        frames += kind == b"fcTL"
+        if kind in (b"IEND", b"") or frames > max_frames:
+            width, height = struct.unpack_from(">II", data, 16)
+            return Header("png", width, height, max(1, frames))
         # A decoder makes room for what a chunk says of itself, 4 GiB at most, before it looks whether that is there.
         position += 12 + int.from_bytes(data[position : position + 4], "big")
         if position > len(data):
@@ -120,10 +130,11 @@ def _palette(flags: int) -> int:
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _webp(data: bytes) -> Header:
+def _webp(data: bytes, max_frames: int) -> Header:
     kind = data[12:16]
     if kind == b"VP8X":
-        return Header("webp", 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+        width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+        return Header("webp", width, height, _webp_frames(data, max_frames))
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return Header("webp", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
@@ -131,6 +142,15 @@ def _webp(data: bytes) -> Header:
         width, height = struct.unpack_from("<HH", data, 26)
         return Header("webp", width & 0x3FFF, height & 0x3FFF)
     raise BadInput("the WebP picture begins with an unknown chunk")
+
+
+def _webp_frames(data: bytes, max_frames: int) -> int:
+    position, frames = 12, 0
+    while position + 8 <= len(data) and frames <= max_frames:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        frames += kind == b"ANMF"
+        position += 8 + length + length % 2
+    return max(1, frames)
 
 
 def _tiff(data: bytes, max_frames: int) -> Header:
@@ -187,4 +207,36 @@ def _avif(data: bytes) -> Header:
         wide, high = struct.unpack_from(">II", data, position + 8)
         width, height = max(width, wide), max(height, high)
         position = data.find(b"ispe", position + 4, 64 * 1024)
-    return Header("avif", width, height)
+    # Of a sequence its tracks are decoded, which may be of other sizes.
+    begin, end = _movie(data)
+    frames = 1
+    for at in _found(data, b"tkhd", begin, end):
+        wide, high = struct.unpack_from(">II", data, at + (_TKHD_LONG if data[at + 4] else _TKHD_SHORT))
+        # In parts of 65,536, rounded up.
+        width, height = max(width, -(-wide >> 16)), max(height, -(-high >> 16))
+    for at in _found(data, b"stsz", begin, end):
+        frames = max(frames, struct.unpack_from(">I", data, at + 12)[0])
+    return Header("avif", width, height, frames)
+
+
+def _movie(data: bytes) -> tuple[int, int]:
+    """Return where the box that describes the tracks begins and ends, nowhere when there is none."""
+    position = 0
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, position + 8)
+        end = position + length if length else len(data)
+        if kind == b"moov":
+            return position, end
+        if length and length < 8:
+            break
+        position = end
+    return 0, 0
+
+
+def _found(data: bytes, kind: bytes, begin: int, end: int) -> Iterator[int]:
+    position = data.find(kind, begin, end)
+    while position >= 0:
+        yield position
+        position = data.find(kind, position + 4, end)

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from objectlens.transforms.table.files import read, write
 from objectlens.transforms.table.rows import limit, select, where
-from objectlens.transforms.table.rules import RULES
+from objectlens.transforms.table.rules import RULES, check_steps
 
 STEPS = (read, select, where, limit, write)
+CHECK = check_steps
 VERSIONS = MappingProxyType({"pyarrow": pa.__version__})
 
-__all__ = ["RULES", "STEPS", "VERSIONS", "limit", "read", "select", "where", "write"]
+__all__ = ["CHECK", "RULES", "STEPS", "VERSIONS", "limit", "read", "select", "where", "write"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from objectlens.transforms.bound import Bound
+from objectlens.transforms.errors import BadPipeline
 from objectlens.transforms.table.conditions import columns_of
 from objectlens.transforms.table.files import read_planned
 
@@ -33,6 +34,24 @@ def push_down(steps: Sequence[Bound]) -> Sequence[Bound]:
         + (["row groups by filter"] if conditions else [])
     )
     return (*steps[:index], replace(read, call=call, note=note), *steps[index + 1 :])
+
+
+def check_steps(steps: Sequence[Bound]) -> None:
+    """Raise `BadPipeline` for a step that asks for a column which a `select` before it has left out."""
+    there, number = None, 0
+    for step in steps:
+        number += not step.converts
+        if step.name not in ("table.select", "table.filter"):
+            there = there if step.name == "table.limit" else None
+            continue
+        name = "columns" if step.name == "table.select" else "where"
+        wanted = step.arguments[name] if name == "columns" else columns_of(step.arguments[name])
+        if there is not None and (missing := [one for one in wanted if one not in there]):
+            raise BadPipeline(
+                f"step {number}, {step.name}: {name} asks for {', '.join(missing)}, and the select before it keeps "
+                f"{', '.join(there)} alone"
+            )
+        there = wanted if name == "columns" else there
 
 
 RULES = (push_down,)

@@ -18,7 +18,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
-from objectlens.transforms.errors import BadArgument, BadInput, reading
+from objectlens.transforms.errors import BadArgument, BadInput, TransformError, reading
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Frames, Result
 from objectlens.transforms.video.packets import cut, from_key_frame, microseconds, rising, timed, until
@@ -28,7 +28,12 @@ _UPRIGHT = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 # Containers round their times: to milliseconds, mostly.
 _GRACE = 0.0005
 _FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError, struct.error)
+<<<<<<< HEAD
 _READ = "MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, Ogg"
+=======
+# What FFmpeg says of nearly all damages, some of them with the names of its functions.
+_TELLS_NOTHING = (av.error.ArgumentError, av.error.InvalidDataError, av.error.EOFError)
+>>>>>>> fixc
 # Playlists (hls, concat, dash) name other files and addresses, which a file of a stranger must not.
 _OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg",
@@ -142,6 +147,7 @@ def _copied(output: Any, stream: Any) -> Any:
 @contextmanager
 def opened(data: bytes) -> Iterator[Any]:
     """Open a film held in memory; raises `BadInput`."""
+<<<<<<< HEAD
     with reading("film", *_FAULTS):
         try:
             with _known(data) as film:
@@ -156,6 +162,19 @@ def _known(data: bytes) -> Any:
         return av.open(io.BytesIO(data), container_options=_OPTIONS)
     except av.error.FFmpegError as error:
         raise BadInput(f"the object is no film of a known format ({_READ}), or it is corrupt or cut short") from error
+=======
+    try:
+        with av.open(io.BytesIO(data), container_options=_OPTIONS) as film:
+            yield film
+    except TransformError:
+        raise
+    except _FAULTS as error:
+        known = isinstance(error, av.error.FFmpegError) and not isinstance(error, _TELLS_NOTHING)
+        reason = f" ({getattr(error, 'strerror', '')})" if known else ""
+        raise BadInput(
+            f"cannot read the film: it is corrupt, cut short, or of a kind that is not read{reason}"
+        ) from error
+>>>>>>> fixc
 
 
 def _stamp(film: Any, time: float) -> int:
