@@ -48,15 +48,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 def _check_delimiter(*, delimiter: str, **_: Any) -> None:
-<<<<<<< HEAD
-    if not delimiter.isascii() or delimiter in '\r\n"':
-        raise BadArgument(
-            f"delimiter must be a character of ASCII that ends no line and quotes nothing, not {delimiter!r}",
-=======
     if not delimiter.isascii() or delimiter in '"\r\n\0':
         raise BadArgument(
             f"table.read: delimiter must be a character of ASCII that is no quote and ends no line, not {delimiter!r}",
->>>>>>> fixc
             "delimiter",
         )
 

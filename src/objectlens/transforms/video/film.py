@@ -28,12 +28,9 @@ _UPRIGHT = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 # Containers round their times: to milliseconds, mostly.
 _GRACE = 0.0005
 _FAULTS = (av.error.FFmpegError, ValueError, OSError, EOFError, IndexError, struct.error)
-<<<<<<< HEAD
 _READ = "MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, Ogg"
-=======
 # What FFmpeg says of nearly all damages, some of them with the names of its functions.
 _TELLS_NOTHING = (av.error.ArgumentError, av.error.InvalidDataError, av.error.EOFError)
->>>>>>> fixc
 # Playlists (hls, concat, dash) name other files and addresses, which a file of a stranger must not.
 _OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg",
@@ -147,14 +144,18 @@ def _copied(output: Any, stream: Any) -> Any:
 @contextmanager
 def opened(data: bytes) -> Iterator[Any]:
     """Open a film held in memory; raises `BadInput`."""
-<<<<<<< HEAD
-    with reading("film", *_FAULTS):
-        try:
-            with _known(data) as film:
-                yield film
-        except av.error.FFmpegError as error:
-            # Its text begins with a number that only FFmpeg knows, and ends with the name of a file that there is not.
-            raise BadInput(f"cannot read the film: {error.strerror or type(error).__name__}") from error
+    try:
+        with _known(data) as film:
+            yield film
+    except TransformError:
+        raise
+    except _FAULTS as error:
+        # The rest of FFmpeg's text is a number that it alone knows, and the name of a file that there is not.
+        said = None if isinstance(error, _TELLS_NOTHING) else getattr(error, "strerror", None)
+        reason = f" ({said})" if said else ""
+        raise BadInput(
+            f"cannot read the film: it is corrupt, cut short, or of a kind that is not read{reason}"
+        ) from error
 
 
 def _known(data: bytes) -> Any:
@@ -162,19 +163,6 @@ def _known(data: bytes) -> Any:
         return av.open(io.BytesIO(data), container_options=_OPTIONS)
     except av.error.FFmpegError as error:
         raise BadInput(f"the object is no film of a known format ({_READ}), or it is corrupt or cut short") from error
-=======
-    try:
-        with av.open(io.BytesIO(data), container_options=_OPTIONS) as film:
-            yield film
-    except TransformError:
-        raise
-    except _FAULTS as error:
-        known = isinstance(error, av.error.FFmpegError) and not isinstance(error, _TELLS_NOTHING)
-        reason = f" ({getattr(error, 'strerror', '')})" if known else ""
-        raise BadInput(
-            f"cannot read the film: it is corrupt, cut short, or of a kind that is not read{reason}"
-        ) from error
->>>>>>> fixc
 
 
 def _stamp(film: Any, time: float) -> int:
