@@ -220,7 +220,7 @@ def _change_boto3(session: Any) -> None:
     make, begin = session.Session.client, session.Session.__init__
 
     def __init__(self: Any, *arguments: Any, **options: Any) -> None:  # noqa: N807  (it takes that method's place)
-        if _spare and not arguments and not options and _spare.pop().give(self):
+        if not arguments and not options and _takes_spare(self):
             return
         begin(self, *arguments, **options)
         events = getattr(self, "events", None)
@@ -251,6 +251,15 @@ def _change_boto3(session: Any) -> None:
 
     client.__doc__, __init__.__doc__ = make.__doc__, begin.__doc__
     session.Session.client, session.Session.__init__ = client, __init__
+
+
+def _takes_spare(session: Any) -> bool:
+    """Whether a session that begins took over the one that the template made."""
+    try:
+        spare = _spare.pop()
+    except IndexError:  # there is none, or another thread was faster
+        return False
+    return bool(spare.give(session))
 
 
 def _attributes(client: Any) -> tuple[dict[str, Any], dict[str, Any]]:
