@@ -6,8 +6,8 @@ gains by that, and both sides lose: each comes back to caches that the other has
 thread does not push, and finds more to do when its turn comes, some milliseconds later at most. On a core that is free
 it begins as soon as ever.
 
-Where jobs take longer than a turn does, its turn comes between any two answers. Then answers lie there for a while,
-until there are several, or until others begin to wait for them.
+Where jobs take longer than a turn does, its turn comes between any two answers. Then answers lie there for half of the
+time for which the processes have jobs ahead, and are taken together.
 """
 
 from __future__ import annotations
