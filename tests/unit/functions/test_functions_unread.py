@@ -76,7 +76,7 @@ def test_an_answer_in_time_is_no_time_out_when_the_alarm_is_heard_first(bench, e
         async with bench() as opened:
             function = make_function(opened.install(make_zip(files)), "f", handler="app.handler", timeout=60, **more)
             await opened.value(function, 0)
-            return await answered_before(opened, function, 0.5, environments, lambda one: one._time_out("id"))
+            return await answered_before(opened, function, 0.5, environments, lambda one: one._time_out())
 
     outcome = uvloop.run(main())
     assert (outcome.failure, outcome.payload) == (None, b'"said"')
