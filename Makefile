@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 CONTESTANTS := build/contestants
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
+BUILT_FROM := pyproject.toml requirements.lock hatch_build.py src/objectlens/area/area.c
 # Older ones know no --group. A .venv that was made by hand, as the README says, has the pip of its Python.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all]'
@@ -40,13 +41,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(DEMO_STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+$(DEMO_STAMP): $(BUILT_FROM) | $(VENV)/bin/python
 	@echo 'Installing objectlens and its packages into $(VENV), once; this takes a minute.'
 	$(PIP)
 	$(INSTALL) --group demo
 	touch $@
 
-$(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+$(STAMP): $(BUILT_FROM) | $(VENV)/bin/python
 	@echo 'Installing objectlens, its packages and the test tools into $(VENV), once; this takes a minute.'
 	$(PIP)
 	$(INSTALL) --group dev
@@ -140,4 +141,4 @@ lock:
 	build/lock/bin/python -m pip freeze --exclude objectlens > requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist demo-output .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo-output src/objectlens/area/area.so .mypy_cache .ruff_cache .hypothesis

@@ -94,6 +94,22 @@ def _packages() -> Iterator[Finding]:
             yield Finding("ok", name, f"{version(name)}, importable by Python functions")
         except PackageNotFoundError:
             yield Finding("note", name, "not installed: functions must bring it, or install objectlens[all]")
+    yield _area()
+
+
+def _area() -> Finding:
+    try:
+        import cv2  # noqa: PLC0415  (an extra)
+
+        from objectlens.area import is_as, is_built  # noqa: PLC0415  (needs NumPy, of an extra)
+    except ImportError:
+        return Finding("note", "scaling by area", "not there: install objectlens[image]")
+    if not is_built():
+        detail = "by OpenCV, slowly: install a C compiler (apt install gcc), and objectlens once more"
+        return Finding("note", "scaling by area", detail)
+    if not is_as(cv2.resize, cv2.INTER_AREA):
+        return Finding("note", "scaling by area", "by OpenCV, slowly: this one rounds as no other way here does")
+    return Finding("ok", "scaling by area", "compiled, with the pixels of OpenCV")
 
 
 def _data(data: Path) -> Finding:

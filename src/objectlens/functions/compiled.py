@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import logging
 import py_compile
+import shutil
 from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 
 FOLDER = "compiled"
+# A room of its own, which native transforms use as well.
+_AREA = _HERE.parent / "area"
+_LIBRARY = _AREA / "area.so"
+
 MODULES = (
     "accelerate",
+    "area",
     "collecting",
     "confine",
     "fetching",
@@ -39,8 +45,11 @@ def compile_modules(folder: Path) -> Path | None:
     try:
         compiled.mkdir(parents=True, exist_ok=True)
         for name in MODULES:
-            source = str(_HERE / f"{name}.py")
+            source = str(_AREA / "__init__.py" if name == "area" else _HERE / f"{name}.py")
             py_compile.compile(source, str(compiled / f"{name}.pyc"), dfile=source, doraise=True)
+        if _LIBRARY.is_file():
+            # Under its name it is never half there, nor changed under a process that has it open.
+            Path(shutil.copy(_LIBRARY, compiled / f"{_LIBRARY.name}.new")).replace(compiled / _LIBRARY.name)
     except (OSError, py_compile.PyCompileError) as error:
         _LOGGER.warning("what runs inside functions is compiled again by each template: %s", error)
         return None

@@ -18,7 +18,7 @@ def bench(tmp_path):
     """
 
     @asynccontextmanager
-    async def open_bench(endpoint_url="http://127.0.0.1:9000", **limits):
+    async def open_bench(endpoint_url="http://127.0.0.1:9000", isolation="off", **limits):
         packages = PackageStore(tmp_path / "packages")
         pool = Pool(
             packages=packages,
@@ -28,6 +28,7 @@ def bench(tmp_path):
                 region="eu-west-1",
                 python=sys.executable,
                 node_modules="none",
+                isolation=isolation,
             ),
             credentials=lambda function: Credentials("AKID", "SECRET", "TOKEN"),
             clock=SystemClock(),

@@ -34,7 +34,6 @@ _REDUCED = {
 }
 # How many times what is wanted each reduction must leave: by less, photographs would come out below 38 dB of `exact`.
 _REDUCTIONS = {8: 3.0, 4: 2.5, 2: 2.0}
-_COARSEST = 8
 _CHANNELS: dict[int, Order] = {1: "grey", 3: "bgr", 4: "bgra"}
 Pixels = np.ndarray[Any, Any]
 
@@ -210,5 +209,5 @@ def _reduced(data: bytes, header: Header, reduction: tuple[int, tuple[int, int]]
     factor, size = reduction
     image = _by_opencv(data, header, _REDUCED[factor][grey] | cv2.IMREAD_IGNORE_ORIENTATION)
     covered = header.width / factor, header.height / factor
-    pixels = by_area(image.pixels, size, covered=covered, twice=factor < _COARSEST)
+    pixels = by_area(image.pixels, size, covered=covered)
     return image.with_pixels(upright(pixels, data, "jpeg") if orient else pixels)

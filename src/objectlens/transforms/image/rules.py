@@ -1,9 +1,8 @@
 """What the planner may rearrange in `fast`: results differ from running step by step by rounding and filtering only.
 
 Against `exact` a result keeps a PSNR of 38 dB and more on photographs: JPEG is never decoded below twice the size that
-is wanted (2.5 times at a quarter, three times at an eighth), and only where `area` averages over pixels anyway; what is
-averaged in two passes stays above 39 dB. Where less than half of a picture is kept afterwards, neither is done: its
-differences are not spread evenly.
+is wanted (2.5 times at a quarter, three times at an eighth), and only where `area` averages over pixels anyway. Where
+less than half of a picture is kept afterwards, it is decoded whole: the differences are not spread evenly.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from functools import partial
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.image.decode import decode_planned
 from objectlens.transforms.image.encode import normalized_tensor
-from objectlens.transforms.image.geometry import resize_planned
 
 # These treat all channels alike and linearly, so that grey may as well come first.
 _COMMUTING = frozenset(
@@ -42,17 +40,6 @@ def plan_decode(steps: Sequence[Bound]) -> Sequence[Bound]:
     kept = _kept(rest[rest.index(resize) + 1 :]) if resize else None
     call = partial(decode_planned, orient=decode.arguments["orient"], grey=grey, target=target, kept=kept)
     return (*steps[:index], replace(decode, call=call, note=" and ".join(notes)), *rest)
-
-
-def plan_resize(steps: Sequence[Bound]) -> Sequence[Bound]:
-    """Scale by `area` in the faster of two ways."""
-    found = list(steps)
-    for index, step in enumerate(found):
-        if step.name == "image.resize" and step.arguments["interpolation"] == "area":
-            arguments = {name: step.arguments[name] for name in ("width", "height", "fit")}
-            call = partial(resize_planned, **arguments, kept=_kept(found[index + 1 :]))
-            found[index] = replace(step, call=call, note="by way of twice the size where that is faster")
-    return found
 
 
 def fuse_tensor(steps: Sequence[Bound]) -> Sequence[Bound]:
@@ -92,4 +79,4 @@ def _scaling(steps: Sequence[Bound]) -> Bound | None:
     return None
 
 
-RULES = (plan_decode, plan_resize, fuse_tensor)
+RULES = (plan_decode, fuse_tensor)
