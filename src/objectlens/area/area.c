@@ -52,20 +52,9 @@ static int share(int pixels, double scale, int place, int *first, float *shares)
     return count;
 }
 
-INLINE void across_one(const float *line, const int *first, const float *shares, int count, int width, float *out)
-{
-    for (int x = 0; x < width; x++, shares += count) {
-        const float *from = line + first[x];
-        float sum = from[0] * shares[0];
-        for (int i = 1; i < count; i++)
-            sum += from[i] * shares[i];
-        out[x] = sum;
-    }
-}
-
 /* Of three channels, the fourth of each result is overwritten by the next; there is room for that of the last. */
-INLINE void across_more(const float *line, const int *first, const float *shares, int count, int width, int channels,
-                        float *out)
+INLINE void scale_counted(const float *line, const int *first, const float *shares, int count, int width, int channels,
+                          float *out)
 {
     for (int x = 0; x < width; x++, shares += count, out += channels) {
         const float *from = line + (size_t)first[x] * channels;
@@ -76,30 +65,53 @@ INLINE void across_more(const float *line, const int *first, const float *shares
     }
 }
 
-INLINE void across(const float *line, const int *first, const float *shares, int count, int width, int channels,
-                   float *out)
-{
-    if (channels == 1)
-        across_one(line, first, shares, count, width, out);
-    else if (channels == 3)
-        across_more(line, first, shares, count, width, 3, out);
-    else
-        across_more(line, first, shares, count, width, 4, out);
-}
-
-/* With a count that the compiler knows, it unrolls the inner loop. */
-static void across_unrolled(const float *line, const int *first, const float *shares, int count, int width,
-                            int channels, float *out)
+/* With numbers that the compiler knows, it unrolls the inner loop. */
+INLINE void scale_known(const float *line, const int *first, const float *shares, int count, int width, int channels,
+                        float *out)
 {
     switch (count) {
-    case 2: across(line, first, shares, 2, width, channels, out); break;
-    case 3: across(line, first, shares, 3, width, channels, out); break;
-    case 4: across(line, first, shares, 4, width, channels, out); break;
-    case 5: across(line, first, shares, 5, width, channels, out); break;
-    case 6: across(line, first, shares, 6, width, channels, out); break;
-    case 7: across(line, first, shares, 7, width, channels, out); break;
-    case 8: across(line, first, shares, 8, width, channels, out); break;
-    default: across(line, first, shares, count, width, channels, out);
+    case 2: scale_counted(line, first, shares, 2, width, channels, out); break;
+    case 3: scale_counted(line, first, shares, 3, width, channels, out); break;
+    case 4: scale_counted(line, first, shares, 4, width, channels, out); break;
+    case 5: scale_counted(line, first, shares, 5, width, channels, out); break;
+    case 6: scale_counted(line, first, shares, 6, width, channels, out); break;
+    case 7: scale_counted(line, first, shares, 7, width, channels, out); break;
+    case 8: scale_counted(line, first, shares, 8, width, channels, out); break;
+    default: scale_counted(line, first, shares, count, width, channels, out);
+    }
+}
+
+/* Scales across a line of three or four channels, or four lines of one that lie side by side as channels. */
+static void scale_across(const float *line, const int *first, const float *shares, int count, int width, int channels,
+                         float *out)
+{
+    if (channels == 3)
+        scale_known(line, first, shares, count, width, 3, out);
+    else
+        scale_known(line, first, shares, count, width, 4, out);
+}
+
+/* Puts four lines side by side; what follows the last of all is the last again. */
+static void weave(const uint8_t *pixels, ptrdiff_t stride, int columns, int left, float *line)
+{
+    const uint8_t *one = pixels, *two = one + (left > 1) * stride, *three = two + (left > 2) * stride;
+    const uint8_t *last = three + (left > 3) * stride;
+
+    for (int x = 0; x < columns; x++) {
+        line[4 * x] = one[x];
+        line[4 * x + 1] = two[x];
+        line[4 * x + 2] = three[x];
+        line[4 * x + 3] = last[x];
+    }
+}
+
+static void unweave(const float *woven, int width, float *lines)
+{
+    for (int x = 0; x < width; x++) {
+        lines[x] = woven[4 * x];
+        lines[x + width] = woven[4 * x + 1];
+        lines[x + 2 * width] = woven[4 * x + 2];
+        lines[x + 3 * width] = woven[4 * x + 3];
     }
 }
 
@@ -110,13 +122,13 @@ static void across_unrolled(const float *line, const int *first, const float *sh
 int objectlens_area(const uint8_t *pixels, ptrdiff_t stride, int columns, int lines, int channels, double scale_x,
                     double scale_y, uint8_t *result, int width, int height)
 {
-    size_t wide = (size_t)columns * channels, out = (size_t)width * channels;
+    size_t lanes = channels == 1 ? 4 : channels, wide = (size_t)columns * lanes, out = (size_t)width * channels;
     size_t most = (size_t)ceil(scale_x) + 1, tall = (size_t)ceil(scale_y) + 1, count = 0, size;
-    float *room, *line, *scaled, *sums, *shares, *down;
-    int *first, done = -1;
+    float *room, *line, *woven, *scaled, *sums, *shares, *down;
+    int *first, begun = 0, done = 0;
 
     /* What lies behind a line counts nothing, but is read: the last results have fewer shares than others. */
-    size = (wide + 4 * most) + 2 * (out + 4) + width * most + tall;
+    size = (wide + lanes * most) + 2 * ((size_t)width * lanes + 4) + out + width * most + tall;
     if (columns < 1 || lines < 1 || width < 1 || height < 1 || size > INT_MAX / sizeof *room)
         return -1;
     room = calloc(size, sizeof *room);
@@ -127,9 +139,10 @@ int objectlens_area(const uint8_t *pixels, ptrdiff_t stride, int columns, int li
         return -1;
     }
     line = room;
-    scaled = line + wide + 4 * most;
-    sums = scaled + out + 4;
-    down = sums + out + 4;
+    woven = line + wide + lanes * most;
+    scaled = woven + (size_t)width * lanes + 4;
+    sums = scaled + (size_t)width * lanes + 4;
+    down = sums + out;
     shares = down + tall;
 
     for (int x = 0; x < width; x++) {
@@ -142,19 +155,28 @@ int objectlens_area(const uint8_t *pixels, ptrdiff_t stride, int columns, int li
     for (int y = 0; y < height; y++) {
         int begin, end = share(lines, scale_y, y, &begin, down);
         for (int i = 0; i < end; i++) {
-            if (begin + i != done) {
-                const uint8_t *from = pixels + stride * (begin + i);
-                for (size_t x = 0; x < wide; x++)
-                    line[x] = from[x];
-                across_unrolled(line, first, shares, (int)count, width, channels, scaled);
-                done = begin + i;
+            const float *from;
+            if (begin + i < begun || begin + i >= done) {
+                const uint8_t *pixel = pixels + stride * (begin + i);
+                begun = begin + i;
+                done = begun + (channels == 1 ? 4 : 1);
+                if (channels == 1) {
+                    weave(pixel, stride, columns, lines - begun, line);
+                    scale_across(line, first, shares, (int)count, width, 4, woven);
+                    unweave(woven, width, scaled);
+                } else {
+                    for (size_t x = 0; x < wide; x++)
+                        line[x] = pixel[x];
+                    scale_across(line, first, shares, (int)count, width, channels, scaled);
+                }
             }
+            from = scaled + (begin + i - begun) * out;
             if (i == 0)
                 for (size_t x = 0; x < out; x++)
-                    sums[x] = down[0] * scaled[x];
+                    sums[x] = down[0] * from[x];
             else
                 for (size_t x = 0; x < out; x++)
-                    sums[x] += down[i] * scaled[x];
+                    sums[x] += down[i] * from[x];
         }
         for (size_t x = 0; x < out; x++) {
             float whole = sums[x] + WHOLE;
