@@ -181,8 +181,11 @@ int objectlens_area(const uint8_t *pixels, ptrdiff_t stride, int columns, int li
         for (size_t x = 0; x < out; x++) {
             float whole = sums[x] + WHOLE;
             uint32_t bits;
+            int16_t low;
             memcpy(&bits, &whole, sizeof bits);
-            result[y * out + x] = (uint8_t)bits;
+            /* Of white, hundreds of thousands of shares, each rounded up, come to more than white. */
+            low = (int16_t)bits;
+            result[y * out + x] = (uint8_t)(low < 255 ? low : 255);
         }
     }
     free(room);

@@ -71,6 +71,14 @@ def test_photographs_and_extremes(lines, columns, size, channels):
         assert np.array_equal(area.averaged(pixels, size), opencvs(pixels, size))
 
 
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+@pytest.mark.parametrize(("lines", "columns", "size"), [(2, 762_671, (2, 1)), (762_671, 2, (1, 2))])
+def test_white_stays_white_however_many_pixels_are_averaged(lines, columns, size, channels):
+    white = np.full((lines, columns, *channels), 255, np.uint8)
+    assert np.array_equal(area.averaged(white, size), opencvs(white, size))
+    assert area.averaged(white, size).min() == 255
+
+
 def test_views_are_read_where_they_lie():
     whole = noise(90, 120, 3)
     for view in (whole[3:80, 5:111], whole[::2], whole[10:, :, :]):
