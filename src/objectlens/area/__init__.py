@@ -27,9 +27,9 @@ def _compiled() -> Any:
     try:
         # (pathlib costs its import where functions start)
         library = ctypes.CDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), LIBRARY))  # noqa: PTH100, PTH118, PTH120
-    except OSError:
+        function = library.objectlens_area
+    except (OSError, AttributeError):
         return None
-    function = library.objectlens_area
     whole, pointer, scale = ctypes.c_int, ctypes.c_void_p, ctypes.c_double
     function.argtypes = (pointer, ctypes.c_ssize_t, whole, whole, whole, scale, scale, pointer, whole, whole)
     function.restype = whole
@@ -103,15 +103,29 @@ def change(cv2: Any) -> None:
     resize, area = getattr(cv2, "resize", None), getattr(cv2, "INTER_AREA", None)
     if resize is None or not isinstance(area, int) or not is_built() or not is_as(resize, area):
         return
+    cv2.resize = _Resize(resize, area, cv2.__name__)
 
-    def scaled(*arguments: Any, **options: Any) -> Any:
+
+class _Resize:
+    """In the place of `cv2.resize`: no function, which would become a method where a class has it as an attribute."""
+
+    def __init__(self, resize: Any, area: int, module: str) -> None:
+        self.__name__ = self.__qualname__ = "resize"
+        self.__doc__, self.__module__ = resize.__doc__, module
+        self._resize, self._area = resize, area
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
         # What is given in any other way is rare, and OpenCV knows what it means.
-        if len(arguments) == 2 and len(options) == 1 and options.get("interpolation") == area:
-            found = averaged(*arguments)
-            if found is not None:
-                return found
-        return resize(*arguments, **options)
+        if len(arguments) == 2 and len(options) == 1:
+            interpolation = options.get("interpolation")
+            if type(interpolation) is int and interpolation == self._area:
+                found = averaged(*arguments)
+                if found is not None:
+                    return found
+        return self._resize(*arguments, **options)
 
-    scaled.__name__ = scaled.__qualname__ = "resize"
-    scaled.__doc__, scaled.__module__ = resize.__doc__, cv2.__name__
-    cv2.resize = scaled
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return repr(self._resize)

@@ -69,7 +69,7 @@ def install() -> None:
             "urllib3.connection": lambda library: _beside("handover").change_urllib3(library, _unobserved_channel),
         }
         if os.environ.get(OPT_OUT) != "aws":
-            changes["cv2"] = lambda cv2: _beside("area").change(cv2)
+            changes["cv2"] = _change_opencv
         sys.meta_path.insert(0, _Importing(changes))
 
 
@@ -115,6 +115,13 @@ class _Importing:
 
         loader.exec_module = load_and_change  # type: ignore[method-assign]
         return spec
+
+
+def _change_opencv(cv2: Any) -> None:
+    # A handler's own module of that name may be anything, and need no NumPy.
+    if "numpy" in sys.modules:
+        with contextlib.suppress(Exception):
+            _beside("area").change(cv2)
 
 
 def _change_botocore(session: Any) -> None:

@@ -1,6 +1,10 @@
 """Averages over areas: bit for bit those of OpenCV, in whatever way the pixels lie, and left to it where it must."""
 
+import copy
+import enum
+import functools
 import importlib.util
+import pickle
 import shutil
 import subprocess
 from pathlib import Path
@@ -209,6 +213,8 @@ def test_a_changed_opencv_is_as_before_in_all_else():
         ((pixels, (50, 50)), {"interpolation": cv2.INTER_AREA, "nothing": 1}),
         ((np.zeros((0, 0), np.uint8), (5, 5)), {"interpolation": cv2.INTER_AREA}),
         (("text", (5, 5)), {"interpolation": cv2.INTER_AREA}),
+        ((pixels, (50, 50)), {"interpolation": 3.0}),
+        ((pixels, (50, 50)), {"interpolation": np.array([3, 3])}),
     ):
         errors = []
         for resize in (library.resize, cv2.resize):
@@ -216,6 +222,39 @@ def test_a_changed_opencv_is_as_before_in_all_else():
                 resize(*arguments, **options)
             errors.append((type(caught.value), str(caught.value)))
         assert errors[0] == errors[1]
+
+
+def test_a_changed_opencv_is_as_before_where_functions_are_values(monkeypatch):
+    monkeypatch.setattr(cv2, "resize", cv2.resize)
+    before = repr(cv2.resize)
+    area.change(cv2)
+    pixels, area_of = noise(60, 80, 3), {"interpolation": cv2.INTER_AREA}
+
+    class Scaler:
+        scale = cv2.resize
+
+    class Ways(enum.Enum):
+        AREA = cv2.resize
+
+    assert Scaler().scale(pixels, (50, 50), **area_of).shape == (50, 50, 3)
+    assert list(Ways) == [Ways.AREA]
+    assert pickle.loads(pickle.dumps(cv2.resize)) is cv2.resize
+    assert copy.deepcopy(cv2.resize) is cv2.resize
+    assert repr(cv2.resize) == before
+    assert functools.partial(cv2.resize, dsize=(50, 50), **area_of)(pixels).shape == (50, 50, 3)
+
+
+def test_another_library_in_its_place_is_as_if_there_were_none(tmp_path):
+    shutil.copy(HERE / "area.c", tmp_path)
+    source = (tmp_path / "area.c").read_text()
+    (tmp_path / "area.c").write_text(source.replace("objectlens_area", "something_else"))
+    assert not beside(tmp_path).is_built()
+    # One for a 32-bit machine.
+    (tmp_path / "elsewhere").mkdir()
+    compiled = bytearray((HERE / "area.so").read_bytes())
+    compiled[4] ^= 3
+    (tmp_path / "elsewhere" / "area.so").write_bytes(compiled)
+    assert not beside(tmp_path / "elsewhere").is_built()
 
 
 HARNESS = """

@@ -46,6 +46,32 @@ def test_handlers_get_the_pixels_of_opencv(bench, recorder, isolation):
     assert pixels == [pixels[0]] * 4
     assert pixels[0][0] != pixels[0][1]
     kinds = [values[0][1:] for values in found]
-    python, compiled = ("function", "function"), ("builtin_function_or_method", "builtin_function_or_method")
+    python, compiled = ("_Resize", "_Resize"), ("builtin_function_or_method", "builtin_function_or_method")
     assert [tuple(kind[:2]) for kind in kinds] == [python, python, compiled, compiled]
     assert [kind[2] for kind in kinds] == [True, False, True, True]
+
+
+OTHERS = {
+    "needs no NumPy": "import sys\nassert 'numpy' not in sys.modules\n",
+    "knows nothing of arrays": "import numpy\n",
+}
+NAMESAKE = """
+INTER_AREA = 3
+def resize(picture, size, interpolation):
+    raise NotImplementedError
+"""
+NAMING = """
+import cv2, sys
+def handler(event, context):
+    return type(cv2.resize).__name__, 'numpy' in sys.modules
+"""
+
+
+@pytest.mark.parametrize("begin", OTHERS.values(), ids=OTHERS)
+def test_a_module_of_the_same_name_is_left_alone(bench, recorder, begin):
+    async def main():
+        async with bench(endpoint_url=recorder.url) as opened:
+            package = opened.install(make_zip({"app.py": NAMING, "cv2.py": begin + NAMESAKE}))
+            return await opened.value(make_function(package, "f", environment={}), 1)
+
+    assert asyncio.run(main()) == ["function", "import numpy" in begin]
