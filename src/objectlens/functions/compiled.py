@@ -50,6 +50,9 @@ def compile_modules(folder: Path) -> Path | None:
         if _LIBRARY.is_file():
             # Under its name it is never half there, nor changed under a process that has it open.
             Path(shutil.copy(_LIBRARY, compiled / f"{_LIBRARY.name}.new")).replace(compiled / _LIBRARY.name)
+        else:
+            # An older version's, which may have been wrong.
+            (compiled / _LIBRARY.name).unlink(missing_ok=True)
     except (OSError, py_compile.PyCompileError) as error:
         _LOGGER.warning("what runs inside functions is compiled again by each template: %s", error)
         return None

@@ -22,6 +22,14 @@ def test_what_a_template_loads_is_compiled(tmp_path):
     assert {path.stem for path in folder.iterdir()} == set(MODULES)
 
 
+def test_the_library_is_that_of_this_installation_or_none(tmp_path, monkeypatch):
+    older = compile_modules(tmp_path) / "area.so"
+    assert older.read_bytes() == (HERE.parent / "area" / "area.so").read_bytes()
+    monkeypatch.setattr(compiled, "_LIBRARY", tmp_path / "area.so")
+    compile_modules(tmp_path)
+    assert not older.exists()
+
+
 def test_compiled_modules_load_each_other(tmp_path):
     folder = compile_modules(tmp_path)
     spec = importlib.util.spec_from_file_location("compiled_mold", folder / "mold.pyc")
