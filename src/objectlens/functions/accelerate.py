@@ -103,15 +103,23 @@ class _Importing:
         """Find one of the modules by asking all other finders."""
         del path, target
         change = self._changes.pop(name, None)
-        spec = importlib.util.find_spec(name) if change else None
+        if change is None:
+            return None
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            # Who asks for it need not import it then.
+            self._changes[name] = change
         loader = spec.loader if spec else None
-        if change is None or loader is None or not hasattr(loader, "exec_module"):
+        if loader is None or not hasattr(loader, "exec_module"):
             return spec
         load = loader.exec_module
 
         def load_and_change(module: Any) -> None:
+            change = self._changes.pop(name, None)
             load(module)
-            change(module)
+            if change is not None:
+                change(module)
 
         loader.exec_module = load_and_change  # type: ignore[method-assign]
         return spec

@@ -7,7 +7,8 @@ import pytest
 from objectlens.testing.executors import make_function, make_zip
 
 CODE = """
-import hashlib, os
+import hashlib, importlib.util, os
+assert importlib.util.find_spec("cv2") is not None  # as libraries ask whether it is there
 import cv2, numpy as np
 from cv2 import resize
 MADE = os.getpid()
