@@ -1,4 +1,4 @@
-"""Scaling pictures down by area, bit for bit as `cv2.INTER_AREA` and in a fifth of its time.
+"""Scaling pictures down by area, bit for bit as `cv2.INTER_AREA` and in a third of its time.
 
 What it is: `averaged`, which gives the pixels that `cv2.resize` would give, or None where that must do it itself; the
 compiled code behind it (`area.c`); and `is_as`, which tells whether some OpenCV rounds as it does. What it is not: a

@@ -1,5 +1,5 @@
 /* Averages pixels over areas, bit for bit as OpenCV does with INTER_AREA (ResizeArea_Invoker and computeResizeAreaTab in
- * modules/imgproc/src/resize.cpp), in a fifth of its time: each line is scaled across once, not once for each of the two
+ * modules/imgproc/src/resize.cpp), in a third of its time: each line is scaled across once, not once for each of the two
  * results that it has a share in, and with its channels side by side in one vector.
  *
  * What is added to what, and in which order, is as there: sums of floats depend on it. Compile with -ffp-contract=off,

@@ -3,7 +3,7 @@
 Handlers make a client of the AWS SDK on every call, which costs more than the rest of their work. Here the same call of
 `boto3.client` gives the same client again, sessions share the parsed service models, `write_get_object_response` goes
 out over a kept connection with a signature made directly, `requests` keeps its connections to this service, and reads
-of the source by `requests`, `urllib` and `urllib3` take none. OpenCV scales down by area in a fifth of its time (see
+of the source by `requests`, `urllib` and `urllib3` take none. OpenCV scales down by area in a third of its time (see
 `area`). Results, errors and what the service sees stay what they are, bit for bit. Wherever a client was changed
 (its event handlers above all), or anything is unusual, the library's own way is taken. `OBJECTLENS_ACCELERATE=0` in a
 function's environment leaves all of these libraries as they are, `OBJECTLENS_ACCELERATE=aws` OpenCV.
