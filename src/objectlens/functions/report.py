@@ -31,8 +31,10 @@ def failure_of(answer: Answer, request_id: str) -> tuple[bytes, Failure | None]:
     if answer.error_type is None:
         return answer.body, None
     content = json.loads(answer.body)
-    if answer.platform and answer.error_type in _NAMES_THE_REQUEST:
-        content["errorMessage"] = f"RequestId: {request_id} Error: {content['errorMessage']}"
+    # What cannot be executed is reported from its own process (see `entrypoint`), as if a runtime had.
+    ours = answer.platform or answer.error_type == "Runtime.InvalidEntrypoint"
+    if ours and answer.error_type in _NAMES_THE_REQUEST:
+        content["errorMessage"] = f"RequestId: {request_id} Error: {content.get('errorMessage', '')}"
     if content.get("requestId") == "":
         content["requestId"] = request_id
     failure = Failure(kind="Unhandled", type=answer.error_type, message=str(content.get("errorMessage", "")))

@@ -103,6 +103,7 @@ def test_what_cannot_be_started_is_an_invalid_entrypoint(run, c_program, tmp_pat
     (outcome,) = run(files, 1, **PROVIDED)
     error = json.loads(outcome.payload)
     assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].startswith("RequestId: ")
     assert words in error["errorMessage"]
     assert any(words in line for line in log(tmp_path))
 
