@@ -31,6 +31,11 @@ from objectlens.stores.remote import UnknownStore, is_remote
 
 T = TypeVar("T")
 
+_GROUP_EPILOG = """\b
+Examples:
+  objectlens bucket add photographs --store file:///srv/photographs
+  objectlens bucket list
+"""
 _ADD_EPILOG = """\b
 Examples:
   objectlens bucket add photographs --store file:///srv/photographs
@@ -57,7 +62,7 @@ The files stay. A bucket that objectlens made is removed with: objectlens exec -
 """
 
 
-@click.group("bucket")
+@click.group("bucket", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Attach folders and buckets elsewhere without copying, list buckets, detach them."""
 

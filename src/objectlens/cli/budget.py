@@ -23,6 +23,11 @@ from objectlens.metering.budgets import MEASURES, number, shown, span
 from objectlens.metering.storing import Kept, put_budget, read_budgets, remove_budget
 from objectlens.settings import Settings
 
+_GROUP_EPILOG = """\b
+Examples:
+  objectlens budget set training --caller trainer --per day --invocations 100000
+  objectlens budget list
+"""
 _SET_EPILOG = """\b
 Examples:
   objectlens budget set training --caller trainer --per day --invocations 100000 --gb-seconds 5000
@@ -48,7 +53,7 @@ endpoint_option = click.option(
 )
 
 
-@click.group("budget")
+@click.group("budget", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Bound what callers use, or what is used through access points."""
 

@@ -16,6 +16,11 @@ from rich.table import Column, Table
 from objectlens.cli.options import config_option, data_option, endpoint_option, json_option, print_json
 from objectlens.cli.signing import Signer
 
+_GROUP_EPILOG = """\b
+Examples:
+  objectlens cache stats
+  objectlens cache purge --access-point ALIAS --prefix images/
+"""
 _STATS_EPILOG = """\b
 Examples:
   objectlens cache stats
@@ -37,7 +42,7 @@ source or a function changed: those are other entries.
 """
 
 
-@click.group("cache")
+@click.group("cache", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Show and purge what is kept of derived objects."""
 

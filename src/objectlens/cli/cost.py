@@ -23,6 +23,11 @@ from objectlens.metering import Dimension
 from objectlens.metering.costs import compare, make_report, selection_of
 from objectlens.metering.costs.plain import report_value
 
+_GROUP_EPILOG = """\b
+Examples:
+  objectlens cost report --from 7d
+  objectlens cost article
+"""
 _EPILOG = """\b
 Examples:
   objectlens cost report
@@ -45,7 +50,7 @@ class _By(click.Choice[str]):
         return super().convert(value.replace("_", "-"), param, ctx)
 
 
-@click.group("cost")
+@click.group("cost", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Say what was used, what it costs, and what it would cost elsewhere."""
 

@@ -19,6 +19,12 @@ from objectlens.cli.clients import Clients, connect
 from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.publishing import TIMEOUT, Plan, put_access_point, put_function, transformation
 
+_GROUP_EPILOG = """\b
+Examples:
+  objectlens function build image-normalizer
+  objectlens function dev image-normalizer --source ./photographs
+  objectlens functions top
+"""
 _EPILOG = """\b
 Examples:
   objectlens function deploy thumbnails:normalize --access-point thumbnails --bucket photographs
@@ -45,7 +51,7 @@ _ACTIONS = ("GetObject",)
 _NATIVE_ACTIONS = ("GetObject", "HeadObject")
 
 
-@click.group("function")
+@click.group("function", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Build, try, deploy and watch functions."""
 

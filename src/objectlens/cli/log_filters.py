@@ -1,8 +1,8 @@
 """Which lines of a function's log are wanted, and which invocation and version each of them belongs to.
 
 An environment handles one invocation at a time, so the lines of its stream between START and REPORT are that
-invocation's, and all of them are of the version that START names. In a log in JSON these are the events
-`platform.start` and `platform.report`.
+invocation's, and all of them are of the version that START names, where the lines do not say it themselves: those of
+remotes do not. In a log in JSON these are the events `platform.start` and `platform.report`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def place(lines: Iterable[LogLine]) -> Iterator[Placed]:
     for line in lines:
         if begun := _begun(line.message):
             requests[line.stream], versions[line.stream] = begun
-        yield Placed(line, versions.get(line.stream), requests.get(line.stream))
+        yield Placed(line, line.version or versions.get(line.stream), requests.get(line.stream))
         if _REPORT.match(line.message) or _event(line.message, "platform.report"):
             requests.pop(line.stream, None)
         if len(versions) > _STREAMS:

@@ -67,6 +67,8 @@ def command(
         for one in _wanted(lines, since, version, request_id):
             printer.take(one)
         printer.release()
+        if printer.idle:
+            click.echo(f"no such lines in the log of {name}", err=True)
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -99,8 +101,10 @@ class _Printer:
     def __init__(self, tail: int | None, *, as_json: bool) -> None:
         self._held: deque[Placed] | None = None if tail is None else deque(maxlen=tail)
         self._as_json = as_json
+        self.idle = True
 
     def take(self, one: Placed) -> None:
+        self.idle = False
         if self._held is None:
             self._print(one)
         else:

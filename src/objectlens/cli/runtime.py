@@ -15,6 +15,10 @@ from objectlens.functions.node import NodeModules
 from objectlens.functions.python import OLDEST, Pythons
 from objectlens.settings import Settings
 
+_GROUP_EPILOG = """\b
+Example:
+  objectlens runtime install nodejs
+"""
 _EPILOG = """\b
 Examples:
   objectlens runtime install nodejs
@@ -24,7 +28,7 @@ Examples:
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
 
 
-@click.group("runtime")
+@click.group("runtime", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Make runtimes of functions ready on this machine."""
 

@@ -19,6 +19,10 @@ from objectlens.cli.options import config_option, data_option
 from objectlens.cli.writing import check_output, write_whole
 from objectlens.metering import DIMENSIONS, SUMS, Dimension, Row, Selection
 
+_GROUP_EPILOG = """\b
+Example:
+  objectlens usage export --format csv > usage.csv
+"""
 _EPILOG = """\b
 Examples:
   objectlens usage export --format csv > usage.csv
@@ -44,7 +48,7 @@ _STEPS: dict[str, int | None] = {"minute": 60, "hour": 3600, "day": 86_400, "all
 _NUMBERS = ("start", "seconds", "memory_size", *SUMS)
 
 
-@click.group("usage")
+@click.group("usage", epilog=_GROUP_EPILOG)
 def command() -> None:
     """Tell what functions and transforms used, by function, access point, caller and job."""
 

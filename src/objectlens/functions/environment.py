@@ -126,7 +126,7 @@ class Environment:
                 self.function, self.runtime, self._code, python=python, opt=opt, parent=PARENT, orders=LIMITS
             )
         except CannotStart as error:
-            self._fail(fault("Runtime.InvalidEntrypoint", str(error)))
+            self._fail(fault(error.kind, str(error)))
             return
         variables = make_variables(
             self.function,

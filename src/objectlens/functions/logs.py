@@ -1,14 +1,15 @@
 """The log of a function: a folder of files, written by the runtime, read by anyone.
 
-Each line is `TIME TAB STREAM TAB MESSAGE`: the time in UTC with milliseconds, the last eight characters of the
-environment's log stream, and what the function or the platform said. `current.log` grows up to a size, then becomes
-`1.log`, and so on.
+Each line is `TIME TAB STREAM TAB MESSAGE`: the time in UTC with milliseconds, the version in brackets and the last
+eight characters of the environment's log stream, and what the function or the platform said. `current.log` grows up to
+a size, then becomes `1.log`, and so on.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 MAX_LINE = 64 * 1024
 TAIL = 4 * 1024
 CURRENT = "current.log"
+
+_VERSION = re.compile(r"\[([^]]+)\]")
 
 
 class LineSplitter:
@@ -102,7 +105,8 @@ class FunctionLog:
     def _write(self, stream: str, lines: Sequence[bytes]) -> None:
         if not lines:
             return
-        head = f"{_stamp(self._clock.now())}\t{stream[-8:]}\t".encode()
+        version = _VERSION.search(stream)
+        head = f"{_stamp(self._clock.now())}\t{version[0] if version else ''}{stream[-8:]}\t".encode()
         data = head + (b"\n" + head).join(lines) + b"\n"
         if self._fd >= 0 and self._size + len(data) > self._max_bytes:
             self._rotate()
@@ -135,11 +139,12 @@ def _stamp(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a log; `time` as written, `stream` the end of the environment's log stream."""
+    """One line of a log; `time` as written, `stream` the end of the log stream's name, `version` what it names."""
 
     time: str
     stream: str
     message: str
+    version: str | None = None
 
 
 def log_folder(functions: Path, name: str) -> Path:
@@ -223,4 +228,6 @@ def _is_same(path: Path, known: os.stat_result) -> bool:
 def _parse(line: bytes) -> LogLine:
     stamp, _, rest = line.decode("utf-8", "replace").rstrip("\n").partition("\t")
     stream, _, message = rest.partition("\t")
+    if version := _VERSION.match(stream):
+        return LogLine(stamp, stream[version.end() :], message, version[1])
     return LogLine(stamp, stream, message)

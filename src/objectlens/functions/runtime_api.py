@@ -275,7 +275,8 @@ class RuntimeApi:
 
 def fault(kind: str, message: str) -> Answer:
     """Make an error answer of the platform's own."""
-    return Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), kind, platform=True)
+    document = json.dumps({"errorType": kind, "errorMessage": message}, separators=(",", ":"))
+    return Answer(document.encode(), kind, platform=True)
 
 
 def _too_large() -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +18,15 @@ WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 """The variable by which a function has a script of its own start its runtime."""
 
 _OPT = Path("/opt")
+_DESCRIPTION_MAX = 1 << 20
 
 
 class CannotStart(Exception):
-    """There is nothing to start; the message says what is missing, as `Runtime.InvalidEntrypoint` does."""
+    """There is nothing to start, or it would fail at once; the message says why, as an error of type `kind` does."""
+
+    def __init__(self, message: str, kind: str = "Runtime.InvalidEntrypoint") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ def command(
 
 def _program(function: Function, runtime: Runtime, code: Code, python: str, opt: Path | None) -> list[str]:
     if runtime.node is not None:
+        _check_description(code.task_root / "package.json")
         return node_command(runtime.node)
     if runtime.java is not None:
         if not has_client(code.task_root, code.layers):
@@ -73,6 +80,27 @@ def _program(function: Function, runtime: Runtime, code: Code, python: str, opt:
     if runtime.managed:
         return [python, LAUNCH]
     return [_bootstrap(code, opt)]
+
+
+def _check_description(path: Path) -> None:
+    """Raise `CannotStart` where Node.js would end over the package's description before our code is read.
+
+    It looks into that of its working directory when it looks for what `--require` names.
+    """
+    if not path.is_file() or path.stat().st_size > _DESCRIPTION_MAX:
+        return
+    try:
+        # Node.js reads over a byte order mark, and over what is no UTF-8.
+        content = json.loads(path.read_text("utf-8", "replace").removeprefix("\ufeff"), parse_constant=_no_constant)
+        why = None if isinstance(content, dict) else "it is not a JSON object"
+    except (ValueError, RecursionError) as error:
+        why = str(error)
+    if why is not None:
+        raise CannotStart(f"SyntaxError: Error parsing {path}: {why}", "Runtime.UserCodeSyntaxError")
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _bootstrap(code: Code, opt: Path | None) -> str:

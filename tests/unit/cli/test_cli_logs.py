@@ -44,7 +44,7 @@ def logs(tmp_path):
     def logs(*arguments):
         shown = CliRunner().invoke(main, ["logs", "f", "--data", str(tmp_path), "--json", *arguments])
         assert shown.exit_code == 0, shown.output
-        return [json.loads(one) for one in shown.output.splitlines()]
+        return [json.loads(one) for one in shown.stdout.splitlines()]
 
     return logs
 
@@ -81,6 +81,18 @@ def test_one_invocation(logs):
 def test_one_version_with_its_initialisation(logs):
     found = messages(logs("--function-version", "2"))
     assert found == ["INIT_START Runtime Version: python:3.11", "START RequestId: 2222-b Version: 2", "of the second"]
+
+
+def test_one_version_with_what_its_template_said(logs, tmp_path):
+    with (tmp_path / "functions" / "logs" / "f" / "current.log").open("a") as file:
+        file.write(line(12, "[2]cccccccc", "imported") + line(13, "[3]dddddddd", "imported"))
+    found = logs("--function-version", "2", "-n", "1")
+    assert [(one["message"], one["stream"], one["version"]) for one in found] == [("imported", "cccccccc", "2")]
+
+
+def test_that_there_are_no_such_lines_is_told_beside_the_output(logs, tmp_path):
+    shown = CliRunner().invoke(main, ["logs", "f", "--data", str(tmp_path), "--function-version", "9"])
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "no such lines in the log of f\n")
 
 
 def test_the_last_lines(logs):

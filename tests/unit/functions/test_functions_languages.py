@@ -103,6 +103,7 @@ def test_what_cannot_be_started_is_an_invalid_entrypoint(run, c_program, tmp_pat
     (outcome,) = run(files, 1, **PROVIDED)
     error = json.loads(outcome.payload)
     assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].startswith("RequestId: ")
     assert words in error["errorMessage"]
     assert any(words in line for line in log(tmp_path))
 
@@ -126,14 +127,14 @@ def test_a_bootstrap_that_may_not_be_executed(run):
 def test_a_runtime_that_ends(run, script, words):
     (outcome,) = run({"bootstrap": f"#!/bin/sh\n{script}\n"}, 1, **PROVIDED)
     error = json.loads(outcome.payload)
-    assert error["errorType"] == "Runtime.ExitError"
+    assert outcome.payload.startswith(b'{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ')
     assert error["errorMessage"].endswith(words)
     told = outcome.log_tail.decode().splitlines()
     assert (told[-4], told[-3]) == (error["errorMessage"], "Runtime.ExitError")
 
 
 REPORTS = """#!/bin/sh
-curl -s -X POST -d '{"errorMessage": "no\\nluck", "errorType": "Bad.Start"}' \
+curl -s -X POST -d '{"errorMessage":"no\\nluck","errorType":"Bad.Start", "code":1.50}' \
   "http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/init/error" > /dev/null
 """
 
@@ -141,6 +142,7 @@ curl -s -X POST -d '{"errorMessage": "no\\nluck", "errorType": "Bad.Start"}' \
 def test_what_a_program_reports_and_does_not_print_is_in_its_log(run):
     (outcome,) = run({"bootstrap": REPORTS}, 1, **PROVIDED)
     assert outcome.failure.type == "Bad.Start"
+    assert outcome.payload == b'{"errorMessage":"no\\nluck","errorType":"Bad.Start", "code":1.50}'
     assert b"\n[ERROR] Bad.Start: no\nluck\nEND " in outcome.log_tail
 
 

@@ -48,10 +48,11 @@ def test_a_line_has_its_time_and_its_stream(tmp_path):
     log = log_in(tmp_path)
     log.write("2026/11/23/[$LATEST]0123456789abcdef", [b"hello\tthere", b"\xff"])
     log.close()
-    assert (tmp_path / "current.log").read_bytes().startswith(b"2026-11-23T01:02:03.045Z\t89abcdef\thello\tthere\n")
+    written = (tmp_path / "current.log").read_bytes()
+    assert written.startswith(b"2026-11-23T01:02:03.045Z\t[$LATEST]89abcdef\thello\tthere\n")
     assert list(read_log(tmp_path)) == [
-        LogLine("2026-11-23T01:02:03.045Z", "89abcdef", "hello\tthere"),
-        LogLine("2026-11-23T01:02:03.045Z", "89abcdef", "\ufffd"),
+        LogLine("2026-11-23T01:02:03.045Z", "89abcdef", "hello\tthere", "$LATEST"),
+        LogLine("2026-11-23T01:02:03.045Z", "89abcdef", "\ufffd", "$LATEST"),
     ]
 
 

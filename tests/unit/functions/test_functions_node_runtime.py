@@ -286,6 +286,23 @@ def test_what_fails_while_loading_is_named(bench, loading):
     assert kind.encode() in outcome.log_tail
 
 
+@pytest.mark.parametrize("folder", ["", "src/"])
+@pytest.mark.parametrize("text", ['{"type": "module",}', "not JSON", ""])
+def test_a_package_json_that_is_no_json_is_named(bench, folder, text):
+    files = {f"{folder}index.js": "exports.handler = async () => 1;", f"{folder}package.json": text}
+    (outcome,) = run(bench, files, handler=f"{folder}index.handler")
+    assert outcome.failure.type == "Runtime.UserCodeSyntaxError"
+    assert outcome.failure.message.startswith("SyntaxError: Error parsing /")
+    assert f"/{folder}package.json: " in outcome.failure.message
+    assert b"Runtime.UserCodeSyntaxError" in outcome.log_tail
+
+
+def test_a_package_json_that_is_no_object_is_named(bench):
+    (outcome,) = run(bench, {"index.mjs": "export const handler = async () => 1;", "package.json": "null"})
+    assert outcome.failure.type == "Runtime.UserCodeSyntaxError"
+    assert outcome.failure.message.endswith("/package.json: it is not a JSON object")
+
+
 @pytest.mark.parametrize("name", ["index", "../index.handler", "a..b"])
 def test_handler_names_that_name_nothing_are_refused(bench, name):
     (outcome,) = run(bench, "export const handler = 1;", handler=name)

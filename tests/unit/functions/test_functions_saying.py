@@ -71,7 +71,7 @@ def test_a_python_function_with_a_log_in_json(bench, tmp_path):
     }
     assert said[-2]["record"]["metrics"] == {"durationMs": report["metrics"]["durationMs"]}
     placed = [(one.version, one.request_id) for one in place(lines)]
-    assert placed == [(None, None), *[("$LATEST", REQUEST)] * 4]
+    assert placed == [("$LATEST", None), *[("$LATEST", REQUEST)] * 4]
     assert outcome.log_tail.endswith(json.dumps(said[-1], separators=(",", ":")).encode() + b"\n")
 
 

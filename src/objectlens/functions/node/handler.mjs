@@ -85,9 +85,18 @@ function isFile(name) {
 function packageType(root, file) {
   const folder = path.dirname(file);
   const description = path.join(folder, "package.json");
-  // A byte order mark is no JSON, and Node.js reads over it.
-  if (existsSync(description)) return JSON.parse(readFileSync(description, "utf8").replace(/^\ufeff/, "")).type;
+  if (existsSync(description)) return parseDescription(description)?.type;
   return folder === root || folder === path.dirname(folder) ? undefined : packageType(root, folder);
+}
+
+function parseDescription(file) {
+  try {
+    // A byte order mark is no JSON, and Node.js reads over it.
+    return JSON.parse(readFileSync(file, "utf8").replace(/^\ufeff/, ""));
+  } catch (error) {
+    if (error instanceof SyntaxError) error.message = `Error parsing ${file}: ${error.message}`;
+    throw error;
+  }
 }
 
 function classified(error) {
