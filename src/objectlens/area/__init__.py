@@ -116,10 +116,10 @@ class _Resize:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         # What is given in any other way is rare, and OpenCV knows what it means.
-        if len(arguments) == 2 and len(options) == 1:
+        if len(arguments) + len(options) == 3 and 0 < len(arguments) < 3:
             interpolation = options.get("interpolation")
             if type(interpolation) is int and interpolation == self._area:
-                found = averaged(*arguments)
+                found = averaged(arguments[0], arguments[1] if len(arguments) == 2 else options.get("dsize"))
                 if found is not None:
                     return found
         return self._resize(*arguments, **options)

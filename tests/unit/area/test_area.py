@@ -197,6 +197,8 @@ def test_a_changed_opencv_is_as_before_in_all_else():
     for arguments, options in (
         ((pixels, (50, 50)), {"interpolation": cv2.INTER_AREA}),
         ((pixels, [50, 50]), {"interpolation": 3}),
+        ((pixels,), {"dsize": (50, 50), "interpolation": cv2.INTER_AREA}),
+        ((pixels,), {"dsize": None, "fx": 0.5, "fy": 0.6, "interpolation": cv2.INTER_AREA}),
         ((pixels, (50, 50)), {}),
         ((pixels, (50, 50)), {"interpolation": cv2.INTER_CUBIC}),
         ((pixels, (90, 90)), {"interpolation": cv2.INTER_AREA}),
