@@ -424,6 +424,15 @@ def test_results_whole_and_as_chunks():
 
 
 def test_a_signature_that_is_no_transform():
+    async def awaited(data, ctx):
+        return data
+
+    async def streamed(chunks, ctx):
+        yield b""
+
+    for function in (awaited, streamed):
+        with pytest.raises(TypeError, match=f"{function.__name__} is async"):
+            transform(function)
     with pytest.raises(TypeError, match="must take the object and the context"):
         transform(lambda data: data)
 
