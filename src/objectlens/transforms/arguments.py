@@ -51,7 +51,7 @@ class Declared:
     @classmethod
     def parse(cls, name: str, said: Any) -> Declared:
         """Read one entry of a pipeline's `parameters`; raises `BadPipeline`."""
-        if not isinstance(said, Mapping) or not set(said) <= _FIELDS or said.get("type") not in _TYPES:
+        if not isinstance(said, Mapping) or not set(said) <= _FIELDS or said.get("type") not in tuple(_TYPES):
             raise BadPipeline(
                 f"parameter {name!r} must have a type ({', '.join(_TYPES)}) and of {sorted(_FIELDS)} only"
             )

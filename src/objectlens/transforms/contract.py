@@ -232,6 +232,8 @@ def _step(
     check: Callable[..., object] | None = None,
     content_type: str | None = None,
 ) -> Step:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__name__} is async, and a transform is called as it is; use def")
     hints = typing.get_type_hints(function, include_extras=True)
     positional: list[inspect.Parameter] = []
     keywords: list[inspect.Parameter] = []

@@ -13,6 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_WORDS = {
+    "string": ("minLength", "maxLength"),
+    "array": ("minItems", "maxItems"),
+    "object": ("minProperties", "maxProperties"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -30,9 +36,7 @@ class Bounds:
 
     def schema(self, kind: str) -> dict[str, Any]:
         """Return the bounds in JSON schema's words for values of this JSON type."""
-        low, high = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}.get(
-            kind, ("minimum", "maximum")
-        )
+        low, high = _WORDS.get(kind, ("minimum", "maximum"))
         return {word: bound for word, bound in ((low, self.least), (high, self.most)) if bound is not None}
 
 

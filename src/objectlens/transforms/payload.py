@@ -99,7 +99,7 @@ def _step(number: int, said: Any) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(said, Mapping) or len(said) != 1:
         raise BadPipeline(f'step {number + 1} must be an object of one entry such as {{"resize": {{"width": 256}}}}')
     name, arguments = next(iter(said.items()))
-    if not isinstance(arguments, Mapping):
+    if not isinstance(arguments, Mapping) or set(arguments) == {REFERENCE}:
         raise BadPipeline(f"the arguments of step {number + 1}, {name!r}, must be an object")
     return name, arguments
 

@@ -72,8 +72,8 @@ def load(name: str) -> Family:
 
 def find(name: str, default_family: str = "image") -> Any:
     """Return the step called `name` (`audio.decode`); a name without a family is of the default family."""
-    family, _, short = name.rpartition(".")
-    family = family or default_family
+    family, dot, short = name.rpartition(".")
+    family = family if dot else default_family
     steps = load(family).steps
     if short not in steps:
         raise BadPipeline(f"there is no step {short!r} in the family {family!r}; it has {', '.join(sorted(steps))}")

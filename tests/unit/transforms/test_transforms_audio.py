@@ -164,3 +164,12 @@ def flac_bomb() -> bytes:
 def test_corrupt_sounds(data):
     with pytest.raises((BadInput, LimitExceeded)):
         steps.decode(data)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused_where_they_would_spread(wrong):
+    sound = Audio(np.zeros((8000, 1), np.float32), 8000)
+    sound.samples[4000] = wrong
+    for step in (steps.mel, steps.mfcc, steps.loudness):
+        with pytest.raises(BadInput, match="samples that are no numbers"):
+            step(sound)

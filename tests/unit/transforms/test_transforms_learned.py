@@ -84,6 +84,15 @@ def test_outputs_that_are_no_arrays_of_numbers_are_refused_by_name(tmp_path, mad
         steps.onnx(file="m.onnx", output=1)(Tensor(np.zeros((2, 3), np.float32)), ctx=ctx)
 
 
+def test_models_without_an_input_are_refused(tmp_path):
+    shape = field(5, field(1, 1) + field(2, 7) + field(7, 2) + field(8, "s"))
+    node = field(1, "s") + field(2, "y") + field(4, "ConstantOfShape")
+    graph = field(1, node) + field(2, "g") + shape + field(12, field(1, "y") + field(2, FLOATS))
+    (tmp_path / "m.onnx").write_bytes(field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13)))
+    with pytest.raises(BadInput, match=r"the model 'm\.onnx' takes no input"):
+        steps.onnx(file="m.onnx")(Tensor(np.zeros(2, np.float32)), ctx=Context(resources=Resources(tmp_path)))
+
+
 def test_onnx(folder):
     ctx = Context(resources=Resources(folder))
     vector = np.array([1, 2, 3], np.float32)

@@ -461,11 +461,12 @@ def test_padding_counts_what_it_comes_to() -> None:
         image.pad(tall, width=60_000, height=1)
 
 
-def test_an_mp3_file_without_a_frame_is_told_to_be_corrupt() -> None:
+@pytest.mark.parametrize(("name", "left"), [("MP3", 40), ("FLAC", 2000)])
+def test_sound_of_which_nothing_is_left_is_told_to_be_corrupt(name: str, left: int) -> None:
     sink = io.BytesIO()
-    soundfile.write(sink, np.sin(np.arange(16_000) / 9), 16_000, format="MP3")
+    soundfile.write(sink, np.random.default_rng(1).uniform(-0.5, 0.5, 16_000), 16_000, format=name)
     with pytest.raises(BadInput, match="cannot read the sound file: it is corrupt or cut short"):
-        audio.decode(sink.getvalue()[:40])
+        audio.decode(sink.getvalue()[:left])
 
 
 @pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("webp", 16_383)])

@@ -424,6 +424,15 @@ def test_results_whole_and_as_chunks():
 
 
 def test_a_signature_that_is_no_transform():
+    async def awaited(data, ctx):
+        return data
+
+    async def streamed(chunks, ctx):
+        yield b""
+
+    for function in (awaited, streamed):
+        with pytest.raises(TypeError, match=f"{function.__name__} is async"):
+            transform(function)
     with pytest.raises(TypeError, match="must take the object and the context"):
         transform(lambda data: data)
 
@@ -496,3 +505,47 @@ def test_parameters_are_not_called_what_s3_takes_from_the_query(name):
 
 def test_all_that_s3_reads_of_an_object_is_known():
     assert SUBRESOURCES | {""} == {row.subresource for row in ROWS if (row.method, row.level) == ("GET", "object")}
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, "float"])
+def test_parameters_of_no_type(kind):
+    with pytest.raises(BadPipeline, match="parameter 'n' must have a type"):
+        compile_pipeline({"pipeline": ["decode"], "parameters": {"n": {"type": kind, "default": 1}}})
+
+
+def test_a_parameter_is_no_steps_arguments():
+    said = {"pipeline": [{"resize": {"$param": "n"}}], "parameters": {"n": {"type": "integer", "default": 1}}}
+    with pytest.raises(BadPipeline, match="the arguments of step 1, 'resize', must be an object"):
+        compile_pipeline(said)
+
+
+@pytest.mark.parametrize("name", [".decode", "..decode", "image..decode", "image."])
+def test_names_of_no_step(name):
+    with pytest.raises(BadPipeline, match=r"there is no (family|step)"):
+        compile_pipeline({"pipeline": [name]})
+
+
+def test_the_schema_has_references_wherever_they_may_stand():
+    steps = pipeline_schema()["$defs"]
+    reference = steps["image.resize"]["properties"]["width"]["anyOf"][1]
+    assert reference["required"] == ["$param"]
+    color = steps["image.pad"]["properties"]["color"]["anyOf"][0]
+    assert color["items"]["anyOf"] == [{"type": "integer", "minimum": 0, "maximum": 255}, reference]
+    times, nothing = steps["video.frames"]["properties"]["times"]["anyOf"][0]["anyOf"]
+    assert times["items"]["anyOf"][1] == reference
+    assert nothing == {"type": "null"}
+    patterns = steps["text.redact"]["properties"]["patterns"]["anyOf"][0]
+    assert patterns["additionalProperties"]["anyOf"][1] == reference
+    pipelines = steps["archive.webdataset"]["properties"]["pipelines"]["anyOf"][0]
+    assert (pipelines["minProperties"], pipelines["maxProperties"]) == (1, 64)
+
+
+def test_the_schema_names_alone_only_steps_that_need_no_arguments():
+    names = pipeline_schema()["$defs"]["step"]["anyOf"][0]["enum"]
+    for name in ("image.crop", "image.decode", "crop", "decode"):
+        try:
+            compile_pipeline({"pipeline": [name]})
+        except BadPipeline:
+            assert name not in names
+        else:
+            assert name in names

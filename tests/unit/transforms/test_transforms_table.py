@@ -528,3 +528,11 @@ def test_groups_of_rows_with_and_without_some_that_are_wanted(wanted, columns):
     made = compile_pipeline({"family": "table", "pipeline": pipeline}).run(sink.getvalue())
     expected = rows.take(pa.array(wanted, pa.int64())).select(columns or rows.column_names)
     assert loaded(made.body, "arrow").equals(expected)
+
+
+@pytest.mark.parametrize(
+    "head", [b"PK\x03\x04\x14\0\0\0", b"\x1f\x8b\x08\0\0\0", "a,b\n1,2\n".encode("utf-16-le"), b"FEA1\0\0"]
+)
+def test_what_is_no_table_is_no_table_without_rows(head):
+    with pytest.raises(BadInput, match="no table of a known format"):
+        steps.read(head + b"x" * 100)

@@ -440,3 +440,25 @@ def test_html_has_no_line_for_what_lies_between_tags():
     assert steps.html.function(page, Context(), separator=" ", selector="p, div") == "a b c"
     nulls = "<textarea>a\0b</textarea><svg><desc><![CDATA[c\0d]]></desc></svg>\0e&#0;<plaintext>\0f"
     assert steps.html.function(nulls, Context(), separator="|", selector="") == "a\ufffdb|cd|e\ufffd|\ufffdf"
+
+
+@pytest.mark.parametrize(
+    ("said", "hidden"),
+    [
+        ("4111 1111 1111 1111 12/26", "[card] 12/26"),
+        ("4111-1111-1111-1111 123", "[card] 123"),
+        ("4111111111111111 123", "[card] 123"),
+        ("2 4111 1111 1111 1111", "2 [card]"),
+        ("3782 822463 10005 12/26", "[card] 12/26"),
+        ("4111 1111 1111 1112 12/26", "4111 1111 1111 1112 12/26"),
+        ("89 3704 0044 0532 0130", "89 3704 0044 0532 0130"),
+    ],
+)
+def test_cards_beside_other_numbers(said, hidden):
+    assert redacted(said, kinds=["card"]) == hidden
+
+
+def test_a_text_that_a_tokenizer_does_not_take(tmp_path):
+    Tokenizer(WordLevel({"a": 1})).save(str(tmp_path / "t.json"))
+    with pytest.raises(BadInput, match=r"the tokenizer 't.json' does not take this text: .*\[UNK\]"):
+        steps.tokenize(file="t.json")(b"b", ctx=Context(resources=Resources(tmp_path)))

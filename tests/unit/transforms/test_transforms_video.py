@@ -110,6 +110,9 @@ def test_wrong_times():
         with pytest.raises(BadArgument, match=f"times or {' and '.join(span)}, not both") as caught:
             steps.frames(times=[1.0], **span)
         assert caught.value.names == ("times", *span)
+    for start, end in ((1.0, 1.0), (2.0, 1.0)):
+        with pytest.raises(BadArgument, match=f"no pictures from {start:g} s until {end:g} s"):
+            steps.frames(start=start, end=end)
     assert taken(times=[1.0, 0.1]).times == (1.0, 0.1)
 
 

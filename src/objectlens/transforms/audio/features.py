@@ -32,6 +32,7 @@ def loudness(
     peak: Annotated[float, Bounds(0, 1)] = 1.0,
 ) -> Audio:
     """Bring the integrated loudness (ITU-R BS.1770-4) to `target` LUFS, less where samples would pass `peak`."""
+    _check_numbers(audio)
     measured = integrated_loudness(audio.samples, audio.rate)
     if measured is None:
         return audio
@@ -39,6 +40,12 @@ def loudness(
     highest = float(np.abs(audio.samples).max(initial=0.0))
     gain = min(gain, peak / highest) if highest else gain
     return replace(audio, samples=audio.samples * np.float32(gain))
+
+
+def _check_numbers(audio: Audio) -> None:
+    """Refuse, as librosa does, what would spread over all that is made of it: WAV can hold NaN."""
+    if not np.isfinite(audio.samples).all():
+        raise BadInput("the sound has samples that are no numbers, NaN or infinite; write it anew without them")
 
 
 def integrated_loudness(samples: Array, rate: int) -> float | None:
@@ -132,6 +139,7 @@ def mfcc(
 
 
 def _mel_bands(audio: Audio, ctx: Context, *, n_fft: int, hop: int, n_mels: int, power: float) -> Array:
+    _check_numbers(audio)
     signal = np.pad(audio.samples.mean(axis=1), n_fft // 2)
     if len(signal) < n_fft:
         raise BadInput("the sound is shorter than one window; pad it, or use a smaller n_fft")

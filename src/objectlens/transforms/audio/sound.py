@@ -25,9 +25,9 @@ Seconds = Annotated[float, Bounds(0, 86_400)]
 _FAULTS = (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, EOFError)
 _FORMATS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 _READ = "WAV, FLAC, MP3, OGG"
-# libsndfile's codes for a file of no kind that it knows, and for one that it cannot make head or tail of (sndfile.h,
-# common.h).
-_UNKNOWN, _SENSELESS = 1, 7
+# libsndfile's codes for a file of no kind that it knows, and for those that it cannot make head or tail of, or find a
+# place in (sndfile.h, common.h).
+_UNKNOWN, _SENSELESS = 1, (7, 39)
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
 _LOSSY = frozenset({"ogg", "mp3"})
@@ -94,7 +94,7 @@ def _sounding(what: str) -> Iterator[None]:
             # Its text begins with the file's address in memory.
             known = f"; {_READ} are read" if error.code == _UNKNOWN else ""
             # To libsndfile a file of which it can read nothing is none.
-            said = "it is corrupt or cut short" if error.code == _SENSELESS else error.error_string.rstrip(".")
+            said = "it is corrupt or cut short" if error.code in _SENSELESS else error.error_string.rstrip(".")
             raise BadInput(f"cannot {what}: {said}{known}") from error
 
 

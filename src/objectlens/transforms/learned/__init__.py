@@ -38,10 +38,12 @@ def onnx(
     stays as it is.
     """
     session = ctx.resources.load(file, load_onnx)
-    entry, wanted = session.get_inputs()[0].name, _output(session, file, output)
+    inputs, wanted = session.get_inputs(), _output(session, file, output)
+    if not inputs:
+        raise BadInput(f"the model {file!r} takes no input, and so no tensor")
     array = np.ascontiguousarray(tensor.array[None] if batch else tensor.array)
     try:
-        (found,) = session.run([wanted], {entry: array})
+        (found,) = session.run([wanted], {inputs[0].name: array})
     # onnxruntime's errors share no class but `Exception`; all of them are about the model or its input.
     except Exception as error:
         raise BadInput(f"the model {file!r} does not take this tensor: {str(error)[:200]}") from error

@@ -40,6 +40,8 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What goes before each message (Arrow columnar format, "Encapsulated message format").
 _ARROW_STREAM = b"\xff\xff\xff\xff"
 _BLOCK = 1024 * 1024
+# Where text has no zero byte, and files of other kinds have some.
+_HEAD = 64
 _HEADER = 4 * 1024 * 1024
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
 # Text in quotes, which may hold brackets; a line's end within it is an error to the parser.
@@ -145,6 +147,12 @@ def _told(data: bytes) -> str:
         return "arrow"
     if data[:4] == _ARROW_STREAM:
         raise BadInput("the table is an Arrow stream, and only files are read; write it with pyarrow.ipc.new_file")
+    if b"\0" in data[:_HEAD]:
+        # Arrow would take a zip or a workbook for CSV, whose header it is, and find a table without rows.
+        raise BadInput(
+            "the object is no table of a known format (CSV, JSON, Parquet, Arrow); begin with archive.decompress where "
+            "it is compressed, with text.decode where it is UTF-16"
+        )
     plain = data.removeprefix(codecs.BOM_UTF8)
     return "json" if plain.lstrip()[:1] == b"{" or arrays.is_array(plain) or arrays.is_of_others(plain) else "csv"
 

@@ -17,13 +17,14 @@ Kind = Literal["email", "phone", "card"]
 # What pages and typesetters put between groups of digits so that no line ends there: spaces, and hyphens.
 _SPACE, _HYPHEN = " \u00a0\u2007\u2009\u202f", "\u2010\u2011-"
 _GAP = f"[{_SPACE}.{_HYPHEN}]"
+_CARD_GAP = rf"[{_SPACE}\u2012\u2013{_HYPHEN}]"
 # A day, the year first (ISO 8601) or last, of which no more digits follow: what is behind it is a time of day, mostly.
 _DAY = rf"(?:(?:19|20)\d\d[.-][01]\d[.-][0-3]\d|[0-3]\d[.-][0-3]\d[.-](?:19|20)\d\d)(?![.{_HYPHEN}]?\d)"
 # Every quantifier is bounded and none is nested, so that no text makes them slow.
 _PATTERNS = {
     # An apostrophe only within a word (O'Brien): around it, it is a quotation mark.
     "email": re.compile(r"(?<![\w.+%-])(?<!\w')(?:[\w.+%-]|(?<=\w)'(?=\w)){1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    "card": re.compile(rf"(?<![\d+-])\d(?:[{_SPACE}\u2012\u2013{_HYPHEN}]?\d){{12,18}}(?![\d-])"),
+    "card": re.compile(rf"(?<![\d+-])\d(?:{_CARD_GAP}?\d){{12,18}}(?![\d-])"),
     # With the number of a country, groups are as each country writes them; else as most do.
     "phone": re.compile(
         rf"(?<![\w+])\+\d(?:[{_SPACE}()./{_HYPHEN}]{{0,3}}\d){{6,14}}(?!\w)"
@@ -32,6 +33,10 @@ _PATTERNS = {
         rf"(?!{_DAY})\d{{2,4}}(?:{_GAP}?(?!{_DAY})\d{{2,4}}){{2,4}}(?!\w)"
     ),
 }
+# Cards as they are printed, or all digits in one: an expiry date or another number may stand beside them.
+_CARD = re.compile(
+    rf"(?<!\d)(?:\d{{13,19}}|\d{{4}}(?:{_CARD_GAP}\d{{4}}){{3}}|\d{{4}}{_CARD_GAP}\d{{6}}{_CARD_GAP}\d{{4,5}})(?!\d)"
+)
 # Digits in groups that are no telephone number: addresses of machines.
 _NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 # What is repeated so many times at least is written out as often when a pattern is compiled.
@@ -125,14 +130,19 @@ def _replaced(text: str, name: str, pattern: str, by: str, clock: _Clock) -> str
 
 
 def _hidden(found: str, kind: str, replacement: str) -> str:
-    digits = [int(one) for one in found if one.isdecimal()]
-    if kind == "card" and not _luhn(digits):
+    by = replacement.replace("{kind}", kind)
+    if kind == "card" and not _luhn(found):
+        return _CARD.sub(lambda card: by if _luhn(card[0]) else card[0], found)
+    if kind == "phone" and (not 7 <= len(_digits(found)) <= 15 or _NO_PHONE.fullmatch(found)):
         return found
-    if kind == "phone" and (not 7 <= len(digits) <= 15 or _NO_PHONE.fullmatch(found)):
-        return found
-    return replacement.replace("{kind}", kind)
+    return by
 
 
-def _luhn(digits: list[int]) -> bool:
+def _digits(found: str) -> list[int]:
+    return [int(one) for one in found if one.isdecimal()]
+
+
+def _luhn(found: str) -> bool:
+    digits = _digits(found)
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0

@@ -33,9 +33,13 @@ def tokenize(
     text stay.
     """
     tokenizer = ctx.resources.load(file, load_tokenizer)
-    whole = tokenizer.encode(text, add_special_tokens=special_tokens).ids
-    if max_length is not None and len(whole) > max_length:
-        whole = _cut(tokenizer, text, max_length, special_tokens=special_tokens)
+    try:
+        whole = tokenizer.encode(text, add_special_tokens=special_tokens).ids
+        if max_length is not None and len(whole) > max_length:
+            whole = _cut(tokenizer, text, max_length, special_tokens=special_tokens)
+    # The library raises bare `Exception` for whatever its Rust side reports.
+    except Exception as error:
+        raise BadInput(f"the tokenizer {file!r} does not take this text: {str(error)[:200]}") from error
     ids = np.asarray(whole, dtype=dtype)
     if pad_to is not None and len(ids) < pad_to:
         ids = np.pad(ids, (0, pad_to - len(ids)), constant_values=pad_id)
@@ -55,7 +59,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer, without its padding; raises `BadInput` when the file is none."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    # The library raises bare `Exception` for whatever its Rust side reports.
+    # As above.
     except Exception as error:
         raise BadInput(f"{path.name} is no tokenizer file: {str(error)[:200]}") from error
     # It would count as text where a text is cut.

@@ -54,6 +54,8 @@ def probe(data: bytes, ctx: Context) -> Result:
 def _check(*, times: list[float] | None, fps: float | None, start: float, end: float | None, **_: Any) -> None:
     if times is not None and fps is not None:
         raise BadArgument("give times or fps, not both", "times", "fps")
+    if end is not None and end <= start:
+        raise BadArgument(f"there are no pictures from {start:g} s until {end:g} s; end must be later", "end", "start")
     span = {"start": start, "end": end}
     if times is not None and (said := [name for name, value in span.items() if value]):
         raise BadArgument(f"give times or {' and '.join(said)}, not both", "times", *said)
