@@ -218,6 +218,8 @@ class Connection(asyncio.Protocol):
             self._seen += len(name) + len(value) + 4
             if self._seen > self._limits.head_bytes:
                 raise BadRequest(f"the headers are longer than {self._limits.head_bytes} bytes")
+            # The parser leaves white space after a value, which is no part of it (RFC 9110 section 5.5).
+            value = value.rstrip(b" \t")
             self._headers.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
 
     def on_headers_complete(self) -> None:

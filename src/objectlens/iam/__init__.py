@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from objectlens.iam.cache import PolicyCache
 from objectlens.iam.conditions import Condition
-from objectlens.iam.documents import Policy, parse
+from objectlens.iam.documents import Policy, foreign_action, parse
 from objectlens.iam.evaluate import Attached, Decision, Match, Policies, Reason, Request, Source, evaluate
 from objectlens.iam.principals import Named, Principal
 from objectlens.iam.public import is_public
@@ -34,6 +34,7 @@ __all__ = [
     "Source",
     "Statement",
     "evaluate",
+    "foreign_action",
     "is_public",
     "parse",
 ]

@@ -52,6 +52,20 @@ def parse(text: str, kind: Kind) -> Policy:
     return Policy(text, statements, any(map(_uses_context, statements)))
 
 
+def foreign_action(policy: Policy, service: str) -> str | None:
+    """Return the first action, as it is written, that no action of `service` could be; None when there is none.
+
+    A statement with such an action in a resource's policy would never match: S3 refuses the policy.
+    """
+    statements = json.loads(policy.text)["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        named = statement.get("Action", statement.get("NotAction"))
+        for action in named if isinstance(named, list) else [named]:
+            if action.partition(":")[0].lower() not in {"*", service}:
+                return str(action)
+    return None
+
+
 def _uses_context(statement: Statement) -> bool:
     return bool(statement.conditions) or any(one.has_variables for one in statement.resources)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from objectlens.errors import ServiceError, ValidationError
 from objectlens.http import HttpRequest, HttpResponse
@@ -25,6 +26,12 @@ async def write_get_object_response(lens: ObjectLambda, http: HttpRequest, body:
     try:
         answer = forwarded.parse_forwarded(http)
         payload = _proved(http, body)
+        if answer.error_code is not None and answer.content_length is None:
+            # Whether there is a body shows only now. Nobody would read it, and the function would wait for a reader.
+            async for chunk in payload:
+                if chunk:
+                    raise forwarded.beside_a_body(answer.error_code)
+            answer = replace(answer, content_length=0)
     except ServiceError as error:
         route.rejected = error
         raise

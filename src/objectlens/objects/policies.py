@@ -37,6 +37,8 @@ async def put_bucket_policy(objects: Objects, call: Call) -> HttpResponse:
         raise errors.MalformedPolicy from None
     except iam.PolicyError as error:
         raise errors.MalformedPolicy(str(error)) from None
+    if (action := iam.foreign_action(policy, "s3")) is not None:
+        raise errors.MalformedPolicy(f"Policy has invalid action: {action}. Here actions are s3:NAME.")
     _check_resources(text, bucket.arn)
     if iam.is_public(policy) and (await block_of(objects, bucket)).block_public_policy:
         raise errors.AccessDenied(

@@ -114,7 +114,7 @@ def parse_forwarded(http: HttpRequest) -> ForwardedResponse:
     length = _length(http)
     code, message = _error(given, status)
     if code is not None and length:
-        raise _invalid(code, "errorCode", "Member must not be set together with a body")
+        raise beside_a_body(code)
     return ForwardedResponse(
         route=route,
         token=token,
@@ -125,6 +125,11 @@ def parse_forwarded(http: HttpRequest) -> ForwardedResponse:
         error_message=message,
         content_length=length,
     )
+
+
+def beside_a_body(code: str) -> ValidationError:
+    """Return the refusal of an answer that has an error code and a body."""
+    return _invalid(code, "errorCode", "Member must not be set together with a body")
 
 
 def default_error_code(status: int) -> str:

@@ -166,6 +166,10 @@ def test_policies_that_are_refused_when_they_are_put(lens, server) -> None:
     assert put_point(allow("s3:GetObject", f"arn:aws:s3:::{lens.bucket}/*", **root)) == (400, "MalformedPolicy")
     assert put_lens(allow("s3-object-lambda:GetObject", lens.access_point_arn, **root)) == (400, "MalformedPolicy")
     assert put_lens({"Effect": "Allow"}) == (400, "MalformedPolicy")
+    # What such a statement denies it would deny nobody.
+    assert put_lens(allow("s3:GetObject", lens.arn, **root)) == (400, "MalformedPolicy")
+    other = allow(["s3:Get*", "s3-object-lambda:GetObject"], f"{lens.access_point_arn}/object/*", **root)
+    assert put_point(other) == (400, "MalformedPolicy")
     status = control.get_access_point_for_object_lambda(AccountId=account, Name=lens.name)
     assert set(status["PublicAccessBlockConfiguration"].values()) == {True}
 

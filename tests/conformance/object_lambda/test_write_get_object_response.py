@@ -183,6 +183,25 @@ def test_chunked_bodies_are_relayed_without_a_length(held) -> None:
     assert answer.header("Transfer-Encoding") == "chunked"
 
 
+@pytest.mark.parametrize("size", [3, 3 * 1024 * 1024])
+def test_an_error_code_beside_a_body_of_unknown_length_is_refused(held, size) -> None:
+    """Section 7.3: a function must not wait until somebody reads what nobody will."""
+    code = {"x-amz-fwd-status": "404", "x-amz-fwd-error-code": "NoSuchKey"}
+    with waiting(held) as get:
+        with get.wire.connection() as opened:
+            names = {"Host": get.wire.netloc, "Transfer-Encoding": "chunked"} | get.names | code
+            opened.sendall(head("POST", TARGET, names) + b"%x\r\n%b\r\n" % (size, b"x" * size))
+            with contextlib.suppress(ConnectionError):
+                opened.sendall(b"0\r\n\r\n")
+            answer = read_answer(opened, "POST")
+        assert (answer.status, b"<Code>ValidationError</Code>" in answer.body) == (400, True)
+        with get.wire.connection() as opened:
+            opened.sendall(head("POST", TARGET, names) + b"0\r\n\r\n")
+            assert read_answer(opened, "POST").status == 200
+        answer = get.close()
+    assert (answer.status, b"<Code>NoSuchKey</Code>" in answer.body) == (404, True)
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
 def test_100_continue_comes_before_the_body(held, framing) -> None:
     """Section 7.4: a client that hears nothing waits for a second."""

@@ -79,6 +79,19 @@ def test_keeps_the_letter_case_of_headers() -> None:
     with_server(echo, test)
 
 
+def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    async def app(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, body=repr(list(request.headers)).encode())
+
+    async def test(server: Running) -> None:
+        answer = await server.talk(
+            b"GET / HTTP/1.1\r\nHost: h \r\nA: \t b  c \t \r\nEmpty:  \r\nConnection: close \r\n\r\n"
+        )
+        assert answer.endswith(b"[('Host', 'h'), ('A', 'b  c'), ('Empty', ''), ('Connection', 'close')]")
+
+    with_server(app, test)
+
+
 def test_takes_absolute_form_targets_and_prefers_their_authority() -> None:
     async def test(server: Running) -> None:
         answer = await server.talk(

@@ -56,6 +56,20 @@ def test_a_policy_must_be_about_its_bucket(play, resource):
     play(scenario)
 
 
+@pytest.mark.parametrize("action", ["s3-object-lambda:GetObject", ["s3:GetObject", "iam:*"], "*", "S3:Get*"])
+def test_a_policy_must_be_about_s3(play, action):
+    async def scenario(world):
+        policy = {**PRIVATE, "Statement": {**PRIVATE["Statement"], "Action": action}}
+        body = json.dumps(policy).encode()
+        if action in ("*", "S3:Get*"):
+            assert (await world("PUT", "/pics?policy", body)).status == 204
+        else:
+            error = await world.refused(errors.MalformedPolicy, "PUT", "/pics?policy", body)
+            assert error.message.startswith("Policy has invalid action: ")
+
+    play(scenario)
+
+
 def test_public_policies_and_the_block(play):
     async def scenario(world):
         flags = await world("GET", "/pics?publicAccessBlock")

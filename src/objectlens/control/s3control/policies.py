@@ -81,6 +81,9 @@ async def _valid(context: S3Control, request: Request, point: Point, *, refused:
         policy = iam.parse(text, "resource")
     except iam.PolicyError as error:
         raise MalformedPolicy(str(error)) from None
+    service = "s3" if isinstance(point, AccessPoint) else "s3-object-lambda"
+    if (action := iam.foreign_action(policy, service)) is not None:
+        raise MalformedPolicy(f"Policy has invalid action: {action}. Here actions are {service}:NAME.")
     _check_resources(text, point)
     account = await context.catalog.accounts.get(point.account)
     block = None if account is None else account.public_access_block
