@@ -199,7 +199,7 @@ def allow_files(connections: int) -> None:
 
 
 async def serve(settings: Settings, requests_to: TextIO | None = None) -> int:
-    """Run the service until SIGTERM or SIGINT, then drain it; returns the exit code.
+    """Run the service until SIGTERM, SIGINT or SIGHUP, then drain it; returns the exit code.
 
     A line for each request goes to `requests_to`, if it is given.
     Raises `StartError` when the address is taken, the data directory is in use, or the catalog cannot be opened.
@@ -211,6 +211,8 @@ async def serve(settings: Settings, requests_to: TextIO | None = None) -> int:
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop.set)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as it is under nohup
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
     with owned(settings.data), closing(bound_socket(settings.server.listen)) as sock:
         async with running(settings, sock, requests_to) as url:
             with published(settings.data, url):

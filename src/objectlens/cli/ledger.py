@@ -99,7 +99,7 @@ def in_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) ->
         try:
             return await work(database)
         except ServiceError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(str(error)) from error
         finally:
             await database.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -71,9 +72,9 @@ def command(
             click.echo(f"no such lines in the log of {name}", err=True)
     except KeyboardInterrupt:
         return
-    except BrokenPipeError:
-        raise  # of whoever reads what is printed here, `head` say: click ends quietly
     except OSError as error:
+        if error.errno in {errno.EPIPE, errno.ENOSPC, errno.EDQUOT}:
+            raise  # of where this is printed to: `head`, say, or a file on a full disk
         raise click.ClickException(f"cannot read the log of {name}: {error}") from error
 
 

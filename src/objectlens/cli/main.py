@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import sys
+from typing import Any
 
 import click
 
@@ -46,6 +50,19 @@ class _Lazy(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{_COMMANDS[cmd_name]}.command is not a command")
         return command
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that the arguments name, and say so in one line when the disk that it prints to is full."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # Errors of files name them, and are told by the commands; this is of what is printed.
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename is not None:
+                raise
+            # What could not be written is written once more at the exit, which would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"Error: cannot write what is printed: {error.strerror}", err=True)
+            sys.exit(1)
 
 
 @click.command(

@@ -18,8 +18,8 @@ Examples:
   objectlens serve
   objectlens serve --data /srv/objectlens --listen 0.0.0.0:9000 --domain lens.example.org --quiet
 
-The root's key is made on first start and kept in DIR/credentials. SIGTERM and Ctrl-C let the requests in work finish.
-Each request is one line on the standard error, unless --quiet is given.
+The root's key is made on first start and kept in DIR/credentials. SIGTERM, Ctrl-C and the end of the terminal let the
+requests in work finish. Each request is one line on the standard error, unless --quiet is given.
 All settings: docs/settings.md.
 """
 

@@ -8,6 +8,7 @@ of other processes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, Operat
 
 from objectlens import errors
 from objectlens.database.schema import migrate
+
+_LOGGER = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Violation = Literal["unique", "foreign"]
@@ -75,6 +78,7 @@ class Database:
         self._engine = engine
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-write")
+        self._answers = True
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -121,7 +125,15 @@ class Database:
                 with connection.begin():
                     return work(connection)
 
-        return _guarded(transaction, self._engine)
+        try:
+            result = _guarded(transaction, self._engine)
+        except errors.ServiceUnavailable as error:
+            if self._answers:
+                _LOGGER.warning("%s", error)
+            self._answers = False
+            raise
+        self._answers = True
+        return result
 
 
 def _guarded(work: Callable[[Engine], T], engine: Engine) -> T:
@@ -141,7 +153,10 @@ def _guarded(work: Callable[[Engine], T], engine: Engine) -> T:
 def _unavailable(engine: Engine, error: BaseException | None) -> errors.ServiceUnavailable:
     where = engine.url.render_as_string(hide_password=True)
     cause = str(error).partition("\n")[0]
-    return errors.ServiceUnavailable(f"The database {where} does not answer: {cause}")
+    unavailable = errors.ServiceUnavailable("The database does not answer; the server's log says why.")
+    # Where it is and who we are there is for the log and the terminal: answers go to strangers as well.
+    unavailable.args = (f"The database {where} does not answer: {cause}",)
+    return unavailable
 
 
 def _engine(url: URL) -> Engine:

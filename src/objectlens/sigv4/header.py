@@ -40,8 +40,12 @@ def _parts(authorization: str) -> dict[str, str]:
         raise InvalidArgument(
             "Unsupported Authorization Type", ArgumentName="Authorization", ArgumentValue=authorization
         )
-    parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    if not (parts.get("Credential") and parts.get("SignedHeaders") and parts.get("Signature")):
+    pairs = [part.strip().partition("=")[::2] for part in rest.split(",")]
+    parts = dict(pairs)
+    # A second Authorization header is joined to the first with a comma: who looks at one of them only, a proxy say,
+    # must not see another caller than we do.
+    twice = len(parts) < len(pairs) or any(" " in name for name in parts)
+    if twice or not (parts.get("Credential") and parts.get("SignedHeaders") and parts.get("Signature")):
         raise AuthorizationHeaderMalformed(
             f"{_MALFORMED}; the authorization header requires three components: Credential, SignedHeaders, and "
             "Signature."

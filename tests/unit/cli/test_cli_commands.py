@@ -36,6 +36,20 @@ def run(*arguments, environ=()):
     return CliRunner().invoke(main, [str(one) for one in arguments], env=clean)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["version"], ["--help"], ["logs", "f"]])
+def test_a_full_disk_behind_the_output_is_told_in_one_line(tmp_path, command, unbuffered):
+    log = tmp_path / "functions" / "logs" / "f" / "current.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-01-01T00:00:00.000Z aaaaaaaa hello\n")
+    environ = os.environ | {"OBJECTLENS_DATA": str(tmp_path), "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "-m", "objectlens", *command]
+        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=environ, check=False)
+    assert ended.stderr == "Error: cannot write what is printed: No space left on device\n"
+    assert ended.returncode == 1
+
+
 @pytest.fixture
 def listening(tmp_path):
     """A data directory whose server answers connections."""

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from objectlens.access.values import Caller
 from objectlens.catalog import Catalog
 from objectlens.clock import SystemClock
-from objectlens.control.awslambda import DECLINED, HANDLERS, Downloads, Events, Lambda, collect_packages
+from objectlens.control.awslambda import DECLINED, HANDLERS, Downloads, Events, Lambda, collect_packages, concurrency
 from objectlens.control.protocol import ControlApi
 from objectlens.database import Database, sqlite_url
 from objectlens.errors import NoSuchKey, ServiceError
@@ -1029,3 +1029,32 @@ def test_a_log_in_json_from_the_next_invocation_on(client):
         "platform.start",
         "platform.report",
     ]
+
+
+def test_a_database_that_does_not_answer_is_logged_once_and_not_at_each_look(house, caplog, monkeypatch):
+    monkeypatch.setattr(concurrency, "LOOK_SECONDS", 0.01)
+    file = house.folder / "objectlens.db"
+    file.rename(house.folder / "elsewhere.db")
+    file.mkdir()
+    house.database._engine.dispose()  # as when a connection was lost
+    read, looks, enough = house.database.read, [], asyncio.Event()
+
+    async def counted(work):
+        looks.append(work)
+        if len(looks) == 4:
+            enough.set()
+        return await read(work)
+
+    monkeypatch.setattr(house.database, "read", counted)
+
+    async def look():
+        following = asyncio.ensure_future(concurrency.keep_arranged(house.lambda_))
+        await enough.wait()
+        following.cancel()
+
+    house.run(look())
+    file.rmdir()
+    (house.folder / "elsewhere.db").rename(file)
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.name == "objectlens.database.engine"
+    assert warning.exc_info is None

@@ -176,6 +176,27 @@ def test_a_server_that_is_not_there_is_named(tmp_path):
     assert "hush" not in str(caught.value)
 
 
+def test_an_answer_does_not_tell_where_the_database_is_and_the_log_does_once(tmp_path, caplog):
+    async def story(database):
+        (tmp_path / "objectlens.db").rename(tmp_path / "elsewhere.db")
+        (tmp_path / "objectlens.db").mkdir()
+        database._engine.dispose()  # as when a connection was lost
+        failures = []
+        for _ in range(2):
+            with pytest.raises(ServiceUnavailable) as caught:
+                await database.read(one("SELECT 1"))
+            failures.append(caught.value)
+        (tmp_path / "objectlens.db").rmdir()
+        (tmp_path / "elsewhere.db").rename(tmp_path / "objectlens.db")
+        assert await database.read(one("SELECT 1")) == 1
+        return failures
+
+    failures = run(tmp_path, story)
+    assert {failure.message for failure in failures} == {"The database does not answer; the server's log says why."}
+    assert all(str(tmp_path) in str(failure) for failure in failures)
+    assert [record.getMessage() for record in caplog.records] == [str(failures[0])]
+
+
 def test_without_the_driver_the_remedy_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(RuntimeError, match=r"pip install 'objectlens\[postgres\]'"):

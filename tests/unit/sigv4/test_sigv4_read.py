@@ -108,6 +108,9 @@ def test_other_schemes(scheme: str):
     [
         ("AWS4-HMAC-SHA256 Credential=a", "requires three components: Credential, SignedHeaders, and Signature."),
         ("AWS4-HMAC-SHA256", "requires three components"),
+        (f"{HEADER}, {HEADER}", "requires three components"),  # as of two headers
+        (f"{HEADER}, AWS4-HMAC-SHA256 Credential=b", "requires three components"),
+        (f"{HEADER}, Signature=b", "requires three components"),
         (HEADER.replace(CREDENTIAL, "AKIA"), "the Credential is mal-formed; expecting"),
         (HEADER.replace("us-east-1", ""), "the Credential is mal-formed; expecting"),
         (HEADER.replace("AKIA/", "/"), "a non-empty Access Key"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from objectlens.catalog import Shelves
 from objectlens.catalog.entities import LATEST, Function
 from objectlens.control.awslambda.context import Lambda
-from objectlens.errors import InvalidParameterValueException
+from objectlens.errors import InvalidParameterValueException, ServiceUnavailable
 from objectlens.functions import Arrangement
 
 _LOGGER = logging.getLogger(__name__)
@@ -109,6 +109,8 @@ async def keep_arranged(surroundings: Lambda) -> None:
             version, _ = await surroundings.catalog.read(lambda _: None)
             if version != seen:
                 seen = await arrange(surroundings)
+        except ServiceUnavailable:
+            pass  # the database says so itself, once
         except Exception as error:  # whatever it was, it must not be the last look
             _LOGGER.warning("cannot set aside what functions are to have, trying again: %s", error, exc_info=error)
         await asyncio.sleep(LOOK_SECONDS)
