@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-BOUND = 0.7
-"""The share of a core from which on a function counts as one that computes."""
+BOUND = 0.5
+"""The share of a core from which on a function counts as one that computes; what has less is let through always.
+
+With less there would be room for twice the cores and `EXTRA`, or more, by the shares alone.
+"""
 
 EXTRA = 2
 """How many more than there are cores may compute, so that none idles while an invocation waits for its bytes."""
