@@ -117,7 +117,12 @@ def test_a_taken_port_is_named(tmp_path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_second_start_finds_everything_again(tmp_path, end) -> None:
-    live = start_server(tmp_path / "data")
+    # Under `nohup` the server would inherit that it is to ignore it.
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        live = start_server(tmp_path / "data")
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     arn = set_up(live)
     live.process.send_signal(end)
     live.process.wait(30)
