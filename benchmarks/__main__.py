@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
+import sys
 import timeit
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +61,8 @@ def main() -> None:
     parser.add_argument("--no-plots", action="store_true", help="write results.json only")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks", help="where results and plots go")
     asked = parser.parse_args()
+    # What was started for it ends with it, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(width=150)
     results: dict[str, Any] = {"machine": _machine(), "seconds": asked.seconds, "rounds": asked.rounds}
     if results["machine"]["load before"] > QUIET:

@@ -133,7 +133,8 @@ def _in_batches(server: Server, bucket: str, keys: list[str]) -> Samples:
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
     signer = S3SigV4Auth(Credentials(*server.key), "s3", REGION)
     entries = [keys[number % len(keys)] for number in range(BATCH)]
-    order = json.dumps({"bucket": bucket, "entries": entries, "continue_on_error": False}).encode()
+    asked = {"bucket": bucket, "entries": entries, "continue_on_error": False, "extended_headers": False}
+    order = json.dumps(asked).encode()
     while True:
         request = AWSRequest("POST", f"{server.url}/-/batch", {"Content-Type": "application/json"}, order)
         signer.add_auth(request)

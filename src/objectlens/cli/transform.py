@@ -139,9 +139,9 @@ def run(
         if output is not None and output.absolute() == picture.absolute():
             raise click.ClickException(f"--output and --picture both name {output}: name two files")
     program = _compiled(file, resources)
-    data = _read(object_)
-    began = time.perf_counter()
     try:
+        data = _read(object_, program)
+        began = time.perf_counter()
         result = program.run(data, _checked(program, given), key=object_.name)
         body = bytes(result)
     except TransformError as error:
@@ -239,8 +239,12 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, program: Program) -> bytes:
     try:
+        if path.is_file() and not program.streaming:
+            # What is too long is not even read.
+            size = path.stat().st_size
+            program.context.limits.check("bytes", size, f"an object of {size:,} bytes")
         return sys.stdin.buffer.read() if path == _DASH else path.read_bytes()
     except OSError as error:
         raise click.ClickException(f"cannot read {path}: {error.strerror}") from error

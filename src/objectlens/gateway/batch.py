@@ -17,7 +17,7 @@ from pathlib import Path
 from objectlens.errors import EntityTooLarge
 from objectlens.gateway import tar
 from objectlens.gateway.ahead import Ahead
-from objectlens.gateway.batch_order import Entry, order_of
+from objectlens.gateway.batch_order import Entry, Order, order_of
 from objectlens.gateway.connection import file_chunks
 from objectlens.gateway.errands import Errands, Fault
 from objectlens.gateway.gather import Whole, close, gathered
@@ -73,7 +73,7 @@ class Batches:
         """Answer with an archive that begins as soon as its first member is ready."""
         order = order_of(asked.body)
         work = (partial(self._member, asked, one) for one in order.entries)
-        archive = Archive(Ahead(work, order.ahead, _drop), continue_on_error=order.continue_on_error)
+        archive = Archive(Ahead(work, order.ahead, _drop), order)
         return HttpResponse(200, Headers([("Content-Type", tar.CONTENT_TYPE)]), archive)
 
     async def _member(self, asked: Asked, entry: Entry) -> Member:
@@ -109,9 +109,9 @@ class Batches:
 class Archive:
     """The archive's bytes. A member's error ends it by cutting the connection, unless errors may be members."""
 
-    def __init__(self, members: Ahead[Member], *, continue_on_error: bool) -> None:
+    def __init__(self, members: Ahead[Member], order: Order) -> None:
         self._members = members
-        self._continue_on_error = continue_on_error
+        self._order = order
         self._chunks = self._written()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -130,8 +130,7 @@ class Archive:
         async for member in self._members:
             try:
                 size = len(member.body) if isinstance(member.body, bytes) else member.body.length
-                facts = {"index": str(index), "status": "200", **member.facts}
-                head = tar.head(member.name, size, modified=member.modified, facts=facts)
+                head = tar.head(member.name, size, modified=member.modified, facts=self._facts(index, member))
                 if isinstance(member.body, bytes):
                     # One write for a small object: most are.
                     yield b"".join((head, member.body, tar.padding(size)))
@@ -143,9 +142,15 @@ class Archive:
             finally:
                 close(member.body)
             index += 1
-            if member.failed and not self._continue_on_error:
+            if member.failed and not self._order.continue_on_error:
                 raise ConnectionError(f"{member.name}: an entry of the batch failed, and it was to end so")
         yield tar.END
+
+    def _facts(self, index: int, member: Member) -> Mapping[str, str] | None:
+        # An error is never mistaken for an object, whatever its name.
+        if self._order.extended_headers or member.failed:
+            return {"index": str(index), "status": "200", **member.facts}
+        return None
 
 
 def _whole(entry: Entry, answer: HttpResponse, body: Whole) -> Member:

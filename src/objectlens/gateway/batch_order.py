@@ -30,6 +30,7 @@ class Order:
     entries: tuple[Entry, ...]
     ahead: int
     continue_on_error: bool
+    extended_headers: bool
 
 
 def order_of(body: bytes) -> Order:
@@ -39,6 +40,7 @@ def order_of(body: bytes) -> Order:
     bucket, arguments = fields.text("bucket"), fields.arguments("arguments") or {}
     ahead = fields.number("concurrency", default=_AHEAD, most=MAX_AHEAD)
     continue_on_error = fields.flag("continue_on_error", default=True)
+    extended_headers = fields.flag("extended_headers", default=True)
     fields.done()
     if not isinstance(asked, list) or not asked:
         raise InvalidRequest("'entries' is no list of keys or objects with at least one entry.")
@@ -46,7 +48,7 @@ def order_of(body: bytes) -> Order:
         raise InvalidRequest(f"A batch has {MAX_ENTRIES:,} entries at most, and this one {len(asked):,}: send several.")
     places: dict[str, Place] = {}
     entries = tuple(_entry(one, number, bucket, arguments, places) for number, one in enumerate(asked))
-    return Order(entries=entries, ahead=ahead, continue_on_error=continue_on_error)
+    return Order(entries=entries, ahead=ahead, continue_on_error=continue_on_error, extended_headers=extended_headers)
 
 
 def _entry(

@@ -97,7 +97,8 @@ def _from_file(config: Path | None, data: Path) -> Iterator[_Given]:
     if config is None and not path.exists():
         return
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin files with a mark.
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"cannot read the settings file {path}: {error}") from error
     for table, values in _tables(document, path):

@@ -151,6 +151,24 @@ def test_errors_are_members_and_the_others_follow(lens, server):
     assert "secret of the function" not in json.dumps(told)
 
 
+def test_members_without_extended_headers(lens, server):
+    keys = ["a", "deep/ü b+&?.txt", "boom", f"{'n' * 300}.txt"]
+    lens.put(keys[3], b"a long name")
+    with streaming(server, "/-/batch", {"bucket": lens.arn, "entries": keys, "extended_headers": False}) as answer:
+        archive = answer.read()
+    found = members(archive)
+    assert [one.name for one in found] == [*keys[:2], "boom.error.json", keys[3]]
+    assert [one.body for one in found if not one.facts.get("code")] == [
+        b"THE TEXT OF A",
+        "the text of deep/ü b+&?.txt".encode().upper(),
+        b"A LONG NAME",
+    ]
+    # The head and the data of the first; what a name needs, and what an error says, stays.
+    assert archive[512:1024].rstrip(b"\0") == b"THE TEXT OF A"
+    assert [sorted(one.facts) for one in (found[0], found[1], found[3])] == [[], ["path"], ["path"]]
+    assert (found[2].status, found[2].error["code"]) == (500, "LambdaRuntimeError")
+
+
 def test_long_members_are_whole_whatever_stands_before_them(lens, server):
     entries = ["slow", "long", {"key": "long", "bucket": lens.bucket}, "a", "long"]
     found = batch(server, bucket=lens.arn, entries=entries)

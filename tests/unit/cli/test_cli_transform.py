@@ -91,6 +91,15 @@ def test_arguments_said_twice_are_refused_as_of_a_request():
     assert (shown.exit_code, shown.output) == (1, "Error: --arg says width more than once\n")
 
 
+def test_an_object_that_is_too_long_is_not_even_read(tmp_path):
+    path = tmp_path / "long.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 42)
+    shown = run("run", REFERENCE_JOB, path)
+    assert (shown.exit_code, shown.output.count("\n")) == (1, 1)
+    assert shown.output.startswith(f"Error: {path}: an object of 4,398,046,511,104 bytes")
+
+
 def test_an_object_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(b"\xff\xd8\xff" + bytes(50))

@@ -138,9 +138,10 @@ def test_entries_are_keys_or_objects_with_what_differs():
         arguments={"width": 64, "crop": True},
         entries=["k", {"key": "l", "bucket": "c", "arguments": {"width": "8"}, "name": "n", "version_id": "v"}],
         continue_on_error=False,
+        extended_headers=False,
         concurrency=3,
     )
-    assert (found.ahead, found.continue_on_error) == (3, False)
+    assert (found.ahead, found.continue_on_error, found.extended_headers) == (3, False, False)
     first, second = found.entries
     assert (first.name, first.target.place.name, first.target.arguments) == ("k", "b", {"width": "64", "crop": "true"})
     assert (second.name, second.target.place.name) == ("n", "c")

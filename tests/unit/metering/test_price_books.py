@@ -62,6 +62,7 @@ def test_the_books_that_the_article_needs_are_there():
 
 def test_a_book_of_ones_own():
     book = read(GOOD, "mine.toml")
+    assert book == read(f"\ufeff{GOOD}", "mine.toml")
     assert (book.name, book.currency, book.metered) == ("mine", "EUR", True)
     assert book.price("core").each == Decimal("0.012")
     assert book.hosts[0].host == "gpu-1"

@@ -52,6 +52,11 @@ def test_another_settings_file_may_be_named(tmp_path):
     assert load(data=tmp_path, environ={}, config=tmp_path / "other.toml").account.region == "eu-west-1"
 
 
+def test_a_settings_file_may_begin_with_the_mark_of_editors(tmp_path):
+    (tmp_path / "objectlens.toml").write_text('[account]\nregion = "eu-west-1"\n', encoding="utf-8-sig")
+    assert loaded(tmp_path).account.region == "eu-west-1"
+
+
 def test_a_settings_file_that_is_named_must_be_there(tmp_path):
     with pytest.raises(SettingsError, match=r"cannot read the settings file .*missing\.toml: .*No such file"):
         load(data=tmp_path, environ={}, config=tmp_path / "missing.toml")

@@ -368,7 +368,18 @@ def test_telephone_numbers_of_many_countries(number):
 
 
 @pytest.mark.parametrize(
-    "said", ["2024-01-15", "15.01.2024", "01-15-2024", "01/15/2024", "192.168.100.200", "3.14159265358979"]
+    "said",
+    [
+        "2024-01-15",
+        "15.01.2024",
+        "01-15-2024",
+        "01/15/2024",
+        "192.168.100.200",
+        "3.14159265358979",
+        "48.858370, 2.294481",
+        "-33.8567844, 151.2152967",
+        "geo:37.7749295,-122.4194155",
+    ],
 )
 def test_digits_that_are_no_telephone_number(said):
     assert redacted(said) == said

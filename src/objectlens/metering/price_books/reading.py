@@ -58,7 +58,7 @@ def _shipped(name: str) -> PriceBook:
 def read(text: str, where: str) -> PriceBook:
     """Return the book in a text; raises `PriceBookError`, whose message begins with `where`."""
     try:
-        content = tomllib.loads(text, parse_float=Decimal)
+        content = tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise PriceBookError(f"{where}: not TOML: {error}") from error
     try:

@@ -37,8 +37,8 @@ _PATTERNS = {
 _CARD = re.compile(
     rf"(?<!\d)(?:\d{{13,19}}|\d{{4}}(?:{_CARD_GAP}\d{{4}}){{3}}|\d{{4}}{_CARD_GAP}\d{{6}}{_CARD_GAP}\d{{4,5}})(?!\d)"
 )
-# Digits in groups that are no telephone number: addresses of machines.
-_NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+# Digits in groups that are no telephone number: addresses of machines, and degrees as coordinates have them.
+_NO_PHONE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|(?:1[0-7]\d|[1-9]?\d)\.\d{5,}")
 # What is repeated so many times at least is written out as often when a pattern is compiled.
 _LONGEST = 5_000
 _PIECES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
