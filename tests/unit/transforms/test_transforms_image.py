@@ -148,6 +148,36 @@ def test_enhancements_are_pillows(name, pillow, factor):
     assert np.abs(got - expected).max() <= 2
 
 
+@pytest.mark.parametrize("space", ["hsv", "lab", "ycrcb"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        steps.brightness(factor=0.3),
+        steps.contrast(factor=0.3),
+        steps.saturation(factor=0.3),
+        steps.jitter(brightness=0.4, contrast=0.4, saturation=0.4, seed=3),
+        steps.jitter(hue=0.3, seed=3),
+    ],
+    ids=["brightness", "contrast", "saturation", "jitter", "hue"],
+)
+def test_enhancements_mean_the_same_in_every_colour_space(space, step):
+    shown = steps.color(steps.color(PICTURE, space=space), space="bgr")
+    got = step(steps.color(PICTURE, space=space))
+    assert got.order == space
+    difference = steps.color(got, space="bgr").pixels.astype(int) - step(shown).pixels
+    assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("color", [[0], [255, 0, 10], [200]])
+@pytest.mark.parametrize("space", ["bgr", "rgb", "hsv", "lab", "ycrcb", "grey"])
+def test_colours_of_borders_are_rgb_in_every_colour_space(space, color):
+    one = Image(np.uint8([[color * 3 if len(color) == 1 else color]]), "rgb")
+    wanted = steps.color(one, space=space).pixels[0, 0].tolist()
+    picture = steps.color(PICTURE, space=space)
+    for made in (steps.pad(picture, width=70, height=50, color=color), steps.rotate(picture, angle=45.0, color=color)):
+        assert made.pixels[0, 0].tolist() == wanted
+
+
 def test_jitter_is_reproducible():
     arguments = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
     first, again, other = (steps.jitter(PICTURE, seed=seed, **arguments).pixels for seed in (1, 1, 2))

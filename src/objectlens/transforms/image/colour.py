@@ -15,10 +15,10 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.geometry import Seed
 from objectlens.transforms.values import Image, Order
 
 Pixels = np.ndarray[Any, Any]
+Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 Factor = Annotated[float, Bounds(0, 10)]
 Strength = Annotated[float, Bounds(0, 10)]
 Channel = Annotated[list[float], Bounds(1, 4)]
@@ -103,8 +103,6 @@ def saturation(image: Image, ctx: Context, *, factor: Factor) -> Image:
     if image.order == "grey":
         return image
     grey = cv2.cvtColor(in_order(eight_bits(image), "grey").pixels, cv2.COLOR_GRAY2BGR)
-    if "a" not in image.order[3:]:
-        image = in_order(image, "bgr")
     return _coloured(image, lambda picture: _blend(picture.pixels, grey, factor))
 
 
@@ -130,8 +128,6 @@ def jitter(
         if strength:
             image = step.function(image, ctx, factor=factor)
     if hue and image.order != "grey":
-        if "a" not in image.order[3:]:
-            image = in_order(image, "bgr")
         image = _coloured(image, lambda picture: _turned(picture, round(turn * 180)))
     return image
 
@@ -183,8 +179,14 @@ def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.
 
 
 def _coloured(image: Image, change: Callable[[Image], Pixels]) -> Image:
-    """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow."""
+    """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow.
+
+    In other colour spaces black and grey are no equal numbers: it is made to BGR, and brought back.
+    """
     eight_bits(image)
+    if image.order in SPACES - {"grey"}:
+        changed = in_order(image, "bgr")
+        return in_order(changed.with_pixels(change(changed)), image.order)
     if "a" not in image.order[3:]:
         return image.with_pixels(change(image))
     opaque = Image(np.ascontiguousarray(image.pixels[..., :3]), "bgr" if image.order == "bgra" else "rgb", image.format)
