@@ -121,10 +121,8 @@ def jitter(
 
     A strength s draws a factor from max(0, 1 - s)..1 + s, as torchvision's `ColorJitter`; hue from -hue..hue turns.
     """
-    random = np.random.Generator(np.random.PCG64(seed))
-    draws = [float(random.uniform(max(0.0, 1 - s), 1 + s)) for s in (brightness, contrast, saturation)]
-    turn = float(random.uniform(-hue, hue))
-    for step, strength, factor in zip(_JITTER, (brightness, contrast, saturation), draws, strict=True):
+    *factors, turn = drawn(brightness, contrast, saturation, hue, seed)
+    for step, strength, factor in zip(_JITTER, (brightness, contrast, saturation), factors, strict=True):
         if strength:
             image = step.function(image, ctx, factor=factor)
     if hue and image.order != "grey":
@@ -133,6 +131,13 @@ def jitter(
 
 
 _JITTER = (brightness, contrast, saturation)
+
+
+def drawn(brightness: float, contrast: float, saturation: float, hue: float, seed: int) -> list[float]:
+    """Return the factors of brightness, contrast and saturation that `jitter` draws, and the turn of the hue."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    draws = [random.uniform(max(0.0, 1 - s), 1 + s) for s in (brightness, contrast, saturation)]
+    return [float(one) for one in (*draws, random.uniform(-hue, hue))]
 
 
 def _check(*, mean: list[float], std: list[float]) -> None:
