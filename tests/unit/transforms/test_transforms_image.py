@@ -206,6 +206,29 @@ def test_normalised_tensors(quality, layout, channels):
     assert result.metadata["layout"] == layout
 
 
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+@pytest.mark.parametrize("grey", [True, False])
+def test_floats_are_those_of_torchvision_to_the_bit(quality, layout, channels, grey):
+    """Whose `ToTensor` divides by 255, and whose `Normalize` subtracts and divides, all in 32 bits."""
+    pixels = RANDOM.integers(0, 256, (31, 47, 3), np.uint8)
+    mean, std = ([0.5], [0.25]) if grey else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    color = [{"color": {"space": "grey"}}] if grey else []
+
+    def made(*steps):
+        said = {"to_tensor": {"layout": layout, "channels": channels}}
+        program = compile_pipeline({"pipeline": ["decode", *color, *steps, said], "quality": quality})
+        return np.load(io.BytesIO(bytes(program.run(saved("PNG", pixels)))))
+
+    wanted = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None] if grey else pixels
+    unit = wanted.astype(np.float32) / np.float32(255)
+    normal = (unit - np.float32(mean)) / np.float32(std)
+    for got, expected in ((made(), unit), (made({"normalize": {"mean": mean, "std": std}}), normal)):
+        ordered = expected[..., ::-1] if channels == "bgr" else expected
+        assert np.array_equal(got, ordered.transpose(2, 0, 1) if layout == "CHW" else ordered)
+
+
 def test_tensors_of_other_types():
     plain = steps.to_tensor(PICTURE, dtype="uint8", layout="HWC").array
     assert np.array_equal(plain, RGB)

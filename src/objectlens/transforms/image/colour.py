@@ -164,23 +164,24 @@ def normalize(
     Where `color` has chosen another colour space, the channels are those of it.
     """
     picture = for_tensor(eight_bits(image))
-    out = np.empty(picture.pixels.shape, np.float32)
-    planes = out[..., None] if out.ndim == 2 else out
-    for index, (scale, shift) in enumerate(scales(mean, std, planes.shape[2])):
-        source = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., index]
-        np.multiply(source, scale, out=planes[..., index], dtype=np.float32)
-        planes[..., index] += shift
-    return picture.with_pixels(out)
+    found = tables(mean, std, 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2])
+    return picture.with_pixels(looked_up(picture.pixels, found))
 
 
-def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.float32, np.float32]]:
-    """Return for each channel what to multiply 0..255 with, and what to add."""
+def tables(mean: list[float], std: list[float], channels: int) -> Pixels:
+    """Return for each channel what each of 0..255 becomes: to the bit as torchvision's `ToTensor` and `Normalize`."""
     if len(mean) not in (1, channels) or len(std) not in (1, channels) or min(std) <= 0:
         counts = "1 number" if channels == 1 else f"1 or {channels} numbers"
         raise BadInput(f"mean and std need {counts} each for this picture, those of std over 0")
-    means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
-    pairs = zip(means, deviations, strict=True)
-    return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]
+    means, deviations = (np.array(one * channels if len(one) == 1 else one, np.float32)[:, None] for one in (mean, std))
+    levels: Pixels = np.arange(256, dtype=np.float32) / np.float32(255)
+    normalised: Pixels = (levels - means) / deviations
+    return normalised
+
+
+def looked_up(pixels: Pixels, found: Pixels) -> Pixels:
+    """Return for each sample what the table of its channel says."""
+    return cv2.LUT(pixels, np.ascontiguousarray(found.T)[:, None])
 
 
 def _coloured(image: Image, change: Callable[[Image], Pixels]) -> Image:
