@@ -148,6 +148,36 @@ def test_enhancements_are_pillows(name, pillow, factor):
     assert np.abs(got - expected).max() <= 2
 
 
+@pytest.mark.parametrize("space", ["hsv", "lab", "ycrcb"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        steps.brightness(factor=0.3),
+        steps.contrast(factor=0.3),
+        steps.saturation(factor=0.3),
+        steps.jitter(brightness=0.4, contrast=0.4, saturation=0.4, seed=3),
+        steps.jitter(hue=0.3, seed=3),
+    ],
+    ids=["brightness", "contrast", "saturation", "jitter", "hue"],
+)
+def test_enhancements_mean_the_same_in_every_colour_space(space, step):
+    shown = steps.color(steps.color(PICTURE, space=space), space="bgr")
+    got = step(steps.color(PICTURE, space=space))
+    assert got.order == space
+    difference = steps.color(got, space="bgr").pixels.astype(int) - step(shown).pixels
+    assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("color", [[0], [255, 0, 10], [200]])
+@pytest.mark.parametrize("space", ["bgr", "rgb", "hsv", "lab", "ycrcb", "grey"])
+def test_colours_of_borders_are_rgb_in_every_colour_space(space, color):
+    one = Image(np.uint8([[color * 3 if len(color) == 1 else color]]), "rgb")
+    wanted = steps.color(one, space=space).pixels[0, 0].tolist()
+    picture = steps.color(PICTURE, space=space)
+    for made in (steps.pad(picture, width=70, height=50, color=color), steps.rotate(picture, angle=45.0, color=color)):
+        assert made.pixels[0, 0].tolist() == wanted
+
+
 def test_jitter_is_reproducible():
     arguments = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
     first, again, other = (steps.jitter(PICTURE, seed=seed, **arguments).pixels for seed in (1, 1, 2))
@@ -174,6 +204,29 @@ def test_normalised_tensors(quality, layout, channels):
     assert got.dtype == np.float32
     assert np.allclose(got, expected, atol=1e-5)
     assert result.metadata["layout"] == layout
+
+
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+@pytest.mark.parametrize("grey", [True, False])
+def test_floats_are_those_of_torchvision_to_the_bit(quality, layout, channels, grey):
+    """Whose `ToTensor` divides by 255, and whose `Normalize` subtracts and divides, all in 32 bits."""
+    pixels = RANDOM.integers(0, 256, (31, 47, 3), np.uint8)
+    mean, std = ([0.5], [0.25]) if grey else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    color = [{"color": {"space": "grey"}}] if grey else []
+
+    def made(*steps):
+        said = {"to_tensor": {"layout": layout, "channels": channels}}
+        program = compile_pipeline({"pipeline": ["decode", *color, *steps, said], "quality": quality})
+        return np.load(io.BytesIO(bytes(program.run(saved("PNG", pixels)))))
+
+    wanted = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None] if grey else pixels
+    unit = wanted.astype(np.float32) / np.float32(255)
+    normal = (unit - np.float32(mean)) / np.float32(std)
+    for got, expected in ((made(), unit), (made({"normalize": {"mean": mean, "std": std}}), normal)):
+        ordered = expected[..., ::-1] if channels == "bgr" else expected
+        assert np.array_equal(got, ordered.transpose(2, 0, 1) if layout == "CHW" else ordered)
 
 
 def test_tensors_of_other_types():

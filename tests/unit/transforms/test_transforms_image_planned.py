@@ -71,6 +71,30 @@ def test_small_crops_are_of_what_opencv_makes(width, share) -> None:
         assert np.array_equal(fast, exact) is (2 * crop["width"] * crop["height"] < width * height)
 
 
+@pytest.mark.parametrize(
+    ("steps", "same"),
+    [
+        ([{"brightness": {"factor": 2}}], True),
+        ([{"contrast": {"factor": 10}}], True),
+        ([{"saturation": {"factor": 10}}], True),
+        (["grayscale", {"contrast": {"factor": 10}}], True),
+        ([{"brightness": {"factor": 1.2}}, {"contrast": {"factor": 1.2}}], True),
+        ([{"jitter": {"brightness": 0.9, "seed": 2}}], False),
+        ([{"jitter": {"brightness": 0.9, "seed": 3}}], False),
+        ([{"jitter": {"contrast": 0.9, "seed": 1}}], True),
+        ([{"contrast": {"factor": 1.2}}], False),
+    ],
+)
+def test_what_enlarges_differences_is_of_what_opencv_makes(steps, same) -> None:
+    for path in PHOTOGRAPHS:
+        data = path.read_bytes()
+        width = cv2.imread(str(path)).shape[1] // 10
+        resize = {"resize": {"width": width, "interpolation": "area"}}
+        fast, exact = (planned(data, quality, "decode", resize, *steps) for quality in ("fast", "exact"))
+        assert cv2.PSNR(fast, exact) >= 38, path.name
+        assert np.array_equal(fast, exact) is same, path.name
+
+
 @pytest.mark.parametrize(("size", "same"), [((60, 60), True), ((200, 50), False)])
 def test_cover_cuts_as_crops_do(size, same) -> None:
     panorama = cv2.resize(cv2.imread(str(PHOTOGRAPHS[2])), (1280, 320))

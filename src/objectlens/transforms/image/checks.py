@@ -90,8 +90,7 @@ def _after(name: str, said: Mapping[str, Any], known: _Known) -> _Known:
         order = known.order if known.order in SPACES or not known.order else "rgb"
         return _Known(order, normalised=True, size=size)
     order = {"grayscale": "grey", "color": said.get("space", "")}.get(name, known.order)
-    changed = name == "saturation" or (name == "jitter" and (said["saturation"] or said["hue"]))
-    return replace(known, order="bgr" if changed and order not in ("", "grey") else order, size=size)
+    return replace(known, order=order, size=size)
 
 
 def _size(name: str, said: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -15,10 +15,10 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.geometry import Seed
 from objectlens.transforms.values import Image, Order
 
 Pixels = np.ndarray[Any, Any]
+Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 Factor = Annotated[float, Bounds(0, 10)]
 Strength = Annotated[float, Bounds(0, 10)]
 Channel = Annotated[list[float], Bounds(1, 4)]
@@ -103,8 +103,6 @@ def saturation(image: Image, ctx: Context, *, factor: Factor) -> Image:
     if image.order == "grey":
         return image
     grey = cv2.cvtColor(in_order(eight_bits(image), "grey").pixels, cv2.COLOR_GRAY2BGR)
-    if "a" not in image.order[3:]:
-        image = in_order(image, "bgr")
     return _coloured(image, lambda picture: _blend(picture.pixels, grey, factor))
 
 
@@ -123,20 +121,23 @@ def jitter(
 
     A strength s draws a factor from max(0, 1 - s)..1 + s, as torchvision's `ColorJitter`; hue from -hue..hue turns.
     """
-    random = np.random.Generator(np.random.PCG64(seed))
-    draws = [float(random.uniform(max(0.0, 1 - s), 1 + s)) for s in (brightness, contrast, saturation)]
-    turn = float(random.uniform(-hue, hue))
-    for step, strength, factor in zip(_JITTER, (brightness, contrast, saturation), draws, strict=True):
+    *factors, turn = drawn(brightness, contrast, saturation, hue, seed)
+    for step, strength, factor in zip(_JITTER, (brightness, contrast, saturation), factors, strict=True):
         if strength:
             image = step.function(image, ctx, factor=factor)
     if hue and image.order != "grey":
-        if "a" not in image.order[3:]:
-            image = in_order(image, "bgr")
         image = _coloured(image, lambda picture: _turned(picture, round(turn * 180)))
     return image
 
 
 _JITTER = (brightness, contrast, saturation)
+
+
+def drawn(brightness: float, contrast: float, saturation: float, hue: float, seed: int) -> list[float]:
+    """Return the factors of brightness, contrast and saturation that `jitter` draws, and the turn of the hue."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    draws = [random.uniform(max(0.0, 1 - s), 1 + s) for s in (brightness, contrast, saturation)]
+    return [float(one) for one in (*draws, random.uniform(-hue, hue))]
 
 
 def _check(*, mean: list[float], std: list[float]) -> None:
@@ -163,28 +164,35 @@ def normalize(
     Where `color` has chosen another colour space, the channels are those of it.
     """
     picture = for_tensor(eight_bits(image))
-    out = np.empty(picture.pixels.shape, np.float32)
-    planes = out[..., None] if out.ndim == 2 else out
-    for index, (scale, shift) in enumerate(scales(mean, std, planes.shape[2])):
-        source = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., index]
-        np.multiply(source, scale, out=planes[..., index], dtype=np.float32)
-        planes[..., index] += shift
-    return picture.with_pixels(out)
+    found = tables(mean, std, 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2])
+    return picture.with_pixels(looked_up(picture.pixels, found))
 
 
-def scales(mean: list[float], std: list[float], channels: int) -> list[tuple[np.float32, np.float32]]:
-    """Return for each channel what to multiply 0..255 with, and what to add."""
+def tables(mean: list[float], std: list[float], channels: int) -> Pixels:
+    """Return for each channel what each of 0..255 becomes: to the bit as torchvision's `ToTensor` and `Normalize`."""
     if len(mean) not in (1, channels) or len(std) not in (1, channels) or min(std) <= 0:
         counts = "1 number" if channels == 1 else f"1 or {channels} numbers"
         raise BadInput(f"mean and std need {counts} each for this picture, those of std over 0")
-    means, deviations = mean * channels if len(mean) == 1 else mean, std * channels if len(std) == 1 else std
-    pairs = zip(means, deviations, strict=True)
-    return [(np.float32(1 / (255 * deviation)), np.float32(-middle / deviation)) for middle, deviation in pairs]
+    means, deviations = (np.array(one * channels if len(one) == 1 else one, np.float32)[:, None] for one in (mean, std))
+    levels: Pixels = np.arange(256, dtype=np.float32) / np.float32(255)
+    normalised: Pixels = (levels - means) / deviations
+    return normalised
+
+
+def looked_up(pixels: Pixels, found: Pixels) -> Pixels:
+    """Return for each sample what the table of its channel says."""
+    return cv2.LUT(pixels, np.ascontiguousarray(found.T)[:, None])
 
 
 def _coloured(image: Image, change: Callable[[Image], Pixels]) -> Image:
-    """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow."""
+    """Return the picture with `change` made to its colours; what is transparent stays so, as in Pillow.
+
+    In other colour spaces black and grey are no equal numbers: it is made to BGR, and brought back.
+    """
     eight_bits(image)
+    if image.order in SPACES - {"grey"}:
+        changed = in_order(image, "bgr")
+        return in_order(changed.with_pixels(change(changed)), image.order)
     if "a" not in image.order[3:]:
         return image.with_pixels(change(image))
     opaque = Image(np.ascontiguousarray(image.pixels[..., :3]), "bgr" if image.order == "bgra" else "rgb", image.format)

@@ -11,7 +11,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.colour import eight_bits, for_tensor, in_order, scales
+from objectlens.transforms.image.colour import eight_bits, for_tensor, in_order, looked_up, tables
 from objectlens.transforms.values import Image, Result, Tensor
 
 Layout = Literal["CHW", "HWC"]
@@ -76,7 +76,7 @@ def to_tensor(
         if channels == "bgr" and image.order == "rgb":
             pixels = pixels[..., ::-1]
     elif dtype != "uint8":
-        pixels = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+        pixels = np.divide(pixels, np.float32(255), dtype=np.float32)
     return Tensor(arranged(pixels, layout).astype(dtype, copy=False), layout)
 
 
@@ -87,16 +87,16 @@ def normalized_tensor(
     picture = for_tensor(eight_bits(image))
     if dtype == "uint8":
         raise BadInput("a normalised picture has no place in uint8; use float16 or float32")
-    count = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2]
-    shape = (count, picture.height, picture.width) if layout == "CHW" else (picture.height, picture.width, count)
-    out = np.empty(shape, np.float32)
-    for index, (scale, shift) in enumerate(scales(mean, std, count)):
-        place = count - 1 - index if channels == "bgr" and picture.order == "rgb" else index
-        plane = out[place] if layout == "CHW" else out[..., place]
-        source = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., index]
-        np.multiply(source, scale, out=plane, dtype=np.float32)
-        plane += shift
-    return Tensor(out.astype(dtype, copy=False), layout)
+    found = tables(mean, std, 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2])
+    if channels == "bgr" and picture.order == "rgb":
+        picture, found = for_tensor(image, "bgr"), found[::-1]
+    if layout == "HWC":
+        array = arranged(looked_up(picture.pixels, found), layout)
+    else:
+        array = np.empty((len(found), picture.height, picture.width), np.float32)
+        for index, table in enumerate(found):
+            cv2.LUT(cv2.extractChannel(picture.pixels, index), table, array[index])
+    return Tensor(array.astype(dtype, copy=False), layout)
 
 
 def arranged(pixels: np.ndarray[Any, Any], layout: str) -> np.ndarray[Any, Any]:

@@ -15,11 +15,11 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
+from objectlens.transforms.image.colour import Seed, in_order
 from objectlens.transforms.values import Image
 
 Side = Annotated[int, Bounds(1, 65_535)]
 Place = Annotated[int, Bounds(0, 65_535)]
-Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 Fit = Literal["fill", "contain", "cover"]
 Pixels = np.ndarray[Any, Any]
 Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
@@ -222,8 +222,10 @@ def _cut(image: Image, x: int, y: int, width: int, height: int) -> Image:
     return image.with_pixels(image.pixels[y : y + height, x : x + width])
 
 
-def _scalar(color: list[int], image: Image) -> tuple[Any, ...]:
-    values = color * 3 if len(color) == 1 else color
-    if image.order in ("bgr", "bgra"):
-        values = [*values[2::-1], *values[3:]]
-    return tuple((values + [255] * 4)[:4])
+def _scalar(color: list[int], image: Image) -> tuple[int, ...]:
+    values = [*(color * 3 if len(color) == 1 else color), 255][:4]
+    if image.pixels.dtype != np.uint8:
+        # Normalised pictures are in RGB order, and their numbers in no space.
+        return tuple(values)
+    pixel = in_order(Image(np.array([[values[:3]]], np.uint8), "rgb"), image.order).pixels
+    return (*pixel.reshape(-1).tolist()[:3], values[3])
