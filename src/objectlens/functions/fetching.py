@@ -323,7 +323,7 @@ def _response(answer: Any, content: bytes) -> Any:
     """Return urllib3's response of whichever version, with that still to be read."""
     status, reason, pairs = answer[:3]
     made = sys.modules["urllib3.response"].HTTPResponse(
-        body=io.BytesIO(content),
+        body=_Content(content),
         headers=sys.modules["urllib3._collections"].HTTPHeaderDict(pairs),
         status=status,
         version=11,
@@ -335,6 +335,14 @@ def _response(answer: Any, content: bytes) -> Any:
     if hasattr(made, "version_string"):
         made.version_string = "HTTP/1.1"
     return made
+
+
+class _Content(io.BytesIO):
+    """What an answer holds; like one of a connection it is closed when all is read, which loops wait for."""
+
+    def isclosed(self) -> bool:
+        """Tell as `http.client` does, and as `urllib3` asks."""
+        return self.closed or self.tell() == self.getbuffer().nbytes
 
 
 def _no_cookies(response: Any) -> Any:

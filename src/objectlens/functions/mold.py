@@ -74,7 +74,9 @@ def prepare(channel: int, private_tmp: Any) -> tuple[list[int], set[str]]:
     try:
         bootstrap._get_handler(os.environ["_HANDLER"])  # noqa: SLF001  (what the runtime itself calls)
     except BaseException as error:  # noqa: BLE001  (whatever it is, a plain process reports it as Lambda does)
-        raise Plain(f"its module cannot be imported: {type(error).__name__}") from None
+        # The runtime's own class stands for several errors, and says so by Lambda's names for them.
+        kind = error.exception_type if isinstance(error, bootstrap.FaultException) else type(error).__name__
+        raise Plain(f"its module cannot be imported: {kind}") from None
     chance.settle()
     run_hooks("before_snapshot")
     _loaded["accelerate"].warm()

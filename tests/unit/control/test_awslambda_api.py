@@ -276,6 +276,7 @@ def test_what_is_not_there(client):
         ({"Runtime": "cobol"}, "ValidationException", "enum value set"),
         ({"EphemeralStorage": {"Size": 11000}}, "ValidationException", "10240"),
         ({"FunctionName": "a b"}, "ValidationException", "functionName"),
+        ({"FunctionName": "f" * 65}, "ValidationException", "'functionName' failed to satisfy constraint: Member must"),
         ({"Handler": "a b"}, "ValidationException", "handler"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "reserved keys"),
         ({"Environment": {"Variables": {"KEY": "x" * 4096}}}, "InvalidParameterValueException", "4KB limit"),

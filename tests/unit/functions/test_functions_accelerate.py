@@ -208,6 +208,7 @@ def handler(event, context):
         out = [answer.status_code, answer.reason, answer.url, len(answer.content), answer.text[:100], answer.ok]
         out += [[(name, value) for name, value in answer.headers.items() if name != "Date"], answer.cookies.get_dict()]
         out += [[one.status_code for one in answer.history], answer.encoding, sorted(answer.request.headers.items())]
+        out += [answer.raw.closed, answer.raw.isclosed()]
         return out + [answer.raw.status, answer.raw.version, answer.raw.headers.getlist("X-Twice"), answer.raw.read()]
     except Exception as error:
         return [type(error).__name__, type(error.args[0]).__name__]

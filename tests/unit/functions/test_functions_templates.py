@@ -258,6 +258,10 @@ def handler(event, context):
         ("import subprocess\nchild = subprocess.Popen(['sleep', '60'])", "processes"),
         ("import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': os._exit(3)", "ended the process"),
         ("import os, sys\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': sys.exit(3)", "SystemExit"),
+        (
+            "import os\nif os.environ['AWS_LAMBDA_RUNTIME_API'] == '127.0.0.1:9': import nowhere",
+            "cannot be imported: Runtime.ImportModuleError.",
+        ),
     ],
 )
 def test_what_cannot_be_forked_starts_plainly(bench, tmp_path, module, reason):

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 
 from objectlens.arn import function_arn
 from objectlens.catalog.entities import LATEST
+from objectlens.control.protocol.faults import ValidationException
 from objectlens.errors import InvalidParameterValueException
 
 _NAME = re.compile(
     r"(?:arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]*):(?=\d{12}:))?"
     r"(?:(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]{1,128}))?"
+    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]{1,128}))?"
 )
+_LONGEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,17 @@ class FunctionName:
 def parse_name(text: str, account: str, qualifier: str | None = None) -> FunctionName:
     """Take a function's name apart; `account` is the caller's.
 
-    Raises `InvalidParameterValueException` for what is no name of a function, and when the two qualifiers differ.
+    Raises `InvalidParameterValueException` for what is no name of a function, and when the two qualifiers differ;
+    `ValidationException` for a name that is too long.
     """
     match = _NAME.fullmatch(text)
     if match is None:
         raise InvalidParameterValueException(f"{text!r} does not name a function.")
+    if len(match["name"]) > _LONGEST:  # the model allows 140, for ARNs
+        raise ValidationException(
+            f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint: Member must "
+            f"have length less than or equal to {_LONGEST}"
+        )
     within = match["qualifier"]
     if within and qualifier and within != qualifier:
         raise InvalidParameterValueException(
