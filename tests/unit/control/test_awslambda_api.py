@@ -583,6 +583,13 @@ def test_a_policy_has_its_limit(client):
     )
 
 
+def test_no_function_has_a_code_signing_configuration(client):
+    create(client)
+    found = client.get_function_code_signing_config(FunctionName="f")
+    assert set(found) == {"ResponseMetadata"}
+    refused(client.get_function_code_signing_config, "ResourceNotFoundException", "", 404, FunctionName="g")
+
+
 def test_reserved_concurrency(client):
     create(client, Publish=True)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName="f")

@@ -94,6 +94,7 @@ HANDLERS: Mapping[str, Handler[Lambda]] = {
     "GetAccountSettings": Handler(reading.get_account_settings, _everything),
     "GetAlias": Handler(aliases.get_alias, _named),
     "GetFunction": Handler(reading.get_function, _named),
+    "GetFunctionCodeSigningConfig": Handler(attributes.get_function_code_signing_config, _named),
     "GetFunctionConcurrency": Handler(attributes.get_function_concurrency, _named),
     "GetFunctionConfiguration": Handler(reading.get_function_configuration, _named),
     "GetFunctionEventInvokeConfig": Handler(retrying.get_function_event_invoke_config, _named),
@@ -126,11 +127,13 @@ HANDLERS: Mapping[str, Handler[Lambda]] = {
     "UpdateFunctionEventInvokeConfig": Handler(retrying.update_function_event_invoke_config, _named),
 }
 
+_CODE_SIGNING = "code signing is not offered: packages are identified by their SHA-256"
 DECLINED = (
     ("*DurableExecution*", "durable executions need a workflow store, which this service does not have"),
     ("*EventSourceMapping*", "functions are invoked by GET requests and by Invoke, not by queues or streams"),
     ("*FunctionUrlConfig*", "function URLs are not offered: use Invoke"),
-    ("*CodeSigning*", "code signing is not offered: packages are identified by their SHA-256"),
+    ("[!G]*CodeSigning*", _CODE_SIGNING),
+    ("GetCodeSigningConfig", _CODE_SIGNING),
     ("*CapacityProvider*", "capacity is what this machine has"),
     ("*ScalingConfig", "scaling is set in the server's configuration"),
     ("*RecursionConfig", "loops of functions are not looked for"),
