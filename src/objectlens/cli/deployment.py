@@ -32,6 +32,7 @@ import urllib.parse
 import urllib.request
 
 import boto3
+from botocore.exceptions import ClientError
 
 from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Step, asked
 from {module} import {name} as transform
@@ -95,14 +96,18 @@ def lambda_handler(event, context):
         said = {{name: re.search(f"<{{name}}>(.*?)</{{name}}>", answer) for name in ("Code", "Message")}}
         code, message = (found.group(1) if found else "SourceFailed" for found in said.values())
         s3.write_get_object_response(**route, StatusCode=error.code, ErrorCode=code, ErrorMessage=message)
-    except tuple(codes) as error:
-        code = next(code for kind, code in codes.items() if isinstance(error, kind))
-        s3.write_get_object_response(**route, StatusCode=400, ErrorCode=code, ErrorMessage=on_one_line(str(error)))
-    except Exception as error:
-        # For the log; boto3 tries to send again, and then tells of that only.
-        if isinstance(body, Body) and body.error is not None:
-            raise body.error from error
-        raise
+    except Exception as caught:
+        # Of what a body raises boto3 tells only that it could not send again.
+        error = (isinstance(body, Body) and body.error) or caught
+        code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
+        if code is None:
+            raise error
+        refusal = {{"StatusCode": 400, "ErrorCode": code, "ErrorMessage": on_one_line(str(error))}}
+        try:
+            s3.write_get_object_response(**route, **refusal)
+        except ClientError:
+            # Some of the answer was passed on already; the reason is for the log.
+            raise error from None
 
 
 def on_one_line(text):

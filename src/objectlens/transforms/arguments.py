@@ -220,10 +220,11 @@ def parse_header(text: str) -> dict[str, str]:
     """Read the header `x-objectlens-args`: `width=64; fit=cover`, or the same as a JSON object of plain values."""
     try:
         if text.lstrip().startswith("{"):
-            said = json.loads(text, object_pairs_hook=list)
-            pairs = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in said]
+            pairs = [(name, _text(name, value)) for name, value in json.loads(text, object_pairs_hook=list)]
         else:
             pairs = [(name.strip(), value.strip()) for name, value in _parted(text)]
+    except BadArgument:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadArgument("x-objectlens-args must be name=value pairs parted by ; or a JSON object") from error
     found = dict(pairs)
@@ -231,6 +232,12 @@ def parse_header(text: str) -> dict[str, str]:
         twice = sorted(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise BadArgument(f"x-objectlens-args says {', '.join(twice)} more than once", *twice)
     return found
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None or isinstance(value, list):
+        raise BadArgument(f"argument {name!r} must be a text, a number, true or false in x-objectlens-args", name)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _parted(text: str) -> list[list[str]]:

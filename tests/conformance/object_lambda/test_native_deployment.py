@@ -214,6 +214,14 @@ def test_what_fails_while_it_is_sent_is_in_the_log(deployed, server) -> None:
     assert "[ERROR] BadInput: the end is bad" in said
 
 
+def test_what_fails_before_any_of_it_was_passed_on_is_refused(deployed) -> None:
+    _, read, _ = deployed("late")
+    with pytest.raises(ClientError) as caught:
+        read("a", b"words")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "the end is bad"}
+
+
 def test_large_chunks_are_sent_as_fast_as_small_ones(deployed) -> None:
     _, read, _ = deployed("large")
     began = time.monotonic()

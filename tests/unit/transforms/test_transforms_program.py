@@ -155,6 +155,9 @@ def test_header_in_both_spellings():
     for twice in ("size=1; size=1", '{"size": 1, "size": 2}'):
         with pytest.raises(BadArgument, match="size more than once"):
             parse_header(twice)
+    for value in ("null", "[1]", '{"a": 1}'):
+        with pytest.raises(BadArgument, match="'size' must be a text, a number, true or false"):
+            parse_header(f'{{"size": {value}}}')
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,17 @@ def test_html():
     assert bytes(steps.html(b"")) == b""
 
 
-def test_deeply_nested_html_is_refused():
+@pytest.mark.parametrize("page", [b"<div>" * 200_000, b"<div></x>" * 200_000, b"</b>" * 9_000 + b"<B id=1>" * 9_000])
+def test_deeply_nested_html_is_refused(page):
     with pytest.raises(LimitExceeded, match="'nesting'"):
-        steps.html(b"<div>" * 200_000)
+        steps.html(page)
+
+
+@pytest.mark.parametrize(
+    "page", ["x<br>", "<p>x", "<li>x", "<tr><td>x", "<dt>x<dd>y", "<IMG src=a>x", "<b>x</b>", "1<2"]
+)
+def test_long_pages_are_not_deep(page):
+    assert len(bytes(steps.html(f"<table>{page * 20_000}".encode()))) >= 20_000
 
 
 def test_redact():

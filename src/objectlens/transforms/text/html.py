@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -13,8 +15,16 @@ from objectlens.transforms.errors import BadArgument
 from objectlens.transforms.hints import Bounds
 
 _MUTE = ("script", "style", "noscript", "template", "head", "iframe", "noembed", "noframes")
-# The parser itself is iterative, but walks of very deep trees are not linear any more.
+# The parser is iterative, but for each tag it looks through those that are open: very deep trees take it for ever.
 _DEPTH_FACTOR = 64
+_TAG = re.compile("<(/?)([a-z][^\\s/>]*)", re.IGNORECASE)
+# Elements that cannot hold others, and those that end where the next one begins (HTML Standard 13.1.2): pages leave out
+# how they end.
+_FLAT = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+    | {"colgroup", "dd", "dt", "li", "optgroup", "option", "p", "rp", "rt"}
+    | {"tbody", "td", "tfoot", "th", "thead", "tr"}
+)
 # Stands between runs of text: it is in none, for the parser drops or replaces it (HTML Standard 13.2.5).
 _BETWEEN = "\0"
 
@@ -33,7 +43,9 @@ def html(
     selector: Annotated[str, Bounds(0, 256)] = "",
 ) -> str:
     """Return the text that a page shows, one line per run of text; `selector` (CSS) keeps some parts only."""
-    ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
+    # Of few tags none can be deep.
+    if text.count("<") > ctx.limits.nesting * _DEPTH_FACTOR:
+        ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
     tree = LexborHTMLParser(text)
     tree.strip_tags(list(_MUTE))
     # The root cannot be taken out of its document.
@@ -72,5 +84,18 @@ def _above(node: LexborNode) -> Iterator[LexborNode]:
 
 
 def _depth(text: str) -> int:
-    """Return how deep tags can be nested at most: those opened less those closed."""
-    return text.count("<") - 2 * text.count("</")
+    """Return how deep tags are nested: those opened less those closed; what closes none is none."""
+    opened: Counter[str] = Counter()
+    depth = most = 0
+    for tag in _TAG.finditer(text):
+        name = tag[2].lower()
+        if name in _FLAT:
+            continue
+        if not tag[1]:
+            opened[name] += 1
+            depth += 1
+            most = max(most, depth)
+        elif opened[name]:
+            opened[name] -= 1
+            depth -= 1
+    return most
