@@ -43,6 +43,12 @@ def command(data: Path, config: Path | None, secret: bool, as_json: bool) -> Non
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     known = {name: value for name, value in variables.items() if value is not None}
+    if "AWS_ENDPOINT_URL" not in known:
+        # Programs would go to AWS itself with a key that AWS does not know. It is no error: a key may be made ahead.
+        note = (
+            f"no server runs on {data}, so there is no AWS_ENDPOINT_URL: start one with: objectlens serve --data {data}"
+        )
+        click.echo(note, err=True)
     if as_json:
         print_json(known)
         return

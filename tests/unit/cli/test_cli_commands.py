@@ -128,6 +128,20 @@ def test_credentials_as_json_name_the_endpoint_of_the_running_server(tmp_path, l
     assert found["AWS_ENDPOINT_URL"] == listening
 
 
+@pytest.mark.parametrize("options", [["--secret"], ["--secret", "--json"]])
+def test_credentials_say_when_no_server_runs(tmp_path, options):
+    shown = run("credentials", "--data", tmp_path, *options)
+    assert shown.exit_code == 0
+    assert "AWS_ENDPOINT_URL" not in shown.stdout, "what eval and JSON readers take"
+    assert shown.stderr.startswith(f"no server runs on {tmp_path}")
+
+
+def test_credentials_of_a_running_server_say_nothing_else(tmp_path, listening):
+    shown = run("credentials", "--data", tmp_path)
+    assert f"export AWS_ENDPOINT_URL={listening}\n" in shown.stdout
+    assert shown.stderr == ""
+
+
 def test_a_bad_setting_is_one_line(tmp_path):
     shown = run("credentials", "--data", tmp_path, environ={"OBJECTLENS_ACCOUNT_ACCOUNT": "1"})
     assert shown.exit_code == 1
