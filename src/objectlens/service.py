@@ -540,6 +540,7 @@ def _terms(settings: Settings) -> Terms:
     )
     return Terms(
         limits=limits,
+        memory_mb=settings.transforms.memory_mb,
         folder=folder,
         trust_pickles=settings.transforms.trust_pickles,
         trusted_types=settings.transforms.trusted_types,

@@ -316,6 +316,12 @@ class TransformSettings:
     pattern_seconds: float = _setting(
         seconds(0.001, 60), _LIMITS.pattern_seconds, "That custom patterns (`redact`) take on one text."
     )
+    memory_mb: int = _setting(
+        count(512, 2**24),
+        4096,
+        "MiB that a process for transforms may have, its libraries included; there is one for each core, and as many "
+        "again while all of them are busy for long. No pipeline can lower it.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

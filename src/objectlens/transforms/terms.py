@@ -17,9 +17,13 @@ _KEPT = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The most that one run may cost, and the files that steps may name: those of `folder`; see `Resources`."""
+    """The most that one run may cost, and the files that steps may name: those of `folder`; see `Resources`.
+
+    `memory_mb` bounds what a process for transforms may take, of which its libraries are a part.
+    """
 
     limits: Limits = field(default_factory=Limits)
+    memory_mb: int = 4096
     folder: str | None = None
     trust_pickles: bool = False
     trusted_types: tuple[str, ...] = ()

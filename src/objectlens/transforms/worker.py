@@ -55,8 +55,10 @@ def main(arguments: list[str]) -> None:
     sock, board, place, parent = map(int, arguments[:4])
     if edition() != arguments[5]:
         sys.exit(OTHER_CODE)
-    programs = Programs(Terms.parse(arguments[4]))
+    terms = Terms.parse(arguments[4])
+    programs = Programs(terms)
     tie_to(parent)
+    bound_memory(terms.memory_mb)
     stand_back(place)
     tune_allocator()
     quiet_codecs()
@@ -68,6 +70,14 @@ def main(arguments: list[str]) -> None:
         os.close(board)
         places[place] = 0
         serve(jobs, programs, places, place, idle=float(arguments[6]) if len(arguments) > 6 else None)
+
+
+def bound_memory(megabytes: int) -> None:
+    """Let this process have so much memory of its own (RLIMIT_DATA, getrlimit(2)), whatever a hostile object asks for.
+
+    Limits on what headers tell do not see what a library makes of little; without this it would cost the whole machine.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20, megabytes * 2**20))
 
 
 def tie_to(parent: int) -> None:
@@ -205,6 +215,12 @@ def _said(error: Exception) -> dict[str, Any]:
             return {"error": kind, "message": str(error)}
     if isinstance(error, TransformError):
         return {"error": "input", "message": str(error)}
+    if isinstance(error, MemoryError):
+        allowed = resource.getrlimit(resource.RLIMIT_DATA)[0] // 2**20
+        message = (
+            f"the transform needs more memory than the {allowed:,} MiB of the server's setting transforms.memory_mb"
+        )
+        return {"error": "limit", "message": message}
     traceback.print_exception(error)
     return {"error": "fault", "message": type(error).__name__}
 

@@ -37,6 +37,15 @@ SMALL = json.dumps(
         "pipeline": [{"image.decode": {}}, {"image.grayscale": {}}, {"image.encode": {"format": "png"}}],
     }
 )
+# Of which one step fits into memory, and the next, of floats, does not.
+FAR_TOO_WIDE = {
+    "pipeline": [
+        "decode",
+        {"resize": {"width": 9000, "height": 9000}},
+        {"normalize": {"mean": [0], "std": [1]}},
+        "to_tensor",
+    ]
+}
 # Many seconds of work: blurs with a wide kernel.
 LONG = json.dumps({"pipeline": [{"image.decode": {}}, *[{"image.blur": {"sigma": 100.0}}] * 60, {"image.encode": {}}]})
 
@@ -101,6 +110,25 @@ def test_results_small_and_large_come_as_they_are() -> None:
             assert made.cpu_seconds > 0
 
     run(main, count=1)
+
+
+# Emphasis that is never ended is made anew in each paragraph: memory grows with the square of their number.
+_EMPHASIS = b"".join(b"<p><b a%d>x</p>" % number for number in range(4000))
+
+
+@pytest.mark.parametrize(
+    ("payload", "data"),
+    [({"family": "text", "pipeline": [{"text.html": {}}]}, _EMPHASIS), (FAR_TOO_WIDE, picture())],
+    ids=["HTML", "picture"],
+)
+def test_what_needs_more_memory_than_a_process_may_have(payload: Any, data: bytes) -> None:
+    async def main(workers: Workers) -> None:
+        made = await do(workers, json.dumps(payload), data)
+        assert made.head["error"] == "limit"
+        assert made.head["message"].endswith("than the 600 MiB of the server's setting transforms.memory_mb")
+        assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=1, terms=Terms(memory_mb=600))
 
 
 def test_a_pipeline_longer_than_a_message() -> None:

@@ -46,7 +46,7 @@ def html(
     # Of few tags none can be deep.
     if text.count("<") > ctx.limits.nesting * _DEPTH_FACTOR:
         ctx.limits.check("nesting", _depth(text) / _DEPTH_FACTOR, "HTML nested too deeply")
-    tree = LexborHTMLParser(text)
+    tree = _parsed(text)
     tree.strip_tags(list(_MUTE))
     # The root cannot be taken out of its document.
     if tree.root is None or "hidden" in tree.root.attributes:
@@ -56,6 +56,14 @@ def html(
         node.decompose()
     nodes = _outermost(_selected(tree, selector)) if selector else [tree.body] if tree.body else []
     return separator.join(run for node in nodes for run in _runs(node))
+
+
+def _parsed(text: str) -> LexborHTMLParser:
+    try:
+        return LexborHTMLParser(text)
+    except SelectolaxError as error:
+        # Any text is HTML (HTML Standard 13.2): what the parser can fail for is memory.
+        raise MemoryError("the parser of HTML got no more memory") from error
 
 
 def _runs(node: LexborNode) -> list[str]:
