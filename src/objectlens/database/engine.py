@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from objectlens import errors
-from objectlens.database.schema import migrate
+from objectlens.database.schema import migrate, shown
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,14 +50,20 @@ def sqlite_url(directory: Path) -> str:
 
 def normalise_url(url: str) -> URL:
     """Parse a database URL; raises `ValueError` for what is neither SQLite in a file nor PostgreSQL."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ValueError:  # of which the password may be the cause
+        raise ValueError(
+            "the database's URL has a port that is no number; a `:`, `/` or `@` of a password is %3A, %2F, %40"
+        ) from None
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     if kind == "sqlite" and parsed.database not in {None, "", ":memory:"}:
         return parsed.set(drivername="sqlite")
-    shown = parsed.render_as_string(hide_password=True)
-    raise ValueError(f"{shown} is not a database we can use: give sqlite:////PATH/FILE or postgresql://USER@HOST/NAME")
+    raise ValueError(
+        f"{shown(parsed)} is not a database we can use: give sqlite:////PATH/FILE or postgresql://USER@HOST/NAME"
+    )
 
 
 def violation(error: IntegrityError) -> Violation | None:
@@ -85,12 +91,18 @@ class Database:
         """Connect and bring the schema up to date.
 
         Any number of processes may do so at once. Raises `DatabaseTooNew` when a later release wrote the database,
-        `ValueError` for a URL of another kind, `RuntimeError` when the `postgres` extra is needed and missing, and
-        `errors.ServiceUnavailable` when the database does not answer.
+        `ValueError` for a URL of another kind, `RuntimeError` when the database refuses the tables or the `postgres`
+        extra is needed and missing, and `errors.ServiceUnavailable` when the database does not answer.
         """
         engine = _engine(normalise_url(url))
         try:
             await asyncio.to_thread(_guarded, migrate, engine)
+        except DatabaseError as error:
+            engine.dispose()
+            raise RuntimeError(
+                f"The database {shown(engine.url)} refuses the tables: {_brief(error.orig)}. It must be this service's "
+                "alone, and its user must be allowed to make tables in it."
+            ) from error
         except BaseException:
             engine.dispose()
             raise
@@ -151,12 +163,14 @@ def _guarded(work: Callable[[Engine], T], engine: Engine) -> T:
 
 
 def _unavailable(engine: Engine, error: BaseException | None) -> errors.ServiceUnavailable:
-    where = engine.url.render_as_string(hide_password=True)
-    cause = str(error).partition("\n")[0]
     unavailable = errors.ServiceUnavailable("The database does not answer; the server's log says why.")
     # Where it is and who we are there is for the log and the terminal: answers go to strangers as well.
-    unavailable.args = (f"The database {where} does not answer: {cause}",)
+    unavailable.args = (f"The database {shown(engine.url)} does not answer: {_brief(error)}",)
     return unavailable
+
+
+def _brief(error: BaseException | None) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _engine(url: URL) -> Engine:

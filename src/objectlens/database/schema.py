@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 
 # Any constant of our own; the lock's name is the number.
 _ADVISORY_LOCK = 0x6F626A6C656E73
@@ -43,12 +43,17 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
 
 
+def shown(url: URL) -> str:
+    """Return a database's URL for messages, without the secrets that libpq takes in it."""
+    return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
+
+
 def _refuse_newer(connection: Connection, script: ScriptDirectory) -> None:
     known = {revision.revision for revision in script.walk_revisions()}
     unknown = [head for head in MigrationContext.configure(connection).get_current_heads() if head not in known]
     if unknown:
         raise DatabaseTooNew(
-            f"The database {connection.engine.url.render_as_string(hide_password=True)} is at schema revision "
+            f"The database {shown(connection.engine.url)} is at schema revision "
             f"{', '.join(unknown)}, which a later release of objectlens made; this one knows up to "
             f"{script.get_current_head()}. Start that release, or restore a backup made before the upgrade."
         )

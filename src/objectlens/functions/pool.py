@@ -387,7 +387,8 @@ class Pool:
     async def _start(self, function: Function, *, provisioned: bool) -> Environment:
         task_root = self._packages.path(function.package)
         if not task_root.is_dir():
-            raise FileNotFoundError(f"the package {function.package} is not in the package store")
+            # Of a function that another server over the same database took, as well.
+            raise LeaseError("its package is not in this server's data directory: update its code through this server")
         code = Code(task_root=task_root, layers=await self._merged(function))
         given = self._credentials(function)
         credentials = Credentials(*(await given if inspect.isawaitable(given) else given))

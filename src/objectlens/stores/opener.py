@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from weakref import WeakSet
 
 from objectlens.clock import Clock, SystemClock
 from objectlens.stores.folder import THREADS, FolderStore
@@ -25,7 +26,8 @@ from objectlens.stores.scans import Scans
 _log = logging.getLogger(__name__)
 
 MANAGED = "managed:"
-# Requests to stores elsewhere at the same time, each of which holds up a thread.
+# Requests to one store elsewhere at the same time, each of which holds up a thread. One that does not answer holds up
+# its own, and none of another's.
 SENDERS = 64
 
 
@@ -38,7 +40,8 @@ class StoreOpener:
         self._clock = clock or SystemClock()
         self._scans = Scans(self._clock)
         self._executor = ThreadPoolExecutor(threads, "store")
-        self._senders: ThreadPoolExecutor | None = None
+        # A bucket that was let go of may still be read: its threads end with the last who does.
+        self._senders: WeakSet[ThreadPoolExecutor] = WeakSet()
         self._spool = data / "spool"
         self._stores: dict[tuple[str, str], Store] = {}
 
@@ -99,13 +102,13 @@ class StoreOpener:
             await store.close()
         self._stores.clear()
         await asyncio.to_thread(self._executor.shutdown)
-        if self._senders is not None:
-            await asyncio.to_thread(self._senders.shutdown)
+        for senders in list(self._senders):
+            await asyncio.to_thread(senders.shutdown)
 
     def _far(self, url: str) -> RemoteStore:
-        if self._senders is None:
-            self._senders = ThreadPoolExecutor(SENDERS, "remote")
-        return open_remote(url, self._senders, self._spool, connections=SENDERS, clock=self._clock)
+        senders = ThreadPoolExecutor(SENDERS, "remote")
+        self._senders.add(senders)
+        return open_remote(url, senders, self._spool, connections=SENDERS, clock=self._clock)
 
     def _opened(self, folder: Path) -> Store:
         store = FolderStore(

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -54,6 +55,18 @@ def test_several_starters_at_once_are_safe(postgres):
             await database.close()
 
     asyncio.run(story())
+
+
+def test_a_database_that_refuses_the_tables_is_told_in_its_words(postgres):
+    url = postgres.database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE weak LOGIN")
+    with pytest.raises(RuntimeError, match="refuses the tables: permission denied for schema public"):
+        asyncio.run(Database.open(url.replace("objectlens@", "weak@")))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE buckets (owner integer)")
+    with pytest.raises(RuntimeError, match='refuses the tables: relation "buckets" already exists'):
+        asyncio.run(Database.open(url))
 
 
 def test_a_server_that_goes_away_and_comes_back(postgres):

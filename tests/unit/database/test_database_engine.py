@@ -48,6 +48,12 @@ def test_other_urls_are_refused_without_their_password(url):
     assert "hush" not in str(caught.value)
 
 
+def test_a_port_that_is_no_number_is_told_without_the_password():
+    with pytest.raises(ValueError, match="port that is no number") as caught:
+        normalise_url("postgresql://ann@db.example:hush/lens")
+    assert "hush" not in str(caught.value)
+
+
 def test_the_file_is_for_its_owner_alone(tmp_path):
     async def story(database):
         await database.write(one("UPDATE catalog_version SET version = 1 RETURNING version"))
@@ -167,9 +173,10 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         run(tmp_path / "nowhere", lambda database: database.read(one("SELECT 1")))
 
 
-def test_a_server_that_is_not_there_is_named(tmp_path):
+@pytest.mark.parametrize("url", ["ann:hush@/lens?host={}", "ann@/lens?host={}&password=hush&sslpassword=hush"])
+def test_a_server_that_is_not_there_is_named(tmp_path, url):
     async def main():
-        await Database.open(f"postgresql://ann:hush@/lens?host={tmp_path}")
+        await Database.open("postgresql://" + url.format(tmp_path))
 
     with pytest.raises(ServiceUnavailable, match="does not answer") as caught:
         asyncio.run(main())

@@ -475,14 +475,15 @@ def test_a_cancelled_wait_takes_its_place_in_the_queue_with_it(bench):
     asyncio.run(main())
 
 
-def test_a_missing_package_is_said(bench):
+def test_a_missing_package_is_said(bench, caplog):
     async def main():
         async with bench() as opened:
             function = opened.function(COUNTER)
             opened.executor._packages.collect(())
-            with pytest.raises(ServiceException, match="package store"):
+            with pytest.raises(ServiceException, match=r"its package is not in .* update its code through this server"):
                 await opened.invoke(function)
             assert opened.executor._size == 0
+            assert [record.exc_info for record in caplog.records] == [False]
 
     asyncio.run(main())
 
