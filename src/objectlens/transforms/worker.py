@@ -40,7 +40,7 @@ PLACE_BYTES = 8
 STARTING = 2**64 - 1
 # The status of one that found other code than its server's.
 OTHER_CODE = 3
-# A process that holds more than this between two jobs is replaced.
+# A process that holds more than this between two jobs, or half of what it may have, is replaced.
 _KEPT_MB = 512
 _NICE = 5
 _PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
@@ -127,11 +127,11 @@ def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: in
             except ConnectionError:
                 return
             places[place] = job.head["job"]
-            peak = _answer(sock, job, compiled, status.fileno())
+            peak, fit = _answer(sock, job, compiled, status.fileno())
             places[place] = 0
-            # Models stay, and take more than their files do.
-            allowed = _KEPT_MB + 3 * compiled.loaded_bytes // 2**20
-            if peak > allowed and not gave_back(allowed):
+            # The next job is to find most of the memory free. Models stay, and take more than their files do.
+            allowed = min(_KEPT_MB, _allowed_mb() // 2) + 3 * compiled.loaded_bytes // 2**20
+            if not fit or (peak > allowed and not gave_back(allowed)):
                 return
 
 
@@ -141,17 +141,22 @@ def gave_back(allowed: int) -> bool:
     Allocators keep what they once had, and pieces that are in use still: whoever has too much of that makes room for
     another process.
     """
-    if _resident_mb() > allowed:
+    if _kept_mb() > allowed:
         gc.collect()
         if (arrow := sys.modules.get("pyarrow")) is not None:
             arrow.default_memory_pool().release_unused()
         trim_allocator()
-    return _resident_mb() <= allowed
+    return _kept_mb() <= allowed
 
 
-def _resident_mb() -> int:
+def _kept_mb() -> int:
+    """Return what counts for `bound_memory`."""
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  (proc(5))
-        return int(file.read().split()[1]) * resource.getpagesize() // 2**20
+        return int(file.read().split()[5]) * resource.getpagesize() // 2**20
+
+
+def _allowed_mb() -> int:
+    return resource.getrlimit(resource.RLIMIT_DATA)[0] // 2**20
 
 
 def peak_mb(status: int) -> int:
@@ -165,8 +170,12 @@ def peak_mb(status: int) -> int:
     return -(-kib // 1024)
 
 
-def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) -> int:
-    """Do a job; returns the most that this process ever held, in MiB."""
+def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) -> tuple[int, bool]:
+    """Do a job; returns the most that this process ever held, in MiB, and whether it is fit for another.
+
+    Want of memory can leave anything half done, such as a module's import, which would fail ever after.
+    """
+    fit = True
     began, ran = time.perf_counter_ns(), time.process_time_ns()
     file = -1
     # Those of the archive of which this is a member.
@@ -182,7 +191,8 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
             body = b""
         head["members"] = members.count - job.head.get("members", 0)
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
-        head, body = _said(error), b""
+        fit = not _lacked_memory(error)
+        head, body = _said(error) if fit else _too_much(), b""
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
     peak = head["peak_mb"] = peak_mb(status)
     try:
@@ -190,7 +200,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
     finally:
         if file >= 0:
             os.close(file)
-    return peak
+    return peak, fit
 
 
 def _run(job: Message, compiled: Programs, members: Members) -> Result:
@@ -209,18 +219,28 @@ def _run(job: Message, compiled: Programs, members: Members) -> Result:
     return program.run(data, arguments, members=members, **facts)
 
 
+def _lacked_memory(error: BaseException | None) -> bool:
+    """Tell whether it was for want of memory: libraries say so in their own ways, steps take it for a bad object."""
+    if error is None:
+        return False
+    cv2 = sys.modules.get("cv2")
+    told = cv2 is not None and isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem
+    return told or isinstance(error, MemoryError) or _lacked_memory(error.__cause__)
+
+
+def _too_much() -> dict[str, Any]:
+    message = (
+        f"the transform needs more memory than the {_allowed_mb():,} MiB of the server's setting transforms.memory_mb"
+    )
+    return {"error": "limit", "message": message}
+
+
 def _said(error: Exception) -> dict[str, Any]:
     for kind, one in KINDS.items():
         if isinstance(error, one):
             return {"error": kind, "message": str(error)}
     if isinstance(error, TransformError):
         return {"error": "input", "message": str(error)}
-    if isinstance(error, MemoryError):
-        allowed = resource.getrlimit(resource.RLIMIT_DATA)[0] // 2**20
-        message = (
-            f"the transform needs more memory than the {allowed:,} MiB of the server's setting transforms.memory_mb"
-        )
-        return {"error": "limit", "message": message}
     traceback.print_exception(error)
     return {"error": "fault", "message": type(error).__name__}
 
