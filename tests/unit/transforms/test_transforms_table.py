@@ -392,6 +392,28 @@ def test_views_are_texts_like_others(source, select):
     assert made.body == b'"text"\n"a"\n"b"\n\n'
 
 
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()])
+@pytest.mark.parametrize("length", [-16777216, 1000])
+def test_views_that_point_anywhere_where_there_is_null(kind, length):
+    views = pa.py_buffer(struct.pack("<i12x", 0) + struct.pack("<i4sii", length, b"....", 0, 2**30))
+    bad = pa.Array.from_buffers(kind, 2, [pa.py_buffer(b"\1"), views, pa.py_buffer(b"x" * 40)])
+    assert bad.null_count == 1
+    ones = pa.array([0, 1], pa.int8())
+    for array in (
+        bad,
+        bad[1:],
+        pa.StructArray.from_arrays([bad], ["a"]),
+        pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), bad),
+        pa.FixedSizeListArray.from_arrays(bad, 2),
+        pa.MapArray.from_arrays(pa.array([0, 2], pa.int32()), pa.array([1, 2]), bad),
+        pa.DictionaryArray.from_arrays(ones, bad),
+        pa.UnionArray.from_sparse(pa.array([0, 0], pa.int8()), [bad]),
+    ):
+        data = stored_as(pa.table({"a": array}), "arrow")
+        with pytest.raises(BadInput, match=r"cannot read the arrow table: View at slot \d"):
+            compile_pipeline({"family": "table", "pipeline": ["read", {"write": {"format": "arrow"}}]}).run(data)
+
+
 @pytest.mark.parametrize("data", [b'{"a": "\xe4"}\n', b'[{"a": "\xe4"}]', b'{"\xe4": 1}\n'])
 def test_json_that_is_not_utf_8_is_refused(data):
     with pytest.raises(BadInput, match=r"the JSON is not UTF-8 \(byte \d\); begin with text\.decode"):

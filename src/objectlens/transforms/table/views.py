@@ -8,13 +8,40 @@ import pyarrow as pa
 
 
 def without_views(table: pa.Table) -> pa.Table:
-    """Return the table with views of texts and bytes made plain, also within lists, structures and dictionaries."""
-    return table.cast(plain(table.schema)) if any(_has_views(field.type) for field in table.schema) else table
+    """Return the table with views of texts and bytes made plain, also within lists, structures and dictionaries.
+
+    Raises `pa.ArrowInvalid` for views that point anywhere.
+    """
+    seen = [field.name for field in table.schema if _has_views(field.type)]
+    if not seen:
+        return table
+    for name in seen:
+        for chunk in table.column(name).chunks:
+            _check(chunk)
+    return table.cast(plain(table.schema))
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
     """Return what the schema of a table is without views."""
     return pa.schema([_field(field) for field in schema], schema.metadata)
+
+
+def _check(array: Any) -> None:
+    """Check the views where there is null as well: `validate` passes them over, and the cast follows them."""
+    kind = array.type
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        buffers = [None, *array.buffers()[1:]]
+        pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset).validate(full=True)
+    elif pa.types.is_dictionary(kind):
+        _check(array.dictionary)
+    elif pa.types.is_map(kind):
+        _check(array.keys)
+        _check(array.items)
+    elif pa.types.is_struct(kind) or pa.types.is_union(kind):
+        for index in range(kind.num_fields):
+            _check(array.field(index))
+    elif kind.num_fields:
+        _check(array.values)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
