@@ -1,8 +1,9 @@
 """CPU seconds in the client for each sample: transformed pictures read, against originals read and transformed.
 
-Every sample ends as a grey array of 256x256. Originals are read the same way as what is transformed, from the same
-server: one by one with Python's own `http.client` over a kept connection, or with boto3, or many with one GetBatch.
-What is transformed comes as JPEG, which the client still has to decode, and as the array itself.
+Originals are read the same way as what is transformed, from the same server: one by one with Python's own `http.client`
+over a kept connection, or with boto3, or many with one GetBatch. Where a sample is to be a grey array of 256x256, what
+is transformed comes as JPEG, which the client still has to decode, or as the array itself. Where it is to be what the
+reference job makes, a JPEG, that is only read, and the original encoded as well.
 """
 
 from __future__ import annotations
@@ -35,11 +36,14 @@ _ARRAYS = json.dumps(
 )
 BATCH = 64
 TIMEOUT_SECONDS = 60
-ORIGINAL = "original"
+ORIGINAL, JOB = "original", "original, to JPEG"
+# What each form is compared with.
+_FORMS = {"JPEG": ORIGINAL, "array": ORIGINAL, "JPEG, undecoded": JOB}
 MADE_ANEW = "http.client, made anew"
 _TARGET = Target(side="at most", limit=0.15)
 Samples = Iterator[bytes]
-Decode = Callable[[bytes], np.ndarray]
+# Makes a sample of what was read.
+Sample = Callable[[bytes], np.ndarray | bytes]
 
 
 def measure(seconds: float, rounds: int, say: Say) -> dict[str, Found]:
@@ -54,19 +58,22 @@ def _size(server: Server, size: str, seconds: float, rounds: int, say: Say) -> F
     folder = server.folder / f"client-{size}"
     folder.mkdir()
     keys = [path.name for path in _uploaded(server, folder, size)]
-    forms: dict[str, tuple[str, Decode]] = {
+    pictures = server.native(f"client-{size}", PIPELINE.read_text())
+    forms: dict[str, tuple[str, Sample]] = {
         ORIGINAL: (BUCKET, _transformed),
-        "JPEG": (server.native(f"client-{size}", PIPELINE.read_text()), _as_it_is),
+        "JPEG": (pictures, _decoded),
         "array": (server.native(f"arrays-{size}", _ARRAYS), _as_array),
+        JOB: (BUCKET, _job),
+        "JPEG, undecoded": (pictures, _as_it_is),
     }
     ratios: dict[str, Spread] = {}
     lines = []
     for way, read in _WAYS.items():
-        readers = {form: (read(server, bucket, keys), decode) for form, (bucket, decode) in forms.items()}
+        readers = {form: (read(server, bucket, keys), sample) for form, (bucket, sample) in forms.items()}
         say(f"client's cost, {size}: {way}")
         taken = _rounds(readers, seconds, rounds)
-        for form in ("JPEG", "array"):
-            pairs = zip(taken[form], taken[ORIGINAL], strict=True)
+        for form, original in _FORMS.items():
+            pairs = zip(taken[form], taken[original], strict=True)
             ratios[f"{way}, {form}"] = spread([one / other for one, other in pairs])
         lines += [
             line(f"{way}: {form}", spread([1000 * one for one in those]), "ms CPU") for form, those in taken.items()
@@ -86,22 +93,23 @@ def _uploaded(server: Server, folder: Path, size: str) -> list[Path]:
     return files
 
 
-def _rounds(readers: Mapping[str, tuple[Samples, Decode]], seconds: float, rounds: int) -> dict[str, list[float]]:
+def _rounds(readers: Mapping[str, tuple[Samples, Sample]], seconds: float, rounds: int) -> dict[str, list[float]]:
     """Return CPU seconds for a sample, form by form in turn; the first round, which makes connections, is not kept."""
     taken: dict[str, list[float]] = {form: [] for form in readers}
     for _ in range(rounds + 1):
-        for form, (samples, decode) in readers.items():
-            taken[form].append(_cpu(samples, decode, seconds))
+        for form, (samples, sample) in readers.items():
+            taken[form].append(_cpu(samples, sample, seconds))
     return {form: those[1:] for form, those in taken.items()}
 
 
-def _cpu(samples: Samples, decode: Decode, seconds: float) -> float:
+def _cpu(samples: Samples, sample: Sample, seconds: float) -> float:
     deadline, used = time.monotonic() + seconds, time.process_time()
     # In whole batches: what a batch costs at its beginning, its samples share.
     for number in range(BATCH, 1 << 30, BATCH):
         for data in islice(samples, BATCH):
-            if decode(data).shape != (256, 256):
-                raise RuntimeError("a sample is not 256x256")
+            made = sample(data)
+            if (made[:2] != b"\xff\xd8") if isinstance(made, bytes) else (made.shape != (256, 256)):
+                raise RuntimeError("a sample is not a JPEG, or not 256x256")
         if time.monotonic() > deadline:
             return (time.process_time() - used) / number
     raise AssertionError
@@ -160,7 +168,15 @@ def _whole(answer: http.client.HTTPResponse) -> bytes:
     return data
 
 
-def _as_it_is(data: bytes) -> np.ndarray:
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
+def _job(data: bytes) -> bytes:
+    return cv2.imencode(".jpg", _transformed(data))[1].tobytes()
+
+
+def _decoded(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
 
 
