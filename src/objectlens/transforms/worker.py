@@ -77,7 +77,10 @@ def bound_memory(megabytes: int) -> None:
 
     Limits on what headers tell do not see what a library makes of little; without this it would cost the whole machine.
     """
-    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * 2**20, megabytes * 2**20))
+    wanted, hard = megabytes * 2**20, resource.getrlimit(resource.RLIMIT_DATA)[1]
+    # The server may itself have been given less, which nobody but root can raise.
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
 
 
 def tie_to(parent: int) -> None:

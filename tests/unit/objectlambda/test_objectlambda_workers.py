@@ -176,6 +176,18 @@ def test_what_needs_more_memory_than_a_process_may_have(payload: Any, make: Call
     run(main, count=1, terms=Terms(memory_mb=520))
 
 
+def test_processes_of_a_server_that_was_given_less_memory() -> None:
+    """Who is not root cannot raise a hard limit."""
+    code = (
+        "import os, resource; from objectlens.transforms.worker import bound_memory;"
+        "resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30));"
+        "os.getuid() or os.setuid(65534);"
+        "bound_memory(4096); print(resource.getrlimit(resource.RLIMIT_DATA) == (2**30, 2**30))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
 def test_a_process_that_lacked_memory_is_replaced() -> None:
     async def main(workers: Workers) -> None:
         assert "error" not in (await do(workers, SMALL, picture())).head
