@@ -516,6 +516,23 @@ def test_parameters_of_no_type(kind):
         compile_pipeline({"pipeline": ["decode"], "parameters": {"n": {"type": kind, "default": 1}}})
 
 
+def test_a_bound_that_is_null_is_none():
+    bounds = {"minimum": None, "maximum": None, "enum": None, "maxLength": None}
+    assert Declared.parse("n", {"type": "string", "default": "a", **bounds}).read("a" * 256) == "a" * 256
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_pipeline_holds_no_number_that_json_does_not_have(word):
+    text = '{"pipeline": ["decode"], "parameters": {"n": {"type": "integer", "default": 1, "minimum": %s}}}'
+    with pytest.raises(BadPipeline, match=f"not JSON, which has no {word}$"):
+        compile_pipeline(text % word)
+
+
+def test_a_family_that_there_is_not_is_refused_also_where_no_name_needs_one():
+    with pytest.raises(BadPipeline, match="there is no family of steps 'imgae'; there are image, audio"):
+        compile_pipeline({"family": "imgae", "pipeline": ["image.decode"]})
+
+
 def test_a_parameter_is_no_steps_arguments():
     said = {"pipeline": [{"resize": {"$param": "n"}}], "parameters": {"n": {"type": "integer", "default": 1}}}
     with pytest.raises(BadPipeline, match="the arguments of step 1, 'resize', must be an object"):
