@@ -98,7 +98,13 @@ def command() -> None:
 @json_option
 def check(file: Any, resources: Resources, as_json: bool) -> None:
     """Say whether a pipeline is valid, or what is wrong with it and where."""
-    program = _compiled(file, resources)
+    try:
+        program = _compiled(file, resources)
+    except click.ClickException as error:
+        if not as_json:
+            raise
+        print_json({"valid": False, "error": error.message})
+        sys.exit(error.exit_code)
     if as_json:
         print_json({"valid": True, "steps": [str(one) for one in program.defaults.declared], "digest": program.digest})
         return
