@@ -76,6 +76,11 @@ class Body:
             self.error = error
             raise
 
+    def close(self):
+        self.error = None
+        if hasattr(self.chunks, "close"):
+            self.chunks.close()
+
 
 def lambda_handler(event, context):
     target = event["getObjectContext"]
@@ -108,6 +113,11 @@ def lambda_handler(event, context):
         except ClientError:
             # Some of the answer was passed on already; the reason is for the log.
             raise error from None
+    finally:
+        # Whoever asked may be gone: a generator's `finally` is run now, not whenever it, or an error, is collected.
+        error = None
+        if isinstance(body, Body):
+            body.close()
 
 
 def on_one_line(text):

@@ -66,6 +66,18 @@ def large(data: bytes, ctx: Context) -> Iterator[bytes]:
 
 
 @transform
+def endless(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
+    try:
+        while True:
+            yield b"x" * 65536
+    finally:
+        print("endless is closed")
+
+
+endlessly = endless >> shout
+
+
+@transform
 def often(text: str, ctx: Context, *, times: Annotated[int, Bounds(1, 9)] = 2, mark: Literal["!", "?"] = "!") -> str:
     return text * times + mark + str(ctx.arguments["times"])
 
@@ -205,13 +217,24 @@ def test_what_fails_while_it_is_sent_is_in_the_log(deployed, server) -> None:
     _, read, made = deployed("late")
     with pytest.raises((ClientError, BotoCoreError)):
         read("a", b"words " * 1_000_000)["Body"].read()
-    name = made["function"].rpartition(":")[2]
-    path = server.data / "functions" / "logs" / name / "current.log"
+    assert "[ERROR] BadInput: the end is bad" in _log(server, made)
+
+
+def test_generators_are_closed_when_whoever_asked_is_gone(deployed, server) -> None:
+    _, read, made = deployed("endlessly")
+    body = read("a", b"words")["Body"]
+    assert body.read(100_000) == b"X" * 100_000
+    body.close()
+    assert "endless is closed" in _log(server, made).partition("END ")[0]
+
+
+def _log(server, made) -> str:
+    """Return a function's log, which is written when it has returned."""
+    path = server.data / "functions" / "logs" / made["function"].rpartition(":")[2] / "current.log"
     deadline = time.monotonic() + 20
-    # It is written when the function has returned.
     while "REPORT " not in (said := path.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert "[ERROR] BadInput: the end is bad" in said
+    return said
 
 
 def test_what_fails_before_any_of_it_was_passed_on_is_refused(deployed) -> None:
