@@ -137,11 +137,14 @@ class NotDeployable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A transform where it was found: `module` is its importable name, `origin` the file or package folder."""
+    """A transform where it was found: `module` is its importable name, `origins` the files and package folders.
+
+    The first is that of the module itself; the others lie beside it, and it imports them.
+    """
 
     module: str
     name: str
-    origin: Path
+    origins: tuple[Path, ...]
     pipeline: Pipeline
 
 
@@ -169,7 +172,8 @@ def load(target: str, folder: Path) -> Transform:
         pipeline = found.bound() if isinstance(found, Step) else found
     except ValueError as error:
         raise NotDeployable(f"{target} cannot be deployed as it is: {error}") from error
-    return Transform(module, name, _origin(module.partition(".")[0]), pipeline)
+    origin = _origin(module.partition(".")[0])
+    return Transform(module, name, (origin, *_imported_from(folder, origin)), pipeline)
 
 
 def _origin(top: str) -> Path:
@@ -178,6 +182,20 @@ def _origin(top: str) -> Path:
         raise NotDeployable(f"{top!r} has no source file that could be packaged; put the transform into a module")
     path = Path(spec.origin)
     return path.parent if path.name == "__init__.py" else path
+
+
+def _imported_from(folder: Path, origin: Path) -> list[Path]:
+    """Return the other modules and packages in `folder` that were imported."""
+    here, found = folder.resolve(), set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is None or "." in name or name in ("__main__", "objectlens"):
+            continue
+        path = Path(file).resolve()
+        path = path.parent if path.name == "__init__.py" else path
+        if path.parent == here and path != origin.resolve():
+            found.add(path)
+    return sorted(found)
 
 
 def as_data(pipeline: Pipeline, quality: str) -> str | None:
@@ -204,13 +222,13 @@ def _built_in(bound: Bound) -> Step | None:
 
 
 def package(transform: Transform) -> bytes:
-    """Return the zip of a Lambda function: the module or package of the transform, and its handler."""
-    if transform.origin.name == "lambda_function.py":
-        raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
-    origin = transform.origin
-    files = {origin.name: origin}
-    if origin.is_dir():
-        files = {f"{origin.name}/{name}": path for name, path in source_files(origin).items()}
+    """Return the zip of a Lambda function: the module or package of the transform, what it imports, and its handler."""
+    files: dict[str, Path] = {}
+    for origin in transform.origins:
+        if origin.name == "lambda_function.py":
+            raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
+        inner = source_files(origin) if origin.is_dir() else {"": origin}
+        files |= {f"{origin.name}/{name}".rstrip("/"): path for name, path in inner.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         handler = _HANDLER_SOURCE.format(module=transform.module, name=transform.name)

@@ -103,6 +103,25 @@ def test_a_whole_package_comes_along(tmp_path, monkeypatch):
         }
 
 
+def test_what_the_module_imports_from_beside_it_comes_along(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "beside_package").mkdir()
+    (tmp_path / "beside_package" / "__init__.py").touch()
+    (tmp_path / "beside_package" / "words.txt").write_text("words")
+    (tmp_path / "beside_words.py").write_text("import beside_package\n")
+    (tmp_path / "beside_other.py").touch()
+    (tmp_path / "beside_steps.py").write_text(f"import beside_words\n{SOURCE}")
+    package = deployment.package(deployment.load("beside_steps:shout", tmp_path))
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert archive.namelist() == [
+            "lambda_function.py",
+            "beside_steps.py",
+            "beside_package/__init__.py",
+            "beside_package/words.txt",
+            "beside_words.py",
+        ]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
