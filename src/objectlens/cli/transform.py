@@ -36,14 +36,14 @@ Examples:
 _RUN_EPILOG = """\b
 Examples:
   objectlens transform run pipeline.json photograph.jpg
-  objectlens transform run pipeline.json photograph.jpg -o small.jpg --arg width=64
+  objectlens transform run pipeline.json photograph.jpg -o small.jpg --arg size=64
   objectlens transform run pipeline.json photograph.jpg --picture before-and-after.png
   curl -s https://example.org/photograph.jpg | objectlens transform run pipeline.json - -o - > small.jpg
 """
 _EXPLAIN_EPILOG = """\b
 Examples:
   objectlens transform explain pipeline.json
-  objectlens transform explain pipeline.json --arg width=64 --json
+  objectlens transform explain pipeline.json --arg size=64 --json
 """
 _SCHEMA_EPILOG = """\b
 Examples:
