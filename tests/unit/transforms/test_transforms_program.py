@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -318,6 +319,29 @@ def test_bare_arrays_are_pictures_and_what_steps_do_not_take_is_told():
     ):
         with pytest.raises(TypeError, match=reason):
             step(value)
+
+
+@transform
+def place(
+    data: bytes,
+    ctx: Context,
+    *,
+    size: tuple[int, int] = (1, 2),
+    when: date | None = None,
+    names: list = [],  # noqa: B006  (never changed)
+    n: int = 0,
+) -> bytes:
+    return json.dumps([size, when and when.year, names, n]).encode()
+
+
+def test_annotations_of_other_kinds_can_be_set_in_python_only():
+    whole = place()
+    assert json.loads(bytes(whole(b"", **whole.read({"n": "3"})))) == [[1, 2], None, [], 3]
+    set_here = place(size=(3, 4), when=date(2024, 2, 29), names=["a"])
+    assert json.loads(bytes(set_here(b""))) == [[3, 4], 2024, ["a"], 0]
+    for name in ("size", "when", "names"):
+        with pytest.raises(BadArgument, match=f"unknown arguments: {name}; this pipeline takes: n$"):
+            whole.read({name: "1"})
 
 
 @transform
