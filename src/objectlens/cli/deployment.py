@@ -21,6 +21,7 @@ from objectlens.cli.packing import source_files, write_file, write_member
 from objectlens.transforms import BadPipeline, Pipeline, Step
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.registry import find
+from objectlens.transforms.runner import connected
 
 HANDLER = "lambda_function.lambda_handler"
 _HANDLER_SOURCE = '''\
@@ -170,6 +171,7 @@ def load(target: str, folder: Path) -> Transform:
         )
     try:
         pipeline = found.bound() if isinstance(found, Step) else found
+        connected(pipeline.steps, "chunks")
     except ValueError as error:
         raise NotDeployable(f"{target} cannot be deployed as it is: {error}") from error
     origin = _origin(module.partition(".")[0])

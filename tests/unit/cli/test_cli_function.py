@@ -31,7 +31,12 @@ def impostor(data: bytes, ctx: Context) -> bytes:
 def needy(data: bytes, ctx: Context, *, times: int) -> bytes:
     return data * times
 
+@transform
+def speak(text: str, ctx: Context) -> str:
+    return text
+
 mixed = shout >> shout
+apart = grayscale >> speak
 nothing = 3
 """
 
@@ -130,6 +135,7 @@ def test_what_the_module_imports_from_beside_it_comes_along(tmp_path, monkeypatc
         ("{module}:nothing", "is not a transform: decorate"),
         ("{module}:absent", "is not a transform"),
         ("{module}:needy", "needs the argument 'times'"),
+        ("{module}:apart", "cannot be deployed as it is: speak takes text, but the step before it gives image"),
         ("no_such_module:x", "cannot import 'no_such_module'"),
     ],
 )
