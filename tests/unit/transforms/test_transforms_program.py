@@ -584,8 +584,24 @@ def test_the_schema_has_references_wherever_they_may_stand():
     assert (pipelines["minProperties"], pipelines["maxProperties"]) == (1, 64)
 
 
+def test_the_schema_knows_names_without_a_dot_by_the_family():
+    schema = pipeline_schema()
+    said = {one["if"]["properties"]["family"]["const"]: one for one in schema["allOf"]}
+    assert set(said) == set(registry.FAMILIES)
+    for family, one in said.items():
+        # Without a family it is that of images.
+        assert ("required" in one["if"]) is (family != "image")
+        name = one["then"]["properties"]["pipeline"]["items"]["$ref"].removeprefix("#/$defs/")
+        reference, *short = schema["$defs"][name]["anyOf"]
+        assert reference == {"$ref": "#/$defs/step"}
+        assert short[-1]["properties"] == {
+            step: {"$ref": f"#/$defs/{family}.{step}"} for step in registry.load(family).steps
+        }
+
+
 def test_the_schema_names_alone_only_steps_that_need_no_arguments():
-    names = pipeline_schema()["$defs"]["step"]["anyOf"][0]["enum"]
+    steps = pipeline_schema()["$defs"]
+    names = steps["step"]["anyOf"][0]["enum"] + steps["image-step"]["anyOf"][1]["enum"]
     for name in ("image.crop", "image.decode", "crop", "decode"):
         try:
             compile_pipeline({"pipeline": [name]})
