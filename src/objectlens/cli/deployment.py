@@ -108,7 +108,7 @@ def lambda_handler(event, context):
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
         if code is None:
             raise error
-        refusal = {{"StatusCode": 400, "ErrorCode": code, "ErrorMessage": on_one_line(str(error))}}
+        refusal = {{"StatusCode": 400, "ErrorCode": code, "ErrorMessage": on_one_line(reason(error))}}
         try:
             s3.write_get_object_response(**route, **refusal)
         except ClientError:
@@ -119,6 +119,14 @@ def lambda_handler(event, context):
         error = None
         if isinstance(body, Body):
             body.close()
+
+
+def reason(error):
+    if isinstance(error, LimitExceeded):
+        # The settings that it names do not reach functions.
+        said = f"{{error.value}} is more than the limit of {{error.allowed:,}} on {{error.limit!r}}"
+        return f"{{said}} of deployed transforms"
+    return str(error)
 
 
 def on_one_line(text):

@@ -37,6 +37,7 @@ mixed = decode() >> resize(width=64, height=48) >> negative >> encode(format="pn
 def signed(data: bytes, ctx: Context) -> Result:
     if b"bad" in data:
         raise BadInput("the object is bad")
+    ctx.limits.check("frames", len(data) if b"long" in data else 0, "a long one")
     return Result(data + b" by " + ctx.key.encode(), "text/x-signed", {"length": str(len(data))})
 
 
@@ -163,6 +164,12 @@ def test_type_metadata_and_key_go_through_and_refusals_are_errors(deployed) -> N
     with pytest.raises(ClientError) as caught:
         read("bad", b"bad")
     assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "the object is bad"}
+    with pytest.raises(ClientError) as caught:
+        read("long", b"long" * 1000)
+    assert caught.value.response["Error"] == {
+        "Code": "TransformLimitExceeded",
+        "Message": "a long one is more than the limit of 1,000 on 'frames' of deployed transforms",
+    }
 
 
 def test_requests_set_the_arguments_that_are_declared(deployed) -> None:
