@@ -21,6 +21,7 @@ from objectlens.cli.packing import source_files, write_file, write_member
 from objectlens.transforms import BadPipeline, Pipeline, Step
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.registry import find
+from objectlens.transforms.runner import connected
 
 HANDLER = "lambda_function.lambda_handler"
 _HANDLER_SOURCE = '''\
@@ -76,6 +77,11 @@ class Body:
             self.error = error
             raise
 
+    def close(self):
+        self.error = None
+        if hasattr(self.chunks, "close"):
+            self.chunks.close()
+
 
 def lambda_handler(event, context):
     target = event["getObjectContext"]
@@ -102,12 +108,25 @@ def lambda_handler(event, context):
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
         if code is None:
             raise error
-        refusal = {{"StatusCode": 400, "ErrorCode": code, "ErrorMessage": on_one_line(str(error))}}
+        refusal = {{"StatusCode": 400, "ErrorCode": code, "ErrorMessage": on_one_line(reason(error))}}
         try:
             s3.write_get_object_response(**route, **refusal)
         except ClientError:
             # Some of the answer was passed on already; the reason is for the log.
             raise error from None
+    finally:
+        # Whoever asked may be gone: a generator's `finally` is run now, not whenever it, or an error, is collected.
+        error = None
+        if isinstance(body, Body):
+            body.close()
+
+
+def reason(error):
+    if isinstance(error, LimitExceeded):
+        # The settings that it names do not reach functions.
+        said = f"{{error.value}} is more than the limit of {{error.allowed:,}} on {{error.limit!r}}"
+        return f"{{said}} of deployed transforms"
+    return str(error)
 
 
 def on_one_line(text):
@@ -127,11 +146,14 @@ class NotDeployable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A transform where it was found: `module` is its importable name, `origin` the file or package folder."""
+    """A transform where it was found: `module` is its importable name, `origins` the files and package folders.
+
+    The first is that of the module itself; the others lie beside it, and it imports them.
+    """
 
     module: str
     name: str
-    origin: Path
+    origins: tuple[Path, ...]
     pipeline: Pipeline
 
 
@@ -157,9 +179,11 @@ def load(target: str, folder: Path) -> Transform:
         )
     try:
         pipeline = found.bound() if isinstance(found, Step) else found
+        connected(pipeline.steps, "chunks")
     except ValueError as error:
         raise NotDeployable(f"{target} cannot be deployed as it is: {error}") from error
-    return Transform(module, name, _origin(module.partition(".")[0]), pipeline)
+    origin = _origin(module.partition(".")[0])
+    return Transform(module, name, (origin, *_imported_from(folder, origin)), pipeline)
 
 
 def _origin(top: str) -> Path:
@@ -168,6 +192,20 @@ def _origin(top: str) -> Path:
         raise NotDeployable(f"{top!r} has no source file that could be packaged; put the transform into a module")
     path = Path(spec.origin)
     return path.parent if path.name == "__init__.py" else path
+
+
+def _imported_from(folder: Path, origin: Path) -> list[Path]:
+    """Return the other modules and packages in `folder` that were imported."""
+    here, found = folder.resolve(), set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is None or "." in name or name in ("__main__", "objectlens"):
+            continue
+        path = Path(file).resolve()
+        path = path.parent if path.name == "__init__.py" else path
+        if path.parent == here and path != origin.resolve():
+            found.add(path)
+    return sorted(found)
 
 
 def as_data(pipeline: Pipeline, quality: str) -> str | None:
@@ -194,13 +232,13 @@ def _built_in(bound: Bound) -> Step | None:
 
 
 def package(transform: Transform) -> bytes:
-    """Return the zip of a Lambda function: the module or package of the transform, and its handler."""
-    if transform.origin.name == "lambda_function.py":
-        raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
-    origin = transform.origin
-    files = {origin.name: origin}
-    if origin.is_dir():
-        files = {f"{origin.name}/{name}": path for name, path in source_files(origin).items()}
+    """Return the zip of a Lambda function: the module or package of the transform, what it imports, and its handler."""
+    files: dict[str, Path] = {}
+    for origin in transform.origins:
+        if origin.name == "lambda_function.py":
+            raise NotDeployable("the module cannot be called lambda_function: the handler is; rename it")
+        inner = source_files(origin) if origin.is_dir() else {"": origin}
+        files |= {f"{origin.name}/{name}".rstrip("/"): path for name, path in inner.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         handler = _HANDLER_SOURCE.format(module=transform.module, name=transform.name)

@@ -36,14 +36,14 @@ Examples:
 _RUN_EPILOG = """\b
 Examples:
   objectlens transform run pipeline.json photograph.jpg
-  objectlens transform run pipeline.json photograph.jpg -o small.jpg --arg width=64
+  objectlens transform run pipeline.json photograph.jpg -o small.jpg --arg size=64
   objectlens transform run pipeline.json photograph.jpg --picture before-and-after.png
   curl -s https://example.org/photograph.jpg | objectlens transform run pipeline.json - -o - > small.jpg
 """
 _EXPLAIN_EPILOG = """\b
 Examples:
   objectlens transform explain pipeline.json
-  objectlens transform explain pipeline.json --arg width=64 --json
+  objectlens transform explain pipeline.json --arg size=64 --json
 """
 _SCHEMA_EPILOG = """\b
 Examples:
@@ -98,7 +98,13 @@ def command() -> None:
 @json_option
 def check(file: Any, resources: Resources, as_json: bool) -> None:
     """Say whether a pipeline is valid, or what is wrong with it and where."""
-    program = _compiled(file, resources)
+    try:
+        program = _compiled(file, resources)
+    except click.ClickException as error:
+        if not as_json:
+            raise
+        print_json({"valid": False, "error": error.message})
+        sys.exit(error.exit_code)
     if as_json:
         print_json({"valid": True, "steps": [str(one) for one in program.defaults.declared], "digest": program.digest})
         return

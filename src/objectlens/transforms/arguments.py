@@ -73,7 +73,7 @@ class Declared:
             minimum=said.get("minimum"),
             maximum=said.get("maximum"),
             enum=tuple(enum) if isinstance(enum, list) else None,
-            max_length=said.get("maxLength", 256),
+            max_length=256 if said.get("maxLength") is None else said["maxLength"],
         )
         try:
             return replace(declared, default=declared.check(declared.default))

@@ -1,7 +1,7 @@
 """Annotations as data: what a step's keyword arguments may be, checked and told as JSON schema.
 
 Understood are `bool`, `int`, `float`, `str`, `Literal`, `list[...]`, `dict[str, ...]`, unions with None, `Any`, and
-`Annotated[..., Bounds(...)]` around any of them.
+`Annotated[..., Bounds(...)]` around any of them. Of other kinds every value is taken: steps of one's own may say more.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class PipelineMap:
     """Marks an object of pipelines by name, whose digests are therefore a part of the program's."""
 
 
+_OBJECTS = (dict, Mapping)
 _PLAIN = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -68,11 +69,11 @@ def check(hint: Any, value: Any) -> Any:
         return value
     if origin in (typing.Union, types.UnionType):
         return _check_union(inner, value)
-    if origin is list:
+    if origin is list and inner:
         if not isinstance(value, list | tuple):
             raise ValueError(f"must be a list, not {_short(value)}")
         return [check(inner[0], one) for one in value]
-    if origin in (dict, Mapping):
+    if origin in _OBJECTS and inner:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise ValueError(f"must be an object, not {_short(value)}")
         return {key: check(inner[1], one) for key, one in value.items()}
@@ -80,7 +81,7 @@ def check(hint: Any, value: Any) -> Any:
 
 
 def _check_plain(hint: Any, value: Any) -> Any:
-    if hint is Any:
+    if hint not in _PLAIN:
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return finite(value)
@@ -140,11 +141,11 @@ def schema(hint: Any) -> dict[str, Any]:
         return {"enum": list(inner)}
     if origin in (typing.Union, types.UnionType):
         return {"anyOf": [{"type": "null"} if one is type(None) else schema(one) for one in inner]}
-    if origin is list:
+    if origin is list and inner:
         return {"type": "array", "items": schema(inner[0])}
-    if origin in (dict, Mapping):
+    if origin in _OBJECTS and inner:
         return {"type": "object", "additionalProperties": schema(inner[1])}
-    return {} if hint is Any else {"type": _PLAIN[hint]}
+    return {"type": _PLAIN[hint]} if hint in _PLAIN else {}
 
 
 def marked(hint: Any, mark: type) -> bool:

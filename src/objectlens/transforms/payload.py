@@ -20,6 +20,7 @@ from objectlens.transforms.arguments import Parameters
 from objectlens.transforms.context import Quality
 from objectlens.transforms.errors import BadPipeline
 from objectlens.transforms.hints import is_whole
+from objectlens.transforms.registry import check_family
 
 MAX_LENGTH = 64 * 1024
 MAX_STEPS = 64
@@ -44,7 +45,7 @@ def parse(text: str) -> Payload:
     if len(text) > MAX_LENGTH:
         raise BadPipeline(f"the pipeline is longer than {MAX_LENGTH} characters")
     try:
-        said = json.loads(text, object_pairs_hook=_object)
+        said = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except BadPipeline:
         raise
     except (ValueError, RecursionError) as error:
@@ -60,6 +61,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         whole = "{" + ", ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in pairs) + "}"
         raise BadPipeline(f"an object of the pipeline says {', '.join(map(repr, twice))} more than once: {whole:.200}")
     return found
+
+
+def _no_number(name: str) -> Any:
+    """Refuse what Python reads as a number and JSON does not have; compared with `NaN`, nothing is out of bounds."""
+    raise BadPipeline(f"the pipeline is not JSON, which has no {name}")
 
 
 def read(said: Any) -> Payload:
@@ -80,6 +86,7 @@ def read(said: Any) -> Payload:
         raise BadPipeline(f"quality must be fast or exact, not {quality!r}")
     if not isinstance(family, str) or not isinstance(limits, Mapping):
         raise BadPipeline("family must be a text and limits an object")
+    check_family(family)
     presets_only = said.get("presets_only", False)
     if not isinstance(presets_only, bool):
         raise BadPipeline("presets_only must be true or false")

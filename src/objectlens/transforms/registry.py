@@ -53,8 +53,7 @@ class Family:
 
 def load(name: str) -> Family:
     """Import a family; raises `BadPipeline` for an unknown one and `MissingExtra` when its libraries are absent."""
-    if name not in FAMILIES:
-        raise BadPipeline(f"there is no family of steps {name!r}; there are {', '.join(FAMILIES)}")
+    check_family(name)
     try:
         module = import_module(_ROOM + name)
     except ModuleNotFoundError as error:
@@ -68,6 +67,12 @@ def load(name: str) -> Family:
         getattr(module, "VERSIONS", {}),
         getattr(module, "CHECK", None),
     )
+
+
+def check_family(name: str) -> None:
+    """Raise `BadPipeline` for an unknown family."""
+    if name not in FAMILIES:
+        raise BadPipeline(f"there is no family of steps {name!r}; there are {', '.join(FAMILIES)}")
 
 
 def find(name: str, default_family: str = "image") -> Any:

@@ -14,6 +14,7 @@ from objectlens.transforms.registry import FAMILIES, load
 _TYPES = ("integer", "number", "boolean", "string")
 _REFERENCE = {"type": "object", "required": [REFERENCE], "properties": {REFERENCE: {"type": "string"}},
               "additionalProperties": False}  # fmt: skip
+_DEFAULT_FAMILY = "image"
 # Of ASCII, what Python's identifiers have.
 _NAME = r"^[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*$"
 
@@ -27,11 +28,7 @@ def pipeline_schema(families: Iterable[str] = FAMILIES) -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a pipeline."""
     steps = vocabulary(families)
     definitions = {title: _arguments(step) for title, step in steps.items()}
-    entries: dict[str, list[str]] = {}
-    for title, step in steps.items():
-        entries.setdefault(title, []).append(title)
-        entries.setdefault(step.name, []).append(title)
-    plain = {name for name, titles in entries.items() if any("required" not in definitions[one] for one in titles)}
+    plain = {title for title, one in definitions.items() if "required" not in one}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "objectlens pipeline",
@@ -40,8 +37,8 @@ def pipeline_schema(families: Iterable[str] = FAMILIES) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "$schema": {},
-            "pipeline": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"$ref": "#/$defs/step"}},
-            "family": {"enum": list(FAMILIES), "default": "image"},
+            "pipeline": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS},
+            "family": {"enum": list(FAMILIES), "default": _DEFAULT_FAMILY},
             "quality": {"enum": ["fast", "exact"], "default": "fast"},
             "parameters": {
                 "type": "object",
@@ -52,16 +49,39 @@ def pipeline_schema(families: Iterable[str] = FAMILIES) -> dict[str, Any]:
             "presets_only": {"type": "boolean", "default": False},
             "limits": _limits(),
         },
-        "$defs": {"step": _step(entries, plain), "parameter": _parameter(), **definitions},
+        "allOf": [_of_family(family) for family in FAMILIES],
+        "$defs": {
+            "step": _step({title: title for title in steps}, plain),
+            **{f"{family}-step": _step_of(family, steps, plain) for family in FAMILIES},
+            "parameter": _parameter(),
+            **definitions,
+        },
     }
 
 
-def _step(entries: dict[str, list[str]], plain: set[str]) -> dict[str, Any]:
-    """Return the schema of a step; `plain` are the names that need no arguments."""
-    options = {name: {"anyOf": [{"$ref": f"#/$defs/{one}"} for one in titles]} for name, titles in entries.items()}
+def _of_family(family: str) -> dict[str, Any]:
+    """Return what holds of pipelines of a family: which names without a dot there are."""
+    said: dict[str, Any] = {"properties": {"family": {"const": family}}}
+    if family != _DEFAULT_FAMILY:
+        said["required"] = ["family"]
+    items = {"items": {"$ref": f"#/$defs/{family}-step"}}
+    return {"if": said, "then": {"properties": {"pipeline": items}}}
+
+
+def _step_of(family: str, steps: dict[str, Any], plain: set[str]) -> dict[str, Any]:
+    """Return the schema of a step in pipelines of a family; `plain` are the full names that need no arguments."""
+    short = {step.name: title for title, step in steps.items() if step.family == family}
+    own = _step(short, {name for name, title in short.items() if title in plain})
+    return {"anyOf": [{"$ref": "#/$defs/step"}, *own["anyOf"]]}
+
+
+def _step(titles: dict[str, str], plain: set[str]) -> dict[str, Any]:
+    """Return the schema of a step by its full name for each name; `plain` are the names that need no arguments."""
+    options = {name: {"$ref": f"#/$defs/{title}"} for name, title in titles.items()}
     whole = {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": options,
              "additionalProperties": False}  # fmt: skip
-    return {"anyOf": [{"enum": sorted(plain)}, whole]}
+    # Validators refuse an `enum` of nothing.
+    return {"anyOf": [*([{"enum": sorted(plain)}] if plain else []), whole]}
 
 
 def _arguments(step: Any) -> dict[str, Any]:

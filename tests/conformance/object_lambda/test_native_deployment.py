@@ -37,6 +37,7 @@ mixed = decode() >> resize(width=64, height=48) >> negative >> encode(format="pn
 def signed(data: bytes, ctx: Context) -> Result:
     if b"bad" in data:
         raise BadInput("the object is bad")
+    ctx.limits.check("frames", len(data) if b"long" in data else 0, "a long one")
     return Result(data + b" by " + ctx.key.encode(), "text/x-signed", {"length": str(len(data))})
 
 
@@ -63,6 +64,18 @@ def late(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
 def large(data: bytes, ctx: Context) -> Iterator[bytes]:
     yield b"head"
     yield b"x" * 100_000_000
+
+
+@transform
+def endless(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
+    try:
+        while True:
+            yield b"x" * 65536
+    finally:
+        print("endless is closed")
+
+
+endlessly = endless >> shout
 
 
 @transform
@@ -151,6 +164,12 @@ def test_type_metadata_and_key_go_through_and_refusals_are_errors(deployed) -> N
     with pytest.raises(ClientError) as caught:
         read("bad", b"bad")
     assert caught.value.response["Error"] == {"Code": "InvalidTransformInput", "Message": "the object is bad"}
+    with pytest.raises(ClientError) as caught:
+        read("long", b"long" * 1000)
+    assert caught.value.response["Error"] == {
+        "Code": "TransformLimitExceeded",
+        "Message": "a long one is more than the limit of 1,000 on 'frames' of deployed transforms",
+    }
 
 
 def test_requests_set_the_arguments_that_are_declared(deployed) -> None:
@@ -205,13 +224,24 @@ def test_what_fails_while_it_is_sent_is_in_the_log(deployed, server) -> None:
     _, read, made = deployed("late")
     with pytest.raises((ClientError, BotoCoreError)):
         read("a", b"words " * 1_000_000)["Body"].read()
-    name = made["function"].rpartition(":")[2]
-    path = server.data / "functions" / "logs" / name / "current.log"
+    assert "[ERROR] BadInput: the end is bad" in _log(server, made)
+
+
+def test_generators_are_closed_when_whoever_asked_is_gone(deployed, server) -> None:
+    _, read, made = deployed("endlessly")
+    body = read("a", b"words")["Body"]
+    assert body.read(100_000) == b"X" * 100_000
+    body.close()
+    assert "endless is closed" in _log(server, made).partition("END ")[0]
+
+
+def _log(server, made) -> str:
+    """Return a function's log, which is written when it has returned."""
+    path = server.data / "functions" / "logs" / made["function"].rpartition(":")[2] / "current.log"
     deadline = time.monotonic() + 20
-    # It is written when the function has returned.
     while "REPORT " not in (said := path.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert "[ERROR] BadInput: the end is bad" in said
+    return said
 
 
 def test_what_fails_before_any_of_it_was_passed_on_is_refused(deployed) -> None:

@@ -31,7 +31,12 @@ def impostor(data: bytes, ctx: Context) -> bytes:
 def needy(data: bytes, ctx: Context, *, times: int) -> bytes:
     return data * times
 
+@transform
+def speak(text: str, ctx: Context) -> str:
+    return text
+
 mixed = shout >> shout
+apart = grayscale >> speak
 nothing = 3
 """
 
@@ -103,6 +108,25 @@ def test_a_whole_package_comes_along(tmp_path, monkeypatch):
         }
 
 
+def test_what_the_module_imports_from_beside_it_comes_along(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "beside_package").mkdir()
+    (tmp_path / "beside_package" / "__init__.py").touch()
+    (tmp_path / "beside_package" / "words.txt").write_text("words")
+    (tmp_path / "beside_words.py").write_text("import beside_package\n")
+    (tmp_path / "beside_other.py").touch()
+    (tmp_path / "beside_steps.py").write_text(f"import beside_words\n{SOURCE}")
+    package = deployment.package(deployment.load("beside_steps:shout", tmp_path))
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert archive.namelist() == [
+            "lambda_function.py",
+            "beside_steps.py",
+            "beside_package/__init__.py",
+            "beside_package/words.txt",
+            "beside_words.py",
+        ]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -111,6 +135,7 @@ def test_a_whole_package_comes_along(tmp_path, monkeypatch):
         ("{module}:nothing", "is not a transform: decorate"),
         ("{module}:absent", "is not a transform"),
         ("{module}:needy", "needs the argument 'times'"),
+        ("{module}:apart", "cannot be deployed as it is: speak takes text, but the step before it gives image"),
         ("no_such_module:x", "cannot import 'no_such_module'"),
     ],
 )

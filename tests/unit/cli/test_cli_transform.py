@@ -44,6 +44,13 @@ def test_check_as_json_names_the_steps_and_the_digest():
     assert found["steps"][2] == "image.grayscale()"
 
 
+def test_check_as_json_says_what_is_wrong():
+    shown = run("check", "-", "--json", text='{"pipeline": ["decode", "no-such-step"]}')
+    found = json.loads(shown.output)
+    assert (shown.exit_code, found["valid"]) == (1, False)
+    assert "pipeline[1] (step 2, no-such-step): there is no step" in found["error"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

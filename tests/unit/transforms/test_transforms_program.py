@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -321,6 +322,29 @@ def test_bare_arrays_are_pictures_and_what_steps_do_not_take_is_told():
 
 
 @transform
+def place(
+    data: bytes,
+    ctx: Context,
+    *,
+    size: tuple[int, int] = (1, 2),
+    when: date | None = None,
+    names: list = [],  # noqa: B006  (never changed)
+    n: int = 0,
+) -> bytes:
+    return json.dumps([size, when and when.year, names, n]).encode()
+
+
+def test_annotations_of_other_kinds_can_be_set_in_python_only():
+    whole = place()
+    assert json.loads(bytes(whole(b"", **whole.read({"n": "3"})))) == [[1, 2], None, [], 3]
+    set_here = place(size=(3, 4), when=date(2024, 2, 29), names=["a"])
+    assert json.loads(bytes(set_here(b""))) == [[3, 4], 2024, ["a"], 0]
+    for name in ("size", "when", "names"):
+        with pytest.raises(BadArgument, match=f"unknown arguments: {name}; this pipeline takes: n$"):
+            whole.read({name: "1"})
+
+
+@transform
 def say(
     data: bytes,
     ctx: Context,
@@ -516,6 +540,23 @@ def test_parameters_of_no_type(kind):
         compile_pipeline({"pipeline": ["decode"], "parameters": {"n": {"type": kind, "default": 1}}})
 
 
+def test_a_bound_that_is_null_is_none():
+    bounds = {"minimum": None, "maximum": None, "enum": None, "maxLength": None}
+    assert Declared.parse("n", {"type": "string", "default": "a", **bounds}).read("a" * 256) == "a" * 256
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_pipeline_holds_no_number_that_json_does_not_have(word):
+    text = '{"pipeline": ["decode"], "parameters": {"n": {"type": "integer", "default": 1, "minimum": %s}}}'
+    with pytest.raises(BadPipeline, match=f"not JSON, which has no {word}$"):
+        compile_pipeline(text % word)
+
+
+def test_a_family_that_there_is_not_is_refused_also_where_no_name_needs_one():
+    with pytest.raises(BadPipeline, match="there is no family of steps 'imgae'; there are image, audio"):
+        compile_pipeline({"family": "imgae", "pipeline": ["image.decode"]})
+
+
 def test_a_parameter_is_no_steps_arguments():
     said = {"pipeline": [{"resize": {"$param": "n"}}], "parameters": {"n": {"type": "integer", "default": 1}}}
     with pytest.raises(BadPipeline, match="the arguments of step 1, 'resize', must be an object"):
@@ -543,8 +584,24 @@ def test_the_schema_has_references_wherever_they_may_stand():
     assert (pipelines["minProperties"], pipelines["maxProperties"]) == (1, 64)
 
 
+def test_the_schema_knows_names_without_a_dot_by_the_family():
+    schema = pipeline_schema()
+    said = {one["if"]["properties"]["family"]["const"]: one for one in schema["allOf"]}
+    assert set(said) == set(registry.FAMILIES)
+    for family, one in said.items():
+        # Without a family it is that of images.
+        assert ("required" in one["if"]) is (family != "image")
+        name = one["then"]["properties"]["pipeline"]["items"]["$ref"].removeprefix("#/$defs/")
+        reference, *short = schema["$defs"][name]["anyOf"]
+        assert reference == {"$ref": "#/$defs/step"}
+        assert short[-1]["properties"] == {
+            step: {"$ref": f"#/$defs/{family}.{step}"} for step in registry.load(family).steps
+        }
+
+
 def test_the_schema_names_alone_only_steps_that_need_no_arguments():
-    names = pipeline_schema()["$defs"]["step"]["anyOf"][0]["enum"]
+    steps = pipeline_schema()["$defs"]
+    names = steps["step"]["anyOf"][0]["enum"] + steps["image-step"]["anyOf"][1]["enum"]
     for name in ("image.crop", "image.decode", "crop", "decode"):
         try:
             compile_pipeline({"pipeline": [name]})

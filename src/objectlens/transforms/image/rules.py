@@ -25,6 +25,8 @@ _COMMUTING = frozenset(
 _ENHANCING = frozenset({"image.brightness", "image.contrast", "image.saturation"})
 # What leaves 38 dB of the least that photographs have: 2 dB less.
 _MOST_ENLARGED = 1.25
+# How far depends on the object, and whether at all.
+_REDUCED = "JPEG at 1/2, 1/4 or 1/8 of its size where that is enough"
 _CROPS = frozenset({"image.crop", "image.center_crop", "image.random_crop"})
 
 
@@ -43,7 +45,7 @@ def plan_decode(steps: Sequence[Bound]) -> Sequence[Bound]:
     resize = _scaling(rest)
     if not grey and resize is None:
         return steps
-    notes = (["the grey plane only"] if grey else []) + (["JPEG at 1/2, 1/4 or 1/8 of its size"] if resize else [])
+    notes = (["the grey plane only"] if grey else []) + ([_REDUCED] if resize else [])
     target = resize.arguments if resize else None
     kept = _kept(rest[rest.index(resize) + 1 :]) if resize else None
     call = partial(decode_planned, orient=decode.arguments["orient"], grey=grey, target=target, kept=kept)
