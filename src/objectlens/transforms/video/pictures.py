@@ -9,6 +9,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Frames, Image, Tensor
 
@@ -59,6 +60,9 @@ def to_tensor(
     """Stack the pictures, RGB; floats are 0..1."""
     size = sum(one.nbytes for one in frames.pictures) * np.dtype(dtype).itemsize
     ctx.limits.check("output_bytes", size, f"a tensor of {size:,} bytes")
+    if len(sizes := {one.shape for one in frames.pictures}) > 1:
+        words = " and ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
+        raise BadInput(f"the film's pictures have different sizes, {words}; use resize before")
     stacked = np.stack(frames.pictures)
     if dtype != "uint8":
         stacked = np.multiply(stacked, np.float32(1 / 255), dtype=np.float32).astype(dtype, copy=False)
