@@ -206,6 +206,16 @@ def test_corrupt_sounds(data):
         steps.decode(data)
 
 
+def test_flac_that_does_not_say_how_long_it_is_is_told_so():
+    data = bytearray(stored("FLAC"))
+    # Total samples in STREAMINFO, 36 bits (RFC 9639, 8.2): 0 where they were not known when it was begun.
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    for pipeline in (["decode"], ["decode", {"trim": {"start": 0.5, "duration": 0.1}}]):
+        with pytest.raises(BadInput, match="FLAC file does not say how long its sound is"):
+            compile_pipeline({"family": "audio", "pipeline": pipeline}).run(bytes(data))
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_samples_that_are_no_numbers_are_refused_where_they_would_spread(wrong):
     sound = Audio(np.zeros((8000, 1), np.float32), 8000)

@@ -29,6 +29,8 @@ _READ = "WAV, FLAC, MP3, OGG"
 # libsndfile's codes for a file of no kind that it knows, and for those that it cannot make head or tail of, or find a
 # place in (sndfile.h, common.h).
 _UNKNOWN, _SENSELESS = 1, (7, 39)
+# libsndfile's length of a FLAC stream whose header leaves it open (SF_COUNT_MAX).
+_UNTOLD = 2**63 - 1
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
 _LOSSY = frozenset({"ogg", "mp3"})
@@ -70,6 +72,12 @@ def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float |
         name = _FORMATS.get(file.format)
         if name is None:
             raise BadInput(f"{file.format} is not among the sound formats read here: {_READ}")
+        if file.frames == _UNTOLD:
+            # Nor can soundfile read it: it seeks after each block, which fails where the last one ends.
+            raise BadInput(
+                f"the {file.format} file does not say how long its sound is, as files that were written to a pipe do "
+                "not; write it anew as a file"
+            )
         first = min(round(start * file.samplerate), file.frames)
         count = file.frames - first if duration is None else round(duration * file.samplerate)
         count = max(0, min(count, file.frames - first))
