@@ -26,23 +26,25 @@ def film(
     begin: int = 0,
     between: int = 0,
     rate: Fraction = RATE,
-    width: int = WIDTH,
-    height: int = HEIGHT,
+    *,
+    times: int = 1,
     **options: str,
 ) -> bytes:
     """Return a film whose frame number n is grey of 6 n; the clock of its first frame shows `begin` seconds.
 
-    Up to `between` frames are made of one that is shown after them.
+    It is `times` as wide and high as others. Up to `between` frames are made of one that is shown after them.
     """
     sink = io.BytesIO()
     with av.open(sink, "w", format=container, options=options) as output:
         stream = output.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = times * WIDTH, times * HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 10
         if between:
             stream.codec_context.max_b_frames = between
         for number in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), number * 6, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((times * HEIGHT, times * WIDTH, 3), number * 6, np.uint8), format="rgb24"
+            )
             frame.pts, frame.time_base = number + begin * FPS, 1 / rate
             for packet in stream.encode(frame):
                 output.mux(packet)
@@ -247,7 +249,7 @@ def test_resize_sheet_tensor():
 
 def test_films_whose_pictures_change_their_size():
     # Recordings of broadcasts do; here the second half is twice as wide and high.
-    small, large = film("mpegts", "libx264"), film("mpegts", "libx264", begin=4, width=2 * WIDTH, height=2 * HEIGHT)
+    small, large = film("mpegts", "libx264"), film("mpegts", "libx264", begin=4, times=2)
     whole = taken(small + large)
     assert [one.shape[1] for one in whole.pictures] == [WIDTH] * COUNT + [2 * WIDTH] * COUNT
     pipeline = [{"frames": {"fps": 1}}, "to_tensor"]
