@@ -50,6 +50,9 @@ def test_decibels_are_librosas() -> None:
     ours = made(audio, {"audio.mel": {"log": True}})
     theirs = librosa.power_to_db(librosa.feature.melspectrogram(y=audio.samples[:, 0], sr=16000))
     np.testing.assert_allclose(ours, theirs, atol=0.02)
+    ours = made(audio, {"audio.mel": {"log": True, "power": 1}})
+    theirs = librosa.amplitude_to_db(librosa.feature.melspectrogram(y=audio.samples[:, 0], sr=16000, power=1))
+    np.testing.assert_allclose(ours, theirs, atol=0.02)
 
 
 @pytest.mark.parametrize("n_mfcc", [13, 20, 40])

@@ -123,10 +123,11 @@ def mel(
 ) -> Tensor:
     """Make a mel spectrogram, n_mels x frames, float32 (`librosa.feature.melspectrogram`); `log` makes it decibels.
 
-    Several channels are mixed to one first.
+    Several channels are mixed to one first. Decibels are `librosa.power_to_db`'s where `power` is 2, and
+    `librosa.amplitude_to_db`'s where it is 1: those of the power either way.
     """
     bands = _mel_bands(audio, ctx, n_fft=n_fft, hop=hop_length, n_mels=n_mels, power=power)
-    return Tensor((_decibels(bands) if log else bands).astype(np.float32), "MT")
+    return Tensor((_decibels(bands ** (2 / power)) if log else bands).astype(np.float32), "MT")
 
 
 def _check(*, n_mfcc: int, n_mels: int, **_: Any) -> None:
