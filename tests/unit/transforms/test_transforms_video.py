@@ -247,6 +247,16 @@ def test_resize_sheet_tensor():
     assert np.allclose(floats, np.stack(small.pictures) / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+def test_a_tensor_of_frames_is_that_of_their_pictures(dtype):
+    one_below_the_other = ["frames", {"sheet": {"columns": 1}}, {"image.to_tensor": {"layout": "HWC", "dtype": dtype}}]
+    of_frames, of_pictures = (
+        np.load(io.BytesIO(compile_pipeline({"family": "video", "pipeline": pipeline}).run(FILM).body))
+        for pipeline in (["frames", {"to_tensor": {"layout": "THWC", "dtype": dtype}}], one_below_the_other)
+    )
+    assert np.array_equal(of_frames.reshape(of_pictures.shape), of_pictures)
+
+
 def test_films_whose_pictures_change_their_size():
     # Recordings of broadcasts do; here the second half is twice as wide and high.
     small, large = film("mpegts", "libx264"), film("mpegts", "libx264", begin=4, times=2)

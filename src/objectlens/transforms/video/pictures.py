@@ -65,6 +65,7 @@ def to_tensor(
         raise BadInput(f"the film's pictures have different sizes, {words}; use resize before")
     stacked = np.stack(frames.pictures)
     if dtype != "uint8":
-        stacked = np.multiply(stacked, np.float32(1 / 255), dtype=np.float32).astype(dtype, copy=False)
+        # As image.to_tensor does it, to the bit.
+        stacked = np.divide(stacked, np.float32(255), dtype=np.float32).astype(dtype, copy=False)
     axes = {"THWC": (0, 1, 2, 3), "TCHW": (0, 3, 1, 2), "CTHW": (3, 0, 1, 2)}[layout]
     return Tensor(np.ascontiguousarray(stacked.transpose(axes)), layout)
