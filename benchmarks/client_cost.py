@@ -4,6 +4,9 @@ Originals are read the same way as what is transformed, from the same server: on
 over a kept connection, or with boto3, or many with one GetBatch. Where a sample is to be a grey array of 256x256, what
 is transformed comes as JPEG, which the client still has to decode, or as the array itself. Where it is to be what the
 reference job makes, a JPEG, that is only read, and the original encoded as well.
+
+Beside them stands what no server can save a client: decoding pictures that are there already, and an answer without a
+byte by boto3.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,8 +42,11 @@ TIMEOUT_SECONDS = 60
 ORIGINAL, JOB = "original", "original, to JPEG"
 # What each form is compared with.
 _FORMS = {"JPEG": ORIGINAL, "array": ORIGINAL, "JPEG, undecoded": JOB}
-MADE_ANEW = "http.client, made anew"
+ONE_BY_ONE, MADE_ANEW, BOTO3 = "http.client", "http.client, made anew", "boto3"
+# What each way cannot do without.
+DECODING, EMPTY = "decoding alone", "an empty object"
 _TARGET = Target(side="at most", limit=0.15)
+_BLANK = np.zeros((256, 256), np.uint8)
 Samples = Iterator[bytes]
 # Makes a sample of what was read.
 Sample = Callable[[bytes], np.ndarray | bytes]
@@ -66,25 +72,36 @@ def _size(server: Server, size: str, seconds: float, rounds: int, say: Say) -> F
         JOB: (BUCKET, _job),
         "JPEG, undecoded": (pictures, _as_it_is),
     }
+    server.s3.put_object(Bucket=BUCKET, Key=EMPTY)
     ratios: dict[str, Spread] = {}
+    floors: dict[str, Spread] = {}
     lines = []
     for way, read in _WAYS.items():
         readers = {form: (read(server, bucket, keys), sample) for form, (bucket, sample) in forms.items()}
+        if way == ONE_BY_ONE:
+            readers[DECODING] = (cycle(list(islice(readers["JPEG"][0], len(keys)))), _decoded)
+        if way == BOTO3:
+            readers[EMPTY] = (read(server, BUCKET, [EMPTY]), _nothing)
         say(f"client's cost, {size}: {way}")
         taken = _rounds(readers, seconds, rounds)
-        for form, original in _FORMS.items():
-            pairs = zip(taken[form], taken[original], strict=True)
-            ratios[f"{way}, {form}"] = spread([one / other for one, other in pairs])
+        ratios |= {f"{way}, {form}": _ratio(taken, form, original) for form, original in _FORMS.items()}
+        floors |= {f"{way}, {form}": _ratio(taken, form, ORIGINAL) for form in (DECODING, EMPTY) if form in taken}
         lines += [
             line(f"{way}: {form}", spread([1000 * one for one in those]), "ms CPU") for form, those in taken.items()
         ]
     return Found(
         title=f"CPU in the client for a sample, photographs of {size}, 1 = the original read the same way, transformed",
-        lines=[line(name, value, "x original", _TARGET) for name, value in ratios.items()] + lines,
+        lines=[line(name, value, "x original", _TARGET) for name, value in ratios.items()]
+        + [line(name, value, "x original") for name, value in floors.items()]
+        + lines,
         axis="CPU in the client, 1 = original read and transformed",
         mark=_TARGET.limit,
         bars={f"objectlens, {name}": value for name, value in ratios.items()},
     )
+
+
+def _ratio(taken: Mapping[str, list[float]], form: str, other: str) -> Spread:
+    return spread([one / another for one, another in zip(taken[form], taken[other], strict=True)])
 
 
 def _uploaded(server: Server, folder: Path, size: str) -> list[Path]:
@@ -154,9 +171,9 @@ def _in_batches(server: Server, bucket: str, keys: list[str]) -> Samples:
 
 
 _WAYS: Mapping[str, Callable[[Server, str, list[str]], Samples]] = {
-    "http.client": _one_by_one,
+    ONE_BY_ONE: _one_by_one,
     MADE_ANEW: _made_anew,
-    "boto3": _with_boto3,
+    BOTO3: _with_boto3,
     "GetBatch": _in_batches,
 }
 
@@ -170,6 +187,12 @@ def _whole(answer: http.client.HTTPResponse) -> bytes:
 
 def _as_it_is(data: bytes) -> bytes:
     return data
+
+
+def _nothing(data: bytes) -> np.ndarray:
+    if data:
+        raise RuntimeError("the empty object is not empty")
+    return _BLANK
 
 
 def _job(data: bytes) -> bytes:

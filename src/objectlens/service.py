@@ -537,6 +537,7 @@ def _terms(settings: Settings) -> Terms:
         columns=settings.transforms.columns,
         rows=settings.transforms.rows,
         pattern_seconds=settings.transforms.pattern_seconds,
+        cpu_seconds=settings.transforms.cpu_seconds,
     )
     return Terms(
         limits=limits,

@@ -165,7 +165,7 @@ class Native:
             "length": body.length,
             **facts,
         }
-        with worker_errors():
+        with worker_errors(program.context.limits):
             async with self._turns:
                 made = await self._counted(program, job, body)
         if "error" in made.head:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from objectlens import errors
-from objectlens.objectlambda.workers import NoWorker, WorkerEnded, WorkerTimeout
-from objectlens.transforms import TransformError
+from objectlens.objectlambda.workers import NoWorker, WorkerCrashed, WorkerEnded, WorkerOverran, WorkerTimeout
+from objectlens.transforms import LimitExceeded, Limits, TransformError
 from objectlens.transforms.worker import KINDS
 
 
@@ -22,14 +22,19 @@ def transform_errors() -> Iterator[None]:
 
 
 @contextmanager
-def worker_errors() -> Iterator[None]:
-    """Turn what became of a process into what the caller sees."""
+def worker_errors(limits: Limits, where: str = "") -> Iterator[None]:
+    """Turn what became of a process into what the caller sees; `limits` are those of its job, `where` goes before."""
     try:
         yield
     except WorkerTimeout:
         raise errors.LambdaTimeout("The transform did not come to an end within the allowed time.") from None
     except NoWorker as error:
         raise errors.LambdaRuntimeError(f"No process can be started for the transform: {error}.") from None
+    except WorkerOverran:
+        over = LimitExceeded("cpu_seconds", "what the transform takes of a processor", limits.cpu_seconds)
+        raise errors.TransformLimitExceeded(f"{where}{over}") from None
+    except WorkerCrashed as error:
+        raise errors.InvalidTransformInput(f"{where}it brings down the library that reads it: {error}") from None
     except WorkerEnded as error:
         raise errors.LambdaRuntimeError(f"The process of the transform ended in the middle of it: {error}.") from None
 

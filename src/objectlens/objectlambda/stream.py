@@ -110,7 +110,7 @@ class Processes:
         made = asyncio.run_coroutine_threadsafe(_made(self._workers, head, file), self._loop)
         self._begun.add(made)
         made.add_done_callback(self._begun.discard)
-        return Making(made, key, members, current.get())
+        return Making(made, key, limits, members, current.get())
 
     def give_up(self) -> None:
         """Let nobody wait any more."""
@@ -130,19 +130,21 @@ class Making:
 
     made: Future[Made]
     key: str
+    limits: Limits
     members: Members
     tally: Tally | None
 
     def result(self) -> bytes:
         """Wait for what it comes to; processes have a deadline for it. Raises what the caller is to see."""
-        with worker_errors():
+        member = f"member {self.key!r}: "
+        with worker_errors(self.limits, member):
             made = self.made.result()
         head, body = made.head, made.body
         # The time is that of the thread that waits.
         if self.tally is not None:
             self.tally.took(0, round(made.cpu_seconds * 1e9), head["peak_mb"])
         if "error" in head:
-            raise refusal(head["error"], f"member {self.key!r}: {head['message']}")
+            raise refusal(head["error"], f"{member}{head['message']}")
         self.members.count += head["members"]
         if isinstance(body, bytes):
             return body

@@ -52,12 +52,25 @@ class WorkerEnded(Exception):
     """The process ended in the middle of the job; the message says how."""
 
 
+class WorkerCrashed(WorkerEnded):
+    """A library brought the process down."""
+
+
+class WorkerOverran(WorkerEnded):
+    """The job took more processor time than it may."""
+
+
 class NoWorker(Exception):
     """No process can be started; the message says why."""
 
 
 class WorkerTimeout(Exception):
     """The job took too long, and its process was ended."""
+
+
+# Signals that tell more than that it is gone. Whoever kills a process from outside sends others.
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
+_ENDS: Mapping[int, type[WorkerEnded]] = {signal.SIGPROF: WorkerOverran, **dict.fromkeys(_CRASHES, WorkerCrashed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +180,10 @@ class Workers:
             job.done.set_result(Made(message.head, body, message.head.get("cpu_ns", 0) / 1e9))
         self._hand_out()
 
-    def _ended(self, number: int, how: str) -> None:
+    def _ended(self, number: int, how: WorkerEnded) -> None:
         """Take note that a process has ended, in the middle of a job if there is a number."""
         if (job := self._take(number)) is not None and not job.done.done():
-            job.done.set_exception(WorkerEnded(how))
+            job.done.set_exception(how)
         # It may have taken another out of the socket without having said so. One that is done twice does no harm.
         for left in reversed(list(self._out.values())):
             if self._crew is not None and not self._crew.has(left.number) and not left.done.done():
@@ -219,7 +232,7 @@ class _Tell:
     """
 
     answered: Callable[[Message], None]
-    ended: Callable[[int, str], None]
+    ended: Callable[[int, WorkerEnded], None]
     unable: Callable[[str], None]
     pause: Callable[[], float]
 
@@ -348,7 +361,7 @@ class _Crew:
             self._loop.call_later(0 if number else PAUSE_SECONDS, self._restart, place)
         # One that ended by itself between two jobs has taken nothing along.
         if code or number:
-            self._tell.ended(number, how)
+            self._tell.ended(number, _ENDS.get(-code, WorkerEnded)(how))
 
     def _failed(self, place: int, why: str) -> None:
         """Try again later; jobs fail at once when there is no other process."""

@@ -316,6 +316,11 @@ class TransformSettings:
     pattern_seconds: float = _setting(
         seconds(0.001, 60), _LIMITS.pattern_seconds, "That custom patterns (`redact`) take on one text."
     )
+    cpu_seconds: float = _setting(
+        seconds(0.001, 60),
+        _LIMITS.cpu_seconds,
+        "Of processor time that one run takes, or one member of a shard. An answer has 60 seconds in any case.",
+    )
     memory_mb: int = _setting(
         count(512, 2**24),
         4096,

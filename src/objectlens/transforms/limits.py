@@ -22,7 +22,7 @@ class Limits:
     `duration` seconds of sound or film, `members` the entries of an archive and of those within it (a million of them
     would take most of the minute that an answer has), `ratio` decompressed by compressed size, `nesting` the depth of
     JSON, HTML and archives, `columns` and `rows` those of a table, `pattern_seconds` the time that custom patterns take
-    on one text.
+    on one text. `cpu_seconds` is what a process of a server may spend on one run, and bounds what none of these tells.
     """
 
     bytes: int = 256 * 1024 * 1024
@@ -36,6 +36,7 @@ class Limits:
     columns: int = 10_000
     rows: int = 50_000_000
     pattern_seconds: float = 10.0
+    cpu_seconds: float = 45.0
 
     def check(self, name: str, value: float, what: str = "") -> None:
         """Raise `LimitExceeded` when `value` is over the limit called `name`; `what` says it in words."""

@@ -196,6 +196,8 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
     except Exception as error:  # noqa: BLE001  (whatever a codec raises is this request's alone)
         fit = not _lacked_memory(error)
         head, body = _said(error) if fit else _too_much(), b""
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
     peak = head["peak_mb"] = peak_mb(status)
     try:
@@ -211,6 +213,8 @@ def _run(job: Message, compiled: Programs, members: Members) -> Result:
         program = compiled(job.head["payload"])
         if (limits := job.head.get("limits")) is not None:
             program = program.within(Limits(**limits))
+        # Nothing else can end what goes on and on in a library: SIGPROF ends the process (signal(7)).
+        signal.setitimer(signal.ITIMER_PROF, program.context.limits.cpu_seconds)
         data = read_file(job.files[0], job.head["offset"], job.head["length"])
     except EOFError as error:
         raise BadInput(str(error)) from error

@@ -239,6 +239,19 @@ def test_a_bomb_is_stopped_at_its_header(native) -> None:
     assert "pixels" in caught.value.response["Error"]["Message"]
 
 
+def test_what_takes_a_library_too_long_is_over_a_limit(native) -> None:
+    lens = native({"family": "text", "pipeline": ["html"], "limits": {"cpu_seconds": 1}})
+    # For each attribute the parser looks through those before it.
+    tag = "<p " + " ".join(f"a{number}" for number in range(100_000)) + ">text"
+    lens.s3.put_object(Bucket=lens.bucket, Key="k", Body=tag.encode())
+    lens.s3.put_object(Bucket=lens.bucket, Key="page", Body=b"<p>text")
+    with pytest.raises(ClientError, match="cpu_seconds") as caught:
+        lens.get("k")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 422
+    assert caught.value.response["Error"]["Code"] == "TransformLimitExceeded"
+    assert lens.get("page")["Body"].read() == b"text"
+
+
 def test_a_missing_object_is_missing(native) -> None:
     lens = native(REFERENCE_JOB)
     with pytest.raises(ClientError) as caught:

@@ -113,6 +113,16 @@ def test_a_process_that_ends_costs_its_stream_alone() -> None:
     with_workers(main, count=1)
 
 
+def test_members_that_take_too_much_of_a_processor() -> None:
+    program, data = shard_program({"png": LONG}, cpu_seconds=1), tar({"a.png": PICTURE})
+
+    async def main(_: Workers, processes: Processes) -> None:
+        with pytest.raises(errors.TransformLimitExceeded, match=r"member 'a\.png': .* limit of 1 on 'cpu_seconds'"):
+            await asyncio.to_thread(lambda: bytes(program.run(data, apart=processes)))
+
+    with_workers(main, count=1)
+
+
 def test_members_that_take_too_long() -> None:
     program, data = shard_program({"png": LONG}), tar({"a.png": PICTURE, "b.png": PICTURE})
 

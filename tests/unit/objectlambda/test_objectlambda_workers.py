@@ -29,7 +29,15 @@ from PIL import ImageCms
 from sklearn.preprocessing import FunctionTransformer
 
 import objectlens
-from objectlens.objectlambda.workers import AHEAD, Made, WorkerEnded, Workers, WorkerTimeout
+from objectlens.objectlambda.workers import (
+    AHEAD,
+    Made,
+    WorkerCrashed,
+    WorkerEnded,
+    WorkerOverran,
+    Workers,
+    WorkerTimeout,
+)
 from objectlens.streams import FileSlice
 from objectlens.transforms.messages import INLINE, memory_file
 from objectlens.transforms.terms import Terms
@@ -261,6 +269,36 @@ def test_a_killed_process_costs_its_own_job_alone() -> None:
         with pytest.raises(WorkerEnded, match="SIGKILL"):
             await long
         assert all("error" not in made.head for made in await asyncio.gather(*others))
+
+    run(main, count=1)
+
+
+@pytest.mark.parametrize("crash", [signal.SIGSEGV, signal.SIGABRT], ids=["SIGSEGV", "SIGABRT"])
+def test_a_crash_is_told_from_a_kill(crash: signal.Signals) -> None:
+    async def main(workers: Workers) -> None:
+        long = asyncio.ensure_future(do(workers, LONG, picture(1500, 1500)))
+        (await at_work(workers)).send_signal(crash)
+        with pytest.raises(WorkerCrashed, match=crash.name):
+            await long
+        assert "error" not in (await do(workers, SMALL, picture())).head
+
+    run(main, count=1)
+
+
+def test_one_that_takes_too_much_of_a_processor_is_ended() -> None:
+    limited = json.dumps({**json.loads(LONG), "limits": {"cpu_seconds": 0.5}})
+    short = json.dumps({**json.loads(SMALL), "limits": {"cpu_seconds": 0.5}})
+
+    async def main(workers: Workers) -> None:
+        with pytest.raises(WorkerOverran):
+            await do(workers, limited, picture(1500, 1500))
+        first = await do(workers, short, picture())
+        process = processes()[0]
+        # Jobs do not count together, nor what lies between them.
+        while sum(process.cpu_times()[:2]) < 1.0:
+            assert content(await do(workers, short, picture(600, 400)))
+        assert "error" not in first.head
+        assert processes() == [process]
 
     run(main, count=1)
 
