@@ -2,6 +2,9 @@
 
 import io
 import struct
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from objectlens.transforms import (
 )
 from objectlens.transforms import audio as steps
 from objectlens.transforms.audio.features import integrated_loudness
+from objectlens.transforms.audio.pages import numbered
 
 RATE = 16_000
 TIME = np.arange(RATE * 2) / RATE
@@ -66,6 +70,42 @@ def test_samples_far_out_of_range_are_clipped_before_a_lossy_encoder_sees_them(n
     assert 0.5 < np.abs(got).max() < 2
     with pytest.raises(BadInput, match="no numbers"):
         steps.encode(Audio(np.full((4000, 1), np.nan, np.float32), 8000), format=name)
+
+
+def test_long_sounds_are_encoded():
+    seconds = 240
+    long = Audio(np.tile(SOUND, (seconds // 2, 1)), RATE)
+    for name in ("ogg", "mp3", "flac", "wav"):
+        got, rate = soundfile.read(io.BytesIO(steps.encode(long, format=name).body), always_2d=True)
+        assert (len(got), rate) == (len(long.samples), RATE)
+        assert np.abs(got[-8000:-4000] - long.samples[-8000:-4000]).mean() < 0.05
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("ogg", "default"), ("wav", "FLOAT")])
+def test_the_same_samples_come_to_the_same_bytes_whenever_they_are_written(name, subtype):
+    """libsndfile numbers a stream by the clock, and writes the time into WAV of floats."""
+    write = (
+        "import sys, numpy as np\n"
+        "from objectlens.transforms import Audio, audio\n"
+        "samples = np.sin(np.arange(16_000, dtype=np.float32))[:, None] / 2\n"
+        f"sys.stdout.buffer.write(audio.encode(Audio(samples, 16_000), format={name!r}, subtype={subtype!r}).body)\n"
+    )
+    first = subprocess.run([sys.executable, "-c", write], check=True, capture_output=True).stdout
+    # The clock of files counts seconds.
+    written = int(time.time())
+    while int(time.time()) == written:
+        time.sleep(0.05)
+    assert subprocess.run([sys.executable, "-c", write], check=True, capture_output=True).stdout == first
+    assert first
+
+
+def test_ogg_is_what_soundfile_writes_but_for_the_number_of_its_stream():
+    sink = io.BytesIO()
+    soundfile.write(sink, SOUND[:60_000], RATE, format="OGG", subtype="VORBIS")
+    expected = sink.getvalue()
+    assert numbered(expected) == steps.encode(Audio(SOUND[:60_000], RATE), format="ogg").body
+    samples, _ = soundfile.read(io.BytesIO(numbered(expected)))
+    assert np.array_equal(samples, soundfile.read(io.BytesIO(expected))[0])
 
 
 def test_resample_is_soxr_and_mono_is_the_mean():
@@ -164,6 +204,16 @@ def flac_bomb() -> bytes:
 def test_corrupt_sounds(data):
     with pytest.raises((BadInput, LimitExceeded)):
         steps.decode(data)
+
+
+def test_flac_that_does_not_say_how_long_it_is_is_told_so():
+    data = bytearray(stored("FLAC"))
+    # Total samples in STREAMINFO, 36 bits (RFC 9639, 8.2): 0 where they were not known when it was begun.
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    for pipeline in (["decode"], ["decode", {"trim": {"start": 0.5, "duration": 0.1}}]):
+        with pytest.raises(BadInput, match="FLAC file does not say how long its sound is"):
+            compile_pipeline({"family": "audio", "pipeline": pipeline}).run(bytes(data))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import librosa
 import numpy as np
@@ -10,6 +11,7 @@ import pyloudnorm
 import pytest
 
 from objectlens.transforms import Audio, compile_pipeline
+from objectlens.transforms.audio import loudness, mel
 from objectlens.transforms.audio.features import integrated_loudness
 
 
@@ -48,6 +50,9 @@ def test_decibels_are_librosas() -> None:
     ours = made(audio, {"audio.mel": {"log": True}})
     theirs = librosa.power_to_db(librosa.feature.melspectrogram(y=audio.samples[:, 0], sr=16000))
     np.testing.assert_allclose(ours, theirs, atol=0.02)
+    ours = made(audio, {"audio.mel": {"log": True, "power": 1}})
+    theirs = librosa.amplitude_to_db(librosa.feature.melspectrogram(y=audio.samples[:, 0], sr=16000, power=1))
+    np.testing.assert_allclose(ours, theirs, atol=0.02)
 
 
 @pytest.mark.parametrize("n_mfcc", [13, 20, 40])
@@ -66,6 +71,28 @@ def test_loudness_is_pyloudnorms(rate: int, channels: int) -> None:
     ours = integrated_loudness(audio.samples, rate)
     assert ours is not None
     assert ours == pytest.approx(theirs, abs=0.1)
+
+
+def test_long_sounds_are_pyloudnorms_too() -> None:
+    audio = sound(8_000, 61.7, 2)
+    audio.samples[: 20 * 8_000] *= 0.3
+    theirs = pyloudnorm.Meter(8_000, filter_class="DeMan").integrated_loudness(audio.samples.astype(np.float64))
+    assert integrated_loudness(audio.samples, 8_000) == pytest.approx(theirs, abs=1e-4)
+
+
+def test_features_of_long_sounds_take_little_memory() -> None:
+    samples = np.sin(np.arange(600 * 16_000, dtype=np.float32) / 9)[:, None]
+    long = Audio(samples, 16_000)
+    tracemalloc.start()
+    try:
+        tensor = mel(long, n_fft=400, hop_length=160, n_mels=80)
+        assert tensor.array.shape == (80, 60_001)
+        louder = loudness(long)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(louder.samples) == len(samples)
+    assert most < 4 * samples.nbytes
 
 
 def test_low_frequencies_of_six_channels_do_not_count() -> None:

@@ -26,21 +26,25 @@ def film(
     begin: int = 0,
     between: int = 0,
     rate: Fraction = RATE,
+    *,
+    times: int = 1,
     **options: str,
 ) -> bytes:
     """Return a film whose frame number n is grey of 6 n; the clock of its first frame shows `begin` seconds.
 
-    Up to `between` frames are made of one that is shown after them.
+    It is `times` as wide and high as others. Up to `between` frames are made of one that is shown after them.
     """
     sink = io.BytesIO()
     with av.open(sink, "w", format=container, options=options) as output:
         stream = output.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = times * WIDTH, times * HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 10
         if between:
             stream.codec_context.max_b_frames = between
         for number in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number * 6, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((times * HEIGHT, times * WIDTH, 3), number * 6, np.uint8), format="rgb24"
+            )
             frame.pts, frame.time_base = number + begin * FPS, 1 / rate
             for packet in stream.encode(frame):
                 output.mux(packet)
@@ -241,6 +245,33 @@ def test_resize_sheet_tensor():
         assert steps.to_tensor(small, layout=layout).array.shape == shape
     floats = steps.to_tensor(small, layout="THWC", dtype="float32").array
     assert np.allclose(floats, np.stack(small.pictures) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+def test_a_tensor_of_frames_is_that_of_their_pictures(dtype):
+    one_below_the_other = ["frames", {"sheet": {"columns": 1}}, {"image.to_tensor": {"layout": "HWC", "dtype": dtype}}]
+    of_frames, of_pictures = (
+        np.load(io.BytesIO(compile_pipeline({"family": "video", "pipeline": pipeline}).run(FILM).body))
+        for pipeline in (["frames", {"to_tensor": {"layout": "THWC", "dtype": dtype}}], one_below_the_other)
+    )
+    assert np.array_equal(of_frames.reshape(of_pictures.shape), of_pictures)
+
+
+def test_films_whose_pictures_change_their_size():
+    # Recordings of broadcasts do; here the second half is twice as wide and high.
+    small, large = film("mpegts", "libx264"), film("mpegts", "libx264", begin=4, times=2)
+    whole = taken(small + large)
+    assert [one.shape[1] for one in whole.pictures] == [WIDTH] * COUNT + [2 * WIDTH] * COUNT
+    pipeline = [{"frames": {"fps": 1}}, "to_tensor"]
+    with pytest.raises(BadInput, match=r"different sizes, 96x64 and 192x128; use resize before"):
+        compile_pipeline({"family": "video", "pipeline": pipeline}).run(small + large)
+    pipeline.insert(1, {"resize": {"width": 24, "height": 16}})
+    result = compile_pipeline({"family": "video", "pipeline": pipeline}).run(small + large)
+    assert np.load(io.BytesIO(result.body)).shape == (8, 3, 16, 24)
+    most = sum(one.nbytes for one in whole.pictures)
+    assert len(taken(small + large, ctx=Context(limits=Limits(output_bytes=most))).pictures) == 2 * COUNT
+    with pytest.raises(LimitExceeded, match="'output_bytes'"):
+        taken(small + large, ctx=Context(limits=Limits(output_bytes=most - 1)))
 
 
 def test_a_contact_sheet_as_data():

@@ -16,6 +16,8 @@ from objectlens.transforms.values import Audio, Tensor
 Array = np.ndarray[Any, Any]
 Window = Annotated[int, Bounds(16, 65_536)]
 Bands = Annotated[int, Bounds(1, 1024)]
+# Blocks of loudness, and numbers in windows of spectra, that are worked on at once: little memory, fit for caches.
+_TOGETHER, _NUMBERS = 100, 1 << 20
 _BLOCK, _HOP, _ABSOLUTE_GATE, _RELATIVE_GATE = 0.4, 0.1, -70.0, -10.0
 # Of left, right, centre and both surround channels, without and with one for low frequencies (BS.1770-4 tables 3, 4).
 _WEIGHTS = {5: [1.0, 1.0, 1.0, 1.41, 1.41], 6: [1.0, 1.0, 1.0, 0.0, 1.41, 1.41]}
@@ -53,10 +55,10 @@ def integrated_loudness(samples: Array, rate: int) -> float | None:
     size, hop = max(1, round(_BLOCK * rate)), max(1, round(_HOP * rate))
     if len(samples) < size:
         return None
-    energy = np.cumsum(np.pad(_weighted(samples, rate) ** 2, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
     starts = np.arange(0, len(samples) - size + 1, hop)
+    response = _response(rate, size + hop * min(len(starts), _TOGETHER))
     weights = np.array(_WEIGHTS.get(samples.shape[1], [1.0] * samples.shape[1]))
-    powers = ((energy[starts + size] - energy[starts]) / size) @ weights
+    powers = np.stack([_powers(channel, rate, starts, size, response) for channel in samples.T], axis=1) @ weights
     loud = powers[_lufs(powers) > _ABSOLUTE_GATE]
     if not len(loud):
         return None
@@ -68,13 +70,27 @@ def _lufs(power: Any) -> Any:
     return -0.691 + 10 * np.log10(np.maximum(power, 1e-20))
 
 
-def _weighted(samples: Array, rate: int) -> Array:
-    """Return the samples K-weighted: both filters at once, in the frequency domain."""
-    length = 1 << (len(samples) + rate // 2).bit_length()
+def _powers(channel: Array, rate: int, starts: Array, size: int, response: Array) -> Array:
+    """Return the mean square of each block of one channel, K-weighted in the frequency domain a stretch at a time."""
+    powers = np.empty(len(starts))
+    length = 2 * (len(response) - 1)
+    for one in range(0, len(starts), _TOGETHER):
+        group = starts[one : one + _TOGETHER]
+        begin, end = max(0, group[0] - rate // 2), group[-1] + size
+        weighted = np.fft.irfft(np.fft.rfft(channel[begin:end], length) * response, length)[: end - begin]
+        energy = np.cumsum(np.pad(weighted**2, (1, 0)))
+        powers[one : one + _TOGETHER] = (energy[group - begin + size] - energy[group - begin]) / size
+    return powers
+
+
+def _response(rate: int, span: int) -> Array:
+    """Return what K-weighting makes of each frequency, for so many samples with half a second before and after them.
+
+    After that nothing is left of either filter: what came before need not be known, nor comes what is after around.
+    """
+    length = 1 << (span + rate).bit_length()
     turn = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
-    response = _shelf(turn, rate) * _high_pass(turn, rate)
-    spectrum = np.fft.rfft(samples, length, axis=0) * response[:, None]
-    return np.fft.irfft(spectrum, length, axis=0)[: len(samples)]
+    return _shelf(turn, rate) * _high_pass(turn, rate)
 
 
 def _shelf(z: Array, rate: int) -> Array:
@@ -107,10 +123,11 @@ def mel(
 ) -> Tensor:
     """Make a mel spectrogram, n_mels x frames, float32 (`librosa.feature.melspectrogram`); `log` makes it decibels.
 
-    Several channels are mixed to one first.
+    Several channels are mixed to one first. Decibels are `librosa.power_to_db`'s where `power` is 2, and
+    `librosa.amplitude_to_db`'s where it is 1: those of the power either way.
     """
     bands = _mel_bands(audio, ctx, n_fft=n_fft, hop=hop_length, n_mels=n_mels, power=power)
-    return Tensor((_decibels(bands) if log else bands).astype(np.float32), "MT")
+    return Tensor((_decibels(bands ** (2 / power)) if log else bands).astype(np.float32), "MT")
 
 
 def _check(*, n_mfcc: int, n_mels: int, **_: Any) -> None:
@@ -143,12 +160,17 @@ def _mel_bands(audio: Audio, ctx: Context, *, n_fft: int, hop: int, n_mels: int,
     signal = np.pad(audio.samples.mean(axis=1), n_fft // 2)
     if len(signal) < n_fft:
         raise BadInput("the sound is shorter than one window; pad it, or use a smaller n_fft")
-    size = ((len(signal) - n_fft) // hop + 1) * n_fft * 16
-    ctx.limits.check("output_bytes", size, f"spectra of {size:,} bytes")
     windows = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::hop]
+    size = len(windows) * n_mels * 8
+    ctx.limits.check("output_bytes", size, f"a spectrogram of {size:,} bytes")
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    spectra = np.abs(np.fft.rfft(windows * hann, axis=1)) ** power
-    return _filters(audio.rate, n_fft, n_mels) @ spectra.T
+    filters = _filters(audio.rate, n_fft, n_mels)
+    bands = np.empty((n_mels, len(windows)))
+    step = max(1, _NUMBERS // n_fft)
+    for start in range(0, len(windows), step):
+        spectra = np.abs(np.fft.rfft(windows[start : start + step] * hann, axis=1)) ** power
+        bands[:, start : start + step] = filters @ spectra.T
+    return bands
 
 
 def _filters(rate: int, n_fft: int, n_mels: int) -> Array:

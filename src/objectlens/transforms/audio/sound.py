@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from objectlens.transforms.audio.pages import numbered
 from objectlens.transforms.bound import Bound
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
@@ -28,6 +29,8 @@ _READ = "WAV, FLAC, MP3, OGG"
 # libsndfile's codes for a file of no kind that it knows, and for those that it cannot make head or tail of, or find a
 # place in (sndfile.h, common.h).
 _UNKNOWN, _SENSELESS = 1, (7, 39)
+# libsndfile's length of a FLAC stream whose header leaves it open (SF_COUNT_MAX).
+_UNTOLD = 2**63 - 1
 # Only these find an exact sample without decoding all before it.
 _SEEKABLE = frozenset({"wav", "flac"})
 _LOSSY = frozenset({"ogg", "mp3"})
@@ -45,6 +48,8 @@ _SUBTYPES = {
     "ogg": ("default",),
     "mp3": ("default",),
 }
+# The Vorbis encoder takes room on the stack for all that it is given at once, and ends the process for want of it.
+_BLOCK = 65_536
 # Rates and channels that each format has. The Vorbis encoder does not refuse others but ends the process.
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _WRITABLE: Mapping[str, tuple[Container[int], str, int]] = {
@@ -67,6 +72,12 @@ def decode_planned(data: bytes, ctx: Context, *, start: float, duration: float |
         name = _FORMATS.get(file.format)
         if name is None:
             raise BadInput(f"{file.format} is not among the sound formats read here: {_READ}")
+        if file.frames == _UNTOLD:
+            # Nor can soundfile read it: it seeks after each block, which fails where the last one ends.
+            raise BadInput(
+                f"the {file.format} file does not say how long its sound is, as files that were written to a pipe do "
+                "not; write it anew as a file"
+            )
         first = min(round(start * file.samplerate), file.frames)
         count = file.frames - first if duration is None else round(duration * file.samplerate)
         count = max(0, min(count, file.frames - first))
@@ -168,9 +179,23 @@ def encode(
     if name in _LOSSY:
         # LAME ends the process for samples far out of range, which damaged files decode to.
         samples = np.clip(samples, -1.0, 1.0)
-    with _sounding(f"write the samples as {name}"):
-        soundfile.write(sink, samples, audio.rate, usual if subtype == "default" else subtype, format=container)
-    return Result(sink.getvalue(), content_type)
+    held = usual if subtype == "default" else subtype
+    with (
+        _sounding(f"write the samples as {name}"),
+        soundfile.SoundFile(sink, "w", audio.rate, samples.shape[1], held, format=container) as file,
+    ):
+        for start in range(0, len(samples), _BLOCK):
+            file.write(samples[start : start + _BLOCK])
+    return Result(_without_chance(sink.getvalue(), name), content_type)
+
+
+def _without_chance(data: bytes, name: str) -> bytes:
+    """Return a file without what libsndfile takes from the clock: the same samples must come to the same bytes."""
+    if name == "ogg":
+        return numbered(data)
+    place = data.find(b"PEAK", 0, 128) if name == "wav" else -1
+    # Its chunk: name, size, version, and when the loudest sample was found.
+    return data if place < 0 else data[: place + 12] + bytes(4) + data[place + 16 :]
 
 
 def _check_writable(name: str, rate: int, channels: int) -> None:

@@ -269,12 +269,15 @@ def _taken(
     """
     pictures: list[Any] = []
     times: list[float] = []
+    total = 0
 
     def keep(picture: _Picture, time: float) -> None:
         width, height = picture.size
         ctx.limits.check("frames", len(pictures) + 1, f"a film of {len(pictures) + 1:,} pictures or more")
         ctx.limits.check("pixels", width * height, f"pictures of {width}x{height} pixels")
-        total = sum(one.nbytes for one in pictures[:1]) * (len(pictures) + 1)
+        # Pictures of one film may differ in size.
+        nonlocal total
+        total += width * height * 3
         ctx.limits.check("output_bytes", total, f"pictures of {total:,} bytes together")
         pictures.append(picture.pixels())
         times.append(time)

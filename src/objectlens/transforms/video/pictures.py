@@ -9,6 +9,7 @@ import numpy as np
 
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
+from objectlens.transforms.errors import BadInput
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.values import Frames, Image, Tensor
 
@@ -59,8 +60,12 @@ def to_tensor(
     """Stack the pictures, RGB; floats are 0..1."""
     size = sum(one.nbytes for one in frames.pictures) * np.dtype(dtype).itemsize
     ctx.limits.check("output_bytes", size, f"a tensor of {size:,} bytes")
+    if len(sizes := {one.shape for one in frames.pictures}) > 1:
+        words = " and ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
+        raise BadInput(f"the film's pictures have different sizes, {words}; use resize before")
     stacked = np.stack(frames.pictures)
     if dtype != "uint8":
-        stacked = np.multiply(stacked, np.float32(1 / 255), dtype=np.float32).astype(dtype, copy=False)
+        # As image.to_tensor does it, to the bit.
+        stacked = np.divide(stacked, np.float32(255), dtype=np.float32).astype(dtype, copy=False)
     axes = {"THWC": (0, 1, 2, 3), "TCHW": (0, 3, 1, 2), "CTHW": (3, 0, 1, 2)}[layout]
     return Tensor(np.ascontiguousarray(stacked.transpose(axes)), layout)
