@@ -13,9 +13,11 @@ import json
 import sys
 import traceback
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from objectlens.cli.packing import source_files, write_file, write_member
 from objectlens.transforms import BadPipeline, Pipeline, Step
@@ -92,7 +94,8 @@ def lambda_handler(event, context):
         arguments = pipeline.read(asked_of(url.query, event["userRequest"]["headers"]))
         with urllib.request.urlopen(target["inputS3Url"]) as source:
             kind = source.headers.get("Content-Type")
-            ctx = Context(key=urllib.parse.unquote(url.path.removeprefix("/")), content_type=kind)
+            key, payload = urllib.parse.unquote(url.path.removeprefix("/")), event["configuration"]["payload"]
+            ctx = Context.deployed(payload, key=key, content_type=kind)
             result = pipeline(iter(lambda: source.read(65536), b""), ctx=ctx, **arguments)
             body = result.body if isinstance(result.body, bytes) else Body(result.body)
             facts = {{"ContentType": result.content_type}} if result.content_type else {{}}
@@ -125,7 +128,7 @@ def reason(error):
     if isinstance(error, LimitExceeded):
         # The settings that it names do not reach functions.
         said = f"{{error.value}} is more than the limit of {{error.allowed:,}} on {{error.limit!r}}"
-        return f"{{said}} of deployed transforms"
+        return f"{{said}}; deploy it with --limit {{error.limit}}=..."
     return str(error)
 
 
@@ -208,8 +211,11 @@ def _imported_from(folder: Path, origin: Path) -> list[Path]:
     return sorted(found)
 
 
-def as_data(pipeline: Pipeline, quality: str) -> str | None:
-    """Return a chain of built-in steps as a pipeline's JSON, None when one of the steps is the user's own."""
+def as_data(pipeline: Pipeline, terms: Mapping[str, Any]) -> str | None:
+    """Return a chain of built-in steps as a pipeline's JSON, None when one of the steps is the user's own.
+
+    `terms` stand in it beside the steps: `quality` and `limits`.
+    """
     steps = []
     for bound in pipeline.steps:
         step = _built_in(bound)
@@ -217,7 +223,7 @@ def as_data(pipeline: Pipeline, quality: str) -> str | None:
             return None
         defaults = {one.name: one.default for one in step.parameters}
         steps.append({bound.name: {name: value for name, value in bound.arguments.items() if defaults[name] != value}})
-    return json.dumps({"pipeline": steps, "quality": quality})
+    return json.dumps({"pipeline": steps, **terms})
 
 
 def _built_in(bound: Bound) -> Step | None:

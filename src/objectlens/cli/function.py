@@ -5,8 +5,11 @@ Everything is done by the AWS APIs that any other client would use; the server l
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +21,8 @@ from objectlens.cli.building import default_handler, default_runtime
 from objectlens.cli.clients import Clients, connect
 from objectlens.cli.options import config_option, data_option, json_option, print_json
 from objectlens.cli.publishing import TIMEOUT, Plan, put_access_point, put_function, transformation
+from objectlens.transforms import BadPipeline
+from objectlens.transforms.limits import checked
 
 _GROUP_EPILOG = """\b
 Examples:
@@ -67,6 +72,13 @@ def command() -> None:
 @click.option(
     "--quality", type=click.Choice(["fast", "exact"]), default="fast", show_default=True, help="Of built-in steps."
 )
+@click.option(
+    "--limit",
+    "limits",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help="What one run may cost, such as pixels=1000000; repeatable. A chain of built-in steps can only lower it.",
+)
 @click.option("--handler", help="Of a folder: where its handler is.  [default: lambda_function.lambda_handler]")
 @click.option("--runtime", help="Of a folder: its runtime.  [default: by what is in it]")
 @click.option(
@@ -90,6 +102,7 @@ def deploy(
     function_name: str | None,
     memory: int,
     quality: str,
+    limits: tuple[str, ...],
     handler: str | None,
     runtime: str | None,
     timeout: int,
@@ -115,14 +128,22 @@ def deploy(
             environment=dict(pair(one) for one in variables) if variables else None,
             code_bucket=code_bucket,
         )
+        package: bytes | None
         if folder is not None:
+            if limits:
+                raise click.UsageError("--limit is for transforms; a handler in a folder has limits of its own")
             package, payload = _built(folder, plan), None
             clients = connect(data, config, endpoint)
         else:
             found = deployment.load(target, Path.cwd())
-            payload = deployment.as_data(found.pipeline, quality)
+            terms = _terms(quality, limits)
+            payload = deployment.as_data(found.pipeline, terms)
             clients = connect(data, config, endpoint)
-            package = deployment.package(found) if payload is None else b""
+            if payload is None:
+                package = deployment.package(found)
+                payload = json.dumps(terms) if terms != _terms("fast", ()) else None
+            else:
+                package = None
         facts = _put(clients, plan, package, payload, name=name, bucket=bucket)
     except deployment.NotDeployable as error:
         raise click.ClickException(str(error)) from error
@@ -132,7 +153,7 @@ def deploy(
         print_json(facts)
         return
     point = facts["access_point"]
-    click.echo(f"{target} is deployed as {'data' if payload else 'a Lambda function'} behind {point}")
+    click.echo(f"{target} is deployed as {'data' if package is None else 'a Lambda function'} behind {point}")
     click.echo(f"Read through it: objectlens exec -- aws s3api get-object --bucket {point} --key KEY OUT")
 
 
@@ -143,15 +164,35 @@ def _built(folder: Path, plan: Plan) -> bytes:
 
 
 def _put(
-    clients: Clients, plan: Plan, package: bytes, payload: str | None, *, name: str, bucket: str
+    clients: Clients, plan: Plan, package: bytes | None, payload: str | None, *, name: str, bucket: str
 ) -> dict[str, str | None]:
-    if payload is not None:
+    """Put the function of a package, or the built-in one, behind the access point."""
+    actions = _ACTIONS if package is not None else _NATIVE_ACTIONS
+    if package is None:
         arn = f"arn:aws:lambda:{clients.region}:{clients.account}:function:{NATIVE_FUNCTION}"
-        function = transformation(_NATIVE_ACTIONS, {"FunctionArn": arn, "FunctionPayload": payload})
     else:
         arn = put_function(clients, plan, package)
-        function = transformation(_ACTIONS, {"FunctionArn": arn})
-    return {**put_access_point(clients, name, bucket, function), "function": arn, "payload": payload}
+    function = {"FunctionArn": arn} | ({"FunctionPayload": payload} if payload is not None else {})
+    made = put_access_point(clients, name, bucket, transformation(actions, function))
+    return {**made, "function": arn, "payload": payload}
+
+
+def _terms(quality: str, limits: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a transform is to keep to, as it stands in a payload."""
+    named = {}
+    for name, value in map(pair, limits):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise click.UsageError(f"--limit {name} is no number: {value!r}")
+        named[name] = int(number) if number.is_integer() else number
+    try:
+        checked(named)
+    except BadPipeline as error:
+        raise click.UsageError(f"--limit: {error}") from error
+    return {"quality": quality} | ({"limits": named} if named else {})
 
 
 command.add_command(build.command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from objectlens.transforms.errors import BadPipeline
-from objectlens.transforms.limits import Limits
+from objectlens.transforms.limits import Limits, checked
 
 Quality = Literal["fast", "exact"]
 Loaded = TypeVar("Loaded")
 Version = tuple[int, int]
+_PAYLOAD = '{"quality": "fast" or "exact", "limits": {"pixels": ...}}'
 
 
 class Resources:
@@ -137,3 +139,19 @@ class Context:
     members: Members = field(default_factory=Members)
     apart: Apart | None = None
     still: Callable[[], None] = _go_on
+
+    @classmethod
+    def deployed(cls, payload: str, *, key: str | None, content_type: str | None) -> Context:
+        """Return that of a deployed transform; `payload` is what `objectlens function deploy` made its FunctionPayload.
+
+        That is nothing, or a JSON object with `quality` and `limits`; raises `BadPipeline` for all else.
+        """
+        try:
+            said = json.loads(payload or "{}")
+            quality, limits = said.pop("quality", "fast"), said.pop("limits", {})
+            known = not said and quality in ("fast", "exact") and isinstance(limits, dict)
+        except (ValueError, AttributeError, TypeError):
+            known = False
+        if not known:
+            raise BadPipeline(f"the FunctionPayload of a deployed transform is {_PAYLOAD}, not {payload:.200}")
+        return cls(limits=Limits(**checked(limits)), quality=quality, key=key, content_type=content_type)

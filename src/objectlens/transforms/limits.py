@@ -46,12 +46,7 @@ class Limits:
 
     def tightened(self, wanted: Mapping[str, Any]) -> Limits:
         """Return these limits lowered to `wanted`; a pipeline cannot raise the ceilings of its server."""
-        known = {field.name for field in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise BadPipeline(f"there is no limit {name!r}; the limits are {', '.join(sorted(known))}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise BadPipeline(f"limit {name!r} must be a number over 0, not {value!r}")
+        wanted = checked(wanted)
         return replace(self, **{name: min(value, getattr(self, name)) for name, value in wanted.items()})
 
     def gather(self, chunks: Chunks, name: str = "bytes") -> Whole:
@@ -65,3 +60,14 @@ class Limits:
             size += len(chunk)
             self.check(name, size, f"a stream of {size:,} bytes or more")
             yield chunk
+
+
+def checked(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return limits by name as they are; raises `BadPipeline` where there is none, or it is no number over 0."""
+    known = {field.name for field in fields(Limits)}
+    for name, value in wanted.items():
+        if name not in known:
+            raise BadPipeline(f"there is no limit {name!r}; the limits are {', '.join(sorted(known))}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise BadPipeline(f"limit {name!r} must be a number over 0, not {value!r}")
+    return wanted

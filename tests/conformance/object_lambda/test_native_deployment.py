@@ -42,6 +42,11 @@ def signed(data: bytes, ctx: Context) -> Result:
 
 
 @transform
+def told(data: bytes, ctx: Context) -> bytes:
+    return ctx.quality.encode()
+
+
+@transform
 def shout(chunks: Iterator[bytes], ctx: Context) -> Iterator[bytes]:
     for chunk in chunks:
         if b"bad" in chunk:
@@ -109,8 +114,17 @@ def deployed(server, tmp_path):
     bucket = f"t{uuid.uuid4().hex[:16]}"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": server.region})
 
-    def deploy(name):
-        command = ["function", "deploy", f"lenses:{name}", "--access-point", f"{bucket}-ol", "--bucket", bucket]
+    def deploy(name, *options):
+        command = [
+            "function",
+            "deploy",
+            f"lenses:{name}",
+            "--access-point",
+            f"{bucket}-ol",
+            "--bucket",
+            bucket,
+            *options,
+        ]
         done = subprocess.run(
             [sys.executable, "-m", "objectlens", *command, *endpoint, "--json"],
             cwd=tmp_path,
@@ -168,8 +182,25 @@ def test_type_metadata_and_key_go_through_and_refusals_are_errors(deployed) -> N
         read("long", b"long" * 1000)
     assert caught.value.response["Error"] == {
         "Code": "TransformLimitExceeded",
-        "Message": "a long one is more than the limit of 1,000 on 'frames' of deployed transforms",
+        "Message": "a long one is more than the limit of 1,000 on 'frames'; deploy it with --limit frames=...",
     }
+
+
+def test_limits_and_quality_go_with_what_is_deployed(deployed) -> None:
+    _, read, _ = deployed("signed", "--limit", "frames=5000", "--limit", "duration=0.5")
+    assert read("long", b"long" * 1000)["Body"].read().endswith(b"by long")
+    with pytest.raises(ClientError, match="limit of 5,000 on 'frames'"):
+        read("longer", b"long" * 2000)
+    _, read, made = deployed("told", "--quality", "exact")
+    assert json.loads(made["payload"]) == {"quality": "exact"}
+    assert read("a", b"")["Body"].read() == b"exact"
+    _, read, _ = deployed("small", "--limit", "pixels=1000")
+    with pytest.raises(ClientError, match="limit of 1,000 on 'pixels'"):
+        read("a.jpg", PHOTOGRAPH.read_bytes())
+    # What is not said any more does not stay.
+    _, read, made = deployed("told")
+    assert made["payload"] is None
+    assert read("a", b"")["Body"].read() == b"fast"
 
 
 def test_requests_set_the_arguments_that_are_declared(deployed) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from objectlens.cli import deployment
 from objectlens.cli.main import main
-from objectlens.transforms import compile_pipeline
+from objectlens.transforms import BadPipeline, Context, Limits, compile_pipeline
 
 SOURCE = """
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def module(tmp_path, monkeypatch, request):
 
 def test_a_chain_of_built_in_steps_becomes_data_that_does_the_same(module, tmp_path):
     found = deployment.load(f"{module}:built_in", tmp_path)
-    text = deployment.as_data(found.pipeline, "exact")
+    text = deployment.as_data(found.pipeline, {"quality": "exact", "limits": {"pixels": 10}})
     assert json.loads(text) == {
         "pipeline": [
             {"image.decode": {}},
@@ -61,7 +61,9 @@ def test_a_chain_of_built_in_steps_becomes_data_that_does_the_same(module, tmp_p
             {"image.encode": {"format": "png"}},
         ],
         "quality": "exact",
+        "limits": {"pixels": 10},
     }
+    text = deployment.as_data(found.pipeline, {"quality": "exact"})
     photograph = _png()
     assert bytes(compile_pipeline(text).run(photograph)) == bytes(found.pipeline(photograph))
 
@@ -77,7 +79,7 @@ def _png():
 @pytest.mark.parametrize("name", ["shout", "mixed", "impostor"])
 def test_a_step_of_ones_own_is_code(module, tmp_path, name):
     found = deployment.load(f"{module}:{name}", tmp_path)
-    assert deployment.as_data(found.pipeline, "fast") is None
+    assert deployment.as_data(found.pipeline, {"quality": "fast"}) is None
 
 
 def test_the_package_holds_the_module_and_a_handler_and_is_always_the_same(module, tmp_path):
@@ -165,3 +167,44 @@ def test_without_a_server_the_command_says_how_to_start_one(module, tmp_path, mo
 def test_the_help_has_an_example():
     shown = CliRunner().invoke(main, ["function", "deploy", "--help"])
     assert "objectlens function deploy thumbnails:normalize" in shown.output.partition("Example")[2]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("pixel=1", "there is no limit 'pixel'"),
+        ("pixels=many", "--limit pixels is no number: 'many'"),
+        ("pixels=inf", "is no number: 'inf'"),
+        ("pixels=0", "must be a number over 0"),
+        ("pixels", "is not NAME=VALUE"),
+    ],
+)
+def test_wrong_limits_are_said_before_anything_is_deployed(module, tmp_path, monkeypatch, limit, said):
+    monkeypatch.chdir(tmp_path)
+    command = ["function", "deploy", f"{module}:built_in", "--access-point", "a", "--bucket", "b"]
+    done = CliRunner().invoke(main, [*command, "--data", str(tmp_path / "none"), "--limit", limit])
+    assert done.exit_code != 0
+    assert said in done.output
+
+
+def test_a_handler_in_a_folder_has_no_limits_of_transforms(tmp_path):
+    (tmp_path / "lambda_function.py").write_text("def lambda_handler(event, context): ...\n")
+    command = ["function", "deploy", str(tmp_path), "--access-point", "a", "--bucket", "b", "--limit", "pixels=1"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert "--limit is for transforms" in done.output
+
+
+@pytest.mark.parametrize(
+    "payload", ["no JSON", "[]", '"exact"', '{"quality": "slow"}', '{"limits": 1}', '{"limits": {}, "pipeline": []}']
+)
+def test_a_payload_that_is_none_of_a_deployed_transform(payload):
+    with pytest.raises(BadPipeline, match="the FunctionPayload of a deployed transform is"):
+        Context.deployed(payload, key="k", content_type=None)
+
+
+def test_what_the_payload_of_a_deployed_transform_says():
+    told = Context.deployed('{"limits": {"pixels": 200000000}}', key="k", content_type="image/png")
+    assert (told.limits, told.quality) == (Limits(pixels=200_000_000), "fast")
+    assert (told.key, told.content_type) == ("k", "image/png")
+    assert Context.deployed("", key=None, content_type=None).limits == Limits()
