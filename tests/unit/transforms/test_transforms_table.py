@@ -79,6 +79,8 @@ def test_wrong_columns_and_conditions():
         steps.select(TABLE, columns=["x"])
     with pytest.raises(BadArgument, match="operator"):
         steps.where(TABLE, where=[["id", "~", 1]])
+    with pytest.raises(BadArgument, match=r"in needs a list of values: .'id', 'in', 5."):
+        steps.where(TABLE, where=[["id", "in", 5]])
     with pytest.raises(BadInput):
         steps.where(TABLE, where=[["nothing", "==", 1]])
     assert steps.where(TABLE, where=[["id", "is_null", True]]).num_rows == 0
