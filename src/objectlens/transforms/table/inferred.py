@@ -1,0 +1,86 @@
+"""What Arrow infers of CSV and JSON and would change thereby: times lose their zone, large numbers digits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# As Arrow tries the texts of a CSV file.
+_TIMES = (pa.date32(), pa.timestamp("s"), pa.timestamp("s", "UTC"))
+# Whole numbers of 64 bits without a sign: Arrow looks for those with one, and then for floats.
+_PAST_SIGNED = 2**63
+_LARGE = re.compile(rb"(?<![\d.])\d{19,20}(?![\d.eE])")
+
+
+def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema], pa.Table]) -> pa.Table:
+    """Return the table with those columns as whole numbers of 64 bits that have no others, instead of as floats.
+
+    `read` reads all of it anew, with the types of some columns given.
+    """
+    if not _LARGE.search(data):
+        return table
+    for place, field in enumerate(table.schema):
+        # Of two columns with one name Arrow would read the first.
+        if len(table.schema.get_all_field_indices(field.name)) > 1 or not _is_large(table.column(place)):
+            continue
+        typed = field.with_type(_retyped(field.type, pa.types.is_float64, pa.uint64()))
+        try:
+            found = read(pa.schema([typed]))
+        except pa.ArrowInvalid:
+            continue
+        table = table.set_column(place, typed, found.column(field.name))
+    return table
+
+
+def _is_large(column: Any) -> bool:
+    """Tell whether there are floats in a column that are past whole numbers with a sign."""
+    if pa.types.is_list(column.type):
+        return _is_large(pc.list_flatten(column))
+    if pa.types.is_struct(column.type):
+        return any(map(_is_large, column.flatten()))
+    return pa.types.is_float64(column.type) and (pc.max(column).as_py() or 0) >= _PAST_SIGNED
+
+
+def with_times_as_written(table: pa.Table, read: Callable[[pa.Schema], pa.Table]) -> pa.Table:
+    """Return a table of JSON with its times as a CSV file's: days and times with a zone are such, a mixture is text.
+
+    So are times within lists and objects, which no condition looks at. `read` is as above.
+    """
+    texts = pa.schema(
+        [
+            field.with_type(kind)
+            for field in table.schema
+            if (kind := _retyped(field.type, pa.types.is_timestamp, pa.string())) != field.type
+        ]
+    )
+    if not texts:
+        return table
+    found = read(texts)
+    for name in texts.names:
+        column = found.column(name)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, _timed(column) if pa.types.is_string(column.type) else column)
+    return table
+
+
+def _timed(column: Any) -> Any:
+    for kind in _TIMES:
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def _retyped(kind: pa.DataType, which: Callable[[pa.DataType], bool], by: pa.DataType) -> pa.DataType:
+    """Return a type as Arrow infers it of JSON with some of the types in it replaced."""
+    if pa.types.is_list(kind):
+        return pa.list_(_retyped(kind.value_type, which, by))
+    if pa.types.is_struct(kind):
+        fields = (kind.field(index) for index in range(kind.num_fields))
+        return pa.struct([field.with_type(_retyped(field.type, which, by)) for field in fields])
+    return by if which(kind) else kind
