@@ -15,6 +15,7 @@ import pytest
 from objectlens.transforms import BadArgument, BadInput, Context, LimitExceeded, Limits, compile_pipeline, transform
 from objectlens.transforms import table as steps
 from objectlens.transforms.table.files import read_planned
+from objectlens.transforms.table.inferred import with_large_numbers
 
 TABLE = pa.table(
     {"id": list(range(1000)), "name": [f"n{i % 7}" for i in range(1000)], "size": [i / 2 for i in range(1000)]}
@@ -247,6 +248,19 @@ def test_large_numbers_within_objects_and_among_others():
     ]
     twice = (steps.read >> steps.write(format="csv"))(b"b,b\n18446744073709551615,0.5\n")
     assert twice.body == b'"b","b"\n1.8446744073709552e+19,0.5\n'
+
+
+def test_very_many_columns_of_large_floats_are_not_each_tried():
+    # Arrow takes none of these for whole, and reads all of the object to find out.
+    data = json.dumps({f"c{number}": 1e19 for number in range(500)} | {"id": str(2**64 - 1)}).encode()
+    floats, reads = pa.json.read_json(io.BytesIO(data)), []
+
+    def read(schema):
+        reads.append(schema)
+        return pa.json.read_json(io.BytesIO(data), parse_options=pa.json.ParseOptions(explicit_schema=schema))
+
+    assert with_large_numbers(data, floats, read) is floats
+    assert len(reads) < 20
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 _TIMES = (pa.date32(), pa.timestamp("s"), pa.timestamp("s", "UTC"))
 # Whole numbers of 64 bits without a sign: Arrow looks for those with one, and then for floats.
 _PAST_SIGNED = 2**63
+# Reading is what it costs to find out of which columns all numbers are whole.
+_TRIES = 16
 _LARGE = re.compile(rb"(?<![\d.])\d{19,20}(?![\d.eE])")
 
 
@@ -23,16 +25,25 @@ def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema],
     """
     if not _LARGE.search(data):
         return table
-    for place, field in enumerate(table.schema):
+    large = [
+        field.with_type(_retyped(field.type, pa.types.is_float64, pa.uint64()))
+        for place, field in enumerate(table.schema)
         # Of two columns with one name Arrow would read the first.
-        if len(table.schema.get_all_field_indices(field.name)) > 1 or not _is_large(table.column(place)):
-            continue
-        typed = field.with_type(_retyped(field.type, pa.types.is_float64, pa.uint64()))
+        if len(table.schema.get_all_field_indices(field.name)) == 1 and _is_large(table.column(place))
+    ]
+    if not large:
+        return table
+    for fields in (large, *([one] for one in large[:_TRIES] if len(large) > 1)):
         try:
-            found = read(pa.schema([typed]))
+            found = read(pa.schema(fields))
         except pa.ArrowInvalid:
+            # Some of them have other numbers as well.
             continue
-        table = table.set_column(place, typed, found.column(field.name))
+        for field in fields:
+            place = table.schema.get_field_index(field.name)
+            table = table.set_column(place, field, found.column(field.name))
+        if fields == large:
+            break
     return table
 
 
