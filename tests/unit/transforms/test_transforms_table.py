@@ -239,7 +239,8 @@ def test_whole_numbers_of_64_bits_are_read_back_as_they_were(source):
 
 def test_large_numbers_within_objects_and_among_others():
     large = 2**64 - 1
-    assert as_json(json.dumps({"a": [{"id": large}], "b": [large]}).encode()) == [{"a": [{"id": large}], "b": [large]}]
+    nested = {"a": [{"id": large, "score": 0.5}, {"id": 1, "score": None}], "b": [large], "c": {"id": large}}
+    assert as_json(json.dumps(nested).encode()) == [nested]
     assert as_json(
         b"a,b,b\n18446744073709551615,18446744073709551615,0.5\n0.5,1,2\n", {"select": {"columns": ["a"]}}
     ) == [

@@ -26,10 +26,11 @@ def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema],
     if not _LARGE.search(data):
         return table
     large = [
-        field.with_type(_retyped(field.type, pa.types.is_float64, pa.uint64()))
+        typed
         for place, field in enumerate(table.schema)
         # Of two columns with one name Arrow would read the first.
-        if len(table.schema.get_all_field_indices(field.name)) == 1 and _is_large(table.column(place))
+        if len(table.schema.get_all_field_indices(field.name)) == 1
+        and (typed := field.with_type(_with_large(table.column(place)))) != field
     ]
     if not large:
         return table
@@ -47,13 +48,15 @@ def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema],
     return table
 
 
-def _is_large(column: Any) -> bool:
-    """Tell whether there are floats in a column that are past whole numbers with a sign."""
-    if pa.types.is_list(column.type):
-        return _is_large(pc.list_flatten(column))
-    if pa.types.is_struct(column.type):
-        return any(map(_is_large, column.flatten()))
-    return pa.types.is_float64(column.type) and (pc.max(column).as_py() or 0) >= _PAST_SIGNED
+def _with_large(column: pa.ChunkedArray) -> pa.DataType:
+    """Return the type of a column, with whole numbers for floats of which some are past those with a sign."""
+    kind = column.type
+    if pa.types.is_list(kind):
+        return pa.list_(_with_large(pc.list_flatten(column)))
+    if pa.types.is_struct(kind):
+        parts = enumerate(column.flatten())
+        return pa.struct([kind.field(place).with_type(_with_large(part)) for place, part in parts])
+    return pa.uint64() if pa.types.is_float64(kind) and (pc.max(column).as_py() or 0) >= _PAST_SIGNED else kind
 
 
 def with_times_as_written(table: pa.Table, read: Callable[[pa.Schema], pa.Table]) -> pa.Table:
@@ -61,13 +64,8 @@ def with_times_as_written(table: pa.Table, read: Callable[[pa.Schema], pa.Table]
 
     So are times within lists and objects, which no condition looks at. `read` is as above.
     """
-    texts = pa.schema(
-        [
-            field.with_type(kind)
-            for field in table.schema
-            if (kind := _retyped(field.type, pa.types.is_timestamp, pa.string())) != field.type
-        ]
-    )
+    without = [field.with_type(_without_times(field.type)) for field in table.schema]
+    texts = pa.schema([text for text, field in zip(without, table.schema, strict=True) if text != field])
     if not texts:
         return table
     found = read(texts)
@@ -87,11 +85,11 @@ def _timed(column: Any) -> Any:
     return column
 
 
-def _retyped(kind: pa.DataType, which: Callable[[pa.DataType], bool], by: pa.DataType) -> pa.DataType:
-    """Return a type as Arrow infers it of JSON with some of the types in it replaced."""
+def _without_times(kind: pa.DataType) -> pa.DataType:
+    """Return a type as Arrow infers it of JSON, with texts for times."""
     if pa.types.is_list(kind):
-        return pa.list_(_retyped(kind.value_type, which, by))
+        return pa.list_(_without_times(kind.value_type))
     if pa.types.is_struct(kind):
         fields = (kind.field(index) for index in range(kind.num_fields))
-        return pa.struct([field.with_type(_retyped(field.type, which, by)) for field in fields])
-    return by if which(kind) else kind
+        return pa.struct([field.with_type(_without_times(field.type)) for field in fields])
+    return pa.string() if pa.types.is_timestamp(kind) else kind
