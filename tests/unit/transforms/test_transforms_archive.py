@@ -295,6 +295,23 @@ def test_archives_that_end_within_a_header():
     assert bytes(steps.webdataset(whole + b"behind the end", pipelines={"jpg": RESIZE}))
 
 
+def test_a_corrupt_header_is_not_the_end():
+    whole = bytearray(shard())
+    second = whole.index(b"0000.json")
+    whole[second] ^= 1
+    said = f"a corrupt header at byte {second:,}: bad checksum"
+    with pytest.raises(BadInput, match=said):
+        bytes(steps.webdataset(bytes(whole), pipelines={"jpg": RESIZE}))
+    with pytest.raises(BadInput, match=said):
+        steps.member(bytes(whole), name="0000.jpg")
+
+
+def test_limits_name_the_member_as_well():
+    lower = {"pipeline": ["text.lower"], "limits": {"bytes": 1}}
+    with pytest.raises(LimitExceeded, match=r"^member 'b\.txt': an object of 2 bytes is more than the limit of 1 on"):
+        bytes(steps.webdataset(tar({"a.txt": b"A", "b.txt": b"BB"}), pipelines={"txt": lower}))
+
+
 def test_extensions_of_cameras():
     data = tar({"A/IMG_1.JPG": cv2.imencode(".jpg", np.zeros((9, 9, 3)))[1].tobytes()})
     made = steps.webdataset(data, pipelines={"jpg": RESIZE})

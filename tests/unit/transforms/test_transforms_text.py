@@ -266,6 +266,13 @@ def test_jsonl_projects_and_stops():
     assert list(map(json.loads, got)) == [{"id": 1, "user.age": 17}, {"id": 2, "user.age": 30}]
 
 
+def test_jsonl_knows_names_that_have_dots_themselves():
+    lines = b'{"http.status": 200}\n{"http": {"status": 404}}\n{"http.status": 500, "http": {"status": 1}}\n'
+    got = bytes(steps.jsonl(lines, keep=["http.status"])).splitlines()
+    assert [json.loads(line)["http.status"] for line in got] == [200, 404, 500]
+    assert bytes(steps.jsonl(lines, where=[["http.status", ">", 300]])) == lines[lines.index(b'{"http": ') :]
+
+
 def test_json_lines_with_a_mark_of_utf_16_and_with_halves_of_pairs():
     assert bytes(steps.jsonl(b'\xef\xbb\xbf{"a": 1}\n', keep=["a"])) == b'{"a":1}\n'
     with pytest.raises(BadInput, match=r"UTF-16; begin with text\.decode"):

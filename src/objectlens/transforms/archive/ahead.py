@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from objectlens.transforms.context import Context, Running
-from objectlens.transforms.errors import BadInput
+from objectlens.transforms.errors import BadInput, LimitExceeded
 from objectlens.transforms.program import Program
 
 # Members that are made apart are held here until their turn, as many bytes as one chunk of a file.
@@ -83,3 +83,5 @@ class Ahead:
             return _Here(bytes(program.run(data, key=name, members=ctx.members, still=ctx.still)))
         except BadInput as error:
             raise BadInput(f"member {name!r}: {error}") from error
+        except LimitExceeded as error:
+            raise LimitExceeded(error.limit, f"member {name!r}: {error.value}", error.allowed) from error

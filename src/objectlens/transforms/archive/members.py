@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import PurePosixPath
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Self
 
 from objectlens.transforms.archive.ahead import Ahead
 from objectlens.transforms.archive.compression import PIECE, expanded, is_compressed
@@ -114,7 +114,14 @@ def _check_size(size: int) -> None:
 
 
 class _Header(tarfile.TarInfo):
-    """One header; tarfile itself would make room for extended ones of any size."""
+    """One header; tarfile itself would make room for extended ones of any size, and take a corrupt one for the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
+            raise BadInput(f"the archive has a corrupt header at byte {archive.offset:,}: {error}") from error
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _EXTENDED and self.size > _EXTENDED_BYTES:

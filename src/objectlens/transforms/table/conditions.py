@@ -93,7 +93,9 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
             return field > value
         case ">=":
             return field >= value
-        case "in" if isinstance(value, list):
+        case "in":
+            if not isinstance(value, list):
+                raise BadArgument(f"in needs a list of values: {condition!r:.60}", "where")
             # To Arrow an empty value is in a list with one.
             values = [one for one in value if one is not None]
             return field.isin(values) if values else pc.scalar(False)

@@ -19,6 +19,7 @@ from objectlens.transforms.errors import BadArgument, BadInput, TransformError, 
 from objectlens.transforms.hints import Bounds
 from objectlens.transforms.table import arrays
 from objectlens.transforms.table.conditions import Where, columns_of, expression
+from objectlens.transforms.table.inferred import with_large_numbers, with_times_as_written
 from objectlens.transforms.table.lines import json_lines
 from objectlens.transforms.table.views import plain, without_views
 from objectlens.transforms.values import Result
@@ -202,12 +203,15 @@ def _csv_rows(data: bytes, delimiter: str) -> int:
 
 
 def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block: int) -> pa.Table:
-    return pa.csv.read_csv(
-        pa.py_buffer(data),
-        read_options=pa.csv.ReadOptions(use_threads=False, block_size=block),
-        parse_options=_csv_parsing(data, delimiter),
-        convert_options=pa.csv.ConvertOptions(include_columns=columns),
-    )
+    def read(schema: pa.Schema) -> pa.Table:
+        return pa.csv.read_csv(
+            pa.py_buffer(data),
+            read_options=pa.csv.ReadOptions(use_threads=False, block_size=block),
+            parse_options=_csv_parsing(data, delimiter),
+            convert_options=pa.csv.ConvertOptions(column_types=schema, include_columns=schema.names or columns),
+        )
+
+    return with_large_numbers(data, read(pa.schema([])), read)
 
 
 def _csv_parsing(data: bytes, delimiter: str) -> pa.csv.ParseOptions:
@@ -253,8 +257,14 @@ def _json(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any)
 
 
 def _json_in_blocks(data: bytes, block: int) -> pa.Table:
-    options = pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1))
-    return pa.json.read_json(pa.py_buffer(data), read_options=options)
+    def read(schema: pa.Schema | None) -> pa.Table:
+        return pa.json.read_json(
+            pa.py_buffer(data),
+            read_options=pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1)),
+            parse_options=pa.json.ParseOptions(explicit_schema=schema),
+        )
+
+    return with_times_as_written(with_large_numbers(data, read(None), read), read)
 
 
 def _only(table: pa.Table, columns: list[str] | None) -> pa.Table:

@@ -37,7 +37,8 @@ def jsonl(
 ) -> Iterator[bytes]:
     """Keep the lines for which all of `where` hold (`["user.age", ">=", 18]`), and of them the fields in `keep`.
 
-    Names reach into objects with dots. A field that is missing fails every test but `["name", "exists", false]`.
+    Names reach into objects with dots, unless a field is called so, dots and all. A field that is missing fails every
+    test but `["name", "exists", false]`.
     """
     left = limit
     for number, line in enumerate(_lines(chunks, ctx), start=1):
@@ -118,6 +119,8 @@ _MISSING = object()
 
 
 def _field(record: Any, name: str, missing: Any = None) -> Any:
+    if isinstance(record, dict) and name in record:
+        return record[name]
     for part in name.split("."):
         if not isinstance(record, dict) or part not in record:
             return missing
