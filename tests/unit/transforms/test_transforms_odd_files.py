@@ -251,6 +251,21 @@ def test_every_step_is_tested() -> None:
             assert re.search(rf"(?:\.{word}\b|\"{word}\"|\.{word}\")", tested), f"{family}.{name}"
 
 
+def test_pictures_too_long_to_turn_with_an_interpolation_are_refused() -> None:
+    long = Image(np.zeros((2, 40_000, 3), np.uint8), "bgr")
+    with pytest.raises(BadInput, match="of 40000x2 with lanczos; resize"):
+        image.rotate(long, angle=1.0, expand=False, interpolation="lanczos")
+
+
+@pytest.mark.parametrize("quality", [1, 100])
+def test_webp_keeps_transparency_alone_as_it_is(quality: int) -> None:
+    alpha = np.random.default_rng(1).integers(0, 256, (32, 48), np.uint8)
+    picture = Image(np.dstack([np.asarray(PICTURE), alpha]), "rgba", "png")
+    made = Pillow.open(io.BytesIO(image.encode(picture, format="webp", quality=quality).body))
+    assert np.array_equal(np.asarray(made)[..., 3], alpha)
+    assert not np.array_equal(np.asarray(made)[..., :3], picture.pixels[..., :3])
+
+
 def test_transparent_tiff_keeps_its_colours() -> None:
     transparent = np.dstack([np.asarray(PICTURE), np.full((32, 48), 40, np.uint8)])
     data = saved("TIFF", Pillow.fromarray(transparent), compression="tiff_lzw")
