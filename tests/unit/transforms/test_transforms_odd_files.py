@@ -145,6 +145,15 @@ def test_strip_refuses_a_chunk_that_is_empty() -> None:
         image.strip(data)
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_strip_refuses_what_is_cut_short(name: str) -> None:
+    whole = saved(name, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0")
+    # The last chunk of a PNG has 12 bytes.
+    for left in (len(whole) - 12, len(whole) // 2, 40, 33):
+        with pytest.raises(BadInput, match=r"cut short|corrupt|header"):
+            image.strip(whole[:left])
+
+
 def test_whatever_a_corrupt_picture_comes_to_is_told() -> None:
     whole = saved("AVIF", save_all=True, append_images=[PICTURE.transpose(Pillow.Transpose.ROTATE_180)])
     # Without its clock, Pillow divides by zero.
