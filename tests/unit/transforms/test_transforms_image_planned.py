@@ -202,6 +202,15 @@ def test_broken_exif_turns_pictures_as_opencv_does(blocks: list[bytes]) -> None:
     assert_lies_as_opencv_says(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
+def test_what_is_broken_behind_exif_changes_nothing() -> None:
+    whole = cv2.imencode(".jpg", cv2.imread(str(PHOTOGRAPHS[0]))[:301, :505])[1].tobytes()
+    tables = whole.index(b"\xff\xc4")
+    data = whole[:2] + segment(SIDE, "<") + whole[2:tables] + b"\xff\0\xff\xff" + whole[tables:]
+    assert_lies_as_opencv_says(data)
+    resize = {"image.resize": {"width": 60, "interpolation": "area"}}
+    assert planned(data, "fast", "image.decode", resize).shape == planned(data, "exact", "image.decode", resize).shape
+
+
 def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 import cv2
@@ -72,16 +72,18 @@ def _tiff(data: bytes) -> int:
 def _orientation(data: bytes, name: str) -> int:
     """Return how OpenCV turns a picture, asked with a small one: what it makes of EXIF that is broken is its own."""
     walkers = {"jpeg": _jpeg, "png": _png, "webp": _webp}
-    try:
-        # Of a JPEG it reads all blocks, of others the first.
-        blocks = list(islice(walkers[name](data), None if name == "jpeg" else 1)) if name in walkers else []
-    except struct.error:
-        # Pictures with broken metadata are shown as they lie.
-        return 1
+    blocks = []
+    # What is broken behind them changes nothing.
+    with suppress(struct.error):
+        for block in walkers[name](data) if name in walkers else ():
+            blocks.append(block[:_LONGEST])
+            # Of a JPEG it reads all blocks, of others the first.
+            if name != "jpeg":
+                break
     if not blocks:
         return 1
     probe, pixels = _probe()
-    segments = b"".join(_exif_segment(one[:_LONGEST]) for one in blocks)
+    segments = b"".join(_exif_segment(one) for one in blocks)
     turned: Any = cv2.imdecode(np.frombuffer(probe[:2] + segments + probe[2:], np.uint8), cv2.IMREAD_GRAYSCALE)
     return next((value for value in range(1, 9) if np.array_equal(_turned(pixels, value), turned)), 1)
 
