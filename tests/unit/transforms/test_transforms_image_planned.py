@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -158,3 +159,62 @@ def test_odd_exif_turns_pictures_as_opencv_does(exif) -> None:
     fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
     assert fast.shape == exact.shape
     assert cv2.PSNR(fast, exact) > 36
+
+
+def block(tags: bytes, count: int = 1, mark: bytes = b"II*\0") -> bytes:
+    order = "<" if mark[:2] == b"II" else ">"
+    return mark + struct.pack(order + "IH", 8, count) + tags + bytes(4)
+
+
+SIDE, NONE = struct.pack("<HHIHH", 274, 3, 1, 6, 0), struct.pack("<HHIHH", 274, 3, 1, 1, 0)
+FAR_TEXT = struct.pack("<HHII", 271, 2, 20, 0xFFFF)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [b"garbage!", block(SIDE)],
+        [b"", block(SIDE)],
+        [block(NONE), block(SIDE)],
+        [block(SIDE, mark=b"II\1\0")],
+        [block(struct.pack(">HHIHH", 274, 3, 1, 6, 0), mark=b"M\xff\0*")],
+        [block(FAR_TEXT + SIDE, 2)],
+        [block(SIDE + NONE, 200)],
+        [b"Exif\0\0" + block(SIDE)],
+    ],
+)
+def test_broken_exif_turns_pictures_as_opencv_does(blocks: list[bytes]) -> None:
+    picture = cv2.imread(str(PHOTOGRAPHS[0]))[:301, :505]
+    whole = cv2.imencode(".jpg", picture)[1].tobytes()
+    inserted = b"".join(b"\xff\xe1" + struct.pack(">H", 8 + len(one)) + b"Exif\0\0" + one for one in blocks)
+    data = whole[:2] + inserted + whole[2:]
+    resize = {"image.resize": {"width": 60, "interpolation": "area"}}
+    fast, exact = (planned(data, quality, "image.decode", resize) for quality in ("fast", "exact"))
+    assert fast.shape == exact.shape
+    plain = cv2.imencode(".png", picture)[1].tobytes()
+    chunks = b"".join(chunk(b"eXIf", one) for one in blocks)
+    for png in (plain[:33] + chunks + plain[33:], plain[:33] + chunks[:-1] + b"?" + plain[33:]):
+        assert_lies_as_opencv_says(png)
+    whole = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
+    head = b"VP8X" + struct.pack("<IB", 10, 8) + bytes(3) + b"".join((n - 1).to_bytes(3, "little") for n in (505, 301))
+    exif = b"".join(b"EXIF" + struct.pack("<I", len(one)) + one + bytes(len(one) % 2) for one in blocks)
+    body = b"WEBP" + head + whole[12:] + exif
+    assert_lies_as_opencv_says(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def test_what_is_broken_behind_exif_changes_nothing() -> None:
+    whole = cv2.imencode(".jpg", cv2.imread(str(PHOTOGRAPHS[0]))[:301, :505])[1].tobytes()
+    tables = whole.index(b"\xff\xc4")
+    data = whole[:2] + segment(SIDE, "<") + whole[2:tables] + b"\xff\0\xff\xff" + whole[tables:]
+    assert_lies_as_opencv_says(data)
+    resize = {"image.resize": {"width": 60, "interpolation": "area"}}
+    assert planned(data, "fast", "image.decode", resize).shape == planned(data, "exact", "image.decode", resize).shape
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def assert_lies_as_opencv_says(data: bytes) -> None:
+    wanted = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(planned(data, "exact", {"image.decode": {"alpha": True}}), wanted)

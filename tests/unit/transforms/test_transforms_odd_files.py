@@ -145,6 +145,15 @@ def test_strip_refuses_a_chunk_that_is_empty() -> None:
         image.strip(data)
 
 
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_strip_refuses_what_is_cut_short(name: str) -> None:
+    whole = saved(name, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0")
+    # The last chunk of a PNG has 12 bytes.
+    for left in (len(whole) - 12, len(whole) // 2, 40, 33):
+        with pytest.raises(BadInput, match=r"cut short|corrupt|header"):
+            image.strip(whole[:left])
+
+
 def test_whatever_a_corrupt_picture_comes_to_is_told() -> None:
     whole = saved("AVIF", save_all=True, append_images=[PICTURE.transpose(Pillow.Transpose.ROTATE_180)])
     # Without its clock, Pillow divides by zero.
@@ -249,6 +258,21 @@ def test_every_step_is_tested() -> None:
         for name in registry.load(family).steps:
             word = names.get(name, name)
             assert re.search(rf"(?:\.{word}\b|\"{word}\"|\.{word}\")", tested), f"{family}.{name}"
+
+
+def test_pictures_too_long_to_turn_with_an_interpolation_are_refused() -> None:
+    long = Image(np.zeros((2, 40_000, 3), np.uint8), "bgr")
+    with pytest.raises(BadInput, match="of 40000x2 with lanczos; resize"):
+        image.rotate(long, angle=1.0, expand=False, interpolation="lanczos")
+
+
+@pytest.mark.parametrize("quality", [1, 100])
+def test_webp_keeps_transparency_alone_as_it_is(quality: int) -> None:
+    alpha = np.random.default_rng(1).integers(0, 256, (32, 48), np.uint8)
+    picture = Image(np.dstack([np.asarray(PICTURE), alpha]), "rgba", "png")
+    made = Pillow.open(io.BytesIO(image.encode(picture, format="webp", quality=quality).body))
+    assert np.array_equal(np.asarray(made)[..., 3], alpha)
+    assert not np.array_equal(np.asarray(made)[..., :3], picture.pixels[..., :3])
 
 
 def test_transparent_tiff_keeps_its_colours() -> None:

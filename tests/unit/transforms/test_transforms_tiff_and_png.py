@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -330,3 +331,62 @@ def test_grey_of_16_bits_is_read_however_it_is_compressed(compression, orientati
         assert np.array_equal(shades, wanted)
     made = compile_pipeline({"pipeline": ["decode", "grayscale", {"encode": {"format": "png"}}]}).run(sink.getvalue())
     assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(made.body))), wanted)
+
+
+def still(pixels: np.ndarray, *, is_short: bool = False) -> bytes:
+    """Return the data of a PNG, or of half of it."""
+    rows = [b"\0" + row.tobytes() for row in pixels]
+    return zlib.compress(b"".join(rows[: len(rows) // 2] if is_short else rows))
+
+
+def animated(*parts: tuple[bytes, bytes], frames: int = 2) -> bytes:
+    size = struct.pack(">II", WIDTH, HEIGHT)
+    parts = ((b"IHDR", size + b"\x08\x02\0\0\0"), (b"acTL", struct.pack(">II", frames, 0)), *parts, (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in parts)
+
+
+def frame(number: int, width: int = WIDTH) -> tuple[bytes, bytes]:
+    return b"fcTL", struct.pack(">IIIIIHHBB", number, width, HEIGHT, 0, 0, 1, 10, 0, 0)
+
+
+def later(number: int, data: bytes) -> tuple[bytes, bytes]:
+    return b"fdAT", struct.pack(">I", number) + data
+
+
+ALONE, OTHER = (b"IDAT", still(PIXELS)), still(255 - PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (animated(frame(0), ALONE, frame(1), later(2, OTHER)), PIXELS),
+        (animated(frame(0), ALONE, frames=1), PIXELS),
+        (animated(ALONE, frame(0), later(1, OTHER), frames=1), PIXELS),
+        (animated(ALONE, frame(0), later(1, OTHER[:40]), later(2, OTHER[40:]), frame(3), later(4, b"")), 255 - PIXELS),
+    ],
+)
+def test_first_frames_of_animated_png_are_opencvs(data: bytes, wanted: np.ndarray) -> None:
+    assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB), wanted)
+    assert np.array_equal(decoded(data), wanted)
+    for alpha in (False, True):
+        assert np.array_equal(steps.decode.function(data, Context(), alpha=alpha).pixels[..., ::-1], wanted)
+
+
+SHORT = still(PIXELS, is_short=True)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (frame(0), (b"IDAT", SHORT), frame(1), later(2, OTHER)),
+        (ALONE, frame(0), later(1, SHORT), frame(2), later(3, OTHER)),
+        (ALONE, frame(0), later(1, SHORT)),
+        (ALONE, frame(0, WIDTH // 2), later(1, OTHER), frame(2), later(3, OTHER)),
+    ],
+)
+@pytest.mark.parametrize(
+    "pipeline", [["decode"], [{"decode": {"alpha": True}}], ["decode", "grayscale"], [{"decode": {"orient": False}}]]
+)
+def test_animated_png_shows_no_memory_that_nobody_wrote_to(parts: list[tuple[bytes, bytes]], pipeline: list) -> None:
+    with pytest.raises(BadInput, match="PNG"):
+        compile_pipeline({"pipeline": pipeline}).run(animated(*parts))

@@ -14,6 +14,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadInput, reading
+from objectlens.transforms.image.animation import first_frame
 from objectlens.transforms.image.geometry import by_area, keeps_most, resized
 from objectlens.transforms.image.grey_alpha import grey_and_alpha
 from objectlens.transforms.image.headers import Header, read_header
@@ -44,7 +45,7 @@ def decode(data: bytes, ctx: Context, *, orient: bool = True, alpha: bool = Fals
 
     Without `alpha` transparency is dropped, as OpenCV does, and grey files come as colour.
     """
-    header = _checked(data, ctx)
+    data, header = _checked(data, ctx)
     image = _decoded(data, header, orient=orient, alpha=alpha)
     return image if orient else _as_it_lies(image, data)
 
@@ -80,7 +81,7 @@ def decode_planned(
 
     Crops keep `kept` pixels of that, or None all.
     """
-    header = _checked(data, ctx)
+    data, header = _checked(data, ctx)
     if header.format in _PILLOW:
         image = _by_pillow(data, header, orient=orient, alpha=False)
         return Image(cv2.cvtColor(image.pixels, cv2.COLOR_BGR2GRAY), "grey", image.format) if grey else image
@@ -95,12 +96,13 @@ def _as_it_lies(image: Image, data: bytes) -> Image:
     return image.with_pixels(lying(image.pixels, data)) if image.format == "tiff" else image
 
 
-def _checked(data: bytes, ctx: Context) -> Header:
+def _checked(data: bytes, ctx: Context) -> tuple[bytes, Header]:
+    """Return what decoders are to see of the file, which is within the limits, and its header."""
     header = read_header(data, ctx.limits.frames)
     words = f"a {header.format.upper()} picture of {header.width}x{header.height} pixels"
     ctx.limits.check("pixels", header.width * header.height, words)
     ctx.limits.check("frames", header.frames, f"a {header.format.upper()} file of {header.frames} pictures or more")
-    return header
+    return first_frame(data) if header.format == "png" and b"acTL" in data else data, header
 
 
 def _by_opencv(data: bytes, header: Header, flags: int) -> Image:

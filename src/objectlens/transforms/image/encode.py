@@ -32,7 +32,7 @@ def encode(
 ) -> Result:
     """Write a file without metadata (`cv2.imencode`); `same` is the format it came in, PNG where that has no writer.
 
-    `quality` is for JPEG and WebP; WebP at 100 is lossless only for grey and alpha as libwebp decides.
+    `quality` is for JPEG and WebP. WebP is lossy at 100 too; its transparency alone stays as it is, at any quality.
     """
     if image.pixels.dtype != np.uint8:
         raise BadInput("a normalised picture cannot become a picture file; use to_tensor")

@@ -210,7 +210,15 @@ def rotate(
     ctx.limits.check("pixels", width * height, f"a picture of {width}x{height} pixels")
     flags = _INTERPOLATIONS["linear" if interpolation == "area" else interpolation]
     value = _scalar(color, image)
-    return image.with_pixels(cv2.warpAffine(image.pixels, matrix, (width, height), flags=flags, borderValue=value))
+    try:
+        pixels = cv2.warpAffine(image.pixels, matrix, (width, height), flags=flags, borderValue=value)
+    except cv2.error as error:
+        # It takes any picture, but not of 32,767 pixels a side with each of the interpolations.
+        raise BadInput(
+            f"rotate cannot make {width}x{height} pixels of {image.width}x{image.height} with {interpolation}; "
+            f"resize the picture before, or choose another interpolation"
+        ) from error
+    return image.with_pixels(pixels)
 
 
 def _cut(image: Image, x: int, y: int, width: int, height: int) -> Image:

@@ -7,7 +7,10 @@ container specification, "Metadata".
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -17,6 +20,8 @@ from objectlens.transforms.image.headers import tags, tiff_layout
 
 ORIENTATION = 274
 _LEAD = b"Exif\0\0"
+# Of a block of EXIF that a segment of a JPEG holds.
+_LONGEST = 0xFFFF - 2 - len(_LEAD)
 # For each value but 1: whether rows and columns change places first, and the flip (of `cv2.flip`) that follows.
 _TURNS: dict[int, tuple[bool, int | None]] = {
     2: (False, 1),
@@ -65,22 +70,35 @@ def _tiff(data: bytes) -> int:
 
 
 def _orientation(data: bytes, name: str) -> int:
+    """Return how OpenCV turns a picture, asked with a small one: what it makes of EXIF that is broken is its own."""
     walkers = {"jpeg": _jpeg, "png": _png, "webp": _webp}
-    try:
+    blocks = []
+    # What is broken behind them changes nothing.
+    with suppress(struct.error):
         for block in walkers[name](data) if name in walkers else ():
-            exif = block.removeprefix(_LEAD)
-            order = {b"II": "<", b"MM": ">"}[exif[:2]]
-            (first,) = struct.unpack_from(order + "I", exif, 4)
-            (count,) = struct.unpack_from(order + "H", exif, first)
-            for place in range(first + 2, first + 2 + 12 * count, 12):
-                # Of whatever type it says it is, for OpenCV reads it so, which turns the pictures elsewhere.
-                if struct.unpack_from(order + "H", exif, place)[0] == ORIENTATION:
-                    return int(struct.unpack_from(order + "H", exif, place + 8)[0])
-            return 1
-    except (struct.error, KeyError, OverflowError):
-        # Pictures with broken metadata are shown as they lie.
+            blocks.append(block[:_LONGEST])
+            # Of a JPEG it reads all blocks, of others the first.
+            if name != "jpeg":
+                break
+    if not blocks:
         return 1
-    return 1
+    probe, pixels = _probe()
+    segments = b"".join(_exif_segment(one) for one in blocks)
+    turned: Any = cv2.imdecode(np.frombuffer(probe[:2] + segments + probe[2:], np.uint8), cv2.IMREAD_GRAYSCALE)
+    return next((value for value in range(1, 9) if np.array_equal(_turned(pixels, value), turned)), 1)
+
+
+@lru_cache(1)
+def _probe() -> tuple[bytes, np.ndarray[Any, Any]]:
+    """Return a JPEG that is another one each way it is turned, and its pixels."""
+    corner = np.zeros((16, 24), np.uint8)
+    corner[:8, :8] = 255
+    data = cv2.imencode(".jpg", corner)[1]
+    return data.tobytes(), np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+
+
+def _exif_segment(block: bytes) -> bytes:
+    return b"\xff\xe1" + struct.pack(">H", 2 + len(_LEAD) + len(block)) + _LEAD + block
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:
@@ -93,7 +111,7 @@ def _jpeg(data: bytes) -> Iterator[bytes]:
             return
         block = data[position + 4 : position + 2 + length]
         if marker == 0xE1 and block.startswith(_LEAD):
-            yield block
+            yield block[len(_LEAD) :]
         position += 2 + length
 
 
@@ -101,9 +119,13 @@ def _png(data: bytes) -> Iterator[bytes]:
     position = 8
     while position < len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
-        if kind == b"eXIf":
-            yield data[position + 8 : position + 8 + length]
-        position += 12 + length
+        end = position + 8 + length
+        # As libpng takes them: of a known order of bytes, and as they were written.
+        if kind == b"eXIf" and data[position + 8 : position + 10] in (b"II", b"MM"):
+            said = int.from_bytes(data[end : end + 4], "big")
+            if zlib.crc32(data[position + 4 : end]) == said:
+                yield data[position + 8 : end]
+        position = end + 4
 
 
 def _webp(data: bytes) -> Iterator[bytes]:

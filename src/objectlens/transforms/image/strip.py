@@ -63,19 +63,22 @@ def _jpeg(data: bytes, icc: bool) -> Iterator[bytes]:
 
 def _png(data: bytes, icc: bool) -> Iterator[bytes]:
     yield data[:8]
-    position = 8
-    while position < len(data):
+    position, kind = 8, b""
+    # Without an end there is a struct.error.
+    while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, position)
         if kind not in _PNG_DROPPED and (icc or kind != b"iCCP"):
             yield data[position : position + 12 + length]
-        position = len(data) if kind == b"IEND" else position + 12 + length
+        position += 12 + length
 
 
 def _webp(data: bytes, icc: bool) -> Iterator[bytes]:
     chunks = []
-    position, end = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    position, end = 12, 8 + int.from_bytes(data[4:8], "little")
     while position < end:
         kind, length = struct.unpack_from("<4sI", data, position)
+        if position + 8 + length > end or end > len(data):
+            raise BadInput("the WEBP picture is cut short or corrupt")
         chunk = data[position : position + 8 + length + length % 2]
         if kind == b"VP8X":
             kept = ~_VP8X_EXIF_XMP if icc else ~(_VP8X_EXIF_XMP | _VP8X_ICC)
