@@ -99,6 +99,13 @@ def test_the_same_samples_come_to_the_same_bytes_whenever_they_are_written(name,
     assert first
 
 
+def test_samples_that_read_like_a_header_stay_as_they_are():
+    wanted = np.frombuffer(b"PEAK" + bytes(range(1, 17)) + bytes(100), np.int16)
+    sound = Audio((wanted.astype(np.float32) / 32_768)[:, None], RATE)
+    got, _ = soundfile.read(io.BytesIO(steps.encode(sound, format="wav", subtype="PCM_16").body), dtype="int16")
+    assert np.array_equal(got, wanted)
+
+
 def test_ogg_is_what_soundfile_writes_but_for_the_number_of_its_stream():
     sink = io.BytesIO()
     soundfile.write(sink, SOUND[:60_000], RATE, format="OGG", subtype="VORBIS")
