@@ -23,8 +23,6 @@ def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema],
 
     `read` reads all of it anew, with the types of some columns given.
     """
-    if not _LARGE.search(data):
-        return table
     large = [
         typed
         for place, field in enumerate(table.schema)
@@ -32,7 +30,8 @@ def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema],
         if len(table.schema.get_all_field_indices(field.name)) == 1
         and (typed := field.with_type(_with_large(table.column(place)))) != field
     ]
-    if not large:
+    # Looking through all of it takes longer than reading it did.
+    if not large or not _LARGE.search(data):
         return table
     for fields in (large, *([one] for one in large[:_TRIES] if len(large) > 1)):
         try:
