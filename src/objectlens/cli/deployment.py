@@ -201,13 +201,12 @@ def _imported_from(folder: Path, origin: Path) -> list[Path]:
     """Return the other modules and packages in `folder` that were imported."""
     here, found = folder.resolve(), set()
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is None or "." in name or name in ("__main__", "objectlens"):
+        if "." in name or name in ("__main__", "objectlens"):
             continue
-        path = Path(file).resolve()
-        path = path.parent if path.name == "__init__.py" else path
-        if path.parent == here and path != origin.resolve():
-            found.add(path)
+        # A package need not have an __init__.py.
+        places = list(getattr(module, "__path__", ())) or [getattr(module, "__file__", None)]
+        paths = [Path(place) for place in places if place is not None]
+        found |= {path for path in paths if path.parent.resolve() == here and path != origin}
     return sorted(found)
 
 

@@ -115,7 +115,12 @@ def test_what_the_module_imports_from_beside_it_comes_along(tmp_path, monkeypatc
     (tmp_path / "beside_package").mkdir()
     (tmp_path / "beside_package" / "__init__.py").touch()
     (tmp_path / "beside_package" / "words.txt").write_text("words")
-    (tmp_path / "beside_words.py").write_text("import beside_package\n")
+    (tmp_path / "beside_folder").mkdir()
+    (tmp_path / "beside_folder" / "part.py").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "shared.py").touch()
+    (tmp_path / "beside_link.py").symlink_to(tmp_path / "elsewhere" / "shared.py")
+    (tmp_path / "beside_words.py").write_text("import beside_folder.part, beside_link, beside_package\n")
     (tmp_path / "beside_other.py").touch()
     (tmp_path / "beside_steps.py").write_text(f"import beside_words\n{SOURCE}")
     package = deployment.package(deployment.load("beside_steps:shout", tmp_path))
@@ -123,6 +128,8 @@ def test_what_the_module_imports_from_beside_it_comes_along(tmp_path, monkeypatc
         assert archive.namelist() == [
             "lambda_function.py",
             "beside_steps.py",
+            "beside_folder/part.py",
+            "beside_link.py",
             "beside_package/__init__.py",
             "beside_package/words.txt",
             "beside_words.py",
