@@ -25,7 +25,7 @@ from objectlens.objectlambda import workers
 from objectlens.objectlambda.refusals import refusal, transform_errors, worker_errors
 from objectlens.objectlambda.stream import Processes, Stream
 from objectlens.objectlambda.turns import Turns
-from objectlens.objectlambda.workers import Workers
+from objectlens.objectlambda.workers import WorkerOverran, Workers
 from objectlens.stores import Opened, Stat
 from objectlens.streams import FileSlice
 from objectlens.transforms import (
@@ -180,8 +180,10 @@ class Native:
         tally.transforms(program.digest[:12], body.length)
         try:
             made = await self._workers.run(job, body.fd)
-        except BaseException:
-            tally.took(time.perf_counter_ns() - began, 0)
+        except BaseException as error:
+            # Who is ended for it says no more what it took, but took all that it may.
+            ran = program.context.limits.cpu_seconds if isinstance(error, WorkerOverran) else 0
+            tally.took(time.perf_counter_ns() - began, round(ran * 1e9))
             tally.failed()
             raise
         tally.took(made.head["ns"], round(made.cpu_seconds * 1e9), made.head["peak_mb"])

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from objectlens import errors
 from objectlens.metering import Tally, current
 from objectlens.objectlambda.refusals import refusal, worker_errors
-from objectlens.objectlambda.workers import SECONDS, Made, Workers
+from objectlens.objectlambda.workers import SECONDS, Made, WorkerOverran, Workers
 from objectlens.streams import FileSlice
 from objectlens.transforms import Limits
 from objectlens.transforms.context import Members
@@ -138,7 +138,12 @@ class Making:
         """Wait for what it comes to; processes have a deadline for it. Raises what the caller is to see."""
         member = f"member {self.key!r}: "
         with worker_errors(self.limits, member):
-            made = self.made.result()
+            try:
+                made = self.made.result()
+            except WorkerOverran:
+                if self.tally is not None:
+                    self.tally.took(0, round(self.limits.cpu_seconds * 1e9))
+                raise
         head, body = made.head, made.body
         # The time is that of the thread that waits.
         if self.tally is not None:

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError, ResponseStreamingError
 from support.archives import members
 from support.live import make_lens_on, zipped
 from support.load import load, presigned
+from support.tars import tar
 from support.usage import WRITE, ask, native_lens, rows, run, total
 from support.wire import Wire
 
@@ -374,6 +375,21 @@ def test_who_leaves_before_a_transform_ends_pays_for_it_all_the_same(server):
     assert found["cpu_us"] > 300_000
     assert lens.get("k")["ResponseMetadata"]["HTTPHeaders"]["x-objectlens-cache"] == "hit"
     assert total(server, access_point=lens.arn)["invocations"] == 1
+
+
+def test_runs_that_are_over_the_limit_of_processor_time_count_with_it(server):
+    slow, limits = json.loads(SLOW), {"cpu_seconds": 0.2}
+    for pipeline, data in (
+        (slow, noise(1200)),
+        ({"pipeline": [{"archive.webdataset": {"pipelines": {"png": slow}}}]}, tar({"a.png": noise(1200)})),
+    ):
+        lens = native_lens(server, json.dumps(pipeline | {"limits": limits}))
+        lens.put("k", data)
+        with pytest.raises(ClientError, match="cpu_seconds"):
+            lens.get("k")
+        found = total(server, access_point=lens.arn)
+        assert (found["invocations"], found["errors"]) == (1, 1)
+        assert found["cpu_us"] >= 200_000
 
 
 DYING = """
