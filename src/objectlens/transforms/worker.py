@@ -130,7 +130,11 @@ def serve(sock: socket.socket, compiled: Programs, places: memoryview, place: in
             except ConnectionError:
                 return
             places[place] = job.head["job"]
-            peak, fit = _answer(sock, job, compiled, status.fileno())
+            try:
+                peak, fit = _answer(sock, job, compiled, status.fileno())
+            except ConnectionError:
+                # The server has hung up meanwhile: nobody waits for it.
+                return
             places[place] = 0
             # The next job is to find most of the memory free. Models stay, and take more than their files do.
             allowed = min(_KEPT_MB, _allowed_mb() // 2) + 3 * compiled.loaded_bytes // 2**20

@@ -303,6 +303,18 @@ def test_one_that_takes_too_much_of_a_processor_is_ended() -> None:
     run(main, count=1)
 
 
+def test_one_whose_server_has_hung_up_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    left = []
+
+    async def main(workers: Workers) -> None:
+        left.append(asyncio.ensure_future(do(workers, SMALL, picture(3000, 3000))))
+        await at_work(workers)
+
+    run(main, count=1)
+    assert left[0].cancelled()
+    assert capfd.readouterr().err == ""
+
+
 def test_one_that_takes_too_long_is_ended() -> None:
     async def main(workers: Workers) -> None:
         await do(workers, SMALL, picture())
