@@ -138,10 +138,12 @@ def deploy(
             found = deployment.load(target, Path.cwd())
             terms = _terms(quality, limits)
             payload = deployment.as_data(found.pipeline, terms)
+            if payload is None and "cpu_seconds" in terms.get("limits", {}):
+                raise click.UsageError(f"--limit cpu_seconds is for built-in steps alone; {target} has --timeout")
             clients = connect(data, config, endpoint)
             if payload is None:
                 package = deployment.package(found)
-                payload = json.dumps(terms) if terms != _terms("fast", ()) else None
+                payload = json.dumps(terms) if terms != {"quality": "fast"} else None
             else:
                 package = None
         facts = _put(clients, plan, package, payload, name=name, bucket=bucket)

@@ -194,6 +194,14 @@ def test_wrong_limits_are_said_before_anything_is_deployed(module, tmp_path, mon
     assert said in done.output
 
 
+def test_functions_have_no_limit_of_processor_time(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["function", "deploy", f"{module}:shout", "--access-point", "a", "--bucket", "b"]
+    done = CliRunner().invoke(main, [*command, "--data", str(tmp_path / "none"), "--limit", "cpu_seconds=5"])
+    assert done.exit_code == 2
+    assert f"{module}:shout has --timeout" in done.output
+
+
 def test_a_handler_in_a_folder_has_no_limits_of_transforms(tmp_path):
     (tmp_path / "lambda_function.py").write_text("def lambda_handler(event, context): ...\n")
     command = ["function", "deploy", str(tmp_path), "--access-point", "a", "--bucket", "b", "--limit", "pixels=1"]
