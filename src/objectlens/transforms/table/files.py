@@ -261,7 +261,9 @@ def _json_in_blocks(data: bytes, block: int) -> pa.Table:
         return pa.json.read_json(
             pa.py_buffer(data),
             read_options=pa.json.ReadOptions(use_threads=False, block_size=min(block, 2**31 - 1)),
-            parse_options=pa.json.ParseOptions(explicit_schema=schema),
+            parse_options=pa.json.ParseOptions(
+                explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"
+            ),
         )
 
     return with_times_as_written(with_large_numbers(data, read(None), read), read)

@@ -21,7 +21,7 @@ _LARGE = re.compile(rb"(?<![\d.])\d{19,20}(?![\d.eE])")
 def with_large_numbers(data: bytes, table: pa.Table, read: Callable[[pa.Schema], pa.Table]) -> pa.Table:
     """Return the table with those columns as whole numbers of 64 bits that have no others, instead of as floats.
 
-    `read` reads all of it anew, with the types of some columns given.
+    `read` reads some columns anew, of the types that it is given.
     """
     large = [
         typed
