@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import signal
 import tarfile
 import threading
 import zlib
@@ -95,7 +96,17 @@ def test_what_is_wrong_with_a_member_names_it() -> None:
     with_workers(main, count=1)
 
 
-def test_a_process_that_ends_costs_its_stream_alone() -> None:
+@pytest.mark.parametrize(
+    ("end", "kind", "said"),
+    [
+        (signal.SIGKILL, errors.LambdaRuntimeError, "SIGKILL"),
+        (signal.SIGSEGV, errors.InvalidTransformInput, r"^member 'a\.png': it brings down .* SIGSEGV"),
+    ],
+    ids=["SIGKILL", "SIGSEGV"],
+)
+def test_a_process_that_ends_costs_its_stream_alone(
+    end: signal.Signals, kind: type[errors.ServiceError], said: str
+) -> None:
     program, data = shard_program({"png": LONG}), tar({"a.png": PICTURE})
 
     async def main(workers: Workers, processes: Processes) -> None:
@@ -103,8 +114,8 @@ def test_a_process_that_ends_costs_its_stream_alone() -> None:
         await until(lambda: workers._crew is not None and workers._crew._places[0] not in (0, STARTING))
         for one in psutil.Process().children():
             if "objectlens.transforms.worker" in " ".join(one.cmdline()):
-                one.kill()
-        with pytest.raises(errors.LambdaRuntimeError, match="SIGKILL"):
+                one.send_signal(end)
+        with pytest.raises(kind, match=said):
             await making
         # Another process has taken its place.
         small = shard_program({"png": SMALL})
