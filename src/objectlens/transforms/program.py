@@ -22,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "13"
+VOCABULARY = "14"
 # Steps that need all of something and are worth a stream nevertheless: they lead to one.
 _FOR_STREAMS = frozenset({"archive.member", "stream"})
 
