@@ -81,6 +81,8 @@ def fitted(tensor: Tensor, ctx: Context, *, file: File) -> Tensor:
     except (ValueError, TypeError, AttributeError) as error:
         raise BadInput(f"the model {file!r} does not take this tensor: {str(error)[:200]}") from error
     dense = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
+    if not (np.issubdtype(dense.dtype, np.number) or dense.dtype == np.bool_):
+        raise BadInput(f"the model {file!r} makes {dense.dtype}; only arrays of numbers are taken")
     return Tensor(dense[0] if single else dense)
 
 
@@ -92,8 +94,8 @@ def load_onnx(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # As above: no common class.
     except Exception as error:
-        said = str(error).replace(str(path), path.name)
-        raise BadPipeline(f"{path.name} is no ONNX model: {said[:200]}") from error
+        said = str(error).replace(f"{path.parent}/", "")
+        raise BadPipeline(f"{path.name} is no ONNX model that can be read here: {said[:200]}") from error
 
 
 def load_fitted(path: Path, resources: Resources) -> Any:
