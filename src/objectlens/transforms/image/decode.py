@@ -67,7 +67,7 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
         if darkened or (value is not None and data[_PNG_COLOUR] == _PALETTE):
             return _by_pillow(data, header, orient=orient, alpha=True)
         if value is not None:
-            # Pillow makes white of nearly all that has 16 bits, and looks among scaled samples for the value of 2 and 4.
+            # Pillow makes white of nearly all that has 16 bits, and takes the value of 2 and 4 bits for a scaled one.
             image = _without(image, data, value)
         # What is read unchanged is not turned either.
         return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
@@ -146,7 +146,7 @@ def _transparent_grey(data: bytes) -> int | None:
     if not data.startswith(b"\x89PNG") or not 0 < place < data.find(b"IDAT"):
         return None
     # Of the two bytes only as many bits count as a sample has (PNG, 11.3.2.1).
-    most = 2 ** data[_PNG_DEPTH] - 1
+    most = (1 << data[_PNG_DEPTH]) - 1
     value = int.from_bytes(data[place + 4 : place + 6], "big") & most
     return value * 255 // most if most < 255 else value
 

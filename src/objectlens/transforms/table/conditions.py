@@ -141,7 +141,7 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
 
 
 def _rounded(value: float, kind: pa.DataType) -> float:
-    """Return a number as a column of this precision holds it: no float32 is 0.1, which Arrow makes of it for `in` alone."""
+    """Return a number as a column of this precision holds it, as Arrow itself does it for `in` alone."""
     near = float(pa.scalar(float(value), kind).as_py())
     return float(value) if math.isinf(near) else near
 
