@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 
 import cv2
 import joblib
 import numpy as np
 import pytest
+import sklearn
 import skops.io
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
 from objectlens.transforms import BadInput, BadPipeline, Context, Limits, Resources, Tensor, compile_pipeline
 from objectlens.transforms import learned as steps
@@ -158,6 +160,25 @@ def test_sklearn(folder, name):
 def test_pickles_need_trust(folder):
     with pytest.raises(BadPipeline, match="trust_pickles"):
         steps.fitted(file="scale.joblib")(Tensor(ROWS), ctx=Context(resources=Resources(folder)))
+
+
+def test_models_that_another_version_has_fitted_are_told_with_this_one(tmp_path):
+    fitted = SimpleImputer().fit(ROWS)
+    # As older versions leave it.
+    del fitted._fill_dtype
+    joblib.dump(fitted, tmp_path / "old.joblib")
+    with pytest.raises(
+        BadInput, match=f"this tensor with scikit-learn {re.escape(sklearn.__version__)}: .*_fill_dtype"
+    ):
+        steps.fitted(file="old.joblib")(Tensor(ROWS), ctx=Context(resources=Resources(tmp_path, trust_pickles=True)))
+
+
+def test_types_that_are_not_trusted_are_named_with_the_setting(tmp_path):
+    skops.io.dump(KBinsDiscretizer(2, quantile_method="linear").fit(ROWS), tmp_path / "bins.skops")
+    with pytest.raises(BadPipeline, match=r"not trusted: numpy\.dtype; trusted_types may name them"):
+        steps.fitted(file="bins.skops")(Tensor(ROWS), ctx=Context(resources=Resources(tmp_path)))
+    ctx = Context(resources=Resources(tmp_path, trusted_types=("numpy.dtype",)))
+    assert steps.fitted(file="bins.skops")(Tensor(ROWS), ctx=ctx).array.shape == (50, 8)
 
 
 def test_models_follow_pictures(folder):
