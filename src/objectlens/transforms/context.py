@@ -14,7 +14,7 @@ from objectlens.transforms.limits import Limits, checked
 
 Quality = Literal["fast", "exact"]
 Loaded = TypeVar("Loaded")
-Version = tuple[int, int]
+Version = tuple[int, ...]
 _PAYLOAD = '{"quality": "fast" or "exact", "limits": {"pixels": ...}}'
 
 
@@ -55,15 +55,24 @@ class Resources:
             pass
         raise BadPipeline(f"there is no file {name!r:.80} in the folder for resources")
 
+    def parts(self, name: str) -> tuple[Path, ...]:
+        """Return the file called `name`, and `name.data` where that is beside it; raises `BadPipeline` as `path` does.
+
+        PyTorch writes the weights of an ONNX model there, which may change while the model itself stays the same.
+        """
+        path = self.path(name)
+        data = path.with_name(f"{path.name}.data")
+        return (path, data) if data.is_file() else (path,)
+
     def version(self, name: str) -> Version:
         """Return what changes when the file called `name` does; raises `BadPipeline` as `path` does."""
-        status = self.path(name).stat()
-        return status.st_mtime_ns, status.st_size
+        states = [path.stat() for path in self.parts(name)]
+        return tuple(number for state in states for number in (state.st_mtime_ns, state.st_size))
 
     @property
     def loaded_bytes(self) -> int:
         """The sizes of all files that are kept in memory."""
-        return sum(size for (_, size), _ in self._loaded.values())
+        return sum(sum(version[1::2]) for version, _ in self._loaded.values())
 
     def load(self, name: str, loader: Callable[[Path], Loaded]) -> Loaded:
         """Return `loader(path)` of the file called `name`, from memory while the file has not changed."""

@@ -22,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "13"
+VOCABULARY = "14"
 # Steps that need all of something and are worth a stream nevertheless: they lead to one.
 _FOR_STREAMS = frozenset({"archive.member", "stream"})
 
@@ -254,7 +254,7 @@ def _digest(
     own: Iterable[str],
     inner: Sequence[Program],
 ) -> str:
-    files = {name: _sum(context.resources.path(name)) for name in own}
+    files = {name: [_sum(path) for path in context.resources.parts(name)] for name in own}
     versions = {family: dict(load(family).versions) for family in _families(defaults.plan)}
     declared = [[step.title, arguments] for step, (_, arguments) in zip(steps, said.steps, strict=True)]
     limits = {name: getattr(context.limits, name) for name in context.limits.__dataclass_fields__}

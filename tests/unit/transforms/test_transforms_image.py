@@ -186,6 +186,18 @@ def test_jitter_is_reproducible():
     assert np.array_equal(steps.jitter(PICTURE).pixels, BGR)
 
 
+def test_steps_with_one_seed_draw_apart_from_each_other():
+    x = np.tile(np.arange(200, dtype=np.uint8), (2, 1))
+    drawn = []
+    for seed in range(400):
+        cut = steps.random_crop(Image(x, "grey"), width=1, height=1, seed=seed).pixels[0, 0]
+        flipped = steps.random_flip(Image(x, "grey"), seed=seed).pixels[0, 0] != 0
+        bright = steps.jitter(Image(x, "grey"), brightness=0.2, seed=seed).pixels[0, 150]
+        drawn.append((cut, flipped, bright))
+    # Of 400 pairs that have nothing to do with each other, one in a million correlates by a quarter.
+    assert np.abs(np.corrcoef(np.array(drawn, float), rowvar=False) - np.eye(3)).max() < 0.25
+
+
 @pytest.mark.parametrize("quality", ["fast", "exact"])
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])

@@ -1,16 +1,20 @@
 """Models as steps against scikit-learn and ONNX's own meaning, and what is not trusted."""
 
 import json
+import os
+import re
 import shutil
 
 import cv2
 import joblib
 import numpy as np
 import pytest
+import sklearn
 import skops.io
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
 from objectlens.transforms import BadInput, BadPipeline, Context, Limits, Resources, Tensor, compile_pipeline
 from objectlens.transforms import learned as steps
@@ -93,6 +97,42 @@ def test_models_without_an_input_are_refused(tmp_path):
         steps.onnx(file="m.onnx")(Tensor(np.zeros(2, np.float32)), ctx=Context(resources=Resources(tmp_path)))
 
 
+def beside(location: str) -> bytes:
+    """Return a model y = x + w, whose two weights are in another file (onnx.proto: external_data, data_location)."""
+    where = field(13, field(1, "location") + field(2, location))
+    weights = field(5, field(1, 2) + field(2, 1) + field(8, "w") + where + field(14, 1))
+    return model("Add", "xw", FLOATS, weights)
+
+
+def test_weights_beside_a_model_are_a_part_of_it(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(beside("m.onnx.data"))
+    pipeline = [{"onnx": {"file": "m.onnx"}}]
+    text = json.dumps({"family": "learned", "pipeline": ["image.decode", "image.to_tensor", *pipeline]})
+    programs, digests = Programs(Terms(folder=str(tmp_path))), set()
+    ctx = Context(resources=Resources(tmp_path))
+    for weights in ([1, 2], [3, 4]):
+        (tmp_path / "m.onnx.data").write_bytes(np.array(weights, np.float32).tobytes())
+        os.utime(tmp_path / "m.onnx.data", (weights[0], weights[0]))
+        assert steps.onnx(file="m.onnx")(Tensor(np.zeros(2, np.float32)), ctx=ctx).array.tolist() == weights
+        digests.add(programs(text).digest)
+    assert len(digests) == 2
+
+
+def test_weights_that_are_not_there_are_told_without_the_folder(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(beside("nowhere.bin"))
+    with pytest.raises(BadPipeline, match=r"m\.onnx is no ONNX model that can be read here: .*nowhere\.bin") as caught:
+        steps.onnx(file="m.onnx")(Tensor(np.zeros(2, np.float32)), ctx=Context(resources=Resources(tmp_path)))
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_transformers_that_make_no_numbers_are_refused(tmp_path):
+    fitted = SimpleImputer(strategy="constant", fill_value="none").fit(np.array([["a"]], object))
+    joblib.dump(fitted, tmp_path / "m.joblib")
+    ctx = Context(resources=Resources(tmp_path, trust_pickles=True))
+    with pytest.raises(BadInput, match=r"the model 'm\.joblib' makes object; only arrays of numbers are taken"):
+        steps.fitted(file="m.joblib")(Tensor(np.zeros((1, 1))), ctx=ctx)
+
+
 def test_onnx(folder):
     ctx = Context(resources=Resources(folder))
     vector = np.array([1, 2, 3], np.float32)
@@ -120,6 +160,25 @@ def test_sklearn(folder, name):
 def test_pickles_need_trust(folder):
     with pytest.raises(BadPipeline, match="trust_pickles"):
         steps.fitted(file="scale.joblib")(Tensor(ROWS), ctx=Context(resources=Resources(folder)))
+
+
+def test_models_that_another_version_has_fitted_are_told_with_this_one(tmp_path):
+    fitted = SimpleImputer().fit(ROWS)
+    # As older versions leave it.
+    del fitted._fill_dtype
+    joblib.dump(fitted, tmp_path / "old.joblib")
+    with pytest.raises(
+        BadInput, match=f"this tensor with scikit-learn {re.escape(sklearn.__version__)}: .*_fill_dtype"
+    ):
+        steps.fitted(file="old.joblib")(Tensor(ROWS), ctx=Context(resources=Resources(tmp_path, trust_pickles=True)))
+
+
+def test_types_that_are_not_trusted_are_named_with_the_setting(tmp_path):
+    skops.io.dump(KBinsDiscretizer(2, quantile_method="linear").fit(ROWS), tmp_path / "bins.skops")
+    with pytest.raises(BadPipeline, match=r"not trusted: numpy\.dtype; trusted_types may name them"):
+        steps.fitted(file="bins.skops")(Tensor(ROWS), ctx=Context(resources=Resources(tmp_path)))
+    ctx = Context(resources=Resources(tmp_path, trusted_types=("numpy.dtype",)))
+    assert steps.fitted(file="bins.skops")(Tensor(ROWS), ctx=ctx).array.shape == (50, 8)
 
 
 def test_models_follow_pictures(folder):

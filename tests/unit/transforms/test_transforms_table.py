@@ -412,6 +412,13 @@ def test_conditions_on_empty_and_odd_values(condition, rows):
         (["f", "<", 1e30], [0, 1]),
         (["half", ">", 1], [0]),
         (["half", "in", [0.5]], [1]),
+        (["half", "==", 0.1], [2]),
+        (["single", "==", 0.1], [0]),
+        (["single", "!=", 0.1], [1, 2]),
+        (["single", "<=", 0.1], [0]),
+        (["single", ">", 0.1], [1, 2]),
+        (["single", "in", [0.1, 7]], [0]),
+        (["single", ">", 1e300], [2]),
     ],
 )
 def test_numbers_are_compared_as_numbers_whatever_their_kind(condition, rows):
@@ -422,7 +429,8 @@ def test_numbers_are_compared_as_numbers_whatever_their_kind(condition, rows):
             "u": pa.array([2**64 - 1, 5, 2**24 + 1, None], pa.uint64()),
             "word": pa.array([1, 2, None, None], pa.int32()).dictionary_encode(),
             "f": [0.5, 7.0, 1e40, None],
-            "half": pa.array([1.5, 0.5, None, None], pa.float16()),
+            "half": pa.array([1.5, 0.5, 0.1, None], pa.float16()),
+            "single": pa.array([0.1, 0.3, float("inf"), None], pa.float32()),
             "row": [0, 1, 2, 3],
         }
     )

@@ -215,6 +215,21 @@ def test_tokens_are_cut_as_the_library_cuts_them(tmp_path, length, special):
 
 
 @pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("length", [2, 3, 5])
+def test_tokens_are_cut_on_the_side_that_the_file_says(tmp_path, length, special):
+    words = ["[UNK]", "[CLS]", "[SEP]", *"abcdefgh"]
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    tokenizer.enable_truncation(6, direction="left")
+    tokenizer.save(str(tmp_path / "t.json"))
+    arguments = {"file": "t.json", "max_length": length, "special_tokens": special}
+    got = steps.tokenize.function("a b c d e f g h", Context(resources=Resources(tmp_path)), **arguments)
+    tokenizer.enable_truncation(length, direction="left")
+    assert got.array.tolist() == tokenizer.encode("a b c d e f g h", add_special_tokens=special).ids
+
+
+@pytest.mark.parametrize("special", [True, False])
 @pytest.mark.parametrize("text", ["a b", "", "a b a b a b a b a b"])
 def test_padding_that_a_tokenizers_file_asks_for_is_left_out(tmp_path, text, special):
     words = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[PAD]": 9}

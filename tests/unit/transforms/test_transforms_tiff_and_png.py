@@ -312,6 +312,17 @@ def test_interlaced_png_that_is_transparent(kind: int, depth: int, factor: int) 
     assert np.array_equal(decoded(data), pixels if kind == 6 else np.dstack([GREY] * 3))
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_one_value_of_few_bits_that_is_transparent(depth: int) -> None:
+    most = 2**depth - 1
+    samples = GREY.astype(int) * most // 255
+    for said in (1, 1 + (most + 1) * 7):
+        data = png(samples[..., None], 0, depth, chunk(b"tRNS", struct.pack(">H", said)))
+        got = steps.decode.function(data, Context(), alpha=True).pixels
+        assert np.array_equal(got[..., 3], np.where(samples == 1, 0, 255)), said
+        assert np.array_equal(got[..., 0], samples * 255 // most)
+
+
 def test_heic_is_refused_by_name() -> None:
     with pytest.raises(BadInput, match="HEIC"):
         decoded(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64)

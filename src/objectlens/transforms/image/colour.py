@@ -135,9 +135,18 @@ _JITTER = (brightness, contrast, saturation)
 
 def drawn(brightness: float, contrast: float, saturation: float, hue: float, seed: int) -> list[float]:
     """Return the factors of brightness, contrast and saturation that `jitter` draws, and the turn of the hue."""
-    random = np.random.Generator(np.random.PCG64(seed))
+    random = drawing(seed, "jitter")
     draws = [random.uniform(max(0.0, 1 - s), 1 + s) for s in (brightness, contrast, saturation)]
     return [float(one) for one in (*draws, random.uniform(-hue, hue))]
+
+
+def drawing(seed: int, step: str) -> np.random.Generator:
+    """Return what a step draws from.
+
+    Steps that are given one seed draw apart from each other: else the pictures that are flipped were all the darker.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=tuple(step.encode()))
+    return np.random.Generator(np.random.PCG64(sequence))
 
 
 def _check(*, mean: list[float], std: list[float]) -> None:

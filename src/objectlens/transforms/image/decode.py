@@ -22,8 +22,8 @@ from objectlens.transforms.image.orientation import is_transposed, lying, uprigh
 from objectlens.transforms.image.tiff import read_kind
 from objectlens.transforms.values import Image, Order
 
-# Bits of a sample (PNG specification section 11.2.2).
-_PNG_DEPTH = 24
+# Bits of a sample, and what samples are (PNG specification section 11.2.2).
+_PNG_DEPTH, _PNG_COLOUR, _PALETTE = 24, 25, 3
 _PILLOW = frozenset({"gif", "avif"})
 _MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"})
 # Of 16 bits, in the order of bytes that the file has.
@@ -64,10 +64,10 @@ def _decoded(data: bytes, header: Header, *, orient: bool, alpha: bool) -> Image
         # it hands out the grey alone.
         darkened = header.format == "tiff" and (image.order == "bgra" or (image.order == "bgr" and _has_more(data)))
         value = _transparent_grey(data) if image.order == "grey" else None
-        if darkened or (value is not None and data[_PNG_DEPTH] <= 8):
+        if darkened or (value is not None and data[_PNG_COLOUR] == _PALETTE):
             return _by_pillow(data, header, orient=orient, alpha=True)
         if value is not None:
-            # Pillow makes white of nearly all that has 16 bits.
+            # Pillow makes white of nearly all that has 16 bits, and takes the value of 2 and 4 bits for a scaled one.
             image = _without(image, data, value)
         # What is read unchanged is not turned either.
         return image.with_pixels(upright(image.pixels, data, header.format)) if orient else image
@@ -138,15 +138,21 @@ def _has_more(data: bytes) -> bool:
 
 
 def _transparent_grey(data: bytes) -> int | None:
-    """Return which value of a grey PNG, or palette, is transparent (`tRNS`, before the pixels), None when none is."""
+    """Return which value of a grey PNG is transparent (`tRNS`, before the pixels), as OpenCV hands out its samples.
+
+    None when none is; some number when a palette has transparency.
+    """
     place = data.find(b"tRNS")
     if not data.startswith(b"\x89PNG") or not 0 < place < data.find(b"IDAT"):
         return None
-    return int.from_bytes(data[place + 4 : place + 6], "big")
+    # Of the two bytes only as many bits count as a sample has (PNG, 11.3.2.1).
+    most = (1 << data[_PNG_DEPTH]) - 1
+    value = int.from_bytes(data[place + 4 : place + 6], "big") & most
+    return value * 255 // most if most < 255 else value
 
 
 def _without(image: Image, data: bytes, value: int) -> Image:
-    """Return a grey picture with one value of its samples, as they are in the file, transparent."""
+    """Return a grey picture with one value of its samples, of 8 or 16 bits as the file has them, transparent."""
     samples: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     pixels = cv2.cvtColor(image.pixels, cv2.COLOR_GRAY2BGRA)
     pixels[samples == value, 3] = 0

@@ -15,7 +15,7 @@ from objectlens.transforms.context import Context
 from objectlens.transforms.contract import transform
 from objectlens.transforms.errors import BadArgument, BadInput
 from objectlens.transforms.hints import Bounds
-from objectlens.transforms.image.colour import Seed, in_order
+from objectlens.transforms.image.colour import Seed, drawing, in_order
 from objectlens.transforms.values import Image
 
 Side = Annotated[int, Bounds(1, 65_535)]
@@ -137,7 +137,7 @@ def center_crop(image: Image, ctx: Context, *, width: Side, height: Side) -> Ima
 @transform(family="image")
 def random_crop(image: Image, ctx: Context, *, width: Side, height: Side, seed: Seed = 0) -> Image:
     """Cut out a box at a place drawn with `seed`."""
-    random = np.random.Generator(np.random.PCG64(seed))
+    random = drawing(seed, "random_crop")
     x = int(random.integers(0, max(0, image.width - width) + 1))
     y = int(random.integers(0, max(0, image.height - height) + 1))
     return _cut(image, x, y, width, height)
@@ -179,7 +179,7 @@ def random_flip(
     image: Image, ctx: Context, *, probability: Annotated[float, Bounds(0, 1)] = 0.5, seed: Seed = 0
 ) -> Image:
     """Mirror left to right when a number drawn with `seed` says so."""
-    if np.random.Generator(np.random.PCG64(seed)).random() < probability:
+    if drawing(seed, "random_flip").random() < probability:
         return image.with_pixels(cv2.flip(image.pixels, 1))
     return image
 

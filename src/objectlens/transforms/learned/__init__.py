@@ -25,6 +25,8 @@ from objectlens.transforms.values import Tensor
 # Kinds of outputs that come as arrays of numbers; there are also texts, sequences, maps, and numbers NumPy has not.
 _INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _ARRAYS = frozenset(f"tensor({one})" for one in ("bool", "float16", "float", "double", *_INTEGERS))
+# What is said beside errors of its models: those that another version has fitted lack what this one looks for.
+_HERE = f"with scikit-learn {sklearn.__version__}"
 File = Annotated[str, Bounds(1, 512), ResourceName()]
 
 
@@ -79,8 +81,10 @@ def fitted(tensor: Tensor, ctx: Context, *, file: File) -> Tensor:
     try:
         result = model.transform(rows)
     except (ValueError, TypeError, AttributeError) as error:
-        raise BadInput(f"the model {file!r} does not take this tensor: {str(error)[:200]}") from error
+        raise BadInput(f"the model {file!r} does not take this tensor {_HERE}: {str(error)[:200]}") from error
     dense = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
+    if not (np.issubdtype(dense.dtype, np.number) or dense.dtype == np.bool_):
+        raise BadInput(f"the model {file!r} makes {dense.dtype}; only arrays of numbers are taken")
     return Tensor(dense[0] if single else dense)
 
 
@@ -92,8 +96,8 @@ def load_onnx(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # As above: no common class.
     except Exception as error:
-        said = str(error).replace(str(path), path.name)
-        raise BadPipeline(f"{path.name} is no ONNX model: {said[:200]}") from error
+        said = str(error).replace(f"{path.parent}/", "")
+        raise BadPipeline(f"{path.name} is no ONNX model that can be read here: {said[:200]}") from error
 
 
 def load_fitted(path: Path, resources: Resources) -> Any:
@@ -109,13 +113,14 @@ def load_fitted(path: Path, resources: Resources) -> Any:
     # Files that are none, or of other versions of the libraries, come to whatever their loaders stumble over.
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        raise BadPipeline(f"{path.name} is no fitted transformer that can be read here: {said[:200]}") from error
+        raise BadPipeline(f"{path.name} is no fitted transformer that can be read {_HERE}: {said[:200]}") from error
 
 
 def _skops(path: Path, resources: Resources) -> Any:
     unknown = set(skops.io.get_untrusted_types(file=path)) - set(resources.trusted_types)
     if unknown:
-        raise BadPipeline(f"{path.name} holds types that are not trusted: {', '.join(sorted(unknown))}")
+        named = ", ".join(sorted(unknown))
+        raise BadPipeline(f"{path.name} holds types that are not trusted: {named}; trusted_types may name them")
     return skops.io.load(path, trusted=list(resources.trusted_types))
 
 

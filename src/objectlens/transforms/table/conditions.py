@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import math
 import re
 from functools import reduce
 from operator import and_
@@ -76,7 +77,7 @@ def _one(condition: list[Any], schema: pa.Schema | None) -> pc.Expression:
                 return found
         if pa.types.is_float16(kind):
             # Which Arrow compares with nothing.
-            field, kind = field.cast(pa.float32()), pa.float32()
+            field = field.cast(pa.float32())
         value = _typed(value, kind)
     elif schema is None:
         value = _stand_in(value)
@@ -125,8 +126,8 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_integer(kind) and type(value) is int:
         # Arrow would make those of no sign signed, and lose the larger half.
         return pa.scalar(value, kind)
-    if pa.types.is_floating(kind) and type(value) is int:
-        return float(value)
+    if pa.types.is_floating(kind) and is_number(value):
+        return _rounded(value, kind)
     if pa.types.is_decimal(kind) and type(value) is int:
         # To Arrow every whole number has 19 digits, more than what it makes of both may have.
         return pa.scalar(decimal.Decimal(value))
@@ -137,6 +138,12 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_time(kind):
         return _time(value, kind)
     return pa.scalar(value).cast(kind)
+
+
+def _rounded(value: float, kind: pa.DataType) -> float:
+    """Return a number as a column of this precision holds it, as Arrow itself does it for `in` alone."""
+    near = float(pa.scalar(float(value), kind).as_py())
+    return float(value) if math.isinf(near) else near
 
 
 def _time(text: str, kind: pa.DataType) -> pa.Scalar:

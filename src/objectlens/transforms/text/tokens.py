@@ -29,8 +29,8 @@ def tokenize(
 ) -> Tensor:
     """Encode the text (`Tokenizer.encode`) to a vector of ids, cut at `max_length`, filled up to `pad_to`.
 
-    `file` is a file of the operator, whose own padding is left out. What is cut off is text: special tokens that end a
-    text stay.
+    `file` is a file of the operator, whose own padding is left out. What is cut off is text, on the side that the file
+    says, the right unless it does: special tokens that end a text stay.
     """
     tokenizer = ctx.resources.load(file, load_tokenizer)
     try:
@@ -50,7 +50,8 @@ def _cut(tokenizer: Tokenizer, text: str, length: int, *, special_tokens: bool) 
     """Return so many ids, the last special token among them, as `Tokenizer.enable_truncation` does it."""
     room = length - (tokenizer.num_special_tokens_to_add(False) if special_tokens else 0)
     bare = tokenizer.encode(text, add_special_tokens=False)
-    bare.truncate(max(0, room))
+    said = tokenizer.truncation
+    bare.truncate(max(0, room), direction=said["direction"] if said else "right")
     cut: list[int] = tokenizer.post_process(bare, None, special_tokens).ids
     return cut[:length]
 
