@@ -16,7 +16,7 @@ from objectlens import errors
 from objectlens.metering import Tally, current
 from objectlens.objectlambda.refusals import refusal, worker_errors
 from objectlens.objectlambda.workers import SECONDS, Made, WorkerOverran, Workers
-from objectlens.streams import FileSlice
+from objectlens.streams import CHUNK, FileSlice
 from objectlens.transforms import Limits
 from objectlens.transforms.context import Members
 from objectlens.transforms.messages import memory_file, read_file
@@ -124,6 +124,12 @@ async def _made(workers: Workers, head: dict[str, Any], file: FileSlice) -> Made
         return await workers.run(head, file.fd)
 
 
+def _pieces(body: FileSlice) -> Iterator[bytes]:
+    with closing(body):
+        for at in range(0, body.length, CHUNK):
+            yield read_file(body.fd, body.offset + at, min(CHUNK, body.length - at))
+
+
 @dataclass(frozen=True, slots=True)
 class Making:
     """A member in the making."""
@@ -134,8 +140,11 @@ class Making:
     members: Members
     tally: Tally | None
 
-    def result(self) -> bytes:
-        """Wait for what it comes to; processes have a deadline for it. Raises what the caller is to see."""
+    def result(self) -> tuple[int, Iterator[bytes]]:
+        """Wait for what it comes to, its length and its pieces, for which processes have a deadline.
+
+        Raises what the caller is to see.
+        """
         member = f"member {self.key!r}: "
         with worker_errors(self.limits, member):
             try:
@@ -152,9 +161,8 @@ class Making:
             raise refusal(head["error"], f"{member}{head['message']}")
         self.members.count += head["members"]
         if isinstance(body, bytes):
-            return body
-        with closing(body):
-            return read_file(body.fd, body.offset, body.length)
+            return len(body), iter((body,))
+        return body.length, _pieces(body)
 
     def cancel(self) -> bool:
         """Say that nobody waits for it any more."""

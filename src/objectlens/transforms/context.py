@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -105,8 +105,8 @@ class Members:
 class Running(Protocol):
     """A pipeline that runs in another process."""
 
-    def result(self) -> bytes:
-        """Wait for what it comes to, and count the members that it found; raises what was wrong."""
+    def result(self) -> tuple[int, Iterator[bytes]]:
+        """Wait for what it comes to, its length and its pieces, and count its members; raises what was wrong."""
         ...
 
     def cancel(self) -> object:

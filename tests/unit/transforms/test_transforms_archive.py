@@ -247,6 +247,20 @@ def test_webdataset(size):
         assert json.loads(archive.extractfile("0001.json").read()) == {"label": 1}
 
 
+def test_what_becomes_of_large_members_leaves_in_pieces():
+    large, small = bytes(range(256)) * 16 * 1024 + b"A", b"A" * 700
+    shard = tar({"0.txt": large, "1.txt": small, "2.bin": large, "3.txt": b""})
+    lower = steps.webdataset(
+        pipelines={"txt": {"family": "text", "pipeline": [{"decode": {"charset": "latin-1"}}, "lower"]}}
+    )
+    pieces = list(lower(shard).body)
+    assert max(map(len, pieces)) <= MIB + 2 * tarfile.BLOCKSIZE
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces)), mode="r:") as found:
+        read = {one.name: found.extractfile(one).read() for one in found}
+    lowered = {name: body.decode("latin-1").lower().encode() for name, body in (("0.txt", large), ("1.txt", small))}
+    assert read == {**lowered, "2.bin": large, "3.txt": b""}
+
+
 def test_webdataset_without_the_others_and_as_a_stream():
     taken = []
 

@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -493,11 +495,43 @@ def test_sound_of_which_nothing_is_left_is_told_to_be_corrupt(name: str, left: i
         audio.decode(sink.getvalue()[:left])
 
 
-@pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("webp", 16_383)])
+@pytest.mark.parametrize(("name", "most"), [("jpeg", 65_500), ("png", 1_000_000), ("webp", 16_383)])
 def test_pictures_longer_than_a_format_holds(name: str, most: int) -> None:
     assert image.encode.function(Image(np.zeros((1, most, 3), np.uint8), "bgr"), Context(), format=name)
     with pytest.raises(BadInput, match=f"{name.upper()} holds {most:,} pixels a side.*resize"):
         image.encode.function(Image(np.zeros((most + 1, 1, 3), np.uint8), "bgr"), Context(), format=name)
+
+
+def _png_of(width: int) -> bytes:
+    row = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    head = row[12:16] + struct.pack(">I", width) + row[20:29]
+    data = b"IDAT" + zlib.compress(bytes(1 + 3 * width))
+    chunks = (head, data, b"IEND")
+    return row[:8] + b"".join(
+        struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks
+    )
+
+
+def _jpeg_of(height: int) -> bytes:
+    data = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    at = data.index(b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">H", height) + data[at + 2 :]
+
+
+def _avif_of(width: int) -> bytes:
+    sink = io.BytesIO()
+    Pillow.fromarray(np.zeros((1, width, 3), np.uint8)).save(sink, "AVIF", speed=10)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "most"),
+    [("JPEG", _jpeg_of, 65_500), ("PNG", _png_of, 1_000_000), ("AVIF", _avif_of, 32_768)],
+)
+def test_pictures_longer_than_a_library_reads_are_told_so(name: str, make: Callable[[int], bytes], most: int) -> None:
+    assert max(image.decode.function(make(most), Context()).pixels.shape) == most
+    with pytest.raises(BadInput, match=f"{name} is read with up to {most:,} pixels a side.* has {most + 1:,}"):
+        image.decode.function(make(most + 1), Context())
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\x18ftypM4A \0\0\0\0" + b"\0" * 100, b"words"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from objectlens.transforms.program import Program
 
 # Members that are made apart are held here until their turn, as many bytes as one chunk of a file.
 _HELD = 8 * 1024 * 1024
+# What becomes of them leaves in pieces of so many bytes.
+_PIECE = 1024 * 1024
 
 
 class _Member(NamedTuple):
@@ -28,8 +31,12 @@ class _Here:
 
     body: bytes
 
-    def result(self) -> bytes:
-        return self.body
+    def result(self) -> tuple[int, Iterator[bytes]]:
+        return len(self.body), self._pieces()
+
+    def _pieces(self) -> Iterator[bytes]:
+        for at in range(0, len(self.body), _PIECE):
+            yield self.body[at : at + _PIECE]
 
     def cancel(self) -> None:
         """There is nothing to cancel."""
@@ -58,15 +65,22 @@ class Ahead:
         self._members.append(_Member(name, like, len(data), self._run(program, data, like.name)))
         self._size += len(data)
 
-    def entry(self) -> bytes:
-        """Return the first member as an entry of a tar; raises what was wrong with it."""
+    def entry(self) -> Iterator[bytes]:
+        """Yield the first member as an entry of a tar, piece by piece; raises what was wrong with it."""
         name, like, size, made = self._members[0]
-        body = made.result()
+        left, pieces = made.result()
         self._members.popleft()
         self._size -= size
         info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = len(body), like.mode & 0o777, like.mtime
-        return info.tobuf(tarfile.PAX_FORMAT) + body + b"\0" * (-len(body) % tarfile.BLOCKSIZE)
+        info.size, info.mode, info.mtime = left, like.mode & 0o777, like.mtime
+        head, padding = info.tobuf(tarfile.PAX_FORMAT), b"\0" * (-left % tarfile.BLOCKSIZE)
+        # What most members are is one piece with all that belongs to it: each is a way to another thread and back.
+        for piece in pieces:
+            left -= len(piece)
+            yield head + piece + (b"" if left else padding)
+            head = b""
+        if head:
+            yield head
 
     def close(self) -> None:
         """Give up what is left."""

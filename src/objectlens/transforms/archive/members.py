@@ -94,9 +94,9 @@ def webdataset(
                 continue
             ahead.begin(f"{stem}.{renamed}" if renamed else info.name, info, _whole(file, info.size, ctx), program)
             while ahead.full:
-                yield ahead.entry()
+                yield from ahead.entry()
         while ahead:
-            yield ahead.entry()
+            yield from ahead.entry()
     yield b"\0" * tarfile.BLOCKSIZE * 2
 
 

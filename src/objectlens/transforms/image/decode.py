@@ -35,6 +35,8 @@ _REDUCED = {
 }
 # How many times what is wanted each reduction must leave: by less, photographs would come out below 38 dB of `exact`.
 _REDUCTIONS = {8: 3.0, 4: 2.5, 2: 2.0}
+# Pixels that a side may have: as libjpeg, libpng and libavif are built.
+_SIDES = {"jpeg": 65_500, "png": 1_000_000, "avif": 32_768}
 _CHANNELS: dict[int, Order] = {1: "grey", 3: "bgr", 4: "bgra"}
 Pixels = np.ndarray[Any, Any]
 
@@ -188,7 +190,9 @@ def _opened(data: bytes, header: Header) -> PillowImage.Image:
 
 
 def _unread(header: Header) -> BadInput:
-    name = header.format.upper()
+    name, longest = header.format.upper(), max(header.width, header.height)
+    if longest > (most := _SIDES.get(header.format, longest)):
+        return BadInput(f"{name} is read with up to {most:,} pixels a side, and the picture has {longest:,}")
     return BadInput(f"cannot read the {name} picture: it is corrupt, cut short, or of a kind that is not read")
 
 

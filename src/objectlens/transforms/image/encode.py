@@ -16,8 +16,8 @@ from objectlens.transforms.values import Image, Result, Tensor
 
 Layout = Literal["CHW", "HWC"]
 Dtype = Literal["uint8", "float16", "float32"]
-# Pixels that a side may have: as libjpeg is built, and the container of WebP.
-_SIDES = {"jpeg": 65_500, "webp": 16_383}
+# Pixels that a side may have: as libjpeg and libpng are built, and the container of WebP.
+_SIDES = {"jpeg": 65_500, "png": 1_000_000, "webp": 16_383}
 _FORMATS = frozenset({"jpeg", "png", "webp"})
 
 
