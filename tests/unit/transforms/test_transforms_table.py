@@ -469,6 +469,15 @@ def test_views_are_texts_like_others(source, select):
     assert made.body == b'"text"\n"a"\n"b"\n\n'
 
 
+def test_views_in_columns_of_one_name():
+    views = pa.array(["longer than twelve letters", None], pa.string_view())
+    table = pa.table([views, pa.array([1, 2]), views], names=["a", "b", "a"])
+    steps_of_it = ["read", {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "pipeline": steps_of_it}).run(stored_as(table, "arrow"))
+    plain = views.cast(pa.large_string())
+    assert loaded(made.body, "arrow") == pa.table([plain, table["b"], plain], names=["a", "b", "a"])
+
+
 @pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()])
 @pytest.mark.parametrize("length", [-16777216, 1000])
 def test_views_that_point_anywhere_where_there_is_null(kind, length):

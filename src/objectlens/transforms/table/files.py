@@ -211,7 +211,9 @@ def _csv_in_blocks(data: bytes, delimiter: str, columns: list[str] | None, block
             convert_options=pa.csv.ConvertOptions(column_types=schema, include_columns=schema.names or columns),
         )
 
-    return with_large_numbers(data, read(pa.schema([])), read)
+    table = read(pa.schema([]))
+    _check_names(table)
+    return with_large_numbers(data, table, read)
 
 
 def _csv_parsing(data: bytes, delimiter: str) -> pa.csv.ParseOptions:

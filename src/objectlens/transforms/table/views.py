@@ -12,11 +12,12 @@ def without_views(table: pa.Table) -> pa.Table:
 
     Raises `pa.ArrowInvalid` for views that point anywhere.
     """
-    seen = [field.name for field in table.schema if _has_views(field.type)]
+    # Not by their names, which several columns may have.
+    seen = [column for column in table.itercolumns() if _has_views(column.type)]
     if not seen:
         return table
-    for name in seen:
-        for chunk in table.column(name).chunks:
+    for column in seen:
+        for chunk in column.chunks:
             _check(chunk)
     return table.cast(plain(table.schema))
 
