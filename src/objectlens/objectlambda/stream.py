@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -92,17 +93,19 @@ class Processes:
         """As many as there are processes: one reader can have them all."""
         return self._workers.count
 
-    def begin(self, pipeline: str, limits: Limits, data: bytes, *, key: str, members: Members) -> Making:
+    def begin(self, pipeline: str, limits: Limits, pieces: Iterable[bytes], *, key: str, members: Members) -> Making:
         """Have a pipeline run on one member; raises `Abandoned`."""
         if self._over:
             raise Abandoned
-        file = FileSlice(memory_file(data), 0, len(data))
+        # None of it stays in this process.
+        opened = memory_file(pieces)
+        file = FileSlice(opened, 0, os.fstat(opened).st_size)
         head = {
             "payload": pipeline,
             "limits": asdict(limits),
             "arguments": {},
             "offset": 0,
-            "length": len(data),
+            "length": file.length,
             "key": key,
             "content_type": None,
             "members": members.count,

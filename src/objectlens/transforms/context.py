@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -122,7 +122,7 @@ class Apart(Protocol):
         """How many run side by side."""
         ...
 
-    def begin(self, pipeline: str, limits: Limits, data: bytes, *, key: str, members: Members) -> Running:
+    def begin(self, pipeline: str, limits: Limits, pieces: Iterable[bytes], *, key: str, members: Members) -> Running:
         """Run a pipeline, as JSON, on one member within these limits."""
         ...
 

@@ -9,7 +9,7 @@ import array
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 INLINE = 64 * 1024
@@ -79,7 +79,7 @@ def _message(data: bytes, files: list[int], *, cut: bool) -> Message:
     return Message(said, body, files)
 
 
-def memory_file(data: bytes | Sequence[bytes] = b"") -> int:
+def memory_file(data: bytes | Iterable[bytes] = b"") -> int:
     """Return a file in memory with these bytes (memfd_create(2)); the caller closes it."""
     made = os.memfd_create("objectlens", os.MFD_CLOEXEC)
     try:

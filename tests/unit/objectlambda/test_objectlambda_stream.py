@@ -23,7 +23,7 @@ import pytest
 from objectlens import errors
 from objectlens.objectlambda.stream import Abandoned, Processes, Stream
 from objectlens.objectlambda.workers import Workers
-from objectlens.transforms import Result, compile_pipeline
+from objectlens.transforms import BadInput, Result, compile_pipeline
 from objectlens.transforms.worker import STARTING
 from support.tars import tar
 
@@ -71,6 +71,24 @@ def test_members_are_made_in_processes_in_their_order() -> None:
             assert archive.getnames() == ["a.txt", *members, "b.txt", "c.tar"]
 
     with_workers(main, count=2)
+
+
+def test_large_members_are_made_in_processes() -> None:
+    long = "".join(f"Line {number} Ü\n" for number in range(300_000))
+    program = shard_program({"txt": {"family": "text", "pipeline": ["lower"]}})
+    data = tar({"a.txt": long.encode(), "b.txt": b"B"})
+
+    async def main(_: Workers, processes: Processes) -> None:
+        made = await asyncio.to_thread(lambda: bytes(program.run(data, apart=processes)))
+        with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+            assert archive.extractfile("a.txt").read() == long.lower().encode()  # type: ignore[union-attr]
+        # One that is cut short leaves no file behind.
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(BadInput, match="unexpected end of data"):
+            await asyncio.to_thread(lambda: bytes(program.run(data[:2_000_000], apart=processes)))
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    with_workers(main, count=1)
 
 
 def test_what_is_wrong_with_a_member_names_it() -> None:

@@ -261,6 +261,32 @@ def test_what_becomes_of_large_members_leaves_in_pieces():
     assert read == {**lowered, "2.bin": large, "3.txt": b""}
 
 
+def test_large_members_that_are_passed_on_are_not_gathered():
+    large = bytes(range(256)) * 32 * 1024
+    picture = cv2.imencode(".jpg", np.full((60, 80, 3), 99, np.uint8))[1].tobytes()
+    shard = tar({"0.jpg": picture, "1.bin": large, "2.txt": b"2", "3.bin": large})
+    taken, given, ahead = 0, 0, []
+
+    def source():
+        nonlocal taken
+        for piece in pieces(shard, 100_000):
+            taken += len(piece)
+            yield piece
+
+    made = []
+    for piece in steps.webdataset(pipelines={"jpg": RESIZE})(source()).body:
+        made.append(piece)
+        given += len(piece)
+        ahead.append(taken - given)
+    assert max(ahead) < 2 * MIB
+    with tarfile.open(fileobj=io.BytesIO(b"".join(made)), mode="r:") as found:
+        read = {one.name: found.extractfile(one).read() for one in found}
+    assert list(read) == ["0.png", "1.bin", "2.txt", "3.bin"]
+    assert read["1.bin"] == read["3.bin"] == large
+    with pytest.raises(BadInput, match="unexpected end of data"):
+        bytes(steps.webdataset(pipelines={"jpg": RESIZE})(shard[: 5 * MIB]))
+
+
 def test_webdataset_without_the_others_and_as_a_stream():
     taken = []
 

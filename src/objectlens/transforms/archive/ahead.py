@@ -42,6 +42,20 @@ class _Here:
         """There is nothing to cancel."""
 
 
+def entry(name: str, like: tarfile.TarInfo, size: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield an entry of a tar, piece by piece: `size` bytes, otherwise `like` another one."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.mtime = size, like.mode & 0o777, like.mtime
+    head, padding = info.tobuf(tarfile.PAX_FORMAT), b"\0" * (-size % tarfile.BLOCKSIZE)
+    # What most members are is one piece with all that belongs to it: each is a way to another thread and back.
+    for piece in pieces:
+        size -= len(piece)
+        yield head + piece + (b"" if size else padding)
+        head = b""
+    if head:
+        yield head
+
+
 class Ahead:
     """Holds members that were begun, first in, first out; `close` it to give up those that are left."""
 
@@ -60,39 +74,31 @@ class Ahead:
         first = self._members[0].made if self._members else None
         return isinstance(first, _Here) or len(self._members) >= self._places or self._size >= _HELD
 
-    def begin(self, name: str, like: tarfile.TarInfo, data: bytes, program: Program | None) -> None:
+    def begin(self, name: str, like: tarfile.TarInfo, pieces: Iterator[bytes], program: Program | None) -> None:
         """Begin to make a member, to be called `name`, or pass it on without a program."""
-        self._members.append(_Member(name, like, len(data), self._run(program, data, like.name)))
-        self._size += len(data)
+        self._members.append(_Member(name, like, like.size, self._run(program, like, pieces)))
+        self._size += like.size
 
     def entry(self) -> Iterator[bytes]:
         """Yield the first member as an entry of a tar, piece by piece; raises what was wrong with it."""
         name, like, size, made = self._members[0]
-        left, pieces = made.result()
+        became, pieces = made.result()
         self._members.popleft()
         self._size -= size
-        info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = left, like.mode & 0o777, like.mtime
-        head, padding = info.tobuf(tarfile.PAX_FORMAT), b"\0" * (-left % tarfile.BLOCKSIZE)
-        # What most members are is one piece with all that belongs to it: each is a way to another thread and back.
-        for piece in pieces:
-            left -= len(piece)
-            yield head + piece + (b"" if left else padding)
-            head = b""
-        if head:
-            yield head
+        yield from entry(name, like, became, pieces)
 
     def close(self) -> None:
         """Give up what is left."""
         for one in self._members:
             one.made.cancel()
 
-    def _run(self, program: Program | None, data: bytes, name: str) -> Running:
-        ctx = self._ctx
+    def _run(self, program: Program | None, like: tarfile.TarInfo, pieces: Iterator[bytes]) -> Running:
+        ctx, name = self._ctx, like.name
+        if program is not None and ctx.apart is not None:
+            return ctx.apart.begin(program.text, program.context.limits, pieces, key=name, members=ctx.members)
+        data = b"".join(pieces)
         if program is None:
             return _Here(data)
-        if ctx.apart is not None:
-            return ctx.apart.begin(program.text, program.context.limits, data, key=name, members=ctx.members)
         try:
             return _Here(bytes(program.run(data, key=name, members=ctx.members, still=ctx.still)))
         except BadInput as error:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import PurePosixPath
 from typing import IO, Annotated, Any, Self
 
-from objectlens.transforms.archive.ahead import Ahead
+from objectlens.transforms.archive.ahead import Ahead, entry
 from objectlens.transforms.archive.compression import PIECE, expanded, is_compressed
 from objectlens.transforms.archive.streams import Reader
 from objectlens.transforms.context import Context
@@ -46,7 +46,7 @@ def member(data: bytes, ctx: Context, *, name: Annotated[str, Bounds(1, 4096)]) 
         for info, file in _tar_members(iter((data,)), ctx):
             if _same(info.name, name):
                 # As tar itself and tarfile do it: what was added later is newer.
-                found = _whole(file, info.size, ctx) if file else None
+                found = b"".join(_read(file, info.size, ctx)) if file else None
                 other = _kind(info)
     if found is None:
         raise BadInput(f"the member {name!r} is {other}" if other else f"the archive has no member {name!r}")
@@ -92,7 +92,14 @@ def webdataset(
             program, renamed = programs.get(extension) or programs.get(extension.lower()) or (None, None)
             if program is None and not keep_others:
                 continue
-            ahead.begin(f"{stem}.{renamed}" if renamed else info.name, info, _whole(file, info.size, ctx), program)
+            pieces = _read(file, info.size, ctx)
+            if program is None and info.size > PIECE:
+                # Nobody needs the whole of it at once.
+                while ahead:
+                    yield from ahead.entry()
+                yield from entry(info.name, info, info.size, pieces)
+                continue
+            ahead.begin(f"{stem}.{renamed}" if renamed else info.name, info, pieces, program)
             while ahead.full:
                 yield from ahead.entry()
         while ahead:
@@ -177,13 +184,15 @@ def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _whole(file: IO[bytes], size: int, ctx: Context) -> bytes:
+def _read(file: IO[bytes], size: int, ctx: Context) -> Iterator[bytes]:
     ctx.limits.check("bytes", size, f"a member of {size:,} bytes")
     _check_size(size)
-    data = file.read(size)
-    if len(data) < size:
-        raise BadInput("the archive is cut short within a member")
-    return data
+    while size:
+        piece = file.read(min(size, PIECE))
+        if not piece:
+            raise BadInput("the archive is cut short within a member")
+        size -= len(piece)
+        yield piece
 
 
 def _zip_member(data: bytes, ctx: Context, name: str) -> bytes:
