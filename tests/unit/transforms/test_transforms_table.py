@@ -96,13 +96,31 @@ def test_columns_that_a_file_does_not_have(source, quality):
         steps = ["read", *between, {"select": {"columns": columns}}, {"write": {"format": "json"}}]
         return compile_pipeline({"family": "table", "quality": quality, "pipeline": steps}).run(stored(source))
 
-    with pytest.raises(BadInput, match="other"):
+    with pytest.raises(BadInput, match="the table has no columns other; it has id, name, size"):
         run(columns=["id", "other"])
     with pytest.raises(BadInput, match="other"):
         run({"filter": {"where": [["other", "==", 1]]}}, columns=["id"])
     with pytest.raises(BadInput, match="more than one column id"):
         run({"select": {"columns": ["id", "id"]}}, columns=["id"])
     assert list(json.loads(run(columns=["size", "id"]).body.splitlines()[0])) == ["size", "id"]
+
+
+@pytest.mark.parametrize("between", [[], [{"filter": {"where": [["kind", "!=", "b"]]}}]])
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_categories_of_several_groups_of_rows_as_arrow(between, quality):
+    sink = pa.BufferOutputStream()
+    schema = pa.schema({"kind": pa.dictionary(pa.int8(), pa.string())})
+    with pa.parquet.ParquetWriter(sink, schema) as writer:
+        for kinds in (["a", "b"], ["c", None], ["b", "a"]):
+            writer.write_table(pa.table({"kind": pa.array(kinds).dictionary_encode()}).cast(schema))
+    steps = ["read", *between, {"write": {"format": "arrow"}}]
+    made = compile_pipeline({"family": "table", "quality": quality, "pipeline": steps}).run(
+        sink.getvalue().to_pybytes()
+    )
+    found = loaded(made.body, "arrow")
+    assert pa.types.is_dictionary(found.schema.field("kind").type)
+    wanted = ["a", "b", "c", None, "b", "a"]
+    assert found["kind"].to_pylist() == (["a", "c", "a"] if between else wanted)
 
 
 def test_functions_on_tables():

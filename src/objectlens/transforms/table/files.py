@@ -121,7 +121,9 @@ def write(
         elif format == "parquet":
             pa.parquet.write_table(table, sink, compression=compression)
         else:
-            with pa.ipc.new_file(sink, table.schema) as writer:
+            # Each group of rows of a Parquet file has its own dictionary, and such a file has place for one.
+            options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+            with pa.ipc.new_file(sink, table.schema, options=options) as writer:
                 writer.write_table(table)
     except TransformError:
         raise
@@ -272,9 +274,10 @@ def _json_in_blocks(data: bytes, block: int) -> pa.Table:
 
 
 def _only(table: pa.Table, columns: list[str] | None) -> pa.Table:
-    """Keep the columns of these names; what is missing, or there twice, the steps that use it will tell."""
+    """Keep the columns of these names; raises `BadInput` as the steps that use them would, which see no others."""
     if columns is None:
         return table
+    check_columns(columns, table.column_names, once=True)
     return table.select([place for place, name in enumerate(table.column_names) if name in columns])
 
 
