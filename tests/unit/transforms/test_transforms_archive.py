@@ -359,6 +359,17 @@ def test_extensions_of_cameras():
         assert archive.getnames() == ["A/IMG_1.png"]
 
 
+def test_members_that_are_renamed_stay_in_their_sample():
+    data = tar(
+        {"./0.txt": b"A", "./0.cls": b"1", "a//1.seg.TXT": b"B", "/2.txt": b"C", ".txt": b"D", "b.c/3.txt": b"E"}
+    )
+    lower = {"family": "text", "pipeline": ["lower"], "extension": "low"}
+    made = steps.webdataset(data, pipelines={"txt": lower, "seg.txt": lower})
+    with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
+        # What is before the first dot is the sample's key, letter by letter.
+        assert archive.getnames() == ["./0.low", "./0.cls", "a//1.low", "/2.low", ".txt.low", "b.c/3.low"]
+
+
 def sized(size: bytes) -> bytes:
     """Return the header of a member of a size in GNU's notation for what octal digits cannot say."""
     header = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.GNU_FORMAT))

@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import PurePosixPath
 from typing import IO, Annotated, Any, Self
 
 from objectlens.transforms.archive.ahead import Ahead, entry
@@ -109,9 +108,9 @@ def webdataset(
 
 def _split(name: str) -> tuple[str, str]:
     """Part `dir/000.seg.png` into `dir/000` and `seg.png`: a sample's key ends at the first dot (webdataset)."""
-    path = PurePosixPath(name)
-    base, _, extension = path.name.partition(".")
-    return str(path.with_name(base)) if base else name, extension
+    folder, slash, base = name.rpartition("/")
+    stem, _, extension = base.partition(".")
+    return f"{folder}{slash}{stem}" if stem else name, extension
 
 
 def _check_size(size: int) -> None:
