@@ -22,7 +22,7 @@ from objectlens.transforms.runner import connected, run
 from objectlens.transforms.values import Result
 
 # Goes up when a step of the same name and arguments comes to other bytes than before.
-VOCABULARY = "14"
+VOCABULARY = "15"
 # Steps that need all of something and are worth a stream nevertheless: they lead to one.
 _FOR_STREAMS = frozenset({"archive.member", "stream"})
 
@@ -186,13 +186,16 @@ def compile_pipeline(
 
 
 def compile_inner(said: Any, context: Context) -> tuple[Program, str | None]:
-    """Make a pipeline inside a pipeline ready, with the same limits and files; second is its `extension`, if any."""
+    """Make a pipeline inside a pipeline ready, with the same limits and files; second is its `extension`, if any.
+
+    It has the quality of the one around it unless it says its own.
+    """
     if not isinstance(said, Mapping):
         raise BadPipeline(f"a pipeline within a pipeline must be an object, not {said!r:.60}")
     extension = said.get("extension")
     if extension is not None and not (isinstance(extension, str) and is_extension(extension)):
         raise BadPipeline(f"extension must be a text such as png, not {extension!r:.60}")
-    entries = {name: value for name, value in said.items() if name != "extension"}
+    entries = {"quality": context.quality} | {name: value for name, value in said.items() if name != "extension"}
     return compile_pipeline(entries, ceiling=context.limits, resources=context.resources), extension
 
 

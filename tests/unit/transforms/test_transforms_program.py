@@ -1,6 +1,8 @@
 """Compiling, arguments, planning and running."""
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -32,6 +34,7 @@ from objectlens.transforms import (
     transform,
 )
 from objectlens.transforms.arguments import SUBRESOURCES, Declared
+from support.tars import tar
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "examples/pipelines/image-normalizer.json").read_text()
@@ -498,6 +501,22 @@ def test_inner_pipelines_count_for_the_digest(tmp_path):
         (tmp_path / "m.onnx").write_bytes(content)
         digests.add(compile_pipeline(outer, resources=Resources(tmp_path)).digest)
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize(("around", "own"), [("exact", None), ("fast", None), ("exact", "fast"), ("fast", "exact")])
+def test_inner_pipelines_have_the_quality_of_the_one_around_unless_they_say_theirs(around, own):
+    steps = [{"resize": {"width": 64, "height": 48, "interpolation": "area"}}, {"encode": {"format": "png"}}]
+    noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
+    photograph = cv2.imencode(".jpg", cv2.GaussianBlur(noise, (0, 0), 3))[1].tobytes()
+    alone = {
+        one: bytes(compile_pipeline({"pipeline": steps, "quality": one}).run(photograph)) for one in ("fast", "exact")
+    }
+    assert alone["fast"] != alone["exact"]
+    inner = {"pipeline": steps} | ({"quality": own} if own else {})
+    outer = {"pipeline": [{"archive.webdataset": {"pipelines": {"jpg": inner}}}], "quality": around}
+    made = compile_pipeline(outer).run(tar({"0.jpg": photograph}))
+    with tarfile.open(fileobj=io.BytesIO(bytes(made))) as archive:
+        assert archive.extractfile("0.jpg").read() == alone[own or around]
 
 
 def test_every_step_stands_in_the_schema():
