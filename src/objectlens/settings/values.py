@@ -310,7 +310,7 @@ class TransformSettings:
     ratio: int = _setting(
         count(1, 2**31), round(_LIMITS.ratio), "Decompressed by compressed size, past the first 16 MiB."
     )
-    nesting: int = _setting(count(1, 256), _LIMITS.nesting, "Depth of JSON, HTML (64 tags count as one) and pipelines.")
+    nesting: int = _setting(count(1, 256), _LIMITS.nesting, "Depth of JSON and of HTML (64 tags count as one).")
     columns: int = _setting(count(1, 2**31), _LIMITS.columns, "Of a table.")
     rows: int = _setting(count(1, 2**40), _LIMITS.rows, "Of a table.")
     pattern_seconds: float = _setting(

@@ -21,7 +21,7 @@ class Limits:
     of it, `pixels` one picture (width x height), `frames` the pictures of one animation, page sequence or film,
     `duration` seconds of sound or film, `members` the entries of an archive and of those within it (a million of them
     would take most of the minute that an answer has), `ratio` decompressed by compressed size, `nesting` the depth of
-    JSON, HTML and archives, `columns` and `rows` those of a table, `pattern_seconds` the time that custom patterns take
+    JSON and HTML, `columns` and `rows` those of a table, `pattern_seconds` the time that custom patterns take
     on one text. `cpu_seconds` is what a process of a server may spend on one run, and bounds what none of these tells.
     """
 

@@ -356,6 +356,17 @@ def test_words_that_are_repeated_are_counted_as_often():
         steps.write.function(pa.table({"a": ["x" * 1000] * 50_000}), small, format="json")
 
 
+@pytest.mark.parametrize("source", ["csv", "json", "parquet", "arrow"])
+@pytest.mark.parametrize("quality", ["fast", "exact"])
+def test_the_limit_of_columns_counts_those_of_the_file(source, quality):
+    pipeline = ["read", {"select": {"columns": ["id"]}}, "write"]
+    program = compile_pipeline(
+        {"family": "table", "quality": quality, "pipeline": pipeline, "limits": {"columns": TABLE.num_columns - 1}}
+    )
+    with pytest.raises(LimitExceeded, match="'columns'"):
+        program.run(stored(source))
+
+
 @pytest.mark.parametrize("quality", ["fast", "exact"])
 def test_two_columns_of_one_name(quality):
     def run(*between):

@@ -369,6 +369,9 @@ def _check_rows(metadata: Any, rows: list[int], ctx: Context, columns: list[str]
 
 def _arrow(data: bytes, ctx: Context, _: str, columns: list[str] | None, __: Any) -> pa.Table:
     with pa.ipc.open_file(pa.py_buffer(data)) as reader:
+        # Of all that the file has, as with the other formats, whatever is left of them.
+        count = len(reader.schema)
+        ctx.limits.check("columns", count, f"a table of {count:,} columns")
         batches, size = [], 0
         for index in range(reader.num_record_batches):
             batches.append(reader.get_batch(index))
