@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import struct
+import tracemalloc
 
 import pyarrow as pa
 import pyarrow.csv
@@ -673,3 +674,16 @@ def test_groups_of_rows_with_and_without_some_that_are_wanted(wanted, columns):
 def test_what_is_no_table_is_no_table_without_rows(head):
     with pytest.raises(BadInput, match="no table of a known format"):
         steps.read(head + b"x" * 100)
+
+
+@pytest.mark.parametrize("piece", [b"x", b'\\"'])
+def test_long_texts_of_json_take_little_memory_to_look_through(piece):
+    data = b'{"a":"' + piece * 2**20 + b'"}\n'
+    tracemalloc.start()
+    try:
+        table = read_planned(data, Context(), format="json", delimiter=",")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert table.num_rows == 1
+    assert peak < 8 * len(data)

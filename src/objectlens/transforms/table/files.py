@@ -45,8 +45,9 @@ _BLOCK = 1024 * 1024
 _HEAD = 64
 _HEADER = 4 * 1024 * 1024
 _QUOTED = re.compile(rb'"[^"]*(?:"|$)')
-# Text in quotes, which may hold brackets; a line's end within it is an error to the parser.
-_STRING = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*"')
+# Text in quotes, which may hold brackets; a line's end within it is an error to the parser. What was matched is
+# kept (`+`): to remember where else it could have ended would take many times the memory of a text.
+_STRING = re.compile(rb'"(?:[^"\\\n]++|\\[^\n])*+"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
