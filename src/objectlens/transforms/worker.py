@@ -183,7 +183,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
     Want of memory can leave anything half done, such as a module's import, which would fail ever after.
     """
     fit = True
-    began, ran = time.perf_counter_ns(), time.process_time_ns()
+    began, ran = time.perf_counter_ns(), _cpu_ns()
     file = -1
     # Those of the archive of which this is a member.
     members = Members(job.head.get("members", 0))
@@ -202,7 +202,7 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
         head, body = _said(error) if fit else _too_much(), b""
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": time.process_time_ns() - ran}
+    head |= {"job": job.head["job"], "ns": time.perf_counter_ns() - began, "cpu_ns": _cpu_ns() - ran}
     peak = head["peak_mb"] = peak_mb(status)
     try:
         send(sock, head, body, [file] if file >= 0 else [])
@@ -210,6 +210,15 @@ def _answer(sock: socket.socket, job: Message, compiled: Programs, status: int) 
         if file >= 0:
             os.close(file)
     return peak, fit
+
+
+def _cpu_ns() -> int:
+    """Return what this process took of processors by getrusage(2).
+
+    While there is a timer, the process's clock stands still from one tick of the kernel to the next.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return round((used.ru_utime + used.ru_stime) * 1e9)
 
 
 def _run(job: Message, compiled: Programs, members: Members) -> Result:

@@ -102,7 +102,8 @@ def wanted(pids, seconds=0.4):
 def test_waiting_for_a_core_is_wanting_one(started):
     pids = [started(BURN) for _ in range(6)]
     time.sleep(0.3)
-    assert min(wanted(pids)) > 0.8
+    # One that waits is counted when its turn comes, which may take a while.
+    assert min(wanted(pids, seconds=1.5)) > 0.8
 
 
 def test_what_a_child_computes_counts(started):

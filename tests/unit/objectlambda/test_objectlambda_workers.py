@@ -285,6 +285,19 @@ def test_a_crash_is_told_from_a_kill(crash: signal.Signals) -> None:
     run(main, count=1)
 
 
+def test_what_short_jobs_take_of_a_processor_is_counted() -> None:
+    async def main(workers: Workers) -> None:
+        data = picture(160, 120)
+        await do(workers, SMALL, data)
+        (process,) = processes()
+        before = sum(process.cpu_times()[:2])
+        told = sum([(await do(workers, SMALL, data)).cpu_seconds for _ in range(300)])
+        # Each is shorter than the kernel's tick. What lies between them is not theirs.
+        assert told > 0.5 * (sum(process.cpu_times()[:2]) - before)
+
+    run(main, count=1)
+
+
 def test_one_that_takes_too_much_of_a_processor_is_ended() -> None:
     limited = json.dumps({**json.loads(LONG), "limits": {"cpu_seconds": 0.5}})
     short = json.dumps({**json.loads(SMALL), "limits": {"cpu_seconds": 0.5}})
